@@ -1,0 +1,64 @@
+namespace LlmProxy.Core.Dialects;
+
+/// <summary>A tool call of a model.</summary>
+/// <param name="Id">The call's id; for dialects without ids (Gemini) <c>name#n</c>, where n counts the calls in the reply.</param>
+/// <param name="Name">The tool's name.</param>
+/// <param name="Arguments">The arguments as JSON text; the raw text where a tool takes free text or the JSON is broken.</param>
+public sealed record ToolCall(string Id, string Name, string Arguments);
+
+/// <summary>What came back for a tool call.</summary>
+/// <param name="Id">Id of the call that it answers; for Gemini the function's name.</param>
+/// <param name="Content">Its text; each image is the mark <c>[image]</c>, each document <c>[document]</c>.</param>
+/// <param name="IsError">The dialect's own error flag; null where the dialect has none.</param>
+/// <param name="HasImage">Whether it holds an image or a document.</param>
+public sealed record ToolResult(string Id, string Content, bool? IsError, bool HasImage);
+
+/// <summary>One message (or turn of several items) of a conversation, as the record keeps it.</summary>
+public sealed class ConversationMessage
+{
+    /// <summary><c>user</c>, <c>assistant</c>, <c>tool</c>, <c>system</c> or another role as sent.</summary>
+    public required string Role { get; init; }
+
+    /// <summary>
+    /// The message in its dialect's own form, UTF-8, with <c>cache_control</c> marks removed and nothing else changed.
+    /// A turn of several items (Responses) is a JSON array of them.
+    /// </summary>
+    public required ReadOnlyMemory<byte> Json { get; init; }
+
+    /// <summary>Whether a model is said to have produced it.</summary>
+    public bool IsAssistant { get; init; }
+
+    /// <summary>Its texts, joined by line ends; never hidden reasoning.</summary>
+    public string Text { get; init; } = "";
+
+    /// <summary>Reasoning text that the model showed, or null.</summary>
+    public string? Reasoning { get; init; }
+
+    /// <summary>Tool calls in order.</summary>
+    public IReadOnlyList<ToolCall> ToolCalls { get; init; } = [];
+
+    /// <summary>Tool results in order.</summary>
+    public IReadOnlyList<ToolResult> ToolResults { get; init; } = [];
+}
+
+/// <summary>A tool definition as a request holds it.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Description">Its description, or empty.</param>
+/// <param name="ParametersJson">Its JSON schema as sent, or null.</param>
+public sealed record ToolDefinition(string Name, string Description, string? ParametersJson);
+
+/// <summary>The whole conversation that a request holds.</summary>
+public sealed class RequestContent
+{
+    /// <summary>All texts of the system prompt, joined by a blank line; null where there is none.</summary>
+    public string? SystemPrompt { get; init; }
+
+    /// <summary>The tools array as sent (with <c>cache_control</c> removed), or null.</summary>
+    public ReadOnlyMemory<byte>? ToolsJson { get; init; }
+
+    /// <summary>The tools.</summary>
+    public IReadOnlyList<ToolDefinition> Tools { get; init; } = [];
+
+    /// <summary>The history, one entry for each of <see cref="RequestReading.Messages"/>, in the same order.</summary>
+    public IReadOnlyList<ConversationMessage> Messages { get; init; } = [];
+}

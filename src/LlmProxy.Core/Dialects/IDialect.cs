@@ -1,0 +1,39 @@
+namespace LlmProxy.Core.Dialects;
+
+/// <summary>
+/// One wire format of completion calls. Implementations hold no state; they are safe for concurrent use.
+/// Nothing here throws for any input bytes: what cannot be read is a value that says so.
+/// </summary>
+public interface IDialect
+{
+    /// <summary>Which format this is.</summary>
+    DialectKind Kind { get; }
+
+    /// <summary>
+    /// Reads what the request path needs in one forward pass: model, system texts, message keys, tools, stream flag.
+    /// </summary>
+    /// <param name="body">The decoded request body (UTF-8, a byte order mark is allowed). Must stay unchanged while the reading is used.</param>
+    /// <param name="path">The request's path without its query; Gemini has the model and the stream flag there.</param>
+    /// <param name="keys">Makes the correlation keys of messages.</param>
+    /// <returns>The reading, or null where the body is not a request of this dialect (broken JSON, no object, no history where one is needed).</returns>
+    RequestReading? ReadRequest(ReadOnlyMemory<byte> body, string path, TurnKeys keys);
+
+    /// <summary>Reads the whole conversation of a request, for the record. Slower than <see cref="ReadRequest"/>; never on the request path.</summary>
+    /// <param name="body">The decoded request body.</param>
+    /// <returns>The content, or null where the body is not a request of this dialect.</returns>
+    RequestContent? ReadContent(ReadOnlyMemory<byte> body);
+
+    /// <summary>Reads one stored message of this dialect back (see <see cref="ConversationMessage.Json"/>).</summary>
+    /// <param name="json">The message as <see cref="ReadContent"/> or a <see cref="ReplyAssembler"/> gave it.</param>
+    ConversationMessage ReadMessage(ReadOnlyMemory<byte> json);
+
+    /// <summary>Makes an assembler for one answer.</summary>
+    /// <param name="contentType">The answer's Content-Type as sent, or null.</param>
+    /// <param name="streamRequested">Whether the request asked for a stream. Some servers answer a stream request with plain JSON, and some send events with an odd content type: the assembler looks at the first bytes as well.</param>
+    ReplyAssembler CreateAssembler(string? contentType, bool streamRequested);
+
+    /// <summary>An error object in this dialect's shape, as its SDKs expect it.</summary>
+    /// <param name="status">The HTTP status that goes with it, such as 502 or 504.</param>
+    /// <param name="message">What happened and what to do.</param>
+    byte[] FormatError(int status, string message);
+}

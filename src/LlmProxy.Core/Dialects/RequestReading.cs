@@ -1,0 +1,85 @@
+namespace LlmProxy.Core.Dialects;
+
+/// <summary>A range of bytes in a request body.</summary>
+/// <param name="Start">Offset of the first byte.</param>
+/// <param name="Length">Number of bytes.</param>
+public readonly record struct ByteRange(int Start, int Length)
+{
+    /// <summary>Offset behind the last byte.</summary>
+    public int End => Start + Length;
+}
+
+/// <summary>One text of the system prompt: the JSON string literal that holds it.</summary>
+/// <param name="Literal">The literal in the body, with its quotes.</param>
+/// <param name="Message">Number of the system message, developer item or block list that it is a part of, from 0; parts of one message share it.</param>
+public readonly record struct PromptText(ByteRange Literal, int Message);
+
+/// <summary>Where a system prompt can be put when the request has none: <c>Before + "the text as a JSON literal" + After</c> replaces <paramref name="Range"/>.</summary>
+/// <param name="Range">What is replaced; empty for a pure insertion.</param>
+/// <param name="Before">Bytes before the literal.</param>
+/// <param name="After">Bytes behind the literal.</param>
+public sealed record PromptInsertion(ByteRange Range, byte[] Before, byte[] After);
+
+/// <summary>One message of the history, by its key.</summary>
+/// <param name="Range">The message's JSON in the body (for a turn of several items, from the first to the last).</param>
+/// <param name="IsAssistant">Whether a model is said to have produced it.</param>
+/// <param name="Key">The message's own key: equal for messages that mean the same (see <see cref="TurnKeys"/>).</param>
+/// <param name="Chain">The key of this message and all before it.</param>
+public readonly record struct MessageReading(ByteRange Range, bool IsAssistant, TurnKey Key, TurnKey Chain);
+
+/// <summary>A tool that a request offers.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Description">Its description, or empty.</param>
+public sealed record ToolOffer(string Name, string Description);
+
+/// <summary>What one forward pass over a request finds. Holds ranges into the body, no copies of the history.</summary>
+public sealed class RequestReading
+{
+    /// <summary>The body that the ranges point into.</summary>
+    public required ReadOnlyMemory<byte> Body { get; init; }
+
+    /// <summary>The model asked for, or null.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>Whether the answer is asked for as a stream.</summary>
+    public bool Stream { get; init; }
+
+    /// <summary>Texts of the system prompt in the order of the request.</summary>
+    public IReadOnlyList<PromptText> SystemTexts { get; init; } = [];
+
+    /// <summary>Index in <see cref="SystemTexts"/> of the text that is rewritten when none holds the heading: the last text of the first system message. -1 where there is none.</summary>
+    public int DefaultSystemText { get; init; } = -1;
+
+    /// <summary>How to add a system prompt where <see cref="SystemTexts"/> is empty; null where the request must not get one (a Gemini call with cached content).</summary>
+    public PromptInsertion? Insertion { get; init; }
+
+    /// <summary>Messages of the history in order, system and developer messages left out.</summary>
+    public IReadOnlyList<MessageReading> Messages { get; init; } = [];
+
+    /// <summary>Ids of the tool calls that stand in the history (calls and results), in order of appearance, each once. Ids that clients make up (Gemini) are left out.</summary>
+    public IReadOnlyList<string> ToolCallIds { get; init; } = [];
+
+    /// <summary>Whether any tool is offered (also in items such as <c>additional_tools</c>).</summary>
+    public bool OffersTools { get; init; }
+
+    /// <summary>Id of the answer that this call continues on the server's side: <c>previous_response_id</c>, <c>previous_message_id</c>, or null.</summary>
+    public string? PreviousResponseId { get; init; }
+
+    /// <summary>Id of a conversation or thread that the server keeps, or null.</summary>
+    public string? ServerConversationId { get; init; }
+
+    /// <summary>What the body says of the client's session: the session id in <c>metadata.user_id</c>, else <c>prompt_cache_key</c>, or null. Narrows candidates, never decides.</summary>
+    public string? SessionHint { get; init; }
+
+    /// <summary>Whether the history holds an assistant turn, or the call continues a history that the server keeps.</summary>
+    public bool IsContinuation { get; init; }
+
+    /// <summary>Reads the tools that are offered. Not part of the forward pass; for a task's first call.</summary>
+    public required Func<IReadOnlyList<ToolOffer>> ReadTools { get; init; }
+
+    /// <summary>Reads the text of the first user message of the history. Not part of the forward pass.</summary>
+    public required Func<string> ReadFirstUserText { get; init; }
+
+    /// <summary>Reads the text of the last user message that holds text and no tool result. Not part of the forward pass.</summary>
+    public required Func<string> ReadLastUserText { get; init; }
+}

@@ -1,0 +1,93 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace LlmProxy.Core.Dialects;
+
+/// <summary>A 128-bit key of a message or of a chain of messages.</summary>
+public readonly record struct TurnKey(ulong High, ulong Low)
+{
+    /// <summary>The empty chain.</summary>
+    public static TurnKey Empty => default;
+
+    /// <summary>32 hexadecimal digits.</summary>
+    public override string ToString() => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{High:x16}{Low:x16}");
+}
+
+/// <summary>
+/// Makes correlation keys: keyed hashes (HMAC-SHA-256, cut to 128 bits) of normalised messages, so that what is kept
+/// for correlation says nothing about the text. One instance a request; not safe for concurrent use.
+/// </summary>
+/// <remarks>
+/// Two messages have one key when they mean the same: <c>cache_control</c>, nulls, and the difference between a
+/// string and a single text block are normalised away before the bytes come here. An assistant turn's key is made
+/// of its text and its tool calls alone, so that the answer as assembled and the same answer as a client sends it
+/// back have the same key.
+/// </remarks>
+public sealed class TurnKeys : IDisposable
+{
+    private readonly IncrementalHash _hash;
+
+    /// <summary>Makes keys with a secret.</summary>
+    /// <param name="secret">The store's correlation secret, 16 bytes or more.</param>
+    public TurnKeys(byte[] secret)
+    {
+        _hash = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, secret);
+    }
+
+    /// <summary>Adds bytes to the message whose key is being made.</summary>
+    public void Append(ReadOnlySpan<byte> bytes) => _hash.AppendData(bytes);
+
+    /// <summary>Adds text to the message whose key is being made.</summary>
+    public void Append(string text) => _hash.AppendData(Encoding.UTF8.GetBytes(text));
+
+    /// <summary>The key of all that was appended since the last call.</summary>
+    public TurnKey Take()
+    {
+        Span<byte> bytes = stackalloc byte[32];
+        _hash.GetHashAndReset(bytes);
+        return new TurnKey(BinaryPrimitives.ReadUInt64BigEndian(bytes), BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]));
+    }
+
+    /// <summary>The key of a chain that goes on with one more message.</summary>
+    public TurnKey Chain(TurnKey before, TurnKey message)
+    {
+        Span<byte> bytes = stackalloc byte[33];
+        bytes[0] = 0xC0;
+        BinaryPrimitives.WriteUInt64BigEndian(bytes[1..], before.High);
+        BinaryPrimitives.WriteUInt64BigEndian(bytes[9..], before.Low);
+        BinaryPrimitives.WriteUInt64BigEndian(bytes[17..], message.High);
+        BinaryPrimitives.WriteUInt64BigEndian(bytes[25..], message.Low);
+        _hash.AppendData(bytes);
+        return Take();
+    }
+
+    /// <summary>
+    /// The key of an assistant turn: its text without white space at both ends, and its tool calls in order, each by
+    /// its id, or by name and arguments where the dialect has no ids of its own (Gemini).
+    /// </summary>
+    public TurnKey AssistantTurn(string text, IEnumerable<string> toolCalls)
+    {
+        Append("assistant\n");
+        Append(text.Trim());
+        foreach (var call in toolCalls)
+        {
+            Append("\0call\0");
+            Append(call);
+        }
+
+        return Take();
+    }
+
+    /// <summary>The key of any other identifier, such as a tool-call id or a response id, by kind.</summary>
+    public TurnKey Identifier(string kind, string id)
+    {
+        Append(kind);
+        Append("\0");
+        Append(id);
+        return Take();
+    }
+
+    /// <inheritdoc />
+    public void Dispose() => _hash.Dispose();
+}

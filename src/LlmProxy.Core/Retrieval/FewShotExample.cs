@@ -1,0 +1,81 @@
+using LlmProxy.Core.Trajectories;
+
+namespace LlmProxy.Core.Retrieval;
+
+/// <summary>A run, condensed to what another model can learn from. Templates read it as an element of <c>examples</c>.</summary>
+/// <param name="TrajectoryId">The run.</param>
+/// <param name="Task">What it was asked.</param>
+/// <param name="Outcome">How it ended, in words.</param>
+/// <param name="Similarity">Cosine to the task at hand, 0 to 1.</param>
+/// <param name="Quality">Its score, 0 to 1.</param>
+/// <param name="Iterations">Its number of steps.</param>
+/// <param name="ToolsUsed">Names of its tools in the order of first use.</param>
+/// <param name="Steps">The steps that mattered.</param>
+public sealed record FewShotExample(
+    string TrajectoryId,
+    string Task,
+    string Outcome,
+    double Similarity,
+    double Quality,
+    int Iterations,
+    IReadOnlyList<string> ToolsUsed,
+    IReadOnlyList<FewShotStep> Steps);
+
+/// <summary>One step of an example. Texts are cleaned and shortened; empty where there is none.</summary>
+/// <param name="Reasoning">Why, in the model's own words (its text, never hidden reasoning).</param>
+/// <param name="Tool">The tool called.</param>
+/// <param name="Arguments">With what.</param>
+/// <param name="Result">What came back.</param>
+public sealed record FewShotStep(string Reasoning, string Tool, string Arguments, string Result);
+
+/// <summary>What examples are looked for.</summary>
+/// <param name="Tenant">Whose runs.</param>
+/// <param name="TaskDescription">The task at hand, without boilerplate.</param>
+/// <param name="Count">How many at most.</param>
+public sealed record ExampleQuery(string Tenant, string TaskDescription, int Count)
+{
+    /// <summary>Least cosine similarity; null for the embedder's own default or the setting.</summary>
+    public double? MinSimilarity { get; init; }
+
+    /// <summary>Source providers; empty for all.</summary>
+    public IReadOnlyList<string> Providers { get; init; } = [];
+
+    /// <summary>Only successful runs.</summary>
+    public bool SuccessOnly { get; init; } = true;
+
+    /// <summary>Least score; null for the setting.</summary>
+    public double? MinQuality { get; init; }
+
+    /// <summary>Tools that the request offers; empty where unknown.</summary>
+    public IReadOnlyList<string> OfferedTools { get; init; } = [];
+
+    /// <summary>A run to leave out: the task's own.</summary>
+    public string? ExceptTaskId { get; init; }
+
+    /// <summary>Length of the agent's own prompt in characters, for the section's size; 0 where unknown.</summary>
+    public int PromptLength { get; init; }
+}
+
+/// <summary>A run that was chosen.</summary>
+/// <param name="Trajectory">The run.</param>
+/// <param name="Similarity">Cosine.</param>
+public sealed record ChosenRun(Trajectory Trajectory, double Similarity);
+
+/// <summary>A run that was left out.</summary>
+/// <param name="Trajectory">The run.</param>
+/// <param name="Similarity">Cosine, or null where it has no vector of the model.</param>
+/// <param name="Reason">Why, such as <c>below-threshold</c>, <c>quality</c>, <c>near-duplicate</c>, <c>tools</c>, <c>count</c>.</param>
+public sealed record RunLeftOut(Trajectory Trajectory, double? Similarity, string Reason);
+
+/// <summary>What a search found.</summary>
+/// <param name="Chosen">Chosen runs, best first.</param>
+/// <param name="LeftOut">Runs that were found and left out, with the reason.</param>
+/// <param name="Threshold">The similarity threshold that was used.</param>
+/// <param name="Best">The best similarity of all runs seen, or null.</param>
+/// <param name="Embedder">The embedder's model that answered.</param>
+public sealed record ExampleSearchResult(
+    IReadOnlyList<ChosenRun> Chosen,
+    IReadOnlyList<RunLeftOut> LeftOut,
+    double Threshold,
+    double? Best,
+    string Embedder);

@@ -1,0 +1,338 @@
+using LlmProxy.Core.Dialects;
+using LlmProxy.Core.Trajectories;
+
+namespace LlmProxy.Core.Storage;
+
+/// <summary>
+/// Where runs are kept. Two implementations, SQLite and PostgreSQL, held together by one abstract test suite.
+/// All methods are safe for concurrent use. Every query is limited to one tenant. Failures are exceptions of the
+/// driver wrapped in <see cref="StoreException"/>.
+/// </summary>
+public interface ITrajectoryStore : IAsyncDisposable
+{
+    /// <summary><c>sqlite</c> or <c>postgres</c>.</summary>
+    string Provider { get; }
+
+    /// <summary>Creates or upgrades the schema. May be called again at any time.</summary>
+    Task InitializeAsync(CancellationToken cancellationToken);
+
+    /// <summary>Whether the store answers, its schema version, and what is missing.</summary>
+    Task<StoreHealth> CheckAsync(CancellationToken cancellationToken);
+
+    /// <summary>A random secret of 32 bytes, made on first use and the same for every process on this store, for correlation keys.</summary>
+    Task<byte[]> ReadCorrelationSecretAsync(CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Saves changes in one transaction. Trajectories are inserted or replaced by id; steps inserted or replaced by
+    /// trajectory and index; content, keys and embeddings inserted where missing (embeddings replaced).
+    /// </summary>
+    Task SaveAsync(IReadOnlyList<TrajectoryChange> changes, CancellationToken cancellationToken);
+
+    /// <summary>Which of these exchanges are in the store already.</summary>
+    Task<IReadOnlySet<string>> FindExchangesAsync(IReadOnlyCollection<string> exchangeIds, CancellationToken cancellationToken);
+
+    /// <summary>The trajectory with this id, or null.</summary>
+    Task<Trajectory?> FindTrajectoryAsync(string tenant, string id, CancellationToken cancellationToken);
+
+    /// <summary>The trajectory of a task id, or null.</summary>
+    Task<Trajectory?> FindTaskAsync(string tenant, string taskId, CancellationToken cancellationToken);
+
+    /// <summary>The latest trajectory of a client's session (by start), or null.</summary>
+    Task<Trajectory?> FindLatestOfSessionAsync(string tenant, string sessionId, CancellationToken cancellationToken);
+
+    /// <summary>The latest trajectory of the tenant (by start), or null.</summary>
+    Task<Trajectory?> FindLatestAsync(string tenant, CancellationToken cancellationToken);
+
+    /// <summary>Trajectories by newest start first.</summary>
+    Task<TrajectoryPage> ListAsync(TrajectoryQuery query, CancellationToken cancellationToken);
+
+    /// <summary>Trajectories of all tenants that are active or provisional and have had no activity since, oldest first.</summary>
+    Task<IReadOnlyList<Trajectory>> ListOpenAsync(DateTimeOffset idleSince, int limit, CancellationToken cancellationToken);
+
+    /// <summary>Number of active trajectories of the tenant.</summary>
+    Task<int> CountActiveAsync(string tenant, CancellationToken cancellationToken);
+
+    /// <summary>The steps of a run in order.</summary>
+    Task<IReadOnlyList<TrajectoryStep>> ReadStepsAsync(string trajectoryId, CancellationToken cancellationToken);
+
+    /// <summary>Content by hash, decompressed; hashes that are not there are left out.</summary>
+    Task<IReadOnlyDictionary<ContentHash, ReadOnlyMemory<byte>>> ReadContentAsync(IReadOnlyCollection<ContentHash> hashes, CancellationToken cancellationToken);
+
+    /// <summary>Deletes a run with its steps, embeddings, examples, keys, and the content that only it used. False where there is none.</summary>
+    Task<bool> DeleteAsync(string tenant, string trajectoryId, CancellationToken cancellationToken);
+
+    /// <summary>Deletes the steps, embeddings and content of a run and keeps its metrics row (<see cref="Trajectory.HasContent"/> becomes false).</summary>
+    Task DropContentAsync(string tenant, string trajectoryId, CancellationToken cancellationToken);
+
+    /// <summary>Deletes trajectories that ended before a time and score at most a quality, in batches. Returns their number (with dryRun: the number that would go).</summary>
+    Task<int> CleanupAsync(string tenant, DateTimeOffset endedBefore, double maxQuality, bool includeUnscored, bool dryRun, CancellationToken cancellationToken);
+
+    /// <summary>Looks correlation keys up: what is known of each, the most recent first. Unknown keys are left out.</summary>
+    Task<IReadOnlyList<CorrelationEntry>> FindCorrelationAsync(string tenant, IReadOnlyCollection<TurnKey> keys, CancellationToken cancellationToken);
+
+    /// <summary>Pins a task's prompt: an atomic insert-if-absent. Returns what is pinned, the given one or an earlier one.</summary>
+    Task<PromptPin> PinAsync(PromptPin pin, CancellationToken cancellationToken);
+
+    /// <summary>The pin of a task, or null.</summary>
+    Task<PromptPin?> FindPinAsync(string tenant, string taskId, CancellationToken cancellationToken);
+
+    /// <summary>Keeps a template set by its hash; nothing happens where it is there.</summary>
+    Task SaveTemplateSetAsync(string hash, IReadOnlyDictionary<string, string> files, CancellationToken cancellationToken);
+
+    /// <summary>A template set by its hash, or null.</summary>
+    Task<IReadOnlyDictionary<string, string>?> FindTemplateSetAsync(string hash, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Runs whose embedding of a model is nearest to a vector (cosine), best first, and full-text hits, each with its
+    /// cosine similarity. Only runs that the filter lets through are considered.
+    /// </summary>
+    Task<IReadOnlyList<SearchHit>> SearchAsync(SearchQuery query, CancellationToken cancellationToken);
+
+    /// <summary>Document frequencies for the lexical embedder: number of documents, and for each given bucket in how many it occurs.</summary>
+    Task<DocumentFrequencies> ReadDocumentFrequenciesAsync(string tenant, IReadOnlyCollection<int> buckets, CancellationToken cancellationToken);
+
+    /// <summary>Trajectories with content that have no embedding of a model, oldest first.</summary>
+    Task<IReadOnlyList<Trajectory>> ListWithoutEmbeddingAsync(string model, int limit, CancellationToken cancellationToken);
+
+    /// <summary>Numbers over the tenant's runs.</summary>
+    Task<StoreStatistics> ReadStatisticsAsync(string tenant, DateTimeOffset? since, DateTimeOffset? until, string? model, CancellationToken cancellationToken);
+
+    /// <summary>Counts one use of each example (a run that was put into a prompt); rows are made where missing.</summary>
+    Task RecordExampleUsageAsync(string tenant, IReadOnlyCollection<string> trajectoryIds, DateTimeOffset at, CancellationToken cancellationToken);
+
+    /// <summary>Pins, retires or edits an example. False where the run is not there.</summary>
+    Task<bool> UpdateExampleAsync(string tenant, FewShotExampleRow example, CancellationToken cancellationToken);
+
+    /// <summary>Examples, pinned first, then by uses.</summary>
+    Task<IReadOnlyList<FewShotExampleRow>> ListExamplesAsync(string tenant, int limit, CancellationToken cancellationToken);
+}
+
+/// <summary>A failure of the store, with the driver's exception inside.</summary>
+public sealed class StoreException : Exception
+{
+    /// <summary>A failure with its message.</summary>
+    public StoreException(string message, Exception? inner = null)
+        : base(message, inner)
+    {
+    }
+}
+
+/// <summary>What <see cref="ITrajectoryStore.CheckAsync"/> found.</summary>
+/// <param name="Ok">Whether the store can be used.</param>
+/// <param name="SchemaVersion">Version of its schema; 0 where there is none.</param>
+/// <param name="Error">What is wrong and the fix, or null.</param>
+/// <param name="Details">More to know, such as the versions of PostgreSQL and pgvector.</param>
+public sealed record StoreHealth(bool Ok, int SchemaVersion, string? Error, string Details);
+
+/// <summary>Everything that changed in one run, to be saved at once.</summary>
+public sealed class TrajectoryChange
+{
+    /// <summary>The run's row as it is now.</summary>
+    public required Trajectory Trajectory { get; init; }
+
+    /// <summary>Steps that are new or changed.</summary>
+    public IReadOnlyList<TrajectoryStep> Steps { get; init; } = [];
+
+    /// <summary>Content that the steps refer to.</summary>
+    public IReadOnlyList<Content> Contents { get; init; } = [];
+
+    /// <summary>Correlation keys of the run.</summary>
+    public IReadOnlyList<CorrelationEntry> Keys { get; init; } = [];
+
+    /// <summary>Vectors of the run.</summary>
+    public IReadOnlyList<TrajectoryEmbedding> Embeddings { get; init; } = [];
+}
+
+/// <summary>What a correlation key leads to.</summary>
+/// <param name="Key">The key.</param>
+/// <param name="Kind">What it is the key of.</param>
+/// <param name="TaskId">The task.</param>
+/// <param name="StepIndex">The step whose answer made the key.</param>
+/// <param name="At">When.</param>
+public sealed record CorrelationEntry(TurnKey Key, CorrelationKind Kind, string TaskId, int StepIndex, DateTimeOffset At);
+
+/// <summary>Kinds of correlation keys.</summary>
+public enum CorrelationKind
+{
+    /// <summary>A chain of messages that ends in a recorded answer.</summary>
+    Chain,
+
+    /// <summary>The chain of a request's own messages, without its answer.</summary>
+    Request,
+
+    /// <summary>A tool-call id of a recorded answer.</summary>
+    ToolCall,
+
+    /// <summary>An answer's id.</summary>
+    Response,
+
+    /// <summary>A conversation or thread that the server keeps.</summary>
+    ServerConversation,
+
+    /// <summary>A single assistant turn, wherever it stands.</summary>
+    Turn,
+}
+
+/// <summary>A vector of a run.</summary>
+/// <param name="Model">Embedder and model, such as <c>lexical-1</c> or <c>text-embedding-3-small</c>; with the dimension part of the key.</param>
+/// <param name="Kind">Which text it stands for: <c>task</c>, or another name.</param>
+/// <param name="Vector">The vector, of length 1.</param>
+/// <param name="Text">The text that was embedded.</param>
+public sealed record TrajectoryEmbedding(string Model, string Kind, float[] Vector, string Text);
+
+/// <summary>Which trajectories to list.</summary>
+/// <param name="Tenant">Whose.</param>
+public sealed record TrajectoryQuery(string Tenant)
+{
+    /// <summary>Only this provider.</summary>
+    public string? Provider { get; init; }
+
+    /// <summary>Only this model (exact).</summary>
+    public string? Model { get; init; }
+
+    /// <summary>Only this status.</summary>
+    public TrajectoryStatus? Status { get; init; }
+
+    /// <summary>Only this success.</summary>
+    public bool? Success { get; init; }
+
+    /// <summary>Only runs that score at least so much.</summary>
+    public double? MinQuality { get; init; }
+
+    /// <summary>Only runs that started at or after.</summary>
+    public DateTimeOffset? Since { get; init; }
+
+    /// <summary>Only runs whose task description holds all these words.</summary>
+    public string? Search { get; init; }
+
+    /// <summary>At most so many, 1 to 500.</summary>
+    public int Limit { get; init; } = 50;
+
+    /// <summary>Where to go on: <see cref="TrajectoryPage.NextCursor"/> of the page before.</summary>
+    public string? Cursor { get; init; }
+}
+
+/// <summary>A page of trajectories.</summary>
+/// <param name="Items">The trajectories.</param>
+/// <param name="NextCursor">Where to go on; null at the end.</param>
+public sealed record TrajectoryPage(IReadOnlyList<Trajectory> Items, string? NextCursor);
+
+/// <summary>What a task's first call pinned, so that every later call renders the same prompt.</summary>
+/// <param name="Tenant">Whose task.</param>
+/// <param name="TaskId">The task.</param>
+/// <param name="TemplateSet">Hash of the template set's text.</param>
+/// <param name="ValuesJson">Every value but <c>system.*</c> that templates may read, as JSON.</param>
+/// <param name="ExampleIds">Runs whose examples stand in it.</param>
+/// <param name="Result">What <c>LlmProxy-Few-Shot-Result</c> says.</param>
+/// <param name="At">When.</param>
+public sealed record PromptPin(string Tenant, string TaskId, string TemplateSet, string ValuesJson, IReadOnlyList<string> ExampleIds, string Result, DateTimeOffset At);
+
+/// <summary>Which runs to search.</summary>
+/// <param name="Tenant">Whose.</param>
+/// <param name="Model">Model of the vectors.</param>
+/// <param name="Vector">The vector to be near to.</param>
+/// <param name="Text">The text for full-text search; empty for none.</param>
+/// <param name="Limit">At most so many hits of each kind.</param>
+public sealed record SearchQuery(string Tenant, string Model, float[] Vector, string Text, int Limit)
+{
+    /// <summary>Only runs of these providers; empty for all.</summary>
+    public IReadOnlyList<string> Providers { get; init; } = [];
+
+    /// <summary>Only runs that succeeded.</summary>
+    public bool SuccessOnly { get; init; } = true;
+
+    /// <summary>Only runs that score at least so much; null for all, unscored ones included.</summary>
+    public double? MinQuality { get; init; }
+
+    /// <summary>Leave out runs whose example was retired.</summary>
+    public bool WithoutRetired { get; init; } = true;
+}
+
+/// <summary>A run that was found.</summary>
+/// <param name="Trajectory">The run.</param>
+/// <param name="Similarity">Cosine of the query's vector and the nearest of the run's vectors of that model; for a full-text hit without such a vector, null.</param>
+/// <param name="VectorRank">Rank among the vector hits from 1, or null.</param>
+/// <param name="TextRank">Rank among the full-text hits from 1, or null.</param>
+public sealed record SearchHit(Trajectory Trajectory, double? Similarity, int? VectorRank, int? TextRank);
+
+/// <summary>Document frequencies of some buckets.</summary>
+/// <param name="Documents">Number of documents.</param>
+/// <param name="Frequencies">For each bucket in how many documents it occurs.</param>
+public sealed record DocumentFrequencies(long Documents, IReadOnlyDictionary<int, long> Frequencies);
+
+/// <summary>Numbers that statistics are made of.</summary>
+public sealed record StoreStatistics
+{
+    /// <summary>Runs that ended (completed, failed, needs_help), active and cancelled ones left out.</summary>
+    public long Total { get; init; }
+
+    /// <summary>Active runs.</summary>
+    public long Active { get; init; }
+
+    /// <summary>Ended runs by provider.</summary>
+    public IReadOnlyDictionary<string, long> ByProvider { get; init; } = new Dictionary<string, long>(StringComparer.Ordinal);
+
+    /// <summary>Ended runs whose success is known.</summary>
+    public long Judged { get; init; }
+
+    /// <summary>Ended runs that succeeded.</summary>
+    public long Successful { get; init; }
+
+    /// <summary>Mean of all scores, or null.</summary>
+    public double? AverageQuality { get; init; }
+
+    /// <summary>Scored runs in the bands excellent (0.9 and up), good (0.7), fair (0.5), poor.</summary>
+    public IReadOnlyList<long> QualityBands { get; init; } = [0, 0, 0, 0];
+
+    /// <summary>Bytes of the whole store and of compressed content; number of trajectories and steps.</summary>
+    public (long Bytes, long ContentBytes, long Trajectories, long Steps) Storage { get; init; }
+
+    /// <summary>Numbers by model.</summary>
+    public IReadOnlyList<ModelStatistics> ByModel { get; init; } = [];
+}
+
+/// <summary>Numbers of one provider and model.</summary>
+/// <param name="Provider">The provider.</param>
+/// <param name="Model">The model.</param>
+/// <param name="Total">Ended runs.</param>
+/// <param name="Judged">Ended runs whose success is known.</param>
+/// <param name="Successful">Ended runs that succeeded.</param>
+/// <param name="AverageQuality">Mean score, or null.</param>
+/// <param name="Iterations">Sum of iterations.</param>
+/// <param name="ToolCalls">Sum of tool calls.</param>
+/// <param name="FailedToolResults">Sum of failed tool results.</param>
+/// <param name="Interventions">Sum of interventions.</param>
+/// <param name="Tokens">Sum of tokens.</param>
+/// <param name="CostUsd">Sum of known costs.</param>
+public sealed record ModelStatistics(
+    string Provider,
+    string Model,
+    long Total,
+    long Judged,
+    long Successful,
+    double? AverageQuality,
+    long Iterations,
+    long ToolCalls,
+    long FailedToolResults,
+    long Interventions,
+    long Tokens,
+    decimal? CostUsd);
+
+/// <summary>A curated example: one row of <c>few_shot_example</c>.</summary>
+/// <param name="TrajectoryId">The run that it stands for.</param>
+/// <param name="TaskDescription">Its task.</param>
+/// <param name="QualityScore">Its score.</param>
+/// <param name="Pinned">Kept before others.</param>
+/// <param name="Retired">Never used again.</param>
+/// <param name="EditedJson">An edited example in place of the condensed one, or null.</param>
+/// <param name="UsageCount">How often it was put into a task's prompt.</param>
+/// <param name="LastUsedAt">When last.</param>
+public sealed record FewShotExampleRow(
+    string TrajectoryId,
+    string TaskDescription,
+    double? QualityScore,
+    bool Pinned,
+    bool Retired,
+    string? EditedJson,
+    long UsageCount,
+    DateTimeOffset? LastUsedAt);

@@ -1,0 +1,28 @@
+using LlmProxy.Core.Dialects;
+
+namespace LlmProxy.Core.Trajectories;
+
+/// <summary>A step with its texts, as people, searches and exports read it.</summary>
+public sealed class StepView
+{
+    /// <summary>The step's row.</summary>
+    public required TrajectoryStep Step { get; init; }
+
+    /// <summary>The agent's own system prompt.</summary>
+    public string? SystemPrompt { get; init; }
+
+    /// <summary>The system prompt that was sent.</summary>
+    public string? SentSystemPrompt { get; init; }
+
+    /// <summary>The tools array as sent, or null.</summary>
+    public ReadOnlyMemory<byte>? ToolsJson { get; init; }
+
+    /// <summary>Messages that are new in this step, with the mark of those that no recorded answer produced.</summary>
+    public IReadOnlyList<(ConversationMessage Message, bool IsForeign)> Messages { get; init; } = [];
+
+    /// <summary>The reply, or null.</summary>
+    public ConversationMessage? Reply { get; init; }
+
+    /// <summary>What came back for the reply's tool calls: the results in the next step's messages, by call id.</summary>
+    public IReadOnlyList<ToolResult> ToolResults { get; init; } = [];
+}

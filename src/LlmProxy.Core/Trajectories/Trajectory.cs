@@ -1,0 +1,220 @@
+using LlmProxy.Core.Dialects;
+
+namespace LlmProxy.Core.Trajectories;
+
+/// <summary>Where a run stands.</summary>
+public enum TrajectoryStatus
+{
+    /// <summary>Calls may still come.</summary>
+    Active,
+
+    /// <summary>Ended by itself or by an outcome; <see cref="Trajectory.Success"/> says how well.</summary>
+    Completed,
+
+    /// <summary>Ended without success.</summary>
+    Failed,
+
+    /// <summary>The agent asked a person for help; a later call goes on.</summary>
+    NeedsHelp,
+
+    /// <summary>Called off; nothing of its content is kept.</summary>
+    Cancelled,
+}
+
+/// <summary>Who said how a run ended.</summary>
+public enum OutcomeSource
+{
+    /// <summary>An explicit call of the API.</summary>
+    Api,
+
+    /// <summary>A terminal tool of the agent, such as <c>set_task_status</c>.</summary>
+    Tool,
+
+    /// <summary>Nobody: it went idle and was judged by its last reply.</summary>
+    Idle,
+
+    /// <summary>An error that ended it.</summary>
+    Error,
+}
+
+/// <summary>One run of an agent at one task, by its metrics. The steps are <see cref="TrajectoryStep"/>.</summary>
+public sealed record Trajectory
+{
+    /// <summary>The run's own id.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>The task's id as clients know it; unique for a tenant, one trajectory each.</summary>
+    public required string TaskId { get; init; }
+
+    /// <summary>Whose run it is.</summary>
+    public required string Tenant { get; init; }
+
+    /// <summary>Shared by the runs of one conversation (several turns of a coding agent), else the task's id.</summary>
+    public required string ConversationId { get; init; }
+
+    /// <summary>Id of the trajectory that started this one as a sub-agent, or null.</summary>
+    public string? ParentId { get; init; }
+
+    /// <summary>The client's own session id, or null.</summary>
+    public string? SessionId { get; init; }
+
+    /// <summary><c>anthropic</c>, <c>openai</c>, <c>gemini</c> or <c>proxy</c>: whose model it is.</summary>
+    public required string Provider { get; init; }
+
+    /// <summary>The model asked for.</summary>
+    public string Model { get; init; } = "";
+
+    /// <summary>The client as it names itself (user agent), or empty.</summary>
+    public string Client { get; init; } = "";
+
+    /// <summary>Name of the preset whose rules apply.</summary>
+    public string Preset { get; init; } = "generic";
+
+    /// <summary>What the task is, without boilerplate.</summary>
+    public string TaskDescription { get; init; } = "";
+
+    /// <summary>Where it stands.</summary>
+    public TrajectoryStatus Status { get; init; }
+
+    /// <summary>Whether it succeeded; null while unknown.</summary>
+    public bool? Success { get; init; }
+
+    /// <summary>0 to 1 by the formula of <see cref="QualityScore"/>; null where there is no score.</summary>
+    public double? QualityScore { get; init; }
+
+    /// <summary>Calls that are steps; retries and side calls are none.</summary>
+    public int IterationCount { get; init; }
+
+    /// <summary>Tool calls that the model made.</summary>
+    public int ToolCallsCount { get; init; }
+
+    /// <summary>Tool results that are failures.</summary>
+    public int FailedToolResults { get; init; }
+
+    /// <summary>Clicks that a preset's rules could judge, and those of them that hit.</summary>
+    public int ClicksTotal { get; init; }
+
+    /// <summary>See <see cref="ClicksTotal"/>.</summary>
+    public int ClicksHit { get; init; }
+
+    /// <summary>An error rate that the API stated; wins over the counted one.</summary>
+    public double? StatedErrorRate { get; init; }
+
+    /// <summary>A click accuracy that the API stated; wins over the counted one.</summary>
+    public double? StatedClickAccuracy { get; init; }
+
+    /// <summary>Episodes in which a person took over.</summary>
+    public int UserInterventions { get; init; }
+
+    /// <summary>Tokens of all steps and of known side calls.</summary>
+    public TokenUsage TokenUsage { get; init; } = TokenUsage.None;
+
+    /// <summary>Cost in USD by the price list, or null where a model's price is unknown.</summary>
+    public decimal? CostUsd { get; init; }
+
+    /// <summary>First request.</summary>
+    public required DateTimeOffset StartedAt { get; init; }
+
+    /// <summary>Last answer so far.</summary>
+    public required DateTimeOffset LastActivityAt { get; init; }
+
+    /// <summary>When it was found to be over: the time of its last answer, or of the API call; null while active.</summary>
+    public DateTimeOffset? CompletedAt { get; init; }
+
+    /// <summary>Who said how it ended, or null while active.</summary>
+    public OutcomeSource? OutcomeSource { get; init; }
+
+    /// <summary>An outcome that a later call takes back: a terminal tool's or an ended turn's, until the grace is over.</summary>
+    public bool IsProvisional { get; init; }
+
+    /// <summary>Whether the steps and their content are kept.</summary>
+    public bool HasContent { get; init; }
+
+    /// <summary>Trajectories whose examples were put into this run's prompt.</summary>
+    public IReadOnlyList<string> ExampleIds { get; init; } = [];
+
+    /// <summary>Arm of the experiment, or null.</summary>
+    public string? Arm { get; init; }
+
+    /// <summary>Names of the tools it called, in the order of first use.</summary>
+    public IReadOnlyList<string> ToolsUsed { get; init; } = [];
+
+    /// <summary>A comment that came with the outcome, or null.</summary>
+    public string? Comment { get; init; }
+
+    /// <summary>Failed results by tool calls: the stated rate, else the counted one.</summary>
+    public double ErrorRate => StatedErrorRate ?? (ToolCallsCount == 0 ? 0 : Math.Min(1, (double)FailedToolResults / ToolCallsCount));
+
+    /// <summary>The stated click accuracy, else the counted one; null where nothing was measured.</summary>
+    public double? ClickAccuracy => StatedClickAccuracy ?? (ClicksTotal == 0 ? null : (double)ClicksHit / ClicksTotal);
+
+    /// <summary>First request to last answer.</summary>
+    public TimeSpan Duration => (CompletedAt ?? LastActivityAt) - StartedAt;
+}
+
+/// <summary>A reference to one stored message.</summary>
+/// <param name="Content">Hash of the message's JSON in the content store.</param>
+/// <param name="Role">Its role.</param>
+/// <param name="IsForeign">An assistant turn that no recorded answer produced.</param>
+public sealed record StepMessage(ContentHash Content, string Role, bool IsForeign);
+
+/// <summary>One call of a run. Texts are references into the content store, so that each message is kept once.</summary>
+public sealed record TrajectoryStep
+{
+    /// <summary>The run that it belongs to.</summary>
+    public required string TrajectoryId { get; init; }
+
+    /// <summary>1, 2, 3…</summary>
+    public required int Index { get; init; }
+
+    /// <summary>Id of the exchange that it was made from; unique, so that an exchange takes effect once.</summary>
+    public required string ExchangeId { get; init; }
+
+    /// <summary>The wire format of its messages.</summary>
+    public required DialectKind Dialect { get; init; }
+
+    /// <summary>The model that answered, or that was asked for.</summary>
+    public string Model { get; init; } = "";
+
+    /// <summary>The agent's own system prompt.</summary>
+    public ContentHash? SystemPrompt { get; init; }
+
+    /// <summary>The system prompt that was sent; equal to <see cref="SystemPrompt"/> where nothing was rewritten.</summary>
+    public ContentHash? SentSystemPrompt { get; init; }
+
+    /// <summary>The tools array.</summary>
+    public ContentHash? Tools { get; init; }
+
+    /// <summary>How many messages of the history so far (messages and replies of the steps before, in order) this call's history keeps.</summary>
+    public int HistoryKept { get; init; }
+
+    /// <summary>Messages behind the kept ones: those that are new in this step.</summary>
+    public IReadOnlyList<StepMessage> Messages { get; init; } = [];
+
+    /// <summary>The assistant's reply, or null where none came.</summary>
+    public ContentHash? Reply { get; init; }
+
+    /// <summary>Why the model stopped, in the dialect's word.</summary>
+    public string? StopReason { get; init; }
+
+    /// <summary>The answer's id.</summary>
+    public string? ResponseId { get; init; }
+
+    /// <summary>Tokens.</summary>
+    public TokenUsage TokenUsage { get; init; } = TokenUsage.None;
+
+    /// <summary>When the request came.</summary>
+    public required DateTimeOffset StartedAt { get; init; }
+
+    /// <summary>To the end of the answer, in milliseconds.</summary>
+    public double DurationMs { get; init; }
+
+    /// <summary>To the answer's first byte, in milliseconds; null where none came.</summary>
+    public double? TimeToFirstByteMs { get; init; }
+
+    /// <summary>HTTP status of the answer; 0 where none came.</summary>
+    public int HttpStatus { get; init; }
+
+    /// <summary><c>ok</c>, or the outcome's name: <c>client_left</c>, <c>upstream_broke</c>, <c>upstream_error</c>, <c>truncated</c>…</summary>
+    public string Status { get; init; } = "ok";
+}
