@@ -161,6 +161,9 @@ public sealed class TaskPreset
     /// <summary>A call is a side call when one of these matches its system prompt.</summary>
     public IReadOnlyList<string> SideCallSystem { get; init; } = [];
 
+    /// <summary>Whether every call of the client's main loop offers tools, so that one without is a side call.</summary>
+    public bool SideCallWithoutTools { get; init; }
+
     /// <summary>Tools that end a task.</summary>
     public IReadOnlyList<TerminalTool> TerminalTools { get; init; } = [];
 
