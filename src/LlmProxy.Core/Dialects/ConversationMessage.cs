@@ -28,7 +28,10 @@ public sealed class ConversationMessage
     /// <summary>Whether a model is said to have produced it.</summary>
     public bool IsAssistant { get; init; }
 
-    /// <summary>Its texts, joined by line ends; never hidden reasoning.</summary>
+    /// <summary>
+    /// Its texts; never hidden reasoning. Texts of the client are joined by line ends. The texts of an assistant follow
+    /// each other without a separator: servers and SDKs split and join one text at will, and its key must not depend on that.
+    /// </summary>
     public string Text { get; init; } = "";
 
     /// <summary>Reasoning text that the model showed, or null.</summary>

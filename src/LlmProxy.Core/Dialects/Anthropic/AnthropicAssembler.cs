@@ -1,0 +1,152 @@
+using System.Text.Json;
+using LlmProxy.Core.Dialects.Assembly;
+using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Core.Trajectories;
+
+namespace LlmProxy.Core.Dialects.Anthropic;
+
+/// <summary>Assembles an answer of the Messages API (platform.claude.com, "Streaming messages").</summary>
+internal sealed class AnthropicAssembler : JsonReplyAssembler
+{
+    private readonly SortedDictionary<long, AnthropicBlock> _blocks = [];
+    private string? _id;
+    private string? _model;
+    private string? _stopReason;
+    private string? _refusal;
+    private bool _hasUsage;
+    private long _input;
+    private long _cacheRead;
+    private long _cacheWrite;
+    private long _output;
+    private long _thinking;
+
+    protected override AssembledReply Build()
+    {
+        using var json = new ByteBuffer();
+        json.Append("{\"role\":\"assistant\",\"content\":["u8);
+        var separator = false;
+        foreach (var block in _blocks.Values)
+        {
+            if (separator)
+            {
+                json.Append((byte)',');
+            }
+
+            separator = true;
+            block.WriteTo(json);
+        }
+
+        json.Append("]}"u8);
+        var (message, callKeys) = AnthropicContentReader.Read(json.ToArray());
+        return new AssembledReply
+        {
+            ResponseId = _id,
+            Model = _model,
+            Message = message,
+            StopReason = _stopReason,
+            Usage = new TokenUsage(_input + _cacheRead + _cacheWrite, _output, _cacheRead, _cacheWrite, _thinking),
+            HasUsage = _hasUsage,
+            Refusal = _refusal,
+            Error = Error,
+            IsComplete = Ended && Error is null,
+            EndedTurn = Ended && Error is null && _stopReason is "end_turn" or "stop_sequence" && message.ToolCalls.Count == 0,
+            CallKeys = callKeys,
+            Unknown = Unknown,
+        };
+    }
+
+    protected override void OnDone()
+    {
+        // Gateways in front of other models end the stream as OpenAI does.
+        Ended |= _stopReason is not null;
+    }
+
+    protected override bool OnValue(JsonElement value)
+    {
+        switch (value.Text("type"u8))
+        {
+            case "message_start":
+                TakeMessage(value.Get("message"u8));
+                return true;
+            case "content_block_start":
+                _blocks[value.Number("index"u8) ?? _blocks.Count] = new AnthropicBlock(value.Get("content_block"u8));
+                return true;
+            case "content_block_delta":
+                return TakeDelta(value);
+            case "message_delta":
+                TakeStop(value.Get("delta"u8));
+                TakeUsage(value.Get("usage"u8));
+                return true;
+            case "message_stop":
+                Ended = true;
+                return true;
+            case "ping" or "content_block_stop":
+                return true;
+            case "message":
+                TakeMessage(value);
+                Ended = true;
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    private bool TakeDelta(JsonElement value)
+    {
+        var index = value.Number("index"u8) ?? Math.Max(0, _blocks.Count - 1);
+        var delta = value.Get("delta"u8);
+        if (!_blocks.TryGetValue(index, out var block))
+        {
+            // The start was lost; the kind of delta tells the kind of block.
+            block = AnthropicBlock.ForDelta(delta.Text("type"u8));
+            _blocks[index] = block;
+        }
+
+        if (block.Append(delta))
+        {
+            return true;
+        }
+
+        KeepUnknown(value.RawText());
+        return true;
+    }
+
+    private void TakeMessage(JsonElement message)
+    {
+        _id = message.Text("id"u8) ?? _id;
+        _model = message.Text("model"u8) ?? _model;
+        foreach (var block in message.Get("content"u8).Items())
+        {
+            _blocks[_blocks.Count] = new AnthropicBlock(block);
+        }
+
+        TakeStop(message);
+        TakeUsage(message.Get("usage"u8));
+    }
+
+    private void TakeStop(JsonElement holder)
+    {
+        _stopReason = holder.Text("stop_reason"u8) ?? _stopReason;
+        if (_stopReason == "refusal")
+        {
+            var details = holder.Get("stop_details"u8);
+            _refusal = details.Text("explanation"u8) ?? details.Text("category"u8) ?? _refusal ?? "refusal";
+        }
+    }
+
+    private void TakeUsage(JsonElement usage)
+    {
+        // Counts are cumulative: later ones replace earlier ones. Input leaves cached tokens out.
+        if (usage.ValueKind != JsonValueKind.Object)
+        {
+            return;
+        }
+
+        _hasUsage = true;
+        _input = usage.Number("input_tokens"u8) ?? _input;
+        _cacheRead = usage.Number("cache_read_input_tokens"u8) ?? _cacheRead;
+        _cacheWrite = usage.Number("cache_creation_input_tokens"u8) ?? _cacheWrite;
+        _output = usage.Number("output_tokens"u8) ?? _output;
+        _thinking = usage.Get("output_tokens_details"u8).Number("thinking_tokens"u8) ?? _thinking;
+    }
+}

@@ -1,0 +1,31 @@
+using LlmProxy.Core.Dialects.Assembly;
+using LlmProxy.Core.Dialects.Reading;
+
+namespace LlmProxy.Core.Dialects.Anthropic;
+
+/// <summary>Anthropic's Messages API (platform.claude.com, API reference, "Messages"), version 2023-06-01 and later.</summary>
+public sealed class AnthropicMessagesDialect : IDialect
+{
+    /// <inheritdoc />
+    public DialectKind Kind => DialectKind.AnthropicMessages;
+
+    /// <inheritdoc />
+    public RequestReading? ReadRequest(ReadOnlyMemory<byte> body, string path, TurnKeys keys)
+        => RequestScan.Run(body, keys, AnthropicRequestReader.Read) is { } scan
+            // System messages within the history stay as they are: only the prompt beside it may be rewritten.
+            ? ReadingBuilder.Reading(scan, this, historyTextsCount: false)
+            : null;
+
+    /// <inheritdoc />
+    public RequestContent? ReadContent(ReadOnlyMemory<byte> body)
+        => RequestScan.Run(body, null, AnthropicRequestReader.Read) is { } scan ? ReadingBuilder.Content(scan, this) : null;
+
+    /// <inheritdoc />
+    public ConversationMessage ReadMessage(ReadOnlyMemory<byte> json) => AnthropicContentReader.Read(json).Message;
+
+    /// <inheritdoc />
+    public ReplyAssembler CreateAssembler(string? contentType, bool streamRequested) => new AnthropicAssembler();
+
+    /// <inheritdoc />
+    public byte[] FormatError(int status, string message) => DialectErrors.Anthropic(status, message);
+}

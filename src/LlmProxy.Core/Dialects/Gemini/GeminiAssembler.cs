@@ -1,0 +1,210 @@
+using System.Text;
+using System.Text.Json;
+using LlmProxy.Core.Dialects.Assembly;
+using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Core.Trajectories;
+
+namespace LlmProxy.Core.Dialects.Gemini;
+
+/// <summary>
+/// Assembles an answer of Gemini (ai.google.dev/api/generate-content, "GenerateContentResponse"): one object, events,
+/// or an array that comes element by element. The first candidate is the message.
+/// </summary>
+internal sealed class GeminiAssembler : JsonReplyAssembler
+{
+    private readonly List<GeminiPart> _parts = [];
+    private string? _id;
+    private string? _model;
+    private string? _stopReason;
+    private string? _blocked;
+    private TokenUsage _usage = TokenUsage.None;
+    private bool _hasUsage;
+
+    protected override AssembledReply Build()
+    {
+        using var json = new ByteBuffer();
+        json.Append("{\"role\":\"model\",\"parts\":["u8);
+        for (var i = 0; i < _parts.Count; i++)
+        {
+            json.Append(i == 0 ? ""u8 : ","u8);
+            _parts[i].WriteTo(json);
+        }
+
+        json.Append("]}"u8);
+        var (message, callKeys) = GeminiContentReader.Read(json.ToArray());
+        return new AssembledReply
+        {
+            ResponseId = _id,
+            Model = _model,
+            Message = message,
+            StopReason = _stopReason,
+            Usage = _usage,
+            HasUsage = _hasUsage,
+            Refusal = _blocked,
+            Error = Error,
+            IsComplete = Ended && Error is null,
+            EndedTurn = Ended && Error is null && _stopReason == "STOP" && message.ToolCalls.Count == 0,
+            CallKeys = callKeys,
+            Unknown = Unknown,
+        };
+    }
+
+    protected override void OnDone()
+    {
+        // The end of the array: an answer without a finish reason is over, but not whole.
+    }
+
+    protected override bool OnValue(JsonElement value)
+    {
+        var candidates = value.Get("candidates"u8);
+        var feedback = value.Get("promptFeedback"u8, "prompt_feedback"u8);
+        var usage = value.Get("usageMetadata"u8, "usage_metadata"u8);
+        if (!candidates.Exists() && !feedback.Exists() && !usage.Exists())
+        {
+            return false;
+        }
+
+        _id = value.Get("responseId"u8, "response_id"u8).Text() ?? _id;
+        _model = value.Get("modelVersion"u8, "model_version"u8).Text() ?? _model;
+        TakeUsage(usage);
+        var blockReason = feedback.Get("blockReason"u8, "block_reason"u8);
+        if (blockReason.Exists())
+        {
+            _stopReason = blockReason.Text() ?? blockReason.RawText();
+            _blocked = feedback.Get("blockReasonMessage"u8, "block_reason_message"u8).Text() ?? _stopReason;
+            Ended = true;
+        }
+
+        foreach (var candidate in candidates.Items())
+        {
+            if ((candidate.Number("index"u8) ?? 0) == 0)
+            {
+                TakeCandidate(candidate);
+            }
+        }
+
+        if (value.Get("error"u8).Exists())
+        {
+            TakeError(value);
+        }
+
+        return true;
+    }
+
+    private void TakeCandidate(JsonElement candidate)
+    {
+        var parts = candidate.Get("content"u8).Get("parts"u8);
+        foreach (var part in parts.Items())
+        {
+            if (_parts.Count == 0 || !_parts[^1].TryMerge(part))
+            {
+                _parts.Add(new GeminiPart(part));
+            }
+        }
+
+        var reason = candidate.Get("finishReason"u8, "finish_reason"u8);
+        if (reason.Exists())
+        {
+            _stopReason = reason.Text() ?? NameOf(reason.RawText());
+            Ended = true;
+        }
+    }
+
+    /// <summary>Python clients of Vertex AI record the enum's number (google.cloud.aiplatform.v1, Candidate.FinishReason).</summary>
+    private static string NameOf(string number) => number switch
+    {
+        "1" => "STOP",
+        "2" => "MAX_TOKENS",
+        "3" => "SAFETY",
+        "4" => "RECITATION",
+        "5" => "OTHER",
+        "6" => "BLOCKLIST",
+        "7" => "PROHIBITED_CONTENT",
+        "8" => "SPII",
+        "9" => "MALFORMED_FUNCTION_CALL",
+        _ => number,
+    };
+
+    private void TakeUsage(JsonElement usage)
+    {
+        if (usage.ValueKind != JsonValueKind.Object)
+        {
+            return;
+        }
+
+        long? Count(ReadOnlySpan<byte> name, ReadOnlySpan<byte> other) => usage.Number(name) ?? usage.Number(other);
+        var thoughts = Count("thoughtsTokenCount"u8, "thoughts_token_count"u8) ?? 0;
+        _usage = new TokenUsage(
+            (Count("promptTokenCount"u8, "prompt_token_count"u8) ?? 0) + (Count("toolUsePromptTokenCount"u8, "tool_use_prompt_token_count"u8) ?? 0),
+            (Count("candidatesTokenCount"u8, "candidates_token_count"u8) ?? 0) + thoughts,
+            Count("cachedContentTokenCount"u8, "cached_content_token_count"u8) ?? 0,
+            0,
+            thoughts);
+        _hasUsage = true;
+    }
+}
+
+/// <summary>One part of an answer; a text may grow.</summary>
+internal sealed class GeminiPart
+{
+    private readonly byte[] _json;
+    private readonly StringBuilder? _text;
+    private readonly bool _isThought;
+
+    public GeminiPart(JsonElement part)
+    {
+        _json = part.Raw().ToArray();
+        if (PlainText(part) is { } text)
+        {
+            _text = new StringBuilder(text);
+            _isThought = IsThought(part);
+        }
+    }
+
+    /// <summary>Takes a text that goes on with this one. Signatures stay on their parts.</summary>
+    public bool TryMerge(JsonElement next)
+    {
+        if (_text is null || PlainText(next) is not { } text || IsThought(next) != _isThought)
+        {
+            return false;
+        }
+
+        _text.Append(text);
+        return true;
+    }
+
+    /// <summary>Writes the part as a client would send it back.</summary>
+    public void WriteTo(ByteBuffer json)
+    {
+        if (_text is null)
+        {
+            json.Append(_json);
+            return;
+        }
+
+        json.Append(_isThought ? "{\"thought\":true,\"text\":"u8 : "{\"text\":"u8);
+        JsonText.AppendLiteral(json, _text.ToString());
+        json.Append("}"u8);
+    }
+
+    private static bool IsThought(JsonElement part) => part.Get("thought"u8).ValueKind == JsonValueKind.True;
+
+    private static string? PlainText(JsonElement part)
+    {
+        if (part.ValueKind != JsonValueKind.Object)
+        {
+            return null;
+        }
+
+        foreach (var property in part.EnumerateObject())
+        {
+            var name = property.Utf8Name();
+            if (!name.SequenceEqual("text"u8) && !name.SequenceEqual("thought"u8))
+            {
+                return null;
+            }
+        }
+
+        return part.Text("text"u8);
+    }
+}

@@ -1,0 +1,219 @@
+using System.Text.Json;
+using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Core.Dialects.Reading;
+
+namespace LlmProxy.Core.Dialects.Gemini;
+
+/// <summary>
+/// The forward pass over a generateContent request (ai.google.dev/api/generate-content). The API takes each name in
+/// camel case and in snake case.
+/// </summary>
+internal sealed class GeminiRequestReader : MessageRules
+{
+    private static readonly GeminiRequestReader Instance = new();
+
+    public override CanonicalRules Canonical { get; } = new()
+    {
+        // A content without a role is the user's. Ids of calls are made up by clients.
+        Drops = static (depth, name) => (depth == 1 && name.SequenceEqual("role"u8)) || (depth == 3 && name.SequenceEqual("id"u8)),
+    };
+
+    public static bool Read(RequestScan scan, ref Utf8JsonReader reader)
+    {
+        var hasHistory = false;
+        var hasCache = false;
+        scan.Insertion = new PromptInsertion(
+            new ByteRange(scan.End(ref reader), 0), "\"systemInstruction\":{\"parts\":[{\"text\":"u8.ToArray(), "}]},"u8.ToArray());
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var name = JsonText.Name(reader.ValueSpan);
+            reader.Read();
+            if (name.SequenceEqual("contents"u8))
+            {
+                if (reader.TokenType == JsonTokenType.StartObject)
+                {
+                    scan.ResetHistory();
+                    scan.ReadMessage(ref reader, Instance);
+                    hasHistory = true;
+                }
+                else
+                {
+                    hasHistory = scan.ReadMessages(ref reader, Instance);
+                }
+            }
+            else if (name.SequenceEqual("systemInstruction"u8) || name.SequenceEqual("system_instruction"u8))
+            {
+                ReadSystem(scan, ref reader);
+            }
+            else if (name.SequenceEqual("tools"u8))
+            {
+                scan.OffersTools = ToolLists.Replace(scan, scan.ToolLists, ref reader);
+            }
+            else if (name.SequenceEqual("cachedContent"u8) || name.SequenceEqual("cached_content"u8))
+            {
+                hasCache = reader.TokenType == JsonTokenType.String && reader.ValueSpan.Length > 0;
+                reader.Skip();
+            }
+            else if (name.SequenceEqual("model"u8))
+            {
+                scan.Model = scan.String(ref reader);
+            }
+            else
+            {
+                reader.Skip();
+            }
+        }
+
+        if (hasCache)
+        {
+            // The API refuses a system instruction beside cached content.
+            scan.Insertion = null;
+        }
+
+        return hasHistory;
+    }
+
+    public override Side SideOf(ReadOnlySpan<byte> role) => role.SequenceEqual("model"u8) ? Side.Model : Side.Client;
+
+    public override void ReadModelProperty(RequestScan scan, scoped ReadOnlySpan<byte> name, ref Utf8JsonReader reader)
+    {
+        if (!name.SequenceEqual("parts"u8))
+        {
+            reader.Skip();
+            return;
+        }
+
+        scan.ResetText();
+        scan.ResetCalls();
+        if (reader.TokenType != JsonTokenType.StartArray)
+        {
+            ReadPart(scan, ref reader);
+            return;
+        }
+
+        while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+        {
+            ReadPart(scan, ref reader);
+        }
+    }
+
+    public override void ReadSystemProperty(RequestScan scan, scoped ReadOnlySpan<byte> name, ref Utf8JsonReader reader) => reader.Skip();
+
+    private static void ReadPart(RequestScan scan, ref Utf8JsonReader reader)
+    {
+        if (reader.TokenType != JsonTokenType.StartObject)
+        {
+            reader.Skip();
+            return;
+        }
+
+        var isThought = false;
+        var text = default(ByteRange);
+        var call = default(ByteRange);
+        var arguments = default(ByteRange);
+        var isCall = false;
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var name = JsonText.Name(reader.ValueSpan);
+            reader.Read();
+            if (name.SequenceEqual("text"u8))
+            {
+                text = ContentPart.Literal(scan, ref reader);
+            }
+            else if (name.SequenceEqual("thought"u8))
+            {
+                isThought = reader.TokenType == JsonTokenType.True;
+                reader.Skip();
+            }
+            else if ((name.SequenceEqual("functionCall"u8) || name.SequenceEqual("function_call"u8)) && reader.TokenType == JsonTokenType.StartObject)
+            {
+                isCall = true;
+                ReadCall(scan, ref reader, out call, out arguments);
+            }
+            else
+            {
+                reader.Skip();
+            }
+        }
+
+        if (text.Length > 0 && !isThought)
+        {
+            scan.AddText(scan.Raw(text));
+        }
+
+        if (isCall)
+        {
+            scan.AddCall(
+                call.Length > 0 ? JsonText.Name(scan.Raw(call)) : default,
+                scan.Body.Span.Slice(arguments.Start, arguments.Length));
+        }
+    }
+
+    private static void ReadCall(RequestScan scan, ref Utf8JsonReader reader, out ByteRange call, out ByteRange arguments)
+    {
+        call = default;
+        arguments = default;
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var name = JsonText.Name(reader.ValueSpan);
+            reader.Read();
+            if (name.SequenceEqual("name"u8))
+            {
+                call = ContentPart.Literal(scan, ref reader);
+            }
+            else if (name.SequenceEqual("args"u8))
+            {
+                arguments = scan.Skip(ref reader);
+            }
+            else
+            {
+                reader.Skip();
+            }
+        }
+    }
+
+    private static void ReadSystem(RequestScan scan, ref Utf8JsonReader reader)
+    {
+        scan.PromptTexts.Clear();
+        var start = scan.Start(ref reader);
+        var holdsSomething = true;
+        void Add(ByteRange literal) => scan.PromptTexts.Add(new PromptText(literal, 0));
+        if (reader.TokenType == JsonTokenType.StartObject)
+        {
+            holdsSomething = false;
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                var name = JsonText.Name(reader.ValueSpan);
+                reader.Read();
+                if (!name.SequenceEqual("parts"u8))
+                {
+                    reader.Skip();
+                    continue;
+                }
+
+                scan.PromptTexts.Clear();
+                if (reader.TokenType == JsonTokenType.StartObject)
+                {
+                    holdsSomething = true;
+                    var part = ContentPart.Read(scan, ref reader);
+                    if (part.HasText)
+                    {
+                        Add(part.Text);
+                    }
+                }
+                else
+                {
+                    holdsSomething = ContentValue.ReadSystem(scan, ref reader, Add);
+                }
+            }
+        }
+        else
+        {
+            holdsSomething = ContentValue.ReadSystem(scan, ref reader, Add);
+        }
+
+        scan.Insertion = holdsSomething
+            ? null
+            : new PromptInsertion(new ByteRange(start, scan.End(ref reader) - start), "{\"parts\":[{\"text\":"u8.ToArray(), "}]}"u8.ToArray());
+    }
+}

@@ -1,0 +1,272 @@
+using System.Text;
+using System.Text.Json;
+using LlmProxy.Core.Dialects.Assembly;
+using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Core.Trajectories;
+
+namespace LlmProxy.Core.Dialects.OpenAiChat;
+
+/// <summary>Assembles an answer of Chat Completions (OpenAI API reference, "Chat", "Streaming"). The first choice is the message.</summary>
+internal sealed class ChatAssembler : JsonReplyAssembler
+{
+    private readonly StringBuilder _text = new();
+    private readonly StringBuilder _refusal = new();
+    private readonly StringBuilder _reasoningContent = new();
+    private readonly StringBuilder _reasoning = new();
+    private readonly StringBuilder _shownReasoning = new();
+    private readonly List<byte[]> _reasoningDetails = [];
+    private readonly SortedDictionary<string, byte[]> _extra = new(StringComparer.Ordinal);
+    private readonly ChatToolCalls _calls = new();
+    private readonly Dictionary<long, bool> _choices = [];
+    private readonly StringBuilder _legacyArguments = new();
+    private string? _legacyName;
+    private string? _id;
+    private string? _model;
+    private string? _stopReason;
+    private bool _hasText;
+    private TokenUsage _usage = TokenUsage.None;
+    private bool _hasUsage;
+
+    protected override AssembledReply Build()
+    {
+        using var json = new ByteBuffer();
+        WriteMessage(json);
+        var (message, callKeys) = ChatContentReader.Read(json.ToArray());
+        var reply = new AssembledReply
+        {
+            ResponseId = _id,
+            Model = _model,
+            Message = message,
+            StopReason = _stopReason,
+            Usage = _usage,
+            HasUsage = _hasUsage,
+            Refusal = _refusal.Length > 0 ? _refusal.ToString() : null,
+            Error = Error,
+            IsComplete = Ended && Error is null,
+            EndedTurn = Ended && Error is null && _stopReason == "stop" && message.ToolCalls.Count == 0,
+            CallKeys = callKeys,
+            Unknown = Unknown,
+        };
+        return reply;
+    }
+
+    protected override void OnDone() => Ended = true;
+
+    protected override bool OnValue(JsonElement value)
+    {
+        var choices = value.Get("choices"u8);
+        var hasUsage = TakeUsage(value);
+        if (choices.ValueKind != JsonValueKind.Array)
+        {
+            return hasUsage && !value.Get("error"u8).Exists();
+        }
+
+        // Gateways change the id on the way; SDKs keep the first.
+        _id ??= value.Text("id"u8) is { Length: > 0 } id ? id : null;
+        _model = value.Text("model"u8) is { Length: > 0 } model ? model : _model;
+        foreach (var choice in choices.Items())
+        {
+            TakeChoice(choice);
+        }
+
+        if (value.Get("error"u8).Exists())
+        {
+            TakeError(value);
+        }
+
+        return true;
+    }
+
+    private void TakeChoice(JsonElement choice)
+    {
+        var index = choice.Number("index"u8) ?? 0;
+        var message = choice.Get("message"u8);
+        // Perplexity sends both: in events the message so far beside the delta, in a whole answer an empty delta.
+        var isWhole = message.ValueKind == JsonValueKind.Object && !(IsEvents && choice.Get("delta"u8).ValueKind == JsonValueKind.Object);
+        var finish = choice.Text("finish_reason"u8);
+        _choices[index] = isWhole || !string.IsNullOrEmpty(finish) || _choices.GetValueOrDefault(index);
+        if (index == 0)
+        {
+            TakeDelta(isWhole ? message : choice.Get("delta"u8));
+            _stopReason = string.IsNullOrEmpty(finish) ? _stopReason : finish;
+            if (choice.Get("error"u8).Exists())
+            {
+                TakeError(choice);
+            }
+        }
+
+        if (!_hasUsage)
+        {
+            // Moonshot puts usage into the choice.
+            TakeUsage(choice);
+        }
+
+        Ended |= _choices.Values.All(static ended => ended);
+    }
+
+    private void TakeDelta(JsonElement delta)
+    {
+        if (delta.ValueKind != JsonValueKind.Object)
+        {
+            return;
+        }
+
+        foreach (var property in delta.EnumerateObject())
+        {
+            var value = property.Value;
+            if (!value.Exists())
+            {
+                continue;
+            }
+
+            switch (Encoding.UTF8.GetString(property.Utf8Name()))
+            {
+                case "role":
+                    break;
+                case "content":
+                    TakeContent(value);
+                    break;
+                case "refusal":
+                    _refusal.Append(value.Text());
+                    break;
+                case "reasoning_content":
+                    _reasoningContent.Append(value.Text());
+                    break;
+                case "reasoning":
+                    _reasoning.Append(value.Text());
+                    break;
+                case "reasoning_details":
+                    _reasoningDetails.AddRange(value.Items().Select(detail => detail.Raw().ToArray()));
+                    break;
+                case "tool_calls":
+                    foreach (var call in value.Items())
+                    {
+                        _calls.Append(call);
+                    }
+
+                    break;
+                case "function_call":
+                    _legacyName = value.Text("name"u8) is { Length: > 0 } name ? name : _legacyName;
+                    _legacyArguments.Append(value.Text("arguments"u8));
+                    break;
+                case var other when value.ValueKind is not JsonValueKind.Array || value.GetArrayLength() > 0:
+                    _extra[other] = value.Raw().ToArray();
+                    break;
+                default:
+                    break;
+            }
+        }
+    }
+
+    private void TakeContent(JsonElement content)
+    {
+        var parts = new MessageParts();
+        ChatContentReader.AddContent(content, parts);
+        _hasText |= parts.Texts.Count > 0;
+        foreach (var text in parts.Texts)
+        {
+            _text.Append(text);
+        }
+
+        foreach (var text in parts.Reasoning)
+        {
+            _shownReasoning.Append(text);
+        }
+    }
+
+    private bool TakeUsage(JsonElement holder)
+    {
+        var usage = holder.Get("usage"u8);
+        if (usage.ValueKind != JsonValueKind.Object)
+        {
+            usage = holder.Get("x_groq"u8).Get("usage"u8);
+        }
+
+        if (usage.ValueKind != JsonValueKind.Object)
+        {
+            return false;
+        }
+
+        var input = usage.Get("prompt_tokens_details"u8);
+        _usage = new TokenUsage(
+            usage.Number("prompt_tokens"u8) ?? _usage.Input,
+            usage.Number("completion_tokens"u8) ?? _usage.Output,
+            input.Number("cached_tokens"u8) ?? usage.Number("prompt_cache_hit_tokens"u8) ?? usage.Number("cached_tokens"u8) ?? 0,
+            input.Number("cache_write_tokens"u8) ?? usage.Number("cache_creation_input_tokens"u8) ?? 0,
+            usage.Get("completion_tokens_details"u8).Number("reasoning_tokens"u8) ?? 0);
+        _hasUsage = true;
+        return true;
+    }
+
+    private void WriteMessage(ByteBuffer json)
+    {
+        json.Append("{\"role\":\"assistant\",\"content\":"u8);
+        if (_shownReasoning.Length > 0)
+        {
+            json.Append("[{\"type\":\"thinking\",\"thinking\":[{\"type\":\"text\",\"text\":"u8);
+            JsonText.AppendLiteral(json, _shownReasoning.ToString());
+            json.Append("}]},{\"type\":\"text\",\"text\":"u8);
+            JsonText.AppendLiteral(json, _text.ToString());
+            json.Append("}]"u8);
+        }
+        else if (_text.Length == 0 && (!_hasText || _calls.Count > 0 || _legacyName is not null))
+        {
+            json.Append("null"u8);
+        }
+        else
+        {
+            JsonText.AppendLiteral(json, _text.ToString());
+        }
+
+        WriteText(json, "refusal", _refusal);
+        WriteText(json, "reasoning_content", _reasoningContent);
+        WriteText(json, "reasoning", _reasoning);
+        if (_reasoningDetails.Count > 0)
+        {
+            json.Append(",\"reasoning_details\":["u8);
+            for (var i = 0; i < _reasoningDetails.Count; i++)
+            {
+                json.Append(i == 0 ? ""u8 : ","u8);
+                json.Append(_reasoningDetails[i]);
+            }
+
+            json.Append("]"u8);
+        }
+
+        if (_calls.Count > 0)
+        {
+            json.Append(",\"tool_calls\":"u8);
+            _calls.WriteTo(json);
+        }
+
+        if (_legacyName is not null)
+        {
+            json.Append(",\"function_call\":{\"name\":"u8);
+            JsonText.AppendLiteral(json, _legacyName);
+            json.Append(",\"arguments\":"u8);
+            JsonText.AppendLiteral(json, _legacyArguments.ToString());
+            json.Append("}"u8);
+        }
+
+        foreach (var (name, value) in _extra)
+        {
+            json.Append(","u8);
+            JsonText.AppendLiteral(json, name);
+            json.Append(":"u8);
+            json.Append(value);
+        }
+
+        json.Append("}"u8);
+    }
+
+    private static void WriteText(ByteBuffer json, string name, StringBuilder text)
+    {
+        if (text.Length > 0)
+        {
+            json.Append(","u8);
+            JsonText.AppendLiteral(json, name);
+            json.Append(":"u8);
+            JsonText.AppendLiteral(json, text.ToString());
+        }
+    }
+}

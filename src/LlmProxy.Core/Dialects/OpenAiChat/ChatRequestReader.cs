@@ -1,0 +1,202 @@
+using System.Text.Json;
+using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Core.Dialects.Reading;
+
+namespace LlmProxy.Core.Dialects.OpenAiChat;
+
+/// <summary>The forward pass over a Chat Completions request (OpenAI API reference, "Create chat completion").</summary>
+internal sealed class ChatRequestReader : MessageRules
+{
+    private static readonly ChatRequestReader Instance = new();
+
+    public override CanonicalRules Canonical { get; } = new()
+    {
+        TextType = "text"u8.ToArray(),
+        TextNames = ["content"u8.ToArray()],
+        CallIdName = "tool_call_id"u8.ToArray(),
+    };
+
+    public static bool Read(RequestScan scan, ref Utf8JsonReader reader)
+    {
+        var hasHistory = false;
+        bool tools = false, functions = false;
+        List<ByteRange> toolList = [], functionList = [];
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var name = JsonText.Name(reader.ValueSpan);
+            reader.Read();
+            if (name.SequenceEqual("messages"u8))
+            {
+                scan.Insertion = InsertionAt(scan, reader);
+                hasHistory = scan.ReadMessages(ref reader, Instance);
+            }
+            else if (name.SequenceEqual("model"u8))
+            {
+                scan.Model = scan.String(ref reader);
+            }
+            else if (name.SequenceEqual("stream"u8))
+            {
+                scan.Stream = reader.TokenType == JsonTokenType.True;
+                reader.Skip();
+            }
+            else if (name.SequenceEqual("tools"u8))
+            {
+                tools = ToolLists.Replace(scan, toolList, ref reader);
+            }
+            else if (name.SequenceEqual("functions"u8))
+            {
+                functions = ToolLists.Replace(scan, functionList, ref reader);
+            }
+            else if (name.SequenceEqual("prompt_cache_key"u8))
+            {
+                scan.SessionHint = scan.String(ref reader);
+            }
+            else
+            {
+                reader.Skip();
+            }
+        }
+
+        scan.ToolLists.AddRange(toolList);
+        scan.ToolLists.AddRange(functionList);
+        scan.OffersTools = tools || functions;
+        return hasHistory;
+    }
+
+    public override Side SideOf(ReadOnlySpan<byte> role)
+        => role.SequenceEqual("assistant"u8) ? Side.Model
+        : role.SequenceEqual("system"u8) || role.SequenceEqual("developer"u8) ? Side.System
+        : Side.Client;
+
+    public override void ReadModelProperty(RequestScan scan, scoped ReadOnlySpan<byte> name, ref Utf8JsonReader reader)
+    {
+        if (name.SequenceEqual("content"u8))
+        {
+            scan.ResetText();
+            ContentValue.ReadModel(scan, ref reader);
+        }
+        else if (name.SequenceEqual("tool_calls"u8) && reader.TokenType == JsonTokenType.StartArray)
+        {
+            scan.ResetCalls();
+            while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+            {
+                ReadCall(scan, ref reader);
+            }
+        }
+        else if (name.SequenceEqual("function_call"u8) && reader.TokenType == JsonTokenType.StartObject)
+        {
+            ReadFunction(scan, ref reader, out var function, out var arguments);
+            if (function.Length > 2)
+            {
+                AddNamed(scan, function, arguments);
+            }
+        }
+        else
+        {
+            reader.Skip();
+        }
+    }
+
+    public override void ReadSystemProperty(RequestScan scan, scoped ReadOnlySpan<byte> name, ref Utf8JsonReader reader)
+    {
+        if (name.SequenceEqual("content"u8))
+        {
+            scan.ResetSystemText();
+            ContentValue.ReadSystem(scan, ref reader, scan.AddSystemText);
+        }
+        else
+        {
+            reader.Skip();
+        }
+    }
+
+    private static PromptInsertion? InsertionAt(RequestScan scan, Utf8JsonReader reader)
+    {
+        if (reader.TokenType != JsonTokenType.StartArray)
+        {
+            return null;
+        }
+
+        var at = scan.End(ref reader);
+        reader.Read();
+        return new PromptInsertion(
+            new ByteRange(at, 0),
+            "{\"role\":\"system\",\"content\":"u8.ToArray(),
+            reader.TokenType == JsonTokenType.EndArray ? "}"u8.ToArray() : "},"u8.ToArray());
+    }
+
+    private static void ReadCall(RequestScan scan, ref Utf8JsonReader reader)
+    {
+        if (reader.TokenType != JsonTokenType.StartObject)
+        {
+            reader.Skip();
+            return;
+        }
+
+        var id = default(ByteRange);
+        var function = default(ByteRange);
+        var arguments = default(ByteRange);
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var name = JsonText.Name(reader.ValueSpan);
+            reader.Read();
+            if (name.SequenceEqual("id"u8))
+            {
+                id = ContentPart.Literal(scan, ref reader);
+            }
+            else if ((name.SequenceEqual("function"u8) || name.SequenceEqual("custom"u8)) && reader.TokenType == JsonTokenType.StartObject)
+            {
+                ReadFunction(scan, ref reader, out function, out arguments);
+            }
+            else
+            {
+                reader.Skip();
+            }
+        }
+
+        if (id.Length > 2)
+        {
+            scan.AddCall(id);
+        }
+        else
+        {
+            AddNamed(scan, function, arguments);
+        }
+    }
+
+    private static void ReadFunction(RequestScan scan, ref Utf8JsonReader reader, out ByteRange function, out ByteRange arguments)
+    {
+        function = default;
+        arguments = default;
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var name = JsonText.Name(reader.ValueSpan);
+            reader.Read();
+            if (name.SequenceEqual("name"u8))
+            {
+                function = ContentPart.Literal(scan, ref reader);
+            }
+            else if (name.SequenceEqual("arguments"u8) || name.SequenceEqual("input"u8))
+            {
+                arguments = scan.Skip(ref reader);
+            }
+            else
+            {
+                reader.Skip();
+            }
+        }
+    }
+
+    /// <summary>A call without an id: the old <c>function_call</c>, or a server that gives none.</summary>
+    private static void AddNamed(RequestScan scan, ByteRange function, ByteRange arguments)
+    {
+        if (scan.Keys is null)
+        {
+            return;
+        }
+
+        var name = function.Length > 0 ? JsonText.Name(scan.Raw(function)) : default;
+        var value = scan.Body.Span.Slice(arguments.Start, arguments.Length);
+        scan.AddCall(name, value.StartsWith("\""u8) ? JsonText.Name(scan.Raw(arguments)) : value);
+    }
+}

@@ -1,0 +1,28 @@
+using LlmProxy.Core.Dialects.Assembly;
+using LlmProxy.Core.Dialects.Reading;
+
+namespace LlmProxy.Core.Dialects.OpenAiChat;
+
+/// <summary>OpenAI's Chat Completions (OpenAI API reference, "Chat"), and what compatible servers make of it.</summary>
+public sealed class OpenAiChatDialect : IDialect
+{
+    /// <inheritdoc />
+    public DialectKind Kind => DialectKind.OpenAiChat;
+
+    /// <inheritdoc />
+    public RequestReading? ReadRequest(ReadOnlyMemory<byte> body, string path, TurnKeys keys)
+        => RequestScan.Run(body, keys, ChatRequestReader.Read) is { } scan ? ReadingBuilder.Reading(scan, this) : null;
+
+    /// <inheritdoc />
+    public RequestContent? ReadContent(ReadOnlyMemory<byte> body)
+        => RequestScan.Run(body, null, ChatRequestReader.Read) is { } scan ? ReadingBuilder.Content(scan, this) : null;
+
+    /// <inheritdoc />
+    public ConversationMessage ReadMessage(ReadOnlyMemory<byte> json) => ChatContentReader.Read(json).Message;
+
+    /// <inheritdoc />
+    public ReplyAssembler CreateAssembler(string? contentType, bool streamRequested) => new ChatAssembler();
+
+    /// <inheritdoc />
+    public byte[] FormatError(int status, string message) => DialectErrors.OpenAi(status, message);
+}

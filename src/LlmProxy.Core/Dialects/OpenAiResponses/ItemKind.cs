@@ -1,0 +1,93 @@
+using System.Text.Json;
+using LlmProxy.Core.Dialects.Json;
+
+namespace LlmProxy.Core.Dialects.OpenAiResponses;
+
+/// <summary>Whose an item of a Responses input is.</summary>
+internal enum ItemSide
+{
+    /// <summary>The client's: user messages, outputs of its tools.</summary>
+    Client,
+
+    /// <summary>The model's: messages, reasoning, calls.</summary>
+    Model,
+
+    /// <summary>A system or developer message.</summary>
+    System,
+
+    /// <summary>Codex's list of tools.</summary>
+    Tools,
+}
+
+/// <summary>Tells items apart (OpenAI API reference, "Input items").</summary>
+internal static class ItemKind
+{
+    /// <summary>Whose an item is, by its type, role and place of execution.</summary>
+    public static ItemSide SideOf(ReadOnlySpan<byte> type, ReadOnlySpan<byte> role, ReadOnlySpan<byte> execution)
+    {
+        if (type.SequenceEqual("additional_tools"u8))
+        {
+            return ItemSide.Tools;
+        }
+
+        if (type.IsEmpty || type.SequenceEqual("message"u8))
+        {
+            return role.SequenceEqual("assistant"u8) ? ItemSide.Model
+                : role.SequenceEqual("system"u8) || role.SequenceEqual("developer"u8) ? ItemSide.System
+                : ItemSide.Client;
+        }
+
+        if (type.SequenceEqual("tool_search_output"u8))
+        {
+            // The server searches by itself unless the client asked to do it.
+            return execution.SequenceEqual("client"u8) ? ItemSide.Client : ItemSide.Model;
+        }
+
+        return type.EndsWith("_call"u8) || type.SequenceEqual("reasoning"u8) || type.SequenceEqual("compaction"u8)
+            || type.SequenceEqual("item_reference"u8) || type.SequenceEqual("mcp_list_tools"u8)
+            || type.SequenceEqual("mcp_approval_request"u8) || type.SequenceEqual("program"u8)
+            ? ItemSide.Model
+            : ItemSide.Client;
+    }
+
+    /// <summary>Looks ahead as far as is needed to tell whose the item is that the reader stands on.</summary>
+    public static ItemSide Find(Utf8JsonReader reader)
+    {
+        ReadOnlySpan<byte> type = default, role = default, execution = default;
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var name = JsonText.Name(reader.ValueSpan);
+            reader.Read();
+            if (reader.TokenType != JsonTokenType.String)
+            {
+                reader.Skip();
+                continue;
+            }
+
+            if (name.SequenceEqual("type"u8))
+            {
+                type = JsonText.Name(reader.ValueSpan);
+            }
+            else if (name.SequenceEqual("role"u8))
+            {
+                role = JsonText.Name(reader.ValueSpan);
+            }
+            else if (name.SequenceEqual("execution"u8))
+            {
+                execution = JsonText.Name(reader.ValueSpan);
+            }
+            else
+            {
+                continue;
+            }
+
+            // A role tells enough (a type behind it is "message"), and so does any type but two.
+            if (!role.IsEmpty || (!type.IsEmpty && !type.SequenceEqual("message"u8) && !type.SequenceEqual("tool_search_output"u8)))
+            {
+                break;
+            }
+        }
+
+        return SideOf(type, role, execution);
+    }
+}

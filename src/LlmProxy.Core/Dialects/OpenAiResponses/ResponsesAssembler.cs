@@ -1,0 +1,245 @@
+using System.Text.Json;
+using LlmProxy.Core.Dialects.Assembly;
+using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Core.Trajectories;
+
+namespace LlmProxy.Core.Dialects.OpenAiResponses;
+
+/// <summary>
+/// Assembles an answer of Responses (OpenAI API reference, "Streaming events"). The last event holds all of it; items
+/// and deltas are used when that event did not come, or came without output (the ChatGPT backend leaves it out).
+/// </summary>
+internal sealed class ResponsesAssembler : JsonReplyAssembler
+{
+    private static readonly string[] StepPrefixes =
+    [
+        "content_part.", "output_text.", "refusal.", "reasoning_text.", "reasoning_summary_", "reasoning_summary.",
+        "function_call_arguments.", "custom_tool_call_input.", "mcp_call", "mcp_list_tools.", "web_search_call.",
+        "file_search_call.", "code_interpreter_call", "image_generation_call.in_progress",
+        "image_generation_call.generating", "image_generation_call.completed", "shell_call_", "apply_patch_call_",
+        "tool_search_call.",
+    ];
+
+    private readonly SortedDictionary<long, ResponsesItem> _items = [];
+    private byte[]? _output;
+    private string? _id;
+    private string? _model;
+    private string? _status;
+    private string? _incompleteReason;
+    private TokenUsage _usage = TokenUsage.None;
+    private bool _hasUsage;
+
+    protected override AssembledReply Build()
+    {
+        var json = _output ?? OutputOfItems();
+        var (message, callKeys) = ResponsesContentReader.Read(json);
+        return new AssembledReply
+        {
+            ResponseId = _id,
+            Model = _model,
+            Message = message,
+            StopReason = _incompleteReason ?? _status,
+            Usage = _usage,
+            HasUsage = _hasUsage,
+            Refusal = RefusalOf(json),
+            Error = Error,
+            IsComplete = Ended && Error is null,
+            EndedTurn = Ended && Error is null && _status == "completed" && !HasOpenCall(json),
+            CallKeys = callKeys,
+            Unknown = Unknown,
+        };
+    }
+
+    protected override void OnDone()
+    {
+        // OpenAI sends none; gateways do. It ends nothing here: the answer's own event does.
+    }
+
+    protected override bool OnValue(JsonElement value)
+    {
+        var type = value.Text("type"u8);
+        if (type is null || !type.StartsWith("response.", StringComparison.Ordinal))
+        {
+            return TakeOther(value, type);
+        }
+
+        switch (type)
+        {
+            case "response.created" or "response.in_progress" or "response.queued":
+                TakeResponse(value.Get("response"u8), isLast: false);
+                return true;
+            case "response.completed" or "response.incomplete" or "response.failed" or "response.cancelled" or "response.done":
+                TakeResponse(value.Get("response"u8), isLast: true);
+                _status ??= type["response.".Length..];
+                return true;
+            case "response.output_item.added":
+                Item(value).Added = value.Get("item"u8).Raw().ToArray();
+                return true;
+            case "response.output_item.done":
+                Item(value).Done = value.Get("item"u8).Raw().ToArray();
+                return true;
+            case "response.output_text.delta" or "response.reasoning_text.delta":
+                Item(value).AppendText(value.Number("content_index"u8) ?? 0, value.Text("delta"u8));
+                return true;
+            case "response.refusal.delta":
+                Item(value).AppendRefusal(value.Text("delta"u8));
+                return true;
+            case "response.reasoning_summary_text.delta":
+                Item(value).AppendSummary(value.Number("summary_index"u8) ?? 0, value.Text("delta"u8));
+                return true;
+            case "response.function_call_arguments.delta" or "response.mcp_call_arguments.delta":
+                Item(value).AppendArguments("arguments", value.Text("delta"u8));
+                return true;
+            case "response.custom_tool_call_input.delta":
+                Item(value).AppendArguments("input", value.Text("delta"u8));
+                return true;
+            default:
+                return IsKnown(type);
+        }
+    }
+
+    /// <summary>Events that say again, or in smaller steps, what items and the last event say.</summary>
+    private static bool IsKnown(string type)
+    {
+        foreach (var prefix in StepPrefixes)
+        {
+            if (type.AsSpan("response.".Length).StartsWith(prefix, StringComparison.Ordinal))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static string? RefusalOf(byte[] output)
+    {
+        using var document = Elements.Parse(output);
+        var refusals = (document?.RootElement ?? default).Items()
+            .SelectMany(item => item.Get("content"u8).Items())
+            .Select(part => part.Text("refusal"u8))
+            .Where(text => !string.IsNullOrEmpty(text))
+            .ToList();
+        return refusals.Count == 0 ? null : string.Concat(refusals);
+    }
+
+    /// <summary>Whether the client has a call to answer. A hosted tool's call is answered in the same output.</summary>
+    private static bool HasOpenCall(byte[] output)
+    {
+        using var document = Elements.Parse(output);
+        var items = (document?.RootElement ?? default).Items().ToList();
+        var answered = items.Where(item => item.Text("type"u8)?.EndsWith("_output", StringComparison.Ordinal) == true)
+            .Select(item => item.Text("call_id"u8))
+            .ToHashSet(StringComparer.Ordinal);
+        return items.Exists(item => item.Get("type"u8).Is("mcp_approval_request"u8)
+            || (ResponsesContentReader.IsClientCall(item) && !answered.Contains(item.Text("call_id"u8))));
+    }
+
+    private bool TakeOther(JsonElement value, string? type)
+    {
+        if (value.Get("object"u8).Is("response"u8) || (type is null && value.Get("output"u8).ValueKind == JsonValueKind.Array))
+        {
+            TakeResponse(value, isLast: true);
+            return true;
+        }
+
+        if (type == "error")
+        {
+            // {"type":"error","code","message"}; some servers nest it.
+            Error = Describe(value.Get("error"u8).ValueKind == JsonValueKind.Object ? value.Get("error"u8) : WithoutType(value));
+            return true;
+        }
+
+        return false;
+    }
+
+    private static JsonElement WithoutType(JsonElement value)
+    {
+        // The type of the event says "error", the code says which.
+        using var json = new ByteBuffer();
+        json.Append("{\"type\":"u8);
+        JsonText.AppendLiteral(json, value.Text("code"u8) ?? "error");
+        json.Append(",\"message\":"u8);
+        JsonText.AppendLiteral(json, value.Text("message"u8) ?? value.RawText());
+        json.Append("}"u8);
+        using var document = JsonDocument.Parse(json.ToArray());
+        return document.RootElement.Clone();
+    }
+
+    private ResponsesItem Item(JsonElement value)
+    {
+        var index = value.Number("output_index"u8) ?? 0;
+        if (!_items.TryGetValue(index, out var item))
+        {
+            _items[index] = item = new ResponsesItem();
+        }
+
+        return item;
+    }
+
+    private void TakeResponse(JsonElement response, bool isLast)
+    {
+        _id = response.Text("id"u8) ?? _id;
+        _model = response.Text("model"u8) ?? _model;
+        var status = response.Text("status"u8);
+        if (isLast)
+        {
+            _status = status ?? _status;
+            _incompleteReason = response.Get("incomplete_details"u8).Text("reason"u8);
+            // A background response is answered at once with what is not there yet.
+            Ended = status is not ("queued" or "in_progress");
+            var output = response.Get("output"u8);
+            if (output.ValueKind == JsonValueKind.Array && output.GetArrayLength() > 0)
+            {
+                _output = output.Raw().ToArray();
+            }
+        }
+
+        var error = response.Get("error"u8);
+        if (error.Exists())
+        {
+            Error = error.ValueKind == JsonValueKind.Object ? Describe(error) : "error: " + (error.Text() ?? error.RawText());
+        }
+        else if (status == "failed")
+        {
+            Error = "failed: the response failed without an error object";
+        }
+
+        TakeUsage(response.Get("usage"u8));
+    }
+
+    private void TakeUsage(JsonElement usage)
+    {
+        if (usage.ValueKind != JsonValueKind.Object)
+        {
+            return;
+        }
+
+        var input = usage.Get("input_tokens_details"u8);
+        _usage = new TokenUsage(
+            usage.Number("input_tokens"u8) ?? 0,
+            usage.Number("output_tokens"u8) ?? 0,
+            input.Number("cached_tokens"u8) ?? 0,
+            input.Number("cache_write_tokens"u8) ?? 0,
+            usage.Get("output_tokens_details"u8).Number("reasoning_tokens"u8) ?? 0);
+        _hasUsage = true;
+    }
+
+    private byte[] OutputOfItems()
+    {
+        using var json = new ByteBuffer();
+        json.Append((byte)'[');
+        foreach (var item in _items.Values)
+        {
+            if (json.Length > 1)
+            {
+                json.Append((byte)',');
+            }
+
+            item.WriteTo(json);
+        }
+
+        json.Append((byte)']');
+        return json.ToArray();
+    }
+}

@@ -1,0 +1,278 @@
+using System.Text.Json;
+using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Core.Dialects.Reading;
+
+namespace LlmProxy.Core.Dialects.OpenAiResponses;
+
+/// <summary>The forward pass over a Responses request (OpenAI API reference, "Create a model response").</summary>
+internal static class ResponsesRequestReader
+{
+    private static readonly CanonicalRules Rules = new()
+    {
+        TextType = "input_text"u8.ToArray(),
+        TextNames = ["content"u8.ToArray(), "output"u8.ToArray()],
+        CallIdName = "call_id"u8.ToArray(),
+        // Servers add these to items that they keep.
+        Drops = static (depth, name) => depth == 1 && (name.SequenceEqual("id"u8) || name.SequenceEqual("status"u8)),
+    };
+
+    public static bool Read(RequestScan scan, ref Utf8JsonReader reader)
+    {
+        bool hasInput = false, hasPrompt = false, tools = false;
+        var items = new ItemState();
+        scan.Insertion = new PromptInsertion(new ByteRange(scan.End(ref reader), 0), "\"instructions\":"u8.ToArray(), ","u8.ToArray());
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var name = JsonText.Name(reader.ValueSpan);
+            reader.Read();
+            if (name.SequenceEqual("input"u8))
+            {
+                hasInput = ReadInput(scan, ref reader, items);
+            }
+            else if (name.SequenceEqual("instructions"u8))
+            {
+                ReadInstructions(scan, ref reader);
+            }
+            else if (name.SequenceEqual("model"u8))
+            {
+                scan.Model = scan.String(ref reader);
+            }
+            else if (name.SequenceEqual("stream"u8))
+            {
+                scan.Stream = reader.TokenType == JsonTokenType.True;
+                reader.Skip();
+            }
+            else if (name.SequenceEqual("tools"u8))
+            {
+                tools = ToolLists.Replace(scan, scan.ToolLists, ref reader);
+            }
+            else if (name.SequenceEqual("previous_response_id"u8))
+            {
+                scan.PreviousResponseId = scan.String(ref reader);
+            }
+            else if (name.SequenceEqual("conversation"u8))
+            {
+                scan.ServerConversationId = ReadConversation(scan, ref reader);
+            }
+            else if (name.SequenceEqual("prompt_cache_key"u8))
+            {
+                scan.SessionHint = scan.String(ref reader);
+            }
+            else if (name.SequenceEqual("prompt"u8))
+            {
+                hasPrompt = reader.TokenType == JsonTokenType.StartObject;
+                reader.Skip();
+            }
+            else
+            {
+                reader.Skip();
+            }
+        }
+
+        scan.ToolLists.AddRange(items.ToolLists);
+        scan.OffersTools = tools || items.OffersTools;
+        return hasInput || hasPrompt || scan.PreviousResponseId is not null || scan.ServerConversationId is not null;
+    }
+
+    private static void ReadInstructions(RequestScan scan, ref Utf8JsonReader reader)
+    {
+        scan.PromptTexts.Clear();
+        var isString = reader.TokenType == JsonTokenType.String;
+        var isNull = reader.TokenType == JsonTokenType.Null;
+        var range = scan.Skip(ref reader);
+        if (isString)
+        {
+            scan.PromptTexts.Add(new PromptText(range, 0));
+        }
+
+        scan.Insertion = isNull ? new PromptInsertion(range, [], []) : null;
+    }
+
+    private static string? ReadConversation(RequestScan scan, ref Utf8JsonReader reader)
+    {
+        if (reader.TokenType != JsonTokenType.StartObject)
+        {
+            return scan.String(ref reader);
+        }
+
+        string? id = null;
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var isId = JsonText.Name(reader.ValueSpan).SequenceEqual("id"u8);
+            reader.Read();
+            if (isId)
+            {
+                id = scan.String(ref reader);
+            }
+            else
+            {
+                reader.Skip();
+            }
+        }
+
+        return id;
+    }
+
+    private static bool ReadInput(RequestScan scan, ref Utf8JsonReader reader, ItemState items)
+    {
+        scan.ResetHistory();
+        items.Reset();
+        if (reader.TokenType == JsonTokenType.String)
+        {
+            scan.AddClientText(ref reader, Rules);
+            return true;
+        }
+
+        if (reader.TokenType != JsonTokenType.StartArray)
+        {
+            reader.Skip();
+            return false;
+        }
+
+        while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+        {
+            if (reader.TokenType == JsonTokenType.StartObject)
+            {
+                ReadItem(scan, ref reader, items);
+            }
+            else
+            {
+                scan.EndTurn();
+                scan.AddClientValue(ref reader, Rules);
+            }
+        }
+
+        scan.EndTurn();
+        return true;
+    }
+
+    private static void ReadItem(RequestScan scan, ref Utf8JsonReader reader, ItemState items)
+    {
+        var start = scan.Start(ref reader);
+        scan.BeginMessage();
+        var kind = ItemKind.Find(reader);
+        if (kind != ItemSide.Model)
+        {
+            scan.EndTurn();
+        }
+
+        var again = reader;
+        var text = scan.TextLength;
+        var calls = scan.CallsLength;
+        var found = ReadItem(scan, ref reader, items, kind);
+        if (found != kind)
+        {
+            // A type or a role stands twice, or behind what it tells about: read once more with what counts.
+            scan.Restart(text, calls);
+            if (found != ItemSide.Model)
+            {
+                scan.EndTurn();
+            }
+
+            reader = again;
+            ReadItem(scan, ref reader, items, found);
+        }
+
+        var range = new ByteRange(start, scan.End(ref reader) - start);
+        switch (found)
+        {
+            case ItemSide.Model:
+                scan.ExtendTurn(range);
+                break;
+            case ItemSide.System:
+                scan.EndSystemMessage();
+                break;
+            case ItemSide.Client:
+                scan.AddClientMessage(range);
+                break;
+            default:
+                break;
+        }
+    }
+
+    private static ItemSide ReadItem(RequestScan scan, ref Utf8JsonReader reader, ItemState items, ItemSide kind)
+    {
+        var text = scan.TextLength;
+        var calls = scan.CallsLength;
+        var mark = scan.OpenClientMessage();
+        ReadOnlySpan<byte> type = default, role = default, execution = default;
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var name = JsonText.Name(reader.ValueSpan);
+            var value = reader;
+            value.Read();
+            var word = value.TokenType == JsonTokenType.String && value.ValueSpan.Length < 64 ? JsonText.Name(value.ValueSpan) : default;
+            if (name.SequenceEqual("type"u8))
+            {
+                type = word;
+            }
+            else if (name.SequenceEqual("role"u8))
+            {
+                role = word;
+            }
+            else if (name.SequenceEqual("execution"u8))
+            {
+                execution = word;
+            }
+
+            if (kind == ItemSide.Client && !(name.SequenceEqual("type"u8) && word.SequenceEqual("message"u8)))
+            {
+                scan.AddClientProperty(ref reader, Rules);
+                continue;
+            }
+
+            reader.Read();
+            if (kind == ItemSide.Model && name.SequenceEqual("content"u8) && !type.SequenceEqual("reasoning"u8))
+            {
+                scan.ResetText(text);
+                ContentValue.ReadModel(scan, ref reader);
+            }
+            else if (kind == ItemSide.Model && name.SequenceEqual("call_id"u8))
+            {
+                scan.ResetCalls(calls);
+                if (ContentPart.Literal(scan, ref reader) is { Length: > 2 } id)
+                {
+                    scan.AddCall(id);
+                }
+            }
+            else if (kind == ItemSide.System && name.SequenceEqual("content"u8))
+            {
+                scan.ResetSystemText();
+                ContentValue.ReadSystem(scan, ref reader, scan.AddSystemText);
+            }
+            else if (kind == ItemSide.Tools && name.SequenceEqual("tools"u8))
+            {
+                var list = new List<ByteRange>(1);
+                items.OffersTools |= ToolLists.Replace(scan, list, ref reader);
+                items.ToolLists.AddRange(list);
+            }
+            else
+            {
+                reader.Skip();
+            }
+        }
+
+        scan.CloseClientMessage(mark);
+        if (type.SequenceEqual("reasoning"u8))
+        {
+            // Where content came before the type.
+            scan.ResetText(text);
+        }
+
+        return ItemKind.SideOf(type, role, execution);
+    }
+
+    /// <summary>What the items of an input hold beside messages.</summary>
+    private sealed class ItemState
+    {
+        public List<ByteRange> ToolLists { get; } = [];
+
+        public bool OffersTools { get; set; }
+
+        public void Reset()
+        {
+            ToolLists.Clear();
+            OffersTools = false;
+        }
+    }
+}

@@ -1,0 +1,33 @@
+using System.Text.Json;
+using LlmProxy.Core.Dialects.Json;
+
+namespace LlmProxy.Core.Dialects.Reading;
+
+/// <summary>Whose a message is.</summary>
+internal enum Side
+{
+    /// <summary>The client's: user messages, tool results.</summary>
+    Client,
+
+    /// <summary>The model's.</summary>
+    Model,
+
+    /// <summary>A system or developer message.</summary>
+    System,
+}
+
+/// <summary>How one dialect's messages are read.</summary>
+internal abstract class MessageRules
+{
+    /// <summary>What is normalised away in the client's messages.</summary>
+    public abstract CanonicalRules Canonical { get; }
+
+    /// <summary>Whose a message of this role is.</summary>
+    public abstract Side SideOf(ReadOnlySpan<byte> role);
+
+    /// <summary>Reads a property of a model's message: the reader stands on the value's first token and is left on its last.</summary>
+    public abstract void ReadModelProperty(RequestScan scan, scoped ReadOnlySpan<byte> name, ref Utf8JsonReader reader);
+
+    /// <summary>Reads a property of a system message, likewise.</summary>
+    public abstract void ReadSystemProperty(RequestScan scan, scoped ReadOnlySpan<byte> name, ref Utf8JsonReader reader);
+}
