@@ -28,7 +28,7 @@ public interface ITrajectoryStore : IAsyncDisposable
     /// </summary>
     Task SaveAsync(IReadOnlyList<TrajectoryChange> changes, CancellationToken cancellationToken);
 
-    /// <summary>Which of these exchanges are in the store already.</summary>
+    /// <summary>Which of these exchanges have taken effect already.</summary>
     Task<IReadOnlySet<string>> FindExchangesAsync(IReadOnlyCollection<string> exchangeIds, CancellationToken cancellationToken);
 
     /// <summary>The trajectory with this id, or null.</summary>
@@ -105,6 +105,12 @@ public interface ITrajectoryStore : IAsyncDisposable
 
     /// <summary>Examples, pinned first, then by uses.</summary>
     Task<IReadOnlyList<FewShotExampleRow>> ListExamplesAsync(string tenant, int limit, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Which of these runs may still stand in a prompt: those that exist, have their content, and are not retired. A
+    /// pin keeps the ids that it was made with; whoever renders from a pin asks here first.
+    /// </summary>
+    Task<IReadOnlySet<string>> FindUsableExamplesAsync(string tenant, IReadOnlyCollection<string> trajectoryIds, CancellationToken cancellationToken);
 }
 
 /// <summary>A failure of the store, with the driver's exception inside.</summary>
@@ -115,6 +121,12 @@ public sealed class StoreException : Exception
         : base(message, inner)
     {
     }
+
+    /// <summary>
+    /// Whether the data itself stands against it: another run has the task, another step has the exchange, or another
+    /// tenant has the id. Trying again does not help.
+    /// </summary>
+    public bool IsConflict { get; init; }
 }
 
 /// <summary>What <see cref="ITrajectoryStore.CheckAsync"/> found.</summary>
@@ -136,7 +148,13 @@ public sealed class TrajectoryChange
     /// <summary>Content that the steps refer to.</summary>
     public IReadOnlyList<Content> Contents { get; init; } = [];
 
-    /// <summary>Correlation keys of the run.</summary>
+    /// <summary>
+    /// Exchanges that took effect without a step of their own (side calls, retries). Those of <see cref="Steps"/> need
+    /// not be named; both kinds stay known after a step was replaced or the run's content was dropped.
+    /// </summary>
+    public IReadOnlyList<string> Exchanges { get; init; } = [];
+
+    /// <summary>Correlation keys of the run; their task is the run's.</summary>
     public IReadOnlyList<CorrelationEntry> Keys { get; init; } = [];
 
     /// <summary>Vectors of the run.</summary>

@@ -1,0 +1,41 @@
+using Npgsql;
+
+namespace LlmProxy.Core.Storage.Postgres;
+
+/// <summary>The server's errors in words that name the fix. None of them repeats the connection string.</summary>
+internal static class PostgresErrors
+{
+    public const string MissingExtension =
+        "pgvector is not installed on the PostgreSQL server. Install it there (on Debian and Ubuntu the package postgresql-<version>-pgvector), then run 'llmproxy db init'.";
+
+    public const string MayNotCreateExtension =
+        "the role may not create the extension pgvector. Let a superuser run 'CREATE EXTENSION vector' in this database once, then run 'llmproxy db init'.";
+
+    public const string ExtensionNotVisible =
+        "the type 'vector' is not found: the extension pgvector is missing in this database, or stands in a schema that is not on the role's search_path. Let a superuser run 'CREATE EXTENSION vector' in this database, or add that schema to search_path.";
+
+    public static string Explain(Exception exception) => exception switch
+    {
+        PostgresException { SqlState: PostgresErrorCodes.UndefinedTable } => "its schema is missing; 'llmproxy db init' makes it.",
+        PostgresException { SqlState: PostgresErrorCodes.UndefinedObject } e when e.MessageText.Contains("vector", StringComparison.Ordinal) => ExtensionNotVisible,
+        PostgresException { SqlState: PostgresErrorCodes.FeatureNotSupported or PostgresErrorCodes.UndefinedFile } e
+            when e.MessageText.Contains("extension", StringComparison.Ordinal) => MissingExtension,
+        PostgresException { SqlState: PostgresErrorCodes.InsufficientPrivilege } e
+            when e.MessageText.Contains("extension", StringComparison.Ordinal) => MayNotCreateExtension,
+        PostgresException { SqlState: PostgresErrorCodes.InsufficientPrivilege } e =>
+            $"{e.MessageText}. The role needs CREATE on the schema for 'llmproxy db init', and SELECT, INSERT, UPDATE and DELETE on its tables afterwards.",
+        PostgresException { SqlState: PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification } =>
+            "the server refuses the user name or password of LlmProxy:Storage:ConnectionString.",
+        PostgresException { SqlState: PostgresErrorCodes.InvalidCatalogName } => "the database of LlmProxy:Storage:ConnectionString does not exist on the server; create it.",
+        PostgresException { SqlState: PostgresErrorCodes.TooManyConnections } => "the server has no free connection; raise its max_connections or lower 'Maximum Pool Size' of the connection string.",
+        PostgresException { SqlState: PostgresErrorCodes.DiskFull } => "the server's disk is full.",
+        PostgresException e => $"{e.MessageText} ({e.SqlState}).",
+        NpgsqlException { InnerException: System.Net.Sockets.SocketException socket } => $"the server cannot be reached: {socket.Message}. Check host and port of LlmProxy:Storage:ConnectionString.",
+        NpgsqlException { InnerException: TimeoutException } or TimeoutException => "the server did not answer in time.",
+        _ => exception.Message,
+    };
+
+    /// <summary>Two transactions stood in each other's way and one was ended; done again it succeeds.</summary>
+    public static bool IsWorthAnotherTry(Exception exception) =>
+        exception is PostgresException { SqlState: PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure };
+}

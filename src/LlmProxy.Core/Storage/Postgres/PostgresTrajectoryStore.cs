@@ -1,0 +1,228 @@
+using LlmProxy.Core.Storage.Sql;
+using Npgsql;
+
+namespace LlmProxy.Core.Storage.Postgres;
+
+/// <summary>
+/// Runs in PostgreSQL with pgvector: for several replicas of the proxy on one store.
+/// </summary>
+public sealed class PostgresTrajectoryStore : SqlTrajectoryStore
+{
+    // Advisory locks of this database; any numbers will do. Saves share the second, removals have it alone: else a
+    // save could refer to content that is removed at the same moment because nobody else refers to it.
+    private const string SchemaLock = "SELECT pg_advisory_xact_lock(7120434500)";
+    private const string SaveLock = "SELECT pg_advisory_xact_lock_shared(7120434501)";
+    private const string RemoveLock = "SELECT pg_advisory_xact_lock(7120434501)";
+
+    private const int Tries = 5;
+
+    private readonly NpgsqlDataSource _source;
+    private readonly PostgresVectors _vectors = new();
+
+    /// <summary>A store; nothing is opened before the first call.</summary>
+    /// <param name="connectionString">A connection string of Npgsql, such as <c>Host=db;Database=llmproxy;Username=llmproxy</c>.</param>
+    /// <param name="time">The clock.</param>
+    /// <exception cref="StoreException">The connection string cannot be used.</exception>
+    public PostgresTrajectoryStore(string connectionString, TimeProvider time)
+        : base(time)
+    {
+        try
+        {
+            var builder = new NpgsqlDataSourceBuilder(connectionString);
+            if (string.IsNullOrEmpty(builder.ConnectionStringBuilder.ApplicationName))
+            {
+                builder.ConnectionStringBuilder.ApplicationName = "llmproxy";
+            }
+
+            _source = builder.Build();
+        }
+        catch (Exception e) when (e is ArgumentException or FormatException or InvalidOperationException or KeyNotFoundException)
+        {
+            // What the driver says can hold a part of the text, so it is not passed on.
+            throw new StoreException("LlmProxy:Storage:ConnectionString is no connection string of Npgsql; write it like 'Host=db;Port=5432;Database=llmproxy;Username=llmproxy;Password=…'.");
+        }
+    }
+
+    /// <inheritdoc />
+    public override string Provider => "postgres";
+
+    /// <inheritdoc />
+    public override Task InitializeAsync(CancellationToken cancellationToken) =>
+        InTransactionAsync(
+            "create its schema",
+            SchemaLock,
+            async s =>
+            {
+                await MigrateAsync(s, cancellationToken);
+                return true;
+            },
+            cancellationToken);
+
+    /// <inheritdoc />
+    public override async Task<StoreHealth> CheckAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await ReadAsync(
+                "answer",
+                async s =>
+                {
+                    var server = await s.QueryFirstAsync(new SqlStatement("SHOW server_version"), r => r.GetString(0), cancellationToken);
+                    var extension = await PostgresVectors.ReadVersionAsync(s, cancellationToken);
+                    var details = $"PostgreSQL {server}, pgvector {extension?.ToString() ?? "missing"}";
+                    var version = await ReadVersionAsync(s, cancellationToken);
+                    var error = version != PostgresSchema.Steps.Count ? WrongVersion(version)
+                        : extension is null ? PostgresErrors.ExtensionNotVisible
+                        : null;
+                    return new StoreHealth(error is null, version, error, details);
+                },
+                cancellationToken);
+        }
+        catch (StoreException e)
+        {
+            return new StoreHealth(false, 0, e.Message, "PostgreSQL");
+        }
+    }
+
+    /// <inheritdoc />
+    public override async ValueTask DisposeAsync()
+    {
+        await _source.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
+
+    private protected override Task<T> ReadAsync<T>(string operation, Func<SqlSession, Task<T>> work, CancellationToken cancellationToken) =>
+        GuardAsync(
+            operation,
+            async () =>
+            {
+                await using var connection = await _source.OpenConnectionAsync(cancellationToken);
+                return await work(new PostgresSession(connection));
+            },
+            cancellationToken);
+
+    private protected override Task<T> WriteAsync<T>(string operation, bool removes, Func<SqlSession, Task<T>> work, CancellationToken cancellationToken) =>
+        InTransactionAsync(operation, removes ? RemoveLock : SaveLock, work, cancellationToken);
+
+    private protected override string Explain(Exception exception) => PostgresErrors.Explain(exception);
+
+    private protected override bool IsDuplicateKey(Exception exception) => exception is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation };
+
+    private protected override async Task PrepareVectorsAsync(IReadOnlyList<(string Model, int Dimensions)> models, CancellationToken cancellationToken)
+    {
+        foreach (var (model, dimensions) in models.Where(m => !_vectors.IsPrepared(m.Model, m.Dimensions)))
+        {
+            try
+            {
+                await InTransactionAsync(
+                    "make the index of a model's vectors",
+                    null,
+                    async s =>
+                    {
+                        await _vectors.PrepareAsync((PostgresSession)s, model, dimensions, cancellationToken);
+                        return true;
+                    },
+                    cancellationToken);
+            }
+            catch (StoreException e) when (e.InnerException is PostgresException { SqlState: PostgresErrorCodes.InsufficientPrivilege })
+            {
+                // A role that may only read and write rows searches without an index: slower, and as right.
+            }
+
+            _vectors.Prepared(model, dimensions);
+        }
+    }
+
+    private protected override async Task<IReadOnlyList<(long Run, double Similarity)>> FindNearestAsync(SqlSession session, SearchQuery query, int limit, CancellationToken cancellationToken)
+    {
+        var own = (PostgresSession)session;
+        await own.RunAsync("BEGIN READ ONLY", cancellationToken);
+        try
+        {
+            return await _vectors.FindNearestAsync(own, query, limit, s => SearchConditions(session, s, query), cancellationToken);
+        }
+        finally
+        {
+            await own.RunAsync("ROLLBACK", CancellationToken.None);
+        }
+    }
+
+    private protected override async Task<IReadOnlyList<long>> FindWordsAsync(SqlSession session, SearchQuery query, IReadOnlyList<string> words, int limit, CancellationToken cancellationToken) =>
+        await session.QueryAsync(
+            SearchConditions(session, new SqlStatement("SELECT t.row_id FROM task_search s JOIN task_trajectory t ON t.row_id = s.trajectory_row WHERE s.tokens @@ @words::tsquery"), query)
+                // Weights of D, C, B, A: words of the task count twice as much as those of other texts.
+                .Append(" ORDER BY ts_rank('{0, 0, 0.5, 1}', s.tokens, @words::tsquery) DESC, t.row_id LIMIT @limit")
+                .With("words", PostgresSession.AnyWord(words)).With("limit", limit),
+            r => r.GetInt64(0),
+            cancellationToken);
+
+    private protected override Task<IReadOnlyDictionary<long, double>> ReadSimilaritiesAsync(SqlSession session, SearchQuery query, IReadOnlyCollection<long> runs, CancellationToken cancellationToken) =>
+        PostgresVectors.ReadSimilaritiesAsync((PostgresSession)session, query, runs, cancellationToken);
+
+    private Task<T> InTransactionAsync<T>(string operation, string? advisoryLock, Func<SqlSession, Task<T>> work, CancellationToken cancellationToken) =>
+        GuardAsync(
+            operation,
+            async () =>
+            {
+                for (var attempt = 1; ; attempt++)
+                {
+                    try
+                    {
+                        await using var connection = await _source.OpenConnectionAsync(cancellationToken);
+                        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+                        var session = new PostgresSession(connection);
+                        if (advisoryLock is not null)
+                        {
+                            await session.RunAsync(advisoryLock, cancellationToken);
+                        }
+
+                        var result = await work(session);
+                        // Not cancelled any more: nobody could tell whether it was committed.
+                        await transaction.CommitAsync(CancellationToken.None);
+                        return result;
+                    }
+                    catch (PostgresException e) when (attempt < Tries && PostgresErrors.IsWorthAnotherTry(e))
+                    {
+                        await Task.Delay(TimeSpan.FromMilliseconds(10 * attempt), Time, cancellationToken);
+                    }
+                }
+            },
+            cancellationToken);
+
+    private async Task MigrateAsync(SqlSession session, CancellationToken cancellationToken)
+    {
+        var own = (PostgresSession)session;
+        if (await PostgresVectors.ReadVersionAsync(session, cancellationToken) is null)
+        {
+            await own.RunAsync("CREATE EXTENSION IF NOT EXISTS vector", cancellationToken);
+        }
+
+        await own.RunAsync("CREATE TABLE IF NOT EXISTS schema_version (version integer PRIMARY KEY, applied_at timestamptz NOT NULL)", cancellationToken);
+        var version = await ReadVersionAsync(session, cancellationToken);
+        if (version > PostgresSchema.Steps.Count)
+        {
+            throw new StoreException(WrongVersion(version));
+        }
+
+        for (; version < PostgresSchema.Steps.Count; version++)
+        {
+            await own.RunAsync(PostgresSchema.Steps[version], cancellationToken);
+            await session.ExecuteAsync(
+                new SqlStatement("INSERT INTO schema_version (version, applied_at) VALUES (@version, @at)").With("version", version + 1).With("at", Time.GetUtcNow()),
+                cancellationToken);
+        }
+    }
+
+    private static async Task<int> ReadVersionAsync(SqlSession session, CancellationToken cancellationToken)
+    {
+        var hasTable = await session.QueryFirstAsync(new SqlStatement("SELECT to_regclass('schema_version') IS NOT NULL"), r => r.GetBoolean(0), cancellationToken);
+        return hasTable
+            ? await session.QueryFirstAsync(new SqlStatement("SELECT coalesce(max(version), 0) FROM schema_version"), r => r.GetInt32(0), cancellationToken)
+            : 0;
+    }
+
+    private static string WrongVersion(int version) =>
+        version > PostgresSchema.Steps.Count
+            ? $"The database has schema version {version}, this program knows {PostgresSchema.Steps.Count}: a newer version wrote it. Use that one, or another database."
+            : $"The database has schema version {version}, this program needs {PostgresSchema.Steps.Count}: run 'llmproxy db init'.";
+}

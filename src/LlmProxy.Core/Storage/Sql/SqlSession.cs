@@ -1,0 +1,72 @@
+using System.Data.Common;
+
+namespace LlmProxy.Core.Storage.Sql;
+
+/// <summary>One connection of a store, and what the two databases write differently.</summary>
+internal abstract class SqlSession
+{
+    /// <summary>A column's value as a vector is read through this expression.</summary>
+    public abstract string VectorColumn { get; }
+
+    /// <summary>A condition on runs <c>t</c> that hold the words of <c>@words</c> in their task description.</summary>
+    public abstract string WordsCondition { get; }
+
+    /// <summary>Tables of the store that one parameter, a list of strings, is compared with: <c>column + AnyText</c>.</summary>
+    public abstract string AnyText(string parameter);
+
+    /// <summary>As <see cref="AnyText"/> for numbers.</summary>
+    public abstract string AnyNumber(string parameter);
+
+    /// <summary>As <see cref="AnyText"/> for byte strings.</summary>
+    public abstract string AnyBytes(string parameter);
+
+    /// <summary>The value of <c>@words</c> in <see cref="WordsCondition"/>: every word, each as a prefix.</summary>
+    public abstract string AllWords(IReadOnlyList<string> words);
+
+    public abstract DateTimeOffset ReadTime(DbDataReader reader, int column);
+
+    public abstract float[] ReadVector(DbDataReader reader, int column);
+
+    /// <summary>Runs statements in order, in one round trip where the database can.</summary>
+    public abstract Task ExecuteAsync(IReadOnlyList<SqlStatement> statements, CancellationToken cancellationToken);
+
+    /// <summary>Runs statements in order and returns the number that each returned, or null where it returned no row.</summary>
+    public abstract Task<IReadOnlyList<long?>> ExecuteReturningAsync(IReadOnlyList<SqlStatement> statements, CancellationToken cancellationToken);
+
+    /// <summary>All rows of a query.</summary>
+    public abstract Task<List<T>> QueryAsync<T>(SqlStatement statement, Func<DbDataReader, T> read, CancellationToken cancellationToken);
+
+    /// <summary>Puts a run's texts into the full-text index, in place of what is there.</summary>
+    public abstract SqlStatement IndexText(long run, IReadOnlyList<string> taskWords, IReadOnlyList<string> otherWords);
+
+    /// <summary>Stores vectors, in place of those with the same run, model, dimension and kind.</summary>
+    public abstract Task SaveVectorsAsync(IReadOnlyList<VectorRow> vectors, CancellationToken cancellationToken);
+
+    /// <summary>Removes all vectors of some runs.</summary>
+    public abstract Task RemoveVectorsAsync(IReadOnlyCollection<long> runs, CancellationToken cancellationToken);
+
+    /// <summary>The statement that removes runs from the full-text index.</summary>
+    public abstract SqlStatement UnindexText(IReadOnlyCollection<long> runs);
+
+    /// <summary>Size of the whole store in bytes, as a query with one value.</summary>
+    public abstract SqlStatement StoreSize();
+
+    public async Task ExecuteAsync(SqlStatement statement, CancellationToken cancellationToken) =>
+        await ExecuteAsync([statement], cancellationToken);
+
+    /// <summary>The first row, or the type's default.</summary>
+    public async Task<T?> QueryFirstAsync<T>(SqlStatement statement, Func<DbDataReader, T> read, CancellationToken cancellationToken)
+    {
+        var rows = await QueryAsync(statement, read, cancellationToken);
+        return rows.Count == 0 ? default : rows[0];
+    }
+}
+
+/// <summary>A vector and the run that it belongs to.</summary>
+internal sealed record VectorRow(long Run, string Tenant, TrajectoryEmbedding Embedding)
+{
+    public int Dimensions => Embedding.Vector.Length;
+
+    /// <summary>Only these count as documents for the lexical embedder's document frequencies.</summary>
+    public bool IsDocument => Documents.IsDocument(Embedding.Model, Embedding.Kind);
+}

@@ -1,0 +1,151 @@
+using System.Text;
+
+namespace LlmProxy.Core.Storage.Sql;
+
+/// <content>Searching, examples, statistics.</content>
+public abstract partial class SqlTrajectoryStore
+{
+    /// <inheritdoc />
+    /// <remarks>Runs that ended, were not cancelled, and have their content: others cannot become an example.</remarks>
+    public Task<IReadOnlyList<SearchHit>> SearchAsync(SearchQuery query, CancellationToken cancellationToken)
+    {
+        var limit = Math.Clamp(query.Limit, 1, 1000);
+        return ReadAsync<IReadOnlyList<SearchHit>>(
+            "search",
+            async s =>
+            {
+                var near = query.Vector.Length == 0 ? [] : await FindNearestAsync(s, query, limit, cancellationToken);
+                var words = SearchText.QueryWords(query.Text);
+                var texts = words.Count == 0 ? [] : await FindWordsAsync(s, query, words, limit, cancellationToken);
+                var others = texts.Except(near.Select(n => n.Run)).ToList();
+                var similarities = query.Vector.Length == 0 || others.Count == 0
+                    ? new Dictionary<long, double>()
+                    : await ReadSimilaritiesAsync(s, query, others, cancellationToken);
+
+                var vectorRanks = near.Select((n, i) => (n.Run, n.Similarity, Rank: i + 1)).ToDictionary(n => n.Run, n => (n.Similarity, n.Rank));
+                var textRanks = texts.Select((run, i) => (run, Rank: i + 1)).ToDictionary(t => t.run, t => t.Rank);
+                var rows = near.Select(n => n.Run).Concat(others).ToList();
+                var runs = (await s.QueryAsync(
+                    new SqlStatement($"SELECT {TrajectoryRows.Columns}, t.row_id FROM task_trajectory t WHERE t.row_id " + s.AnyNumber("rows")).With("rows", rows),
+                    r => (Run: TrajectoryRows.Read(s, r), Row: r.GetInt64(r.FieldCount - 1)),
+                    cancellationToken)).ToDictionary(r => r.Row, r => r.Run);
+                var hits = new List<SearchHit>(rows.Count);
+                foreach (var row in rows)
+                {
+                    // A run that was deleted between two of the queries is no hit.
+                    if (runs.TryGetValue(row, out var run))
+                    {
+                        var vector = vectorRanks.TryGetValue(row, out var found) ? found : ((double Similarity, int Rank)?)null;
+                        var similarity = vector?.Similarity ?? (similarities.TryGetValue(row, out var cosine) ? cosine : null);
+                        hits.Add(new SearchHit(run, similarity, vector?.Rank, textRanks.TryGetValue(row, out var rank) ? rank : null));
+                    }
+                }
+
+                return hits;
+            },
+            cancellationToken);
+    }
+
+    /// <inheritdoc />
+    public Task RecordExampleUsageAsync(string tenant, IReadOnlyCollection<string> trajectoryIds, DateTimeOffset at, CancellationToken cancellationToken) =>
+        trajectoryIds.Count == 0
+            ? Task.CompletedTask
+            : WriteAsync(
+                "record the use of examples",
+                removes: false,
+                async s =>
+                {
+                    await s.ExecuteAsync(
+                        new SqlStatement(
+                            $"""
+                            INSERT INTO few_shot_example (trajectory_row, tenant, pinned, retired, usage_count, last_used_at)
+                            SELECT row_id, tenant, FALSE, FALSE, 1, @at FROM task_trajectory WHERE tenant = @tenant AND id {s.AnyText("ids")} ORDER BY row_id
+                            ON CONFLICT (trajectory_row) DO UPDATE SET usage_count = few_shot_example.usage_count + 1, last_used_at = excluded.last_used_at
+                            """)
+                            .With("tenant", tenant).With("ids", trajectoryIds).With("at", at),
+                        cancellationToken);
+                    return true;
+                },
+                cancellationToken);
+
+    /// <inheritdoc />
+    /// <remarks>Counts of use stay as they are: they belong to <see cref="RecordExampleUsageAsync"/> alone.</remarks>
+    public Task<bool> UpdateExampleAsync(string tenant, FewShotExampleRow example, CancellationToken cancellationToken) =>
+        WriteAsync(
+            "update an example",
+            removes: false,
+            async s =>
+            {
+                var returned = await s.ExecuteReturningAsync(
+                    [
+                        new SqlStatement(
+                            """
+                            INSERT INTO few_shot_example (trajectory_row, tenant, task_description, pinned, retired, edited_json, usage_count)
+                            SELECT row_id, tenant, nullif(nullif(@description, task_description), ''), @pinned, @retired, @edited, 0
+                            FROM task_trajectory WHERE tenant = @tenant AND id = @id
+                            ON CONFLICT (trajectory_row) DO UPDATE SET task_description = excluded.task_description,
+                                pinned = excluded.pinned, retired = excluded.retired, edited_json = excluded.edited_json
+                            RETURNING trajectory_row
+                            """)
+                            .With("tenant", tenant).With("id", example.TrajectoryId).With("description", example.TaskDescription)
+                            .With("pinned", example.Pinned).With("retired", example.Retired).With("edited", example.EditedJson ?? ""),
+                    ],
+                    cancellationToken);
+                return returned[0] is not null;
+            },
+            cancellationToken);
+
+    /// <inheritdoc />
+    public Task<IReadOnlyList<FewShotExampleRow>> ListExamplesAsync(string tenant, int limit, CancellationToken cancellationToken) =>
+        ReadAsync<IReadOnlyList<FewShotExampleRow>>(
+            "list examples",
+            async s => await s.QueryAsync(
+                new SqlStatement(
+                    """
+                    SELECT t.id, coalesce(x.task_description, t.task_description), t.quality_score, x.pinned, x.retired, nullif(x.edited_json, ''), x.usage_count, x.last_used_at
+                    FROM few_shot_example x JOIN task_trajectory t ON t.row_id = x.trajectory_row
+                    WHERE x.tenant = @tenant
+                    ORDER BY x.pinned DESC, x.usage_count DESC, t.quality_score DESC NULLS LAST, t.id
+                    LIMIT @limit
+                    """).With("tenant", tenant).With("limit", limit),
+                r => new FewShotExampleRow(
+                    r.GetString(0), r.GetString(1), r.Real(2), r.GetBoolean(3), r.GetBoolean(4), r.Text(5), r.GetInt64(6), r.IsDBNull(7) ? null : s.ReadTime(r, 7)),
+                cancellationToken),
+            cancellationToken);
+
+    /// <inheritdoc />
+    public Task<IReadOnlySet<string>> FindUsableExamplesAsync(string tenant, IReadOnlyCollection<string> trajectoryIds, CancellationToken cancellationToken) =>
+        trajectoryIds.Count == 0
+            ? Task.FromResult<IReadOnlySet<string>>(new HashSet<string>(StringComparer.Ordinal))
+            : ReadSetAsync(
+                "look examples up",
+                s => new SqlStatement($"SELECT t.id FROM task_trajectory t WHERE t.tenant = @tenant AND t.id {s.AnyText("ids")} AND t.has_content AND {NotRetired}")
+                    .With("tenant", tenant).With("ids", trajectoryIds),
+                cancellationToken);
+
+    /// <inheritdoc />
+    /// <remarks>A run belongs to the time in which it started: at or after <paramref name="since"/> and before <paramref name="until"/>.</remarks>
+    public Task<StoreStatistics> ReadStatisticsAsync(string tenant, DateTimeOffset? since, DateTimeOffset? until, string? model, CancellationToken cancellationToken) =>
+        ReadAsync("read statistics", s => Statistics.ReadAsync(s, tenant, since, until, model, cancellationToken), cancellationToken);
+
+    /// <summary>The runs with the vectors nearest to the query's, of those that <see cref="SearchConditions"/> lets through.</summary>
+    private protected abstract Task<IReadOnlyList<(long Run, double Similarity)>> FindNearestAsync(SqlSession session, SearchQuery query, int limit, CancellationToken cancellationToken);
+
+    /// <summary>The runs that hold the most telling of some words, of those that <see cref="SearchConditions"/> lets through.</summary>
+    private protected abstract Task<IReadOnlyList<long>> FindWordsAsync(SqlSession session, SearchQuery query, IReadOnlyList<string> words, int limit, CancellationToken cancellationToken);
+
+    /// <summary>The best cosine of each of some runs that has a vector of the query's model.</summary>
+    private protected abstract Task<IReadOnlyDictionary<long, double>> ReadSimilaritiesAsync(SqlSession session, SearchQuery query, IReadOnlyCollection<long> runs, CancellationToken cancellationToken);
+
+    private const string NotRetired = "NOT EXISTS (SELECT 1 FROM few_shot_example x WHERE x.trajectory_row = t.row_id AND x.retired)";
+
+    /// <summary>Adds the conditions that a run <c>t</c> must meet to be found.</summary>
+    private protected static SqlStatement SearchConditions(SqlSession session, SqlStatement statement, SearchQuery query)
+    {
+        var text = new StringBuilder(" AND t.tenant = @tenant AND t.has_content AND t.status IN ('completed', 'failed', 'needs_help')");
+        text.Append(query.SuccessOnly ? " AND t.success IS TRUE" : "");
+        text.Append(query.WithoutRetired ? " AND " + NotRetired : "");
+        statement.Append(text.ToString()).With("tenant", query.Tenant).AppendIf(query.MinQuality, " AND t.quality_score >= @quality", "quality");
+        return query.Providers.Count == 0 ? statement : statement.Append(" AND t.provider " + session.AnyText("providers")).With("providers", query.Providers);
+    }
+}

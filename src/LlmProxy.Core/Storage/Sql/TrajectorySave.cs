@@ -1,0 +1,258 @@
+using LlmProxy.Core.Trajectories;
+
+namespace LlmProxy.Core.Storage.Sql;
+
+/// <summary>
+/// One save of many changes, in one transaction. Rows are always touched in the same order (runs by id, content by
+/// hash), so that two saves that share some cannot wait for each other.
+/// </summary>
+internal sealed class TrajectorySave
+{
+    private readonly List<TrajectoryChange> _changes;
+    private readonly SortedDictionary<string, Content> _contents = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (string Run, int Step)> _exchanges = new(StringComparer.Ordinal);
+
+    public TrajectorySave(IReadOnlyList<TrajectoryChange> changes)
+    {
+        // A stable sort: of two changes of one run the later one stays the later one.
+        _changes = changes.OrderBy(c => c.Trajectory.Id, StringComparer.Ordinal).ToList();
+        foreach (var change in _changes)
+        {
+            Check(change);
+            foreach (var content in change.Contents)
+            {
+                _contents[content.Hash.Value] = content;
+            }
+
+            foreach (var step in change.Steps)
+            {
+                AddExchange(step.ExchangeId, change.Trajectory.Id, step.Index);
+            }
+
+            foreach (var exchange in change.Exchanges)
+            {
+                // A step says more than a mere mention.
+                if (!_exchanges.ContainsKey(exchange))
+                {
+                    AddExchange(exchange, change.Trajectory.Id, 0);
+                }
+            }
+        }
+    }
+
+    /// <summary>Which of the content is stored already.</summary>
+    public async Task<IReadOnlySet<string>> FindStoredAsync(SqlSession session, CancellationToken cancellationToken)
+    {
+        var stored = new HashSet<string>(StringComparer.Ordinal);
+        if (_contents.Count > 0)
+        {
+            stored.UnionWith(await session.QueryAsync(
+                new SqlStatement("SELECT hash FROM content WHERE hash " + session.AnyBytes("hashes")).With("hashes", _contents.Values.Select(c => StepRows.Bytes(c.Hash)).ToList()),
+                r => StepRows.HashOf(r.GetFieldValue<byte[]>(0)).Value,
+                cancellationToken));
+        }
+
+        return stored;
+    }
+
+    /// <summary>Content that is not stored yet, as it will stand in its rows.</summary>
+    public IReadOnlyDictionary<string, StoredContent> Encode(IReadOnlySet<string> stored) =>
+        _contents.Where(c => !stored.Contains(c.Key)).ToDictionary(c => c.Key, c => ContentCodec.Encode(c.Value.Bytes.Span), StringComparer.Ordinal);
+
+    /// <summary>Writes all of it.</summary>
+    public async Task RunAsync(SqlSession session, IReadOnlyDictionary<string, StoredContent> encoded, CancellationToken cancellationToken)
+    {
+        var ids = _changes.Select(c => c.Trajectory.Id).Distinct(StringComparer.Ordinal).ToList();
+        var before = (await session.QueryAsync(
+            new SqlStatement("SELECT id, task_description FROM task_trajectory WHERE id " + session.AnyText("ids")).With("ids", ids),
+            r => (Id: r.GetString(0), Description: r.GetString(1)),
+            cancellationToken)).ToDictionary(r => r.Id, r => r.Description, StringComparer.Ordinal);
+
+        // 1. The runs' rows: they are locked from here on, so that a run's steps and vectors have one writer at a time.
+        var rows = await SaveRunsAsync(session, cancellationToken);
+
+        // 2. Content, exchanges and steps.
+        await SaveContentAsync(session, encoded, cancellationToken);
+        var exchanges = (await NewExchangesAsync(session, cancellationToken)).GroupBy(e => e.Value.Run, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.ToList(), StringComparer.Ordinal);
+        var statements = new List<SqlStatement>();
+        foreach (var change in _changes)
+        {
+            var row = rows[change.Trajectory.Id];
+            statements.AddRange(change.Steps.Select(step => StepRows.Save(row, step)));
+            if (exchanges.Remove(change.Trajectory.Id, out var own))
+            {
+                statements.AddRange(own.Select(e => SaveExchange(row, e.Key, e.Value.Step)));
+            }
+
+            statements.AddRange(change.Keys.Select(key => SaveKey(row, change.Trajectory.Tenant, key)));
+            if (LinkContent(session, row, change) is { } link)
+            {
+                statements.Add(link);
+            }
+        }
+
+        await session.ExecuteAsync(statements, cancellationToken);
+
+        // 3. Vectors, the full-text index, and last the document frequencies, which all saves of a tenant share.
+        var vectors = _changes
+            .SelectMany(c => c.Embeddings.Select(e => new VectorRow(rows[c.Trajectory.Id], c.Trajectory.Tenant, e)))
+            .GroupBy(v => (v.Run, v.Embedding.Model, v.Dimensions, v.Embedding.Kind))
+            .Select(g => g.Last())
+            .ToList();
+        var replaced = await ReplacedDocumentsAsync(session, vectors, cancellationToken);
+        if (vectors.Count > 0)
+        {
+            await session.SaveVectorsAsync(vectors, cancellationToken);
+        }
+
+        var changedTexts = _changes
+            .Where(c => c.Embeddings.Count > 0 || !before.TryGetValue(c.Trajectory.Id, out var description) || !string.Equals(description, c.Trajectory.TaskDescription, StringComparison.Ordinal))
+            .Select(c => rows[c.Trajectory.Id])
+            .Distinct()
+            .ToList();
+        await IndexTextsAsync(session, changedTexts, cancellationToken);
+        await Documents.ChangeAsync(session, replaced, vectors, cancellationToken);
+    }
+
+    private static void Check(TrajectoryChange change)
+    {
+        var run = change.Trajectory;
+        foreach (var key in change.Keys)
+        {
+            if (!string.Equals(key.TaskId, run.TaskId, StringComparison.Ordinal))
+            {
+                throw new ArgumentException($"A correlation key of task {key.TaskId} was given with the run of task {run.TaskId}.", nameof(change));
+            }
+        }
+
+        foreach (var step in change.Steps)
+        {
+            if (!string.Equals(step.TrajectoryId, run.Id, StringComparison.Ordinal))
+            {
+                throw new ArgumentException($"A step of run {step.TrajectoryId} was given with run {run.Id}.", nameof(change));
+            }
+        }
+
+        if (change.Embeddings.Any(e => e.Vector.Length == 0))
+        {
+            throw new ArgumentException($"A vector of run {run.Id} is empty.", nameof(change));
+        }
+    }
+
+    private void AddExchange(string exchange, string run, int step)
+    {
+        if (_exchanges.TryGetValue(exchange, out var other) && other != (run, step))
+        {
+            throw TakenExchange(exchange);
+        }
+
+        _exchanges[exchange] = (run, step);
+    }
+
+    private static StoreException TakenExchange(string exchange) =>
+        new($"Exchange {exchange} is recorded as another step already.") { IsConflict = true };
+
+    private async Task<Dictionary<string, long>> SaveRunsAsync(SqlSession session, CancellationToken cancellationToken)
+    {
+        var returned = await session.ExecuteReturningAsync(_changes.Select(c => TrajectoryRows.Save(c.Trajectory)).ToList(), cancellationToken);
+        var rows = new Dictionary<string, long>(StringComparer.Ordinal);
+        for (var i = 0; i < _changes.Count; i++)
+        {
+            rows[_changes[i].Trajectory.Id] = returned[i]
+                ?? throw new StoreException($"The id of run {_changes[i].Trajectory.Id} belongs to another tenant.") { IsConflict = true };
+        }
+
+        return rows;
+    }
+
+    private async Task SaveContentAsync(SqlSession session, IReadOnlyDictionary<string, StoredContent> encoded, CancellationToken cancellationToken)
+    {
+        // Once more, because what was there a moment ago can have been removed with the last run that used it.
+        var stored = await FindStoredAsync(session, cancellationToken);
+        await session.ExecuteAsync(
+            _contents.Where(c => !stored.Contains(c.Key)).Select(c =>
+            {
+                var content = encoded.TryGetValue(c.Key, out var ready) ? ready : ContentCodec.Encode(c.Value.Bytes.Span);
+                return new SqlStatement("INSERT INTO content (hash, codec, original_length, bytes) VALUES (@hash, @codec, @length, @bytes) ON CONFLICT (hash) DO NOTHING")
+                    .With("hash", StepRows.Bytes(c.Value.Hash)).With("codec", (int)content.Encoding).With("length", content.Length).With("bytes", content.Bytes);
+            }).ToList(),
+            cancellationToken);
+    }
+
+    private async Task<Dictionary<string, (string Run, int Step)>> NewExchangesAsync(SqlSession session, CancellationToken cancellationToken)
+    {
+        var fresh = new Dictionary<string, (string Run, int Step)>(_exchanges, StringComparer.Ordinal);
+        if (fresh.Count == 0)
+        {
+            return fresh;
+        }
+
+        var known = await session.QueryAsync(
+            new SqlStatement("SELECT x.exchange_id, t.id, x.step_index FROM recorded_exchange x JOIN task_trajectory t ON t.row_id = x.trajectory_row WHERE x.exchange_id " + session.AnyText("ids"))
+                .With("ids", fresh.Keys.ToList()),
+            r => (Exchange: r.GetString(0), Step: (r.GetString(1), r.GetInt32(2))),
+            cancellationToken);
+        foreach (var (exchange, step) in known)
+        {
+            if (fresh.Remove(exchange, out var wanted) && wanted != step)
+            {
+                throw TakenExchange(exchange);
+            }
+        }
+
+        return fresh;
+    }
+
+    private static SqlStatement SaveExchange(long row, string exchange, int step) =>
+        new SqlStatement("INSERT INTO recorded_exchange (exchange_id, trajectory_row, step_index) VALUES (@exchange, @row, @step)")
+            .With("exchange", exchange).With("row", row).With("step", step);
+
+    private static SqlStatement SaveKey(long row, string tenant, CorrelationEntry key) =>
+        new SqlStatement(
+            """
+            INSERT INTO correlation_key (tenant, turn_key, kind, trajectory_row, step_index, at)
+            VALUES (@tenant, @key, @kind, @row, @step, @at)
+            ON CONFLICT (tenant, turn_key, kind, trajectory_row, step_index) DO NOTHING
+            """)
+            .With("tenant", tenant).With("key", SqlTrajectoryStore.Bytes(key.Key)).With("kind", (int)key.Kind).With("row", row).With("step", key.StepIndex).With("at", key.At);
+
+    private static SqlStatement? LinkContent(SqlSession session, long row, TrajectoryChange change)
+    {
+        var hashes = change.Contents.Select(c => c.Hash).Concat(change.Steps.SelectMany(StepRows.References)).Distinct().Select(StepRows.Bytes).ToList();
+        return hashes.Count == 0
+            ? null
+            : new SqlStatement($"INSERT INTO trajectory_content (trajectory_row, content_id) SELECT @row, c.id FROM content c WHERE c.hash {session.AnyBytes("hashes")} ON CONFLICT DO NOTHING")
+                .With("row", row).With("hashes", hashes);
+    }
+
+    private static async Task<IReadOnlyList<VectorRow>> ReplacedDocumentsAsync(SqlSession session, List<VectorRow> vectors, CancellationToken cancellationToken)
+    {
+        var documents = vectors.Where(v => v.IsDocument).ToList();
+        var stored = await TrajectoryRemoval.ReadDocumentsAsync(session, documents.Select(v => v.Run).Distinct().ToList(), cancellationToken);
+        return stored.Where(old => documents.Exists(v =>
+            v.Run == old.Run && v.Dimensions == old.Dimensions && string.Equals(v.Embedding.Model, old.Embedding.Model, StringComparison.Ordinal))).ToList();
+    }
+
+    private static async Task IndexTextsAsync(SqlSession session, List<long> rows, CancellationToken cancellationToken)
+    {
+        if (rows.Count == 0)
+        {
+            return;
+        }
+
+        var tasks = await session.QueryAsync(
+            new SqlStatement("SELECT row_id, task_description FROM task_trajectory WHERE row_id " + session.AnyNumber("rows")).With("rows", rows),
+            r => (Row: r.GetInt64(0), Text: r.GetString(1)),
+            cancellationToken);
+        var others = (await session.QueryAsync(
+            new SqlStatement("SELECT DISTINCT trajectory_row, text FROM trajectory_embedding WHERE trajectory_row " + session.AnyNumber("rows")).With("rows", rows),
+            r => (Row: r.GetInt64(0), Text: r.GetString(1)),
+            cancellationToken)).ToLookup(r => r.Row, r => r.Text);
+        await session.ExecuteAsync(
+            tasks.Select(t => session.IndexText(
+                t.Row,
+                SearchText.Words(t.Text),
+                SearchText.Words(string.Join('\n', others[t.Row].Where(o => !string.Equals(o, t.Text, StringComparison.Ordinal)))))).ToList(),
+            cancellationToken);
+    }
+}

@@ -1,0 +1,350 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using LlmProxy.Core.Storage.Sql;
+using Microsoft.Data.Sqlite;
+using SQLitePCL;
+
+namespace LlmProxy.Core.Storage.Sqlite;
+
+/// <summary>
+/// Runs in a SQLite file, the embedded default: no server, one writer at a time, any number of readers beside it (WAL).
+/// Several processes may use one file on the same machine.
+/// </summary>
+public sealed class SqliteTrajectoryStore : SqlTrajectoryStore
+{
+    // How long a statement waits for another process that writes.
+    private const int BusySeconds = 10;
+
+    private const int IdleReaders = 8;
+
+    private readonly SqliteConnectionStringBuilder _connection;
+    private readonly string _path;
+    private readonly SemaphoreSlim _writerTurn = new(1, 1);
+    private readonly ConcurrentBag<SqliteSession> _readers = [];
+    private readonly VectorCache _vectors = new();
+    private SqliteSession? _writer;
+    private volatile bool _disposed;
+
+    static SqliteTrajectoryStore()
+    {
+        Batteries_V2.Init();
+    }
+
+    /// <summary>A store; nothing is opened before the first call.</summary>
+    /// <param name="connectionString">Such as <c>Data Source=data/llmproxy.db</c>; a relative path is one of the working directory.</param>
+    /// <param name="time">The clock.</param>
+    /// <exception cref="StoreException">The connection string cannot be used.</exception>
+    public SqliteTrajectoryStore(string connectionString, TimeProvider time)
+        : base(time)
+    {
+        try
+        {
+            // Connections are pooled here, with their prepared statements; the driver's pool would keep the file open.
+            _connection = new SqliteConnectionStringBuilder(connectionString) { Pooling = false, DefaultTimeout = BusySeconds };
+        }
+        catch (ArgumentException e)
+        {
+            throw new StoreException("LlmProxy:Storage:ConnectionString is no connection string of SQLite: " + e.Message, e);
+        }
+
+        _path = SqliteFiles.PathOf(_connection);
+    }
+
+    /// <inheritdoc />
+    public override string Provider => "sqlite";
+
+    /// <inheritdoc />
+    public override Task InitializeAsync(CancellationToken cancellationToken) =>
+        OnPoolAsync(
+            "create its schema",
+            async () =>
+            {
+                SqliteFiles.Create(_path);
+                await _writerTurn.WaitAsync(cancellationToken);
+                try
+                {
+                    var session = Writer();
+                    session.Run("BEGIN IMMEDIATE");
+                    try
+                    {
+                        await MigrateAsync(session, cancellationToken);
+                        session.Run("COMMIT");
+                    }
+                    catch
+                    {
+                        Rollback(session);
+                        throw;
+                    }
+                }
+                finally
+                {
+                    _writerTurn.Release();
+                }
+
+                return true;
+            },
+            cancellationToken);
+
+    /// <inheritdoc />
+    public override async Task<StoreHealth> CheckAsync(CancellationToken cancellationToken)
+    {
+        var details = $"SQLite {raw.sqlite3_libversion().utf8_to_string()}";
+        try
+        {
+            if (!_path.StartsWith("file:", StringComparison.Ordinal) && !File.Exists(_path))
+            {
+                return new StoreHealth(false, 0, $"There is no database at {_path}. It is made when the proxy starts, or by 'llmproxy db init'.", details);
+            }
+
+            var version = await ReadAsync("answer", s => ReadVersionAsync(s, cancellationToken), cancellationToken);
+            return version == SqliteSchema.Steps.Count
+                ? new StoreHealth(true, version, null, details)
+                : new StoreHealth(false, version, WrongVersion(version), details);
+        }
+        catch (StoreException e)
+        {
+            return new StoreHealth(false, 0, e.Message, details);
+        }
+    }
+
+    /// <inheritdoc />
+    public override async ValueTask DisposeAsync()
+    {
+        if (_disposed)
+        {
+            return;
+        }
+
+        await _writerTurn.WaitAsync();
+        _disposed = true;
+        _writer?.Dispose();
+        _writer = null;
+        while (_readers.TryTake(out var reader))
+        {
+            reader.Dispose();
+        }
+
+        _writerTurn.Release();
+        GC.SuppressFinalize(this);
+    }
+
+    private protected override Task<T> ReadAsync<T>(string operation, Func<SqlSession, Task<T>> work, CancellationToken cancellationToken) =>
+        OnPoolAsync(
+            operation,
+            async () =>
+            {
+                ObjectDisposedException.ThrowIf(_disposed, this);
+                var session = _readers.TryTake(out var idle) ? idle : Open(readOnly: true);
+                var healthy = false;
+                try
+                {
+                    var result = await work(session);
+                    healthy = true;
+                    return result;
+                }
+                finally
+                {
+                    if (healthy && !_disposed && _readers.Count < IdleReaders)
+                    {
+                        _readers.Add(session);
+                    }
+                    else
+                    {
+                        session.Dispose();
+                    }
+                }
+            },
+            cancellationToken);
+
+    private protected override Task<T> WriteAsync<T>(string operation, bool removes, Func<SqlSession, Task<T>> work, CancellationToken cancellationToken) =>
+        OnPoolAsync(
+            operation,
+            async () =>
+            {
+                await _writerTurn.WaitAsync(cancellationToken);
+                try
+                {
+                    ObjectDisposedException.ThrowIf(_disposed, this);
+                    var session = Writer();
+                    session.BeginWork();
+                    session.Run("BEGIN IMMEDIATE");
+                    try
+                    {
+                        var result = await work(session);
+                        await CommitAsync(session);
+                        return result;
+                    }
+                    catch
+                    {
+                        Rollback(session);
+                        throw;
+                    }
+                }
+                finally
+                {
+                    _writerTurn.Release();
+                }
+            },
+            cancellationToken);
+
+    private protected override string Explain(Exception exception) => exception switch
+    {
+        SqliteException { SqliteErrorCode: raw.SQLITE_BUSY or raw.SQLITE_LOCKED } =>
+            $"another process has been writing to {_path} for longer than {BusySeconds} s.",
+        SqliteException { SqliteErrorCode: raw.SQLITE_FULL } => $"the disk of {_path} is full.",
+        SqliteException { SqliteErrorCode: raw.SQLITE_READONLY } => $"{_path} may not be written; check the owner and mode of the file and its folder.",
+        SqliteException { SqliteErrorCode: raw.SQLITE_CANTOPEN } => $"{_path} cannot be opened; check that it is there and that its folder may be written.",
+        SqliteException { SqliteErrorCode: raw.SQLITE_NOTADB or raw.SQLITE_CORRUPT } => $"{_path} is no SQLite database, or it is damaged.",
+        SqliteException { SqliteErrorCode: raw.SQLITE_ERROR } e when e.Message.Contains("no such table", StringComparison.Ordinal) =>
+            $"the schema of {_path} is missing; 'llmproxy db init' makes it.",
+        _ => exception.Message,
+    };
+
+    private protected override bool IsDuplicateKey(Exception exception) =>
+        exception is SqliteException { SqliteExtendedErrorCode: raw.SQLITE_CONSTRAINT_UNIQUE or raw.SQLITE_CONSTRAINT_PRIMARYKEY };
+
+    private protected override async Task<IReadOnlyList<(long Run, double Similarity)>> FindNearestAsync(SqlSession session, SearchQuery query, int limit, CancellationToken cancellationToken)
+    {
+        var matrix = await _vectors.OpenAsync((SqliteSession)session, query.Tenant, query.Model, query.Vector.Length, cancellationToken);
+        // The filter is applied to the nearest runs, more and more of them until enough have passed or all were seen:
+        // exact, and cheap where most runs pass.
+        for (var count = limit * 4; ; count *= 8)
+        {
+            var candidates = matrix.Nearest(query.Vector, count);
+            var passed = (await session.QueryAsync(
+                SearchConditions(session, new SqlStatement($"SELECT t.row_id FROM task_trajectory t WHERE t.row_id {session.AnyNumber("rows")}").With("rows", candidates.Select(c => c.Run).ToList()), query),
+                r => r.GetInt64(0),
+                cancellationToken)).ToHashSet();
+            if (passed.Count >= limit || candidates.Count < count)
+            {
+                return candidates.Where(c => passed.Contains(c.Run)).Take(limit).ToList();
+            }
+        }
+    }
+
+    private protected override async Task<IReadOnlyList<long>> FindWordsAsync(SqlSession session, SearchQuery query, IReadOnlyList<string> words, int limit, CancellationToken cancellationToken)
+    {
+        var statement = new SqlStatement("SELECT t.row_id FROM task_search JOIN task_trajectory t ON t.row_id = task_search.rowid WHERE task_search MATCH @words")
+            .With("words", SqliteSession.AnyWord(words));
+        return await session.QueryAsync(
+            SearchConditions(session, statement, query).Append(" ORDER BY bm25(task_search, 2.0, 1.0), t.row_id LIMIT @limit").With("limit", limit),
+            r => r.GetInt64(0),
+            cancellationToken);
+    }
+
+    private protected override async Task<IReadOnlyDictionary<long, double>> ReadSimilaritiesAsync(SqlSession session, SearchQuery query, IReadOnlyCollection<long> runs, CancellationToken cancellationToken)
+    {
+        var matrix = await _vectors.OpenAsync((SqliteSession)session, query.Tenant, query.Model, query.Vector.Length, cancellationToken);
+        var similarities = new Dictionary<long, double>();
+        foreach (var run in runs)
+        {
+            if (matrix.Similarity(run, query.Vector) is { } similarity)
+            {
+                similarities[run] = similarity;
+            }
+        }
+
+        return similarities;
+    }
+
+    // The driver blocks. A caller on the request path waits with a time limit of its own, which it could not do if its
+    // own thread were blocked.
+    private Task<T> OnPoolAsync<T>(string operation, Func<Task<T>> work, CancellationToken cancellationToken) =>
+        GuardAsync(operation, () => Task.Run(work, cancellationToken), cancellationToken);
+
+    private async Task CommitAsync(SqliteSession session)
+    {
+        if (session.VectorChanges.Count == 0)
+        {
+            session.Run("COMMIT");
+            return;
+        }
+
+        await _vectors.Gate.WaitAsync();
+        try
+        {
+            session.Run("COMMIT");
+            _vectors.Apply(session.VectorChanges, session.VectorChangeNumbers);
+        }
+        finally
+        {
+            _vectors.Gate.Release();
+        }
+    }
+
+    private SqliteSession Writer() => _writer ??= Open(readOnly: false);
+
+    private SqliteSession Open(bool readOnly)
+    {
+        var connection = new SqliteConnection(new SqliteConnectionStringBuilder(_connection.ConnectionString)
+        {
+            // A reader makes no file where there is none; a file: address says by itself how it is opened.
+            Mode = readOnly && _connection.Mode == SqliteOpenMode.ReadWriteCreate ? SqliteOpenMode.ReadWrite : _connection.Mode,
+        }.ConnectionString);
+        try
+        {
+            connection.Open();
+            var session = new SqliteSession(connection);
+            session.Run(string.Create(CultureInfo.InvariantCulture, $"PRAGMA busy_timeout = {BusySeconds * 1000}"));
+            if (readOnly)
+            {
+                session.Run("PRAGMA query_only = ON");
+            }
+            else
+            {
+                // Freed pages can be given back, deleted text is overwritten, the log does not stay at its largest.
+                session.Run("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON; PRAGMA journal_size_limit = 67108864");
+            }
+
+            return session;
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    }
+
+    private async Task MigrateAsync(SqliteSession session, CancellationToken cancellationToken)
+    {
+        session.Run("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL)");
+        var version = await ReadVersionAsync(session, cancellationToken);
+        if (version > SqliteSchema.Steps.Count)
+        {
+            throw new StoreException(WrongVersion(version));
+        }
+
+        for (; version < SqliteSchema.Steps.Count; version++)
+        {
+            session.Run(SqliteSchema.Steps[version]);
+            await session.ExecuteAsync(
+                new SqlStatement("INSERT INTO schema_version (version, applied_at) VALUES (@version, @at)").With("version", version + 1).With("at", Time.GetUtcNow()),
+                cancellationToken);
+        }
+    }
+
+    private static async Task<int> ReadVersionAsync(SqlSession session, CancellationToken cancellationToken)
+    {
+        var hasTable = await session.QueryFirstAsync(new SqlStatement("SELECT count(*) FROM sqlite_schema WHERE name = 'schema_version'"), r => r.GetInt64(0), cancellationToken);
+        return hasTable == 0
+            ? 0
+            : await session.QueryFirstAsync(new SqlStatement("SELECT coalesce(max(version), 0) FROM schema_version"), r => r.GetInt32(0), cancellationToken);
+    }
+
+    private string WrongVersion(int version) =>
+        version > SqliteSchema.Steps.Count
+            ? $"{_path} has schema version {version}, this program knows {SqliteSchema.Steps.Count}: a newer version wrote it. Use that one, or another file."
+            : $"{_path} has schema version {version}, this program needs {SqliteSchema.Steps.Count}: run 'llmproxy db init'.";
+
+    private static void Rollback(SqliteSession session)
+    {
+        try
+        {
+            session.Run("ROLLBACK");
+        }
+        catch (SqliteException)
+        {
+            // Nothing to roll back: SQLite has done so by itself (disk full, for one).
+        }
+    }
+}

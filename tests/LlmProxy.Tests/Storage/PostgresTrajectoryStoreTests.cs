@@ -1,0 +1,104 @@
+using LlmProxy.Core.Storage;
+using LlmProxy.Core.Storage.Postgres;
+using Npgsql;
+using static LlmProxy.Tests.Storage.SampleRuns;
+
+namespace LlmProxy.Tests.Storage;
+
+[NeedsPostgres]
+[Collection(PostgresTests.Name)]
+public sealed class PostgresTrajectoryStoreTests(PostgresServer server) : TrajectoryStoreTests
+{
+    protected override string Unreachable => "Host=127.0.0.1;Port=1;Database=x;Username=x;Password=hunter2;Timeout=2";
+
+    protected override string IndexedRuns => "SELECT count(*) FROM task_search";
+
+    [StoreFact]
+    public async Task A_role_that_may_not_create_the_extension_is_told_who_may()
+    {
+        var database = await CreateDatabaseAsync();
+        await RunAsync(database, "CREATE ROLE plain LOGIN; GRANT CREATE ON SCHEMA public TO plain; GRANT CREATE ON DATABASE " + new NpgsqlConnectionStringBuilder(database).Database + " TO plain");
+        var plain = new NpgsqlConnectionStringBuilder(database) { Username = "plain" }.ConnectionString;
+
+        var e = await Assert.ThrowsAsync<StoreException>(() => OpenStore(plain).InitializeAsync(default));
+        await RunAsync(database, "CREATE EXTENSION vector");
+        await OpenStore(plain).InitializeAsync(default);
+
+        Assert.Contains("superuser", e.Message, StringComparison.Ordinal);
+        Assert.Contains("CREATE EXTENSION vector", e.Message, StringComparison.Ordinal);
+    }
+
+    [StoreFact]
+    public async Task An_extension_that_went_away_is_told_with_the_fix()
+    {
+        await RunAsync(ConnectionString, "DROP EXTENSION vector CASCADE");
+
+        var health = await Store.CheckAsync(default);
+        var e = await Assert.ThrowsAsync<StoreException>(() => SaveAsync(Embedded(Run("run-1"), 1, 0)));
+
+        Assert.Contains("CREATE EXTENSION vector", health.Error, StringComparison.Ordinal);
+        Assert.Contains("CREATE EXTENSION vector", e.Message, StringComparison.Ordinal);
+    }
+
+    [StoreFact]
+    public async Task Many_vectors_are_searched_by_the_index_of_their_model()
+    {
+        const int Count = 3000;
+        var random = new Random(7);
+        float[] Next() => [.. Enumerable.Range(0, 8).Select(_ => (float)(random.NextDouble() - 0.5))];
+        var vectors = Enumerable.Range(0, Count).Select(_ => Next()).ToList();
+        await Store.SaveAsync(vectors.Select((v, i) => Embedded(Run($"r{i:0000}") with { Provider = i % 100 == 0 ? "rare" : "anthropic" }, v)).ToList(), default);
+        await RunAsync(ConnectionString, "ANALYZE");
+        Assert.Equal(1, await CountAsync("SELECT count(*) FROM pg_indexes WHERE indexdef LIKE '%hnsw%' AND indexdef LIKE '%test-model%'"));
+
+        var query = Next();
+        var all = await Store.SearchAsync(new SearchQuery(Tenant, "test-model", query, "", 10), default);
+        var rare = await Store.SearchAsync(new SearchQuery(Tenant, "test-model", query, "", 10) { Providers = ["rare"] }, default);
+
+        // The server's own count of the index's uses comes some time after them.
+        long uses = 0;
+        for (var i = 0; i < 60 && uses == 0; i++)
+        {
+            await Task.Delay(250);
+            await Store.SearchAsync(new SearchQuery(Tenant, "test-model", query, "", 10), default);
+            uses = await CountAsync("SELECT CAST(sum(idx_scan) AS bigint) FROM pg_stat_user_indexes WHERE indexrelname LIKE '%hnsw%'");
+        }
+
+        Assert.True(uses > 0);
+        string[] Exact(Func<int, bool> which) => [.. Enumerable.Range(0, Count).Where(which).OrderByDescending(i => System.Numerics.Tensors.TensorPrimitives.CosineSimilarity<float>(vectors[i], query)).Take(10).Select(i => $"r{i:0000}")];
+        Assert.True(all.Select(h => h.Trajectory.Id).Intersect(Exact(_ => true)).Count() >= 9);
+        Assert.Equal(Exact(i => i % 100 == 0).ToHashSet(), rare.Select(h => h.Trajectory.Id).ToHashSet());
+    }
+
+    [StoreFact]
+    public async Task A_model_name_with_quotation_marks_is_a_model_name()
+    {
+        await SaveAsync(new TrajectoryChange { Trajectory = Run("run-1"), Embeddings = [Vector(1, 0) with { Model = "o'model\" --" }] });
+
+        Assert.Single(await Store.SearchAsync(new SearchQuery(Tenant, "o'model\" --", [1, 0], "", 5), default));
+    }
+
+    protected override Task<string> CreateDatabaseAsync() => server.CreateDatabaseAsync();
+
+    protected override ITrajectoryStore Create(string connectionString) => new PostgresTrajectoryStore(connectionString, TimeProvider.System);
+
+    protected override async Task<long> CountAsync(string sql)
+    {
+        await using var connection = new NpgsqlConnection(ConnectionString + ";Pooling=false");
+        await connection.OpenAsync();
+#pragma warning disable CA2100 // Constants of the tests.
+        await using var command = new NpgsqlCommand(sql, connection);
+#pragma warning restore CA2100
+        return Convert.ToInt64(await command.ExecuteScalarAsync(), System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    private static async Task RunAsync(string connectionString, string sql)
+    {
+        await using var connection = new NpgsqlConnection(connectionString + ";Pooling=false");
+        await connection.OpenAsync();
+#pragma warning disable CA2100 // Constants of the tests.
+        await using var command = new NpgsqlCommand(sql, connection);
+#pragma warning restore CA2100
+        await command.ExecuteNonQueryAsync();
+    }
+}

@@ -1,0 +1,113 @@
+using LlmProxy.Core.Storage;
+using LlmProxy.Core.Storage.Sqlite;
+using Microsoft.Data.Sqlite;
+using static LlmProxy.Tests.Storage.SampleRuns;
+
+namespace LlmProxy.Tests.Storage;
+
+public sealed class SqliteTrajectoryStoreTests : TrajectoryStoreTests
+{
+    private readonly string _folder = Path.Combine(Path.GetTempPath(), "llmproxy-sqlite-" + Guid.NewGuid().ToString("N"));
+    private int _databases;
+
+    protected override string Unreachable => $"Data Source={_folder}/not-there/x.db;Password=hunter2";
+
+    protected override string IndexedRuns => "SELECT count(*) FROM task_search";
+
+    private string File => new SqliteConnectionStringBuilder(ConnectionString).DataSource;
+
+    public override async Task DisposeAsync()
+    {
+        await base.DisposeAsync();
+        if (Directory.Exists(_folder))
+        {
+            Directory.Delete(_folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task The_folder_and_the_files_are_for_their_owner_alone()
+    {
+        await SaveAsync(Change(Run("run-1"), Text("secret")));
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, System.IO.File.GetUnixFileMode(_folder));
+        foreach (var file in new[] { File, File + "-wal", File + "-shm" })
+        {
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, System.IO.File.GetUnixFileMode(file));
+        }
+    }
+
+    [Fact]
+    public async Task Readers_do_not_wait_for_a_writer()
+    {
+        await SaveAsync(Change(Run("run-1"), Text("a")));
+        await using var writer = new SqliteConnection(ConnectionString);
+        await writer.OpenAsync();
+        await using var begin = writer.CreateCommand();
+        begin.CommandText = "BEGIN EXCLUSIVE; UPDATE task_trajectory SET model = 'changed'";
+        await begin.ExecuteNonQueryAsync();
+
+        var found = await Store.FindTrajectoryAsync(Tenant, "run-1", default).WaitAsync(TimeSpan.FromSeconds(5));
+
+        Assert.Equal("claude-sonnet-4", found!.Model);
+    }
+
+    [Fact]
+    public async Task A_database_in_memory_is_refused_with_the_fix()
+    {
+        var e = Assert.Throws<StoreException>(() => new SqliteTrajectoryStore("Data Source=:memory:", TimeProvider.System));
+
+        Assert.Contains("Data Source=data/llmproxy.db", e.Message, StringComparison.Ordinal);
+        await Task.CompletedTask;
+    }
+
+    [Fact]
+    public async Task A_file_that_is_no_database_is_told_by_its_name()
+    {
+        var path = Path.Combine(_folder, "notes.txt");
+        await System.IO.File.WriteAllTextAsync(path, new string('x', 5000));
+
+        var e = await Assert.ThrowsAsync<StoreException>(() => OpenStore($"Data Source={path}").InitializeAsync(default));
+
+        Assert.Contains(path, e.Message, StringComparison.Ordinal);
+        Assert.Contains("no SQLite database", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_was_deleted_is_not_left_in_the_file()
+    {
+        await SaveAsync(Change(Run("run-1", "zebrafinch"), Text("short canary 4711")));
+        await Store.DeleteAsync(Tenant, "run-1", default);
+        await using (var connection = new SqliteConnection(ConnectionString + ";Pooling=false"))
+        {
+            await connection.OpenAsync();
+            await using var checkpoint = connection.CreateCommand();
+            checkpoint.CommandText = "PRAGMA wal_checkpoint(TRUNCATE)";
+            await checkpoint.ExecuteNonQueryAsync();
+        }
+
+        await using var stream = new FileStream(File, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        using var copy = new MemoryStream();
+        await stream.CopyToAsync(copy);
+        Assert.Equal(-1, copy.ToArray().AsSpan().IndexOf("canary"u8));
+    }
+
+    protected override Task<string> CreateDatabaseAsync() => Task.FromResult($"Data Source={_folder}/store-{++_databases}.db");
+
+    protected override ITrajectoryStore Create(string connectionString) => new SqliteTrajectoryStore(connectionString, TimeProvider.System);
+
+    protected override async Task<long> CountAsync(string sql)
+    {
+        await using var connection = new SqliteConnection(ConnectionString + ";Pooling=false");
+        await connection.OpenAsync();
+        await using var command = connection.CreateCommand();
+#pragma warning disable CA2100 // Constants of the tests.
+        command.CommandText = sql;
+#pragma warning restore CA2100
+        return Convert.ToInt64(await command.ExecuteScalarAsync(), System.Globalization.CultureInfo.InvariantCulture);
+    }
+}

@@ -1,0 +1,144 @@
+using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Storage;
+using LlmProxy.Core.Storage.Postgres;
+using LlmProxy.Core.Storage.Sql;
+using LlmProxy.Core.Storage.Sqlite;
+
+namespace LlmProxy.Tests.Storage;
+
+public sealed class StoragePartsTests
+{
+    [Fact]
+    public void The_suite_runs_for_both_stores()
+    {
+        var derived = typeof(TrajectoryStoreTests).Assembly.GetTypes().Where(t => t.IsSubclassOf(typeof(TrajectoryStoreTests)) && !t.IsAbstract);
+
+        Assert.Equal([nameof(PostgresTrajectoryStoreTests), nameof(SqliteTrajectoryStoreTests)], derived.Select(t => t.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(2, typeof(ITrajectoryStore).Assembly.GetTypes().Count(t => t is { IsClass: true, IsAbstract: false } && t.IsAssignableTo(typeof(ITrajectoryStore))));
+    }
+
+    [Fact]
+    public void Both_schemas_have_the_same_number_of_steps() => Assert.Equal(SqliteSchema.Steps.Count, PostgresSchema.Steps.Count);
+
+    [Fact]
+    public async Task A_relative_path_belongs_to_the_base_directory()
+    {
+        var folder = Path.Combine(Path.GetTempPath(), "llmproxy-factory-" + Guid.NewGuid().ToString("N"));
+        try
+        {
+            await using var store = StoreFactory.Create(new StorageOptions { Provider = "SQLite", ConnectionString = "Data Source=data/x.db" }, folder, TimeProvider.System);
+            await store.InitializeAsync(default);
+
+            Assert.True(File.Exists(Path.Combine(folder, "data", "x.db")));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task The_factory_makes_the_store_that_is_named()
+    {
+        await using var postgres = StoreFactory.Create(new StorageOptions { Provider = "postgres", ConnectionString = "Host=db" }, "/", TimeProvider.System);
+
+        Assert.IsType<PostgresTrajectoryStore>(postgres);
+        var e = Assert.Throws<StoreException>(() => StoreFactory.Create(new StorageOptions { Provider = "mysql" }, "/", TimeProvider.System));
+        Assert.Contains("'mysql'", e.Message, StringComparison.Ordinal);
+        Assert.Throws<StoreException>(() => StoreFactory.Create(new StorageOptions { ConnectionString = "nonsense" }, "/", TimeProvider.System));
+    }
+
+    [Fact]
+    public void A_connection_string_that_cannot_be_read_is_not_repeated()
+    {
+        var e = Assert.Throws<StoreException>(() => new PostgresTrajectoryStore("Host=db;Password=hunter2;Port=hunter2", TimeProvider.System));
+
+        Assert.DoesNotContain("hunter2", e.ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Book a Flight!", "book a flight")]
+    [InlineData("it's e-mail_2 100%", "it s e mail 2 100")]
+    [InlineData("京都へ go", "京 都 へ go")]
+    [InlineData("ÜBER naïve", "über naïve")]
+    [InlineData("🎉 -- ' \" \\ * :", "")]
+    [InlineData("", "")]
+    public void Text_is_cut_into_words_without_any_other_character(string text, string words) =>
+        Assert.Equal(words, string.Join(' ', SearchText.Words(text)));
+
+    [Fact]
+    public void A_query_leaves_common_words_out_unless_there_are_no_others()
+    {
+        Assert.Equal(["refund", "order"], SearchText.QueryWords("Please refund the order, the ORDER"));
+        Assert.Equal(["what", "is", "it"], SearchText.QueryWords("What is it?"));
+        Assert.Equal(SearchText.MaxQueryWords, SearchText.QueryWords(string.Join(' ', Enumerable.Range(0, 500).Select(i => "w" + i))).Count);
+    }
+
+    [Theory]
+    [InlineData(new float[] { 0.5f, -0.25f, 0, 1 })]
+    [InlineData(new float[] { 0, 0, 0, 0, 0, 0.75f, 0, 0, -1 })]
+    [InlineData(new float[] { 0, 0, 0 })]
+    [InlineData(new float[] { 1 })]
+    public void A_vector_comes_back_from_its_bytes(float[] vector) => Assert.Equal(vector, VectorBlob.Decode(VectorBlob.Encode(vector)));
+
+    [Fact]
+    public void A_vector_of_mostly_zeros_is_short()
+    {
+        var vector = new float[4096];
+        vector[7] = 1;
+
+        Assert.True(VectorBlob.Encode(vector).Length < 20);
+    }
+
+    [Fact]
+    public void A_matrix_agrees_with_comparing_one_by_one_after_any_changes()
+    {
+        var random = new Random(42);
+        var model = new Dictionary<(long Run, string Kind), float[]>();
+        // More than one block of vectors.
+        using var matrix = new VectorMatrix(300);
+        for (var i = 0; i < 4000; i++)
+        {
+            var run = random.Next(1500);
+            if (random.Next(4) == 0)
+            {
+                matrix.Remove(run);
+                model.Remove((run, "task"));
+                model.Remove((run, "other"));
+            }
+            else
+            {
+                var vector = Enumerable.Range(0, 300).Select(_ => (float)(random.NextDouble() - 0.5)).ToArray();
+                var kind = random.Next(3) == 0 ? "other" : "task";
+                matrix.Set(run, kind, vector);
+                model[(run, kind)] = vector;
+            }
+        }
+
+        var query = Enumerable.Range(0, 300).Select(_ => (float)random.NextDouble()).ToArray();
+        var expected = model.GroupBy(v => v.Key.Run)
+            .Select(g => (Run: g.Key, Similarity: (double)g.Max(v => System.Numerics.Tensors.TensorPrimitives.CosineSimilarity<float>(v.Value, query))))
+            .OrderByDescending(r => r.Similarity).ToList();
+
+        foreach (var count in new[] { 1, 10, 500, 5000 })
+        {
+            var nearest = matrix.Nearest(query, count);
+            Assert.Equal(expected.Take(count).Select(e => e.Run), nearest.Select(n => n.Run));
+            Assert.All(nearest.Zip(expected), p => Assert.Equal(p.Second.Similarity, p.First.Similarity, 5));
+        }
+
+        Assert.Equal(expected[3].Similarity, matrix.Similarity(expected[3].Run, query)!.Value, 5);
+        Assert.Null(matrix.Similarity(99999, query));
+    }
+
+    [Fact]
+    public void Damaged_content_is_an_error_and_never_other_content()
+    {
+        var stored = ContentCodec.Encode(System.Text.Encoding.UTF8.GetBytes(new string('a', 1000)));
+        stored.Bytes[^1] ^= 0xFF;
+
+        Assert.Equal(ContentEncoding.Brotli, stored.Encoding);
+        Assert.Throws<StoreException>(() => ContentCodec.Decode(stored.Encoding, stored.Bytes[..^2], stored.Length));
+        Assert.Throws<StoreException>(() => ContentCodec.Decode((ContentEncoding)9, stored.Bytes, stored.Length));
+    }
+}

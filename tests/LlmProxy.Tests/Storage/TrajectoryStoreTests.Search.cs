@@ -1,0 +1,403 @@
+using LlmProxy.Core.Storage;
+using LlmProxy.Core.Trajectories;
+using static LlmProxy.Tests.Storage.SampleRuns;
+
+namespace LlmProxy.Tests.Storage;
+
+/// <content>Listing, searching, examples, statistics.</content>
+public abstract partial class TrajectoryStoreTests
+{
+    [StoreFact]
+    public async Task Listing_goes_from_the_newest_to_the_oldest_page_by_page_and_misses_none()
+    {
+        // Some start at the same moment, so that a cursor of times alone would lose or repeat them.
+        await Store.SaveAsync(Enumerable.Range(0, 25).Select(i => new TrajectoryChange { Trajectory = Run($"r{i:00}") with { StartedAt = Start.AddMinutes(i / 10) } }).ToList(), default);
+
+        var seen = new List<string>();
+        string? cursor = null;
+        var pages = 0;
+        do
+        {
+            var page = await Store.ListAsync(new TrajectoryQuery(Tenant) { Limit = 7, Cursor = cursor }, default);
+            seen.AddRange(page.Items.Select(r => r.Id));
+            cursor = page.NextCursor;
+            pages++;
+        }
+        while (cursor is not null && pages < 10);
+
+        Assert.Equal(4, pages);
+        Assert.Equal(Enumerable.Range(0, 25).OrderByDescending(i => i / 10).ThenByDescending(i => i).Select(i => $"r{i:00}"), seen);
+    }
+
+    [StoreFact]
+    public async Task A_last_page_that_is_just_full_has_no_next_one()
+    {
+        await SaveAsync(new TrajectoryChange { Trajectory = Run("a") }, new TrajectoryChange { Trajectory = Run("b") });
+
+        Assert.Null((await Store.ListAsync(new TrajectoryQuery(Tenant) { Limit = 2 }, default)).NextCursor);
+        Assert.NotNull((await Store.ListAsync(new TrajectoryQuery(Tenant) { Limit = 1 }, default)).NextCursor);
+    }
+
+    [StoreFact]
+    public async Task A_cursor_that_is_none_is_refused()
+    {
+        foreach (var cursor in new[] { "x", "!!", "MTIz", "LTF8YQ" })
+        {
+            await Assert.ThrowsAsync<ArgumentException>(() => Store.ListAsync(new TrajectoryQuery(Tenant) { Cursor = cursor }, default));
+        }
+    }
+
+    [StoreFact]
+    public async Task Each_filter_of_a_listing_lets_through_what_it_says()
+    {
+        await SaveAsync(
+            new TrajectoryChange { Trajectory = Run("a") with { StartedAt = Start } },
+            new TrajectoryChange { Trajectory = Run("b") with { StartedAt = Start.AddMinutes(1), Provider = "openai", Model = "gpt-4o", Status = TrajectoryStatus.Failed, Success = false, QualityScore = null } },
+            new TrajectoryChange { Trajectory = Run("c") with { StartedAt = Start.AddMinutes(2), QualityScore = 0.5, Success = null, Status = TrajectoryStatus.NeedsHelp } });
+        async Task<string> Ids(TrajectoryQuery query) => string.Join(',', (await Store.ListAsync(query, default)).Items.Select(r => r.Id));
+        var all = new TrajectoryQuery(Tenant);
+
+        Assert.Equal("c,b,a", await Ids(all));
+        Assert.Equal("b", await Ids(all with { Provider = "openai" }));
+        Assert.Equal("b", await Ids(all with { Model = "gpt-4o" }));
+        Assert.Equal("c", await Ids(all with { Status = TrajectoryStatus.NeedsHelp }));
+        Assert.Equal("a", await Ids(all with { Success = true }));
+        Assert.Equal("b", await Ids(all with { Success = false }));
+        Assert.Equal("a", await Ids(all with { MinQuality = 0.6 }));
+        Assert.Equal("c,a", await Ids(all with { MinQuality = 0.5 }));
+        Assert.Equal("c,b", await Ids(all with { Since = Start.AddMinutes(1) }));
+        Assert.Equal("c", await Ids(all with { Since = Start.AddMinutes(1), Provider = "anthropic" }));
+    }
+
+    [StoreFact]
+    public async Task A_listing_finds_runs_that_hold_the_beginnings_of_all_words()
+    {
+        await SaveAsync(
+            new TrajectoryChange { Trajectory = Run("rome", "Book a Flight to Rome, then e-mail me") },
+            new TrajectoryChange { Trajectory = Run("oslo", "Book a flight to Oslo") },
+            new TrajectoryChange { Trajectory = Run("kyoto", "京都への航空券を予約する") },
+            new TrajectoryChange { Trajectory = Run("other", "nothing"), Embeddings = [Vector(1, 0) with { Text = "a flight after all" }] });
+        async Task<string> Ids(string search) => string.Join(',', (await Store.ListAsync(new TrajectoryQuery(Tenant) { Search = search }, default)).Items.Select(r => r.Id).Order(StringComparer.Ordinal));
+
+        Assert.Equal("oslo,rome", await Ids("flight book"));
+        Assert.Equal("rome", await Ids("FLI rom"));
+        Assert.Equal("rome", await Ids("e-mail"));
+        Assert.Equal("kyoto", await Ids("京都 航空"));
+        Assert.Equal("", await Ids("flight paris"));
+        Assert.Equal("", await Ids("light"));
+    }
+
+    [StoreFact]
+    public async Task Any_text_can_be_searched_for()
+    {
+        await SaveAsync(Embedded(Run("run-1", "it's 100% \"done\" (AND NOT a* near:b) \\ ' & | ! <-> ^"), 1, 0));
+        string[] texts =
+        [
+            "\"", "'", "a*", "(", ")", "AND", "OR NOT", "NEAR(a b)", "{task} : x", "task:x", "-x", "^x", "\\", "a'b", "a & | ! b", "<->", ":*", "%", "_", "--", ";", "\0", "\ud83d", "🎉", "  ", "a\u0301", "x" + new string('y', 5000), string.Join(' ', Enumerable.Range(0, 5000).Select(i => "w" + i)),
+        ];
+
+        foreach (var text in texts)
+        {
+            await Store.ListAsync(new TrajectoryQuery(Tenant) { Search = text }, default);
+            await Store.SearchAsync(new SearchQuery(Tenant, "test-model", [1, 0], text, 5), default);
+        }
+
+        Assert.Single((await Store.ListAsync(new TrajectoryQuery(Tenant) { Search = "it's 100% \"DONE\" (and" }, default)).Items);
+    }
+
+    [StoreFact]
+    public async Task A_changed_description_is_found_by_its_new_words_alone()
+    {
+        await SaveAsync(new TrajectoryChange { Trajectory = Run("run-1", "alpha") });
+        await SaveAsync(new TrajectoryChange { Trajectory = Run("run-1", "beta") });
+
+        Assert.Empty((await Store.ListAsync(new TrajectoryQuery(Tenant) { Search = "alpha" }, default)).Items);
+        Assert.Single((await Store.ListAsync(new TrajectoryQuery(Tenant) { Search = "beta" }, default)).Items);
+    }
+
+    [StoreFact]
+    public async Task The_nearest_runs_come_first_with_their_cosine()
+    {
+        await SaveAsync(Embedded(Run("far"), 0, 1), Embedded(Run("near"), 0.8f, 0.6f), Embedded(Run("same"), 1, 0), Embedded(Run("opposite"), -1, 0), Embedded(Run("zero"), 0, 0));
+
+        var hits = await Store.SearchAsync(new SearchQuery(Tenant, "test-model", [1, 0], "", 4), default);
+
+        Assert.Equal(["same", "near", "far", "zero"], hits.Select(h => h.Trajectory.Id));
+        Assert.Equal([1, 2, 3, 4], hits.Select(h => h.VectorRank!.Value));
+        Assert.Equal(1.0, hits[0].Similarity!.Value, 6);
+        Assert.Equal(0.8, hits[1].Similarity!.Value, 6);
+        Assert.Equal(0.0, hits[3].Similarity!.Value, 6);
+        Assert.All(hits, h => Assert.Null(h.TextRank));
+    }
+
+    [StoreFact]
+    public async Task The_best_of_a_runs_vectors_counts_and_a_run_is_one_hit()
+    {
+        await SaveAsync(
+            new TrajectoryChange { Trajectory = Run("two"), Embeddings = [Vector(0.9f, 0.1f), Vector(1, 0) with { Kind = "outcome" }] },
+            Embedded(Run("one"), 0.8f, 0.6f));
+
+        var hits = await Store.SearchAsync(new SearchQuery(Tenant, "test-model", [1, 0], "", 2), default);
+
+        Assert.Equal(["two", "one"], hits.Select(h => h.Trajectory.Id));
+        Assert.Equal(1.0, hits[0].Similarity!.Value, 6);
+    }
+
+    [StoreFact]
+    public async Task Vectors_of_other_models_and_dimensions_are_not_compared()
+    {
+        await SaveAsync(
+            new TrajectoryChange { Trajectory = Run("other-model"), Embeddings = [Vector(1, 0) with { Model = "another" }] },
+            Embedded(Run("other-dimension"), 1, 0, 0),
+            Embedded(Run("mine"), 0, 1));
+
+        var hit = Assert.Single(await Store.SearchAsync(new SearchQuery(Tenant, "test-model", [1, 0], "", 5), default));
+
+        Assert.Equal("mine", hit.Trajectory.Id);
+    }
+
+    [StoreFact]
+    public async Task Words_and_vectors_are_ranked_each_for_itself()
+    {
+        await SaveAsync(
+            new TrajectoryChange { Trajectory = Run("words", "refund the order of a customer"), Embeddings = [Vector(0, 1)] },
+            new TrajectoryChange { Trajectory = Run("vector", "something else"), Embeddings = [Vector(1, 0)] },
+            new TrajectoryChange { Trajectory = Run("unembedded", "refund") },
+            new TrajectoryChange { Trajectory = Run("by-text", "nothing"), Embeddings = [Vector(0, 1) with { Kind = "outcome", Text = "refund" }] });
+
+        var hits = (await Store.SearchAsync(new SearchQuery(Tenant, "test-model", [1, 0], "please refund order", 1) { Limit = 3 }, default)).ToDictionary(h => h.Trajectory.Id, StringComparer.Ordinal);
+
+        Assert.Equal((1, (int?)null), (hits["vector"].VectorRank!.Value, hits["vector"].TextRank));
+        Assert.Equal(1, hits["words"].TextRank);
+        Assert.Equal(0.0, hits["words"].Similarity!.Value, 6);
+        Assert.Null(hits["unembedded"].Similarity);
+        Assert.Null(hits["unembedded"].VectorRank);
+        Assert.NotNull(hits["unembedded"].TextRank);
+        Assert.NotNull(hits["by-text"].TextRank);
+    }
+
+    [StoreFact]
+    public async Task A_text_that_comes_with_a_later_vector_is_found()
+    {
+        await SaveAsync(new TrajectoryChange { Trajectory = Run("run-1") });
+        await SaveAsync(new TrajectoryChange { Trajectory = Run("run-1"), Embeddings = [Vector(1, 0) with { Kind = "outcome", Text = "refund granted" }] });
+
+        Assert.Single(await Store.SearchAsync(new SearchQuery(Tenant, "none", [], "refund", 5), default));
+        Assert.Single(await Store.SearchAsync(new SearchQuery(Tenant, "none", [], "flight", 5), default));
+    }
+
+    [StoreFact]
+    public async Task A_text_hit_behind_the_vector_hits_still_has_its_cosine()
+    {
+        await SaveAsync(Embedded(Run("near", "x"), 1, 0), Embedded(Run("words", "refund"), 0.6f, 0.8f));
+
+        var hits = await Store.SearchAsync(new SearchQuery(Tenant, "test-model", [1, 0], "refund", 1), default);
+
+        Assert.Equal(["near", "words"], hits.Select(h => h.Trajectory.Id));
+        Assert.Null(hits[1].VectorRank);
+        Assert.Equal(0.6, hits[1].Similarity!.Value, 6);
+    }
+
+    [StoreFact]
+    public async Task A_search_considers_only_what_its_filter_lets_through()
+    {
+        await SaveAsync(
+            Embedded(Run("good"), 0, 1),
+            Embedded(Run("failed") with { Success = false, Status = TrajectoryStatus.Failed, QualityScore = null }, 1, 0),
+            Embedded(Run("unknown") with { Success = null, QualityScore = null }, 1, 0),
+            Embedded(Run("poor") with { QualityScore = 0.2 }, 1, 0),
+            Embedded(Run("gpt") with { Provider = "openai" }, 1, 0),
+            Embedded(Run("retired"), 1, 0),
+            Embedded(Run("active") with { Status = TrajectoryStatus.Active }, 1, 0),
+            Embedded(Run("cancelled") with { Status = TrajectoryStatus.Cancelled }, 1, 0),
+            Embedded(Run("no-content") with { HasContent = false }, 1, 0),
+            Embedded(Run("others") with { Tenant = "other" }, 1, 0));
+        await Store.UpdateExampleAsync(Tenant, new FewShotExampleRow("retired", "", null, false, true, null, 0, null), default);
+        async Task<string> Ids(SearchQuery query)
+        {
+            var byVector = await Store.SearchAsync(query, default);
+            var byWord = await Store.SearchAsync(query with { Vector = [], Text = "flight" }, default);
+            var ids = byVector.Select(h => h.Trajectory.Id).Order(StringComparer.Ordinal).ToList();
+            Assert.Equal(ids, byWord.Select(h => h.Trajectory.Id).Order(StringComparer.Ordinal));
+            return string.Join(',', ids);
+        }
+
+        var strict = new SearchQuery(Tenant, "test-model", [1, 0], "", 20) { Providers = ["anthropic"], MinQuality = 0.7 };
+        Assert.Equal("good", await Ids(strict));
+        Assert.Equal("good,gpt", await Ids(strict with { Providers = [] }));
+        Assert.Equal("good,gpt", await Ids(strict with { Providers = ["openai", "anthropic"] }));
+        Assert.Equal("good,poor", await Ids(strict with { MinQuality = null }));
+        Assert.Equal("good,retired", await Ids(strict with { WithoutRetired = false }));
+        Assert.Equal("failed,good,poor,unknown", await Ids(strict with { MinQuality = null, SuccessOnly = false }));
+        Assert.Equal("good", await Ids(strict with { Limit = 1 }));
+    }
+
+    [StoreFact]
+    public async Task A_filter_that_stops_nearly_all_still_finds_the_rest()
+    {
+        await Store.SaveAsync(Enumerable.Range(0, 300).Select(i => Embedded(Run($"r{i}") with { Provider = i == 299 ? "rare" : "anthropic" }, 1, i)).ToList(), default);
+
+        var hit = Assert.Single(await Store.SearchAsync(new SearchQuery(Tenant, "test-model", [1, 0], "", 1) { Providers = ["rare"] }, default));
+
+        Assert.Equal("r299", hit.Trajectory.Id);
+    }
+
+    [StoreFact]
+    public async Task A_search_sees_what_was_saved_replaced_and_deleted_since_the_last_one()
+    {
+        var query = new SearchQuery(Tenant, "test-model", [1, 0], "", 10);
+        async Task<string> Ids(ITrajectoryStore store) => string.Join(',', (await store.SearchAsync(query, default)).Select(h => h.Trajectory.Id));
+        await SaveAsync(Embedded(Run("a"), 1, 0));
+        Assert.Equal("a", await Ids(Store));
+
+        await SaveAsync(Embedded(Run("b"), 0.9f, 0.1f), Embedded(Run("c"), 0.5f, 0.5f));
+        Assert.Equal("a,b,c", await Ids(Store));
+        await SaveAsync(Embedded(Run("a"), 0, 1));
+        Assert.Equal("b,c,a", await Ids(Store));
+        await Store.DeleteAsync(Tenant, "b", default);
+        Assert.Equal("c,a", await Ids(Store));
+        await Store.DropContentAsync(Tenant, "a", default);
+        Assert.Equal("c", await Ids(Store));
+    }
+
+    [StoreFact]
+    public async Task A_search_sees_what_another_process_has_changed()
+    {
+        var other = OpenStore(ConnectionString);
+        var query = new SearchQuery(Tenant, "test-model", [1, 0], "", 10);
+        async Task<string> Ids() => string.Join(',', (await Store.SearchAsync(query, default)).Select(h => h.Trajectory.Id));
+        await SaveAsync(Embedded(Run("a"), 1, 0), Embedded(Run("b"), 0.9f, 0.1f));
+        Assert.Equal("a,b", await Ids());
+
+        await other.SaveAsync([Embedded(Run("c"), 1, 0.01f), Embedded(Run("b"), 0, 1)], default);
+        Assert.Equal("a,c,b", await Ids());
+        await other.DeleteAsync(Tenant, "a", default);
+        Assert.Equal("c,b", await Ids());
+        await SaveAsync(Embedded(Run("d"), 1, 0));
+        await other.SaveAsync([Embedded(Run("e"), 1, 0.001f)], default);
+        await SaveAsync(Embedded(Run("f"), 1, 0.002f));
+        Assert.Equal("d,e,f,c,b", await Ids());
+    }
+
+    [StoreFact]
+    public async Task Document_frequencies_count_the_lexical_task_vectors_of_the_tenant()
+    {
+        TrajectoryChange Lexically(string id, params float[] vector) => new() { Trajectory = Run(id), Embeddings = [Lexical(vector), Vector(1, 1, 1), Lexical(vector) with { Kind = "outcome" }] };
+        await SaveAsync(Lexically("a", 1, 1, 0), Lexically("b", 1, 0, 0), new TrajectoryChange { Trajectory = Run("x") with { Tenant = "other" }, Embeddings = [Lexical(1, 1, 1)] });
+        async Task<string> Frequencies(string tenant)
+        {
+            var f = await Store.ReadDocumentFrequenciesAsync(tenant, [0, 1, 2, 99, -1], default);
+            return $"{f.Documents}: {string.Join(' ', f.Frequencies.OrderBy(x => x.Key).Select(x => x.Value))}";
+        }
+
+        Assert.Equal("2: 0 2 1 0 0", await Frequencies(Tenant));
+        Assert.Equal("1: 0 1 1 1 0", await Frequencies("other"));
+        Assert.Equal("0: 0 0 0 0 0", await Frequencies("nobody"));
+
+        await SaveAsync(Lexically("a", 0, 0, 1));
+        Assert.Equal("2: 0 1 0 1 0", await Frequencies(Tenant));
+        await Store.DropContentAsync(Tenant, "a", default);
+        Assert.Equal("1: 0 1 0 0 0", await Frequencies(Tenant));
+        await Store.DeleteAsync(Tenant, "a", default);
+        await Store.DeleteAsync(Tenant, "b", default);
+        Assert.Equal("0: 0 0 0 0 0", await Frequencies(Tenant));
+    }
+
+    [StoreFact]
+    public async Task Runs_without_an_embedding_of_a_model_are_listed_oldest_first()
+    {
+        await SaveAsync(
+            new TrajectoryChange { Trajectory = Run("late") with { StartedAt = Start.AddHours(1) } },
+            new TrajectoryChange { Trajectory = Run("early"), Embeddings = [Lexical(1)] },
+            new TrajectoryChange { Trajectory = Run("has-one"), Embeddings = [Vector(1)] },
+            new TrajectoryChange { Trajectory = Run("no-content") with { HasContent = false } });
+
+        Assert.Equal(["early", "late"], (await Store.ListWithoutEmbeddingAsync("test-model", 10, default)).Select(r => r.Id));
+        Assert.Single(await Store.ListWithoutEmbeddingAsync("test-model", 1, default));
+    }
+
+    [StoreFact]
+    public async Task Uses_of_examples_are_counted()
+    {
+        await SaveAsync(new TrajectoryChange { Trajectory = Run("a") }, new TrajectoryChange { Trajectory = Run("b") }, new TrajectoryChange { Trajectory = Run("x") with { Tenant = "other" } });
+
+        await Store.RecordExampleUsageAsync(Tenant, ["a", "b", "x", "unknown"], Start, default);
+        await Store.RecordExampleUsageAsync(Tenant, ["b"], Start.AddHours(1), default);
+
+        var examples = await Store.ListExamplesAsync(Tenant, 10, default);
+        Assert.Equal([("b", 2L, Start.AddHours(1)), ("a", 1L, Start)], examples.Select(x => (x.TrajectoryId, x.UsageCount, x.LastUsedAt!.Value)));
+        Assert.Equal("Book a flight to Rome", examples[0].TaskDescription);
+        Assert.Equal(0.9, examples[0].QualityScore);
+        Assert.Empty(await Store.ListExamplesAsync("other", 10, default));
+    }
+
+    [StoreFact]
+    public async Task An_example_is_pinned_edited_and_retired_without_losing_its_uses()
+    {
+        await SaveAsync(new TrajectoryChange { Trajectory = Run("a") }, new TrajectoryChange { Trajectory = Run("b") });
+        await Store.RecordExampleUsageAsync(Tenant, ["a", "b"], Start, default);
+        await Store.RecordExampleUsageAsync(Tenant, ["b"], Start, default);
+
+        Assert.True(await Store.UpdateExampleAsync(Tenant, new FewShotExampleRow("a", "Edited task", null, true, false, """{"steps":[]}""", 0, null), default));
+        Assert.False(await Store.UpdateExampleAsync(Tenant, new FewShotExampleRow("unknown", "", null, true, false, null, 0, null), default));
+        Assert.False(await Store.UpdateExampleAsync("other", new FewShotExampleRow("a", "", null, true, false, null, 0, null), default));
+
+        var examples = await Store.ListExamplesAsync(Tenant, 10, default);
+        Assert.Equal(new FewShotExampleRow("a", "Edited task", 0.9, true, false, """{"steps":[]}""", 1, Start), examples[0]);
+        Assert.Single(await Store.ListExamplesAsync(Tenant, 1, default));
+
+        await Store.UpdateExampleAsync(Tenant, examples[0] with { Pinned = false, Retired = true, EditedJson = null }, default);
+        var retired = (await Store.ListExamplesAsync(Tenant, 10, default))[1];
+        Assert.Equal(("a", false, true, null, 1L), (retired.TrajectoryId, retired.Pinned, retired.Retired, retired.EditedJson, retired.UsageCount));
+    }
+
+    [StoreFact]
+    public async Task Only_runs_with_content_that_are_not_retired_may_stand_in_a_prompt()
+    {
+        await SaveAsync(new TrajectoryChange { Trajectory = Run("good") }, new TrajectoryChange { Trajectory = Run("retired") }, new TrajectoryChange { Trajectory = Run("dropped") }, new TrajectoryChange { Trajectory = Run("deleted") });
+        await Store.UpdateExampleAsync(Tenant, new FewShotExampleRow("retired", "", null, false, true, null, 0, null), default);
+        await Store.DropContentAsync(Tenant, "dropped", default);
+        await Store.DeleteAsync(Tenant, "deleted", default);
+
+        Assert.Equal(["good"], await Store.FindUsableExamplesAsync(Tenant, ["good", "retired", "dropped", "deleted", "unknown"], default));
+    }
+
+    [StoreFact]
+    public async Task Statistics_count_what_they_say()
+    {
+        var run = Run("x") with { IterationCount = 2, ToolCallsCount = 4, FailedToolResults = 1, UserInterventions = 1, TokenUsage = new TokenUsage(10, 5, 7, 0, 3), CostUsd = 0.25m };
+        await SaveAsync(
+            Change(run with { Id = "a", TaskId = "a", QualityScore = 0.95 }, Text("some content")),
+            new TrajectoryChange { Trajectory = run with { Id = "b", TaskId = "b", QualityScore = 0.7, CostUsd = null } },
+            new TrajectoryChange { Trajectory = run with { Id = "c", TaskId = "c", QualityScore = 0.5, HasContent = false } },
+            new TrajectoryChange { Trajectory = run with { Id = "d", TaskId = "d", QualityScore = 0.1 } },
+            new TrajectoryChange { Trajectory = run with { Id = "e", TaskId = "e", QualityScore = null, Success = false, Status = TrajectoryStatus.Failed, Provider = "openai", Model = "gpt-4o", CostUsd = null } },
+            new TrajectoryChange { Trajectory = run with { Id = "f", TaskId = "f", QualityScore = null, Success = null, Status = TrajectoryStatus.NeedsHelp } },
+            new TrajectoryChange { Trajectory = run with { Id = "g", TaskId = "g", Status = TrajectoryStatus.Cancelled } },
+            new TrajectoryChange { Trajectory = run with { Id = "h", TaskId = "h", Status = TrajectoryStatus.Active, Success = null, QualityScore = null } },
+            new TrajectoryChange { Trajectory = run with { Id = "i", TaskId = "i", StartedAt = Start.AddDays(1) } },
+            new TrajectoryChange { Trajectory = run with { Id = "j", TaskId = "j", Tenant = "other" } });
+
+        var all = await Store.ReadStatisticsAsync(Tenant, null, null, null, default);
+        var day = await Store.ReadStatisticsAsync(Tenant, Start, Start.AddDays(1), null, default);
+        var model = await Store.ReadStatisticsAsync(Tenant, null, null, "gpt-4o", default);
+        var none = await Store.ReadStatisticsAsync("nobody", null, null, null, default);
+
+        Assert.Equal((7, 1, 6, 5), (all.Total, all.Active, all.Judged, all.Successful));
+        Assert.Equal((6, 1, 5, 4), (day.Total, day.Active, day.Judged, day.Successful));
+        Assert.Equal((1, 0, 1, 0), (model.Total, model.Active, model.Judged, model.Successful));
+        Assert.Equal([2L, 1, 1, 1], all.QualityBands);
+        Assert.Equal((0.95 + 0.7 + 0.5 + 0.1) / 4, day.AverageQuality!.Value, 9);
+        Assert.Null(model.AverageQuality);
+        Assert.Equal(6, all.ByProvider["anthropic"]);
+        Assert.Equal(1, all.ByProvider["openai"]);
+        var claude = day.ByModel[0];
+        Assert.Equal(("anthropic", "claude-sonnet-4", 5L, 4L, 4L), (claude.Provider, claude.Model, claude.Total, claude.Judged, claude.Successful));
+        Assert.Equal((10L, 20L, 5L, 5L, 75L, 1.0m), (claude.Iterations, claude.ToolCalls, claude.FailedToolResults, claude.Interventions, claude.Tokens, claude.CostUsd));
+        Assert.Null(day.ByModel[1].CostUsd);
+        Assert.Equal((9, 1, 12), (all.Storage.Trajectories, all.Storage.Steps, all.Storage.ContentBytes));
+        Assert.True(all.Storage.Bytes > 1000);
+        Assert.Equal((0, 0, null, 0), (none.Total, none.Active, none.AverageQuality, none.Storage.ContentBytes));
+        Assert.Empty(none.ByModel);
+    }
+}
