@@ -1,0 +1,232 @@
+using System.Numerics.Tensors;
+using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Storage;
+using LlmProxy.Core.Trajectories;
+using Microsoft.Extensions.Logging;
+
+namespace LlmProxy.Core.Retrieval;
+
+/// <summary>
+/// Finds runs that can teach the task at hand: the store's vector and full-text hits, fused by rank, held to the
+/// similarity threshold, fit for the offered tools, and different from each other.
+/// </summary>
+public sealed class ExampleSearch
+{
+    /// <summary>Constant of reciprocal rank fusion: a run's score is the sum of <c>1/(60 + rank)</c> (Cormack, Clarke and Büttcher, 2009).</summary>
+    private const double FusionConstant = 60;
+
+    // So many ranks a run stands lower when nobody but the idle rule says that it succeeded: enough to decide between neighbours.
+    private const int IdleRanks = 3;
+
+    // Two tasks this alike are one task that was done twice.
+    private const float NearDuplicate = 0.97f;
+
+    // Maximal marginal relevance (Carbonell and Goldstein, 1998): weight of relevance against likeness to what is chosen.
+    private const double RelevanceWeight = 0.8;
+
+    // What finding and reading runs needs of the time limit, so that a slow embedder leaves room for the fallback.
+    private static readonly TimeSpan SearchReserve = TimeSpan.FromMilliseconds(300);
+    private static readonly TimeSpan RemoteTimeout = TimeSpan.FromMilliseconds(1500);
+
+    private readonly ITrajectoryStore _store;
+    private readonly EmbeddingService _embeddings;
+    private readonly FewShotOptions _options;
+    private readonly QualityOptions _quality;
+    private readonly ILogger _logger;
+
+    /// <summary>A search in a store.</summary>
+    public ExampleSearch(ITrajectoryStore store, EmbeddingService embeddings, FewShotOptions options, QualityOptions quality, ILogger<ExampleSearch> logger)
+    {
+        _store = store;
+        _embeddings = embeddings;
+        _options = options;
+        _quality = quality;
+        _logger = logger;
+    }
+
+    /// <summary>Finds the runs for a task.</summary>
+    /// <param name="query">What is looked for. Without <see cref="ExampleQuery.MinQuality"/> the setting holds for successful runs; a search that lets failed runs in, which have no score, lets all scores in.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public Task<ExampleSearchResult> FindAsync(ExampleQuery query, CancellationToken cancellationToken) => FindAsync(query, withReasons: false, cancellationToken);
+
+    /// <summary>Finds the runs for a task, and why others were left out.</summary>
+    /// <param name="query">What is looked for.</param>
+    /// <param name="withReasons">Look a second time without filters, to name the runs that they kept out. The chosen runs are the same.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public async Task<ExampleSearchResult> FindAsync(ExampleQuery query, bool withReasons, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        var text = query.TaskDescription.Trim();
+        if (text.Length == 0)
+        {
+            return new ExampleSearchResult([], [], query.MinSimilarity ?? _options.MinSimilarity ?? _embeddings.DefaultMinSimilarity, null, _embeddings.Model);
+        }
+
+        // 1. The vector, and the threshold that belongs to it. A setting is on the scale of the configured embedder, so
+        //    the fallback has its own.
+        var wait = _options.Timeout ?? RemoteTimeout;
+        wait = wait > SearchReserve * 2 ? wait - SearchReserve : wait / 2;
+        var embedded = await _embeddings.EmbedQueryAsync(
+            text, wait, (buckets, token) => _store.ReadDocumentFrequenciesAsync(query.Tenant, buckets, token), cancellationToken);
+        var threshold = embedded.FallbackReason is not null
+            ? embedded.DefaultMinSimilarity
+            : query.MinSimilarity ?? _options.MinSimilarity ?? embedded.DefaultMinSimilarity;
+
+        // 2. Vector and full-text hits, filtered by the store.
+        var search = new SearchQuery(query.Tenant, embedded.Model, embedded.Vector, text, Math.Max(30, query.Count * 10))
+        {
+            Providers = query.Providers,
+            SuccessOnly = query.SuccessOnly,
+            MinQuality = query.MinQuality ?? (query.SuccessOnly ? _quality.Threshold : null),
+        };
+        var hits = await _store.SearchAsync(search, cancellationToken);
+        var leftOut = new List<RunLeftOut>();
+        var candidates = new List<Candidate>();
+        double? best = null;
+        var offered = ToolNames.Offer(query.OfferedTools);
+        foreach (var hit in hits)
+        {
+            if (IsOwn(hit.Trajectory, query))
+            {
+                continue;
+            }
+
+            best = hit.Similarity is { } seen && !(seen <= best) ? seen : best;
+
+            // 3. What cannot be used, each with its reason. NaN, from a zero vector, passes no threshold.
+            var fit = ToolFit(hit.Trajectory, offered);
+            var reason = !hit.Trajectory.HasContent ? "no-content"
+                : hit.Similarity is not { } similarity ? "no-vector"
+                : !(similarity >= threshold) ? "below-threshold"
+                : fit == 0 ? "tools"
+                : null;
+            if (reason is not null)
+            {
+                leftOut.Add(new RunLeftOut(hit.Trajectory, hit.Similarity, reason));
+                continue;
+            }
+
+            candidates.Add(new Candidate(hit.Trajectory, hit.Similarity!.Value, Fuse(hit), fit >= 0.5, LexicalEmbedder.Embed(hit.Trajectory.TaskDescription)));
+        }
+
+        // 4. One run for each task, the most trustworthy; then the best that differ.
+        var ranked = candidates.OrderByDescending(c => c.FitsTools).ThenByDescending(c => c.Score).ThenByDescending(c => c.Similarity)
+            .ThenByDescending(c => c.Run.QualityScore).ThenBy(c => c.Run.IterationCount).ThenBy(c => c.Run.Id, StringComparer.Ordinal).ToList();
+        var distinct = WithoutDuplicates(ranked, leftOut);
+        var chosen = Diverse(distinct, Math.Max(0, query.Count));
+        leftOut.AddRange(distinct.Except(chosen).Select(c => new RunLeftOut(c.Run, c.Similarity, "count")));
+
+        if (withReasons)
+        {
+            await AddFilteredAsync(query, search, hits, leftOut, cancellationToken);
+        }
+
+        RetrievalLog.Found(_logger, chosen.Count, threshold);
+        return new ExampleSearchResult(
+            [.. chosen.Select(c => new ChosenRun(c.Run, c.Similarity))],
+            [.. leftOut.OrderByDescending(l => l.Similarity ?? -2)],
+            threshold,
+            best,
+            embedded.Model);
+    }
+
+    private static bool IsOwn(Trajectory run, ExampleQuery query) =>
+        query.ExceptTaskId is { } own && (string.Equals(run.TaskId, own, StringComparison.Ordinal) || string.Equals(run.Id, own, StringComparison.Ordinal));
+
+    private static double Fuse(SearchHit hit)
+    {
+        var lower = hit.Trajectory.OutcomeSource is OutcomeSource.Api or OutcomeSource.Tool ? 0 : IdleRanks;
+        return Share(hit.VectorRank) + Share(hit.TextRank);
+
+        double Share(int? rank) => rank is { } r ? 1 / (FusionConstant + r + lower) : 0;
+    }
+
+    /// <summary>
+    /// Share of the run's decisive tools that are offered; 1 where either side is unknown. Decisive are those that
+    /// change something, by their names; all, where a run only looked.
+    /// </summary>
+    private static double ToolFit(Trajectory run, HashSet<string> offered)
+    {
+        if (offered.Count == 0 || run.ToolsUsed.Count == 0)
+        {
+            return 1;
+        }
+
+        var decisive = run.ToolsUsed.Where(t => !ToolNames.IsObservation(t)).ToList();
+        IReadOnlyList<string> tools = decisive.Count > 0 ? decisive : run.ToolsUsed;
+        return (double)tools.Count(t => ToolNames.Offers(offered, t)) / tools.Count;
+    }
+
+    private static List<Candidate> WithoutDuplicates(List<Candidate> ranked, List<RunLeftOut> leftOut)
+    {
+        var groups = new List<Candidate>();
+        foreach (var candidate in ranked)
+        {
+            var i = groups.FindIndex(g => candidate.IsLike(g, NearDuplicate));
+            if (i < 0)
+            {
+                groups.Add(candidate);
+                continue;
+            }
+
+            // The group keeps its place; who stands for it is decided by trust, not by the accident of rank.
+            var (kept, dropped) = candidate.IsBetterThan(groups[i]) ? (candidate with { Score = groups[i].Score }, groups[i]) : (groups[i], candidate);
+            groups[i] = kept;
+            leftOut.Add(new RunLeftOut(dropped.Run, dropped.Similarity, "near-duplicate"));
+        }
+
+        return groups;
+    }
+
+    private static List<Candidate> Diverse(List<Candidate> candidates, int count)
+    {
+        // Runs that fit the tools come before all others; within each part by marginal relevance.
+        var chosen = new List<Candidate>(count);
+        foreach (var part in (Candidate[][])[[.. candidates.Where(c => c.FitsTools)], [.. candidates.Where(c => !c.FitsTools)]])
+        {
+            var left = part.ToList();
+            var highest = left.Count == 0 ? 1 : left.Max(c => c.Score);
+            while (chosen.Count < count && left.Count > 0)
+            {
+                var next = left.MaxBy(c => (RelevanceWeight * c.Score / highest) - ((1 - RelevanceWeight) * (chosen.Count == 0 ? 0 : chosen.Max(c.Likeness))))!;
+                chosen.Add(next);
+                left.Remove(next);
+            }
+        }
+
+        return chosen;
+    }
+
+    private async Task AddFilteredAsync(ExampleQuery query, SearchQuery search, IReadOnlyList<SearchHit> hits, List<RunLeftOut> leftOut, CancellationToken cancellationToken)
+    {
+        var known = hits.Select(h => h.Trajectory.Id).ToHashSet(StringComparer.Ordinal);
+        var all = await _store.SearchAsync(search with { Providers = [], SuccessOnly = false, MinQuality = null, WithoutRetired = false }, cancellationToken);
+        foreach (var hit in all.Where(h => !known.Contains(h.Trajectory.Id) && !IsOwn(h.Trajectory, query)))
+        {
+            var run = hit.Trajectory;
+            var reason = query.Providers.Count > 0 && !query.Providers.Contains(run.Provider, StringComparer.OrdinalIgnoreCase) ? "provider"
+                : search.SuccessOnly && run.Success != true ? "not-successful"
+                : search.MinQuality is { } least && !(run.QualityScore >= least) ? "quality"
+                : hits.Count < search.Limit ? "retired"
+                : "count";
+            leftOut.Add(new RunLeftOut(run, hit.Similarity, reason));
+        }
+    }
+
+    private sealed record Candidate(Trajectory Run, double Similarity, double Score, bool FitsTools, float[] Lexical)
+    {
+        public double Likeness(Candidate other) => TensorPrimitives.Dot<float>(Lexical, other.Lexical);
+
+        public bool IsLike(Candidate other, float least) =>
+            string.Equals(Run.TaskDescription, other.Run.TaskDescription, StringComparison.OrdinalIgnoreCase) || Likeness(other) >= least;
+
+        public bool IsBetterThan(Candidate other)
+        {
+            var mine = (FitsTools ? 1 : 0, IsStated(Run) ? 1 : 0, Run.QualityScore ?? 0, -Run.IterationCount, Run.StartedAt.UtcTicks);
+            var theirs = (other.FitsTools ? 1 : 0, IsStated(other.Run) ? 1 : 0, other.Run.QualityScore ?? 0, -other.Run.IterationCount, other.Run.StartedAt.UtcTicks);
+            return mine.CompareTo(theirs) > 0;
+        }
+
+        private static bool IsStated(Trajectory run) => run.OutcomeSource is OutcomeSource.Api or OutcomeSource.Tool;
+    }
+}

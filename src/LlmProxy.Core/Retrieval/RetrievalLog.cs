@@ -1,0 +1,25 @@
+using Microsoft.Extensions.Logging;
+
+namespace LlmProxy.Core.Retrieval;
+
+/// <summary>Log events of retrieval, 2001 to 2999. None holds a task's text.</summary>
+internal static partial class RetrievalLog
+{
+    [LoggerMessage(2001, LogLevel.Information, "Found {Count} similar trajectories (similarity >= {Threshold})")]
+    public static partial void Found(ILogger logger, int count, double threshold);
+
+    [LoggerMessage(2002, LogLevel.Warning, "The embedder {Model} did not answer a query, the lexical one does: {Reason}")]
+    public static partial void QueryFellBack(ILogger logger, string model, string reason);
+
+    [LoggerMessage(2003, LogLevel.Warning, "{Count} texts were stored without a vector of {Model}: {Reason}")]
+    public static partial void StoredWithoutRemoteVector(ILogger logger, int count, string model, string reason);
+
+    [LoggerMessage(2004, LogLevel.Warning, "No examples for this task: {Reason}")]
+    public static partial void Skipped(ILogger logger, string reason, Exception? exception);
+
+    [LoggerMessage(2005, LogLevel.Debug, "Left {Count} pieces of recorded text out of examples: {Removed}")]
+    public static partial void TextRemoved(ILogger logger, int count, string removed);
+
+    [LoggerMessage(2006, LogLevel.Warning, "The run {TrajectoryId} was passed over as an example: it could not be read")]
+    public static partial void RunUnreadable(ILogger logger, string trajectoryId, Exception exception);
+}

@@ -1,0 +1,158 @@
+using System.Numerics.Tensors;
+using LlmProxy.Core.Dialects;
+using LlmProxy.Core.Retrieval;
+using LlmProxy.Core.Storage;
+using LlmProxy.Core.Trajectories;
+
+namespace LlmProxy.Tests.Retrieval;
+
+/// <summary>The searching half of a store, by exact cosine and BM25 over lists, for tests of what stands above it.</summary>
+internal sealed class InMemoryStore : ITrajectoryStore
+{
+    private readonly List<(Trajectory Run, IReadOnlyList<TrajectoryEmbedding> Vectors)> _runs = [];
+
+    public HashSet<string> Retired { get; } = new(StringComparer.Ordinal);
+
+    public List<SearchQuery> Searches { get; } = [];
+
+    /// <summary>Called before every search: throws or waits in tests of failures.</summary>
+    public Func<CancellationToken, Task>? BeforeSearch { get; set; }
+
+    public bool HasFullText { get; set; } = true;
+
+    public string Provider => "memory";
+
+    public void Add(Trajectory run, params TrajectoryEmbedding[] vectors) => _runs.Add((run, vectors));
+
+    /// <summary>A run with the lexical vector of its task.</summary>
+    public Trajectory AddLexical(Trajectory run)
+    {
+        Add(run, new TrajectoryEmbedding(LexicalEmbedder.ModelName, EmbeddingService.TaskKind, LexicalEmbedder.Embed(run.TaskDescription), run.TaskDescription));
+        return run;
+    }
+
+    public async Task<IReadOnlyList<SearchHit>> SearchAsync(SearchQuery query, CancellationToken cancellationToken)
+    {
+        Searches.Add(query);
+        if (BeforeSearch is { } before)
+        {
+            await before(cancellationToken);
+        }
+
+        var runs = _runs.Where(r => string.Equals(r.Run.Tenant, query.Tenant, StringComparison.Ordinal)
+            && (query.Providers.Count == 0 || query.Providers.Contains(r.Run.Provider, StringComparer.Ordinal))
+            && (!query.SuccessOnly || r.Run.Success == true)
+            && (query.MinQuality is not { } least || r.Run.QualityScore >= least)
+            && (!query.WithoutRetired || !Retired.Contains(r.Run.Id))).ToList();
+        var similarities = runs.ToDictionary(r => r.Run.Id, r => r.Vectors.Where(v => string.Equals(v.Model, query.Model, StringComparison.Ordinal))
+            .Select(v => (double?)TensorPrimitives.Dot<float>(v.Vector, query.Vector)).Max(), StringComparer.Ordinal);
+        var byVector = runs.Where(r => similarities[r.Run.Id] is not null).OrderByDescending(r => similarities[r.Run.Id]).Take(query.Limit).Select((r, i) => (r.Run.Id, Rank: i + 1)).ToDictionary(r => r.Id, r => r.Rank, StringComparer.Ordinal);
+        var byText = HasFullText && query.Text.Length > 0
+            ? Bm25.Rank(query.Text, runs.ConvertAll(r => r.Run.TaskDescription)).Take(query.Limit).Select((r, i) => (runs[r.Index].Run.Id, Rank: i + 1)).ToDictionary(r => r.Id, r => r.Rank, StringComparer.Ordinal)
+            : [];
+        return [.. runs.Where(r => byVector.ContainsKey(r.Run.Id) || byText.ContainsKey(r.Run.Id)).Select(r => new SearchHit(
+            r.Run,
+            similarities[r.Run.Id],
+            byVector.TryGetValue(r.Run.Id, out var vectorRank) ? vectorRank : null,
+            byText.TryGetValue(r.Run.Id, out var textRank) ? textRank : null))];
+    }
+
+    public Task<DocumentFrequencies> ReadDocumentFrequenciesAsync(string tenant, IReadOnlyCollection<int> buckets, CancellationToken cancellationToken)
+    {
+        var vectors = _runs.Where(r => string.Equals(r.Run.Tenant, tenant, StringComparison.Ordinal)).SelectMany(r => r.Vectors)
+            .Where(v => string.Equals(v.Model, LexicalEmbedder.ModelName, StringComparison.Ordinal)).ToList();
+        return Task.FromResult(new DocumentFrequencies(vectors.Count, buckets.ToDictionary(b => b, b => (long)vectors.Count(v => v.Vector[b] != 0))));
+    }
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    public Task InitializeAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<StoreHealth> CheckAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<byte[]> ReadCorrelationSecretAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task SaveAsync(IReadOnlyList<TrajectoryChange> changes, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<IReadOnlySet<string>> FindExchangesAsync(IReadOnlyCollection<string> exchangeIds, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<Trajectory?> FindTrajectoryAsync(string tenant, string id, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<Trajectory?> FindTaskAsync(string tenant, string taskId, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<Trajectory?> FindLatestOfSessionAsync(string tenant, string sessionId, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<Trajectory?> FindLatestAsync(string tenant, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<TrajectoryPage> ListAsync(TrajectoryQuery query, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<IReadOnlyList<Trajectory>> ListOpenAsync(DateTimeOffset idleSince, int limit, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<int> CountActiveAsync(string tenant, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<IReadOnlyList<TrajectoryStep>> ReadStepsAsync(string trajectoryId, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<IReadOnlyDictionary<ContentHash, ReadOnlyMemory<byte>>> ReadContentAsync(IReadOnlyCollection<ContentHash> hashes, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<bool> DeleteAsync(string tenant, string trajectoryId, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task DropContentAsync(string tenant, string trajectoryId, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<int> CleanupAsync(string tenant, DateTimeOffset endedBefore, double maxQuality, bool includeUnscored, bool dryRun, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<IReadOnlyList<CorrelationEntry>> FindCorrelationAsync(string tenant, IReadOnlyCollection<TurnKey> keys, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<PromptPin> PinAsync(PromptPin pin, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<PromptPin?> FindPinAsync(string tenant, string taskId, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task SaveTemplateSetAsync(string hash, IReadOnlyDictionary<string, string> files, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<IReadOnlyDictionary<string, string>?> FindTemplateSetAsync(string hash, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<IReadOnlyList<Trajectory>> ListWithoutEmbeddingAsync(string model, int limit, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<StoreStatistics> ReadStatisticsAsync(string tenant, DateTimeOffset? since, DateTimeOffset? until, string? model, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task RecordExampleUsageAsync(string tenant, IReadOnlyCollection<string> trajectoryIds, DateTimeOffset at, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<bool> UpdateExampleAsync(string tenant, FewShotExampleRow example, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<IReadOnlySet<string>> FindUsableExamplesAsync(string tenant, IReadOnlyCollection<string> trajectoryIds, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<IReadOnlyList<FewShotExampleRow>> ListExamplesAsync(string tenant, int limit, CancellationToken cancellationToken) => throw new NotSupportedException();
+}
+
+/// <summary>Okapi BM25 (k1 = 1.2, b = 0.75) over plain lower-cased words: the measure that retrieval is compared with.</summary>
+internal static class Bm25
+{
+    public static IReadOnlyList<(int Index, double Score)> Rank(string query, IReadOnlyList<string> documents)
+    {
+        var words = documents.Select(Words).ToList();
+        var average = words.Count == 0 ? 1 : Math.Max(1, words.Average(w => w.Length));
+        var scores = new List<(int, double)>();
+        var terms = Words(query).Distinct(StringComparer.Ordinal).Select(t => (Term: t, Documents: words.Count(w => w.Contains(t, StringComparer.Ordinal)))).ToList();
+        for (var i = 0; i < words.Count; i++)
+        {
+            double score = 0;
+            foreach (var (term, n) in terms)
+            {
+                var count = words[i].Count(w => string.Equals(w, term, StringComparison.Ordinal));
+                if (count > 0)
+                {
+                    score += Math.Log(1 + ((words.Count - n + 0.5) / (n + 0.5))) * count * 2.2 / (count + (1.2 * (0.25 + (0.75 * words[i].Length / average))));
+                }
+            }
+
+            if (score > 0)
+            {
+                scores.Add((i, score));
+            }
+        }
+
+        return [.. scores.OrderByDescending(s => s.Item2).ThenBy(s => s.Item1)];
+    }
+
+    private static string[] Words(string text) =>
+        text.ToLowerInvariant().Split([.. text.ToLowerInvariant().Where(c => !char.IsLetterOrDigit(c) && c != '\'').Distinct()], StringSplitOptions.RemoveEmptyEntries);
+}
