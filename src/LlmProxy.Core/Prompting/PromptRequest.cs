@@ -1,0 +1,31 @@
+using LlmProxy.Core.Dialects;
+
+namespace LlmProxy.Core.Prompting;
+
+/// <summary>A call whose prompt may be rewritten.</summary>
+/// <param name="Tenant">Whose.</param>
+/// <param name="TaskId">Its task.</param>
+/// <param name="TaskDescription">What the task is.</param>
+/// <param name="Provider">Whose model.</param>
+/// <param name="Model">The model.</param>
+/// <param name="Reading">The request.</param>
+public sealed record PromptRequest(string Tenant, string TaskId, string TaskDescription, string Provider, string Model, RequestReading Reading)
+{
+    /// <summary>Whether this is its task's first step: then a prompt is chosen where none is pinned.</summary>
+    public bool IsFirstStep { get; init; }
+
+    /// <summary>Value of the header <c>LlmProxy-Few-Shot</c>: <c>off</c>, a count, or null.</summary>
+    public string? FewShot { get; init; }
+}
+
+/// <summary>What became of a call's prompt.</summary>
+/// <param name="Body">The rewritten body; null where the request goes as it is.</param>
+/// <param name="SentPrompt">The system prompt text that was put into it, or null.</param>
+/// <param name="ExampleIds">Runs whose examples stand in it.</param>
+/// <param name="FewShotResult">Value of the header <c>LlmProxy-Few-Shot-Result</c>, or null where prompts do not apply.</param>
+/// <param name="Arm">Arm of the experiment, or null where there is none.</param>
+public sealed record PromptResult(byte[]? Body, string? SentPrompt, IReadOnlyList<string> ExampleIds, string? FewShotResult, string? Arm)
+{
+    /// <summary>The request goes as it is, and nothing is said of it.</summary>
+    public static PromptResult Unchanged { get; } = new(null, null, [], null, null);
+}

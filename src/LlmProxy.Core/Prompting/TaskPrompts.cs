@@ -1,0 +1,313 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Dialects;
+using LlmProxy.Core.Retrieval;
+using LlmProxy.Core.Storage;
+using Microsoft.Extensions.Logging;
+
+namespace LlmProxy.Core.Prompting;
+
+/// <summary>
+/// The prompt of each task: chosen on its first call, pinned, and rendered from the pin in every later call, so that
+/// upstream prompt caches keep hitting. Only the agent's own prompt may differ from call to call.
+/// </summary>
+/// <remarks>Safe for concurrent use. A failure means the request goes as it is, one log line, and a count.</remarks>
+public sealed partial class TaskPrompts
+{
+    private const int MaxTasksInMemory = 20_000;
+    private static readonly TimeSpan ExamplesCheckedEvery = TimeSpan.FromSeconds(5);
+
+    private readonly ITrajectoryStore _store;
+    private readonly StoreGate _gate;
+    private readonly FewShotService _fewShot;
+    private readonly TemplateDirectory _templates;
+    private readonly LlmProxyOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger<TaskPrompts> _logger;
+    private readonly ConcurrentDictionary<(string Tenant, string TaskId), PinnedPrompt> _pinned = new();
+    private readonly ConcurrentDictionary<string, TemplateSet> _sets = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, long> _skipped = new(StringComparer.Ordinal);
+
+    /// <summary>Prompts by some settings.</summary>
+    public TaskPrompts(
+        ITrajectoryStore store,
+        StoreGate gate,
+        FewShotService fewShot,
+        TemplateDirectory templates,
+        LlmProxyOptions options,
+        TimeProvider time,
+        ILogger<TaskPrompts> logger)
+    {
+        _store = store;
+        _gate = gate;
+        _fewShot = fewShot;
+        _templates = templates;
+        _options = options;
+        _time = time;
+        _logger = logger;
+    }
+
+    /// <summary>Why tasks got no examples, counted.</summary>
+    public IReadOnlyDictionary<string, long> Skipped => _skipped;
+
+    /// <summary>Rewrites a call's system prompt where settings, model and task say so.</summary>
+    public async ValueTask<PromptResult> EnhanceAsync(PromptRequest request, CancellationToken cancellationToken)
+    {
+        // 1. Claude's requests are never changed: signed thinking blocks and prompt caches would break.
+        if (!_options.Prompts.Enabled || (request.Provider == "anthropic" && !_options.Prompts.RewriteClaude))
+        {
+            return PromptResult.Unchanged;
+        }
+
+        // 2. The task's prompt: pinned before, or chosen now.
+        if (await FindAsync(request, cancellationToken) is not { } pinned)
+        {
+            return PromptResult.Unchanged;
+        }
+
+        pinned = await WithoutPurgedAsync(request, pinned, cancellationToken);
+
+        // 3. Rendered with the agent's own prompt of this call, and spliced into its bytes.
+        var composition = PromptComposer.Compose(request.Reading, _options.Prompts.InsertBefore, pinned.Prompt, PromptSplicer.ReadText);
+        if (composition.NewText is not { } text)
+        {
+            if (composition.Error is { } error)
+            {
+                Count("template-failed");
+                LogRenderingFailed(request.Provider, error);
+                return new PromptResult(null, null, [], "none; reason=template-failed", pinned.Arm);
+            }
+
+            return new PromptResult(null, null, [], pinned.Pin.ExampleIds.Count > 0 ? $"none; reason={composition.Reason}" : pinned.Pin.Result, pinned.Arm);
+        }
+
+        var body = composition.Literal is { } literal
+            ? PromptSplicer.Replace(request.Reading.Body, literal, text)
+            : PromptSplicer.Insert(request.Reading.Body, composition.Insertion!, text);
+        return new PromptResult(body, text, pinned.Pin.ExampleIds, pinned.Pin.Result, pinned.Arm);
+    }
+
+    private async ValueTask<PinnedPrompt?> FindAsync(PromptRequest request, CancellationToken cancellationToken)
+    {
+        var key = (request.Tenant, request.TaskId);
+        if (_pinned.TryGetValue(key, out var known))
+        {
+            known.LastUsed = _time.GetUtcNow();
+            return known;
+        }
+
+        if (!request.IsFirstStep)
+        {
+            // Pinned by another process or before a restart. What cannot be read leaves the request as it is: half of
+            // a task with one prompt and half with another would be worse for the model and for its cache.
+            var (stored, _) = await _gate.AskAsync("prompt pin", ct => _store.FindPinAsync(request.Tenant, request.TaskId, ct), null, cancellationToken);
+            return stored is null ? null : await KeepAsync(stored, cancellationToken);
+        }
+
+        return Applies(request) ? await ChooseAsync(request, cancellationToken) : null;
+    }
+
+    private bool Applies(PromptRequest request) =>
+        request.Reading.OffersTools || string.Equals(_options.Prompts.ApplyTo, "all", StringComparison.OrdinalIgnoreCase);
+
+    private async ValueTask<PinnedPrompt?> ChooseAsync(PromptRequest request, CancellationToken cancellationToken)
+    {
+        var set = _templates.Current;
+        var tools = request.Reading.ReadTools();
+        var selection = await SelectAsync(request, tools, cancellationToken);
+        var values = new PromptValues(request.TaskId, request.TaskDescription, request.Provider, request.Model, tools, selection.Examples);
+        var pin = new PromptPin(request.Tenant, request.TaskId, set.Hash, values.ToJson(), [.. selection.Examples.Select(e => e.TrajectoryId)], selection.Result, _time.GetUtcNow());
+
+        // The first of several replicas (or of several first calls) decides for all of them.
+        var (stored, answered) = await _gate.AskAsync<PromptPin?>(
+            "pin a prompt",
+            async ct =>
+            {
+                if (_sets.TryAdd(set.Hash, set))
+                {
+                    await _store.SaveTemplateSetAsync(set.Hash, set.Files, ct);
+                }
+
+                return await _store.PinAsync(pin, ct);
+            },
+            null,
+            cancellationToken);
+        if (!answered)
+        {
+            // Nobody else can read this pin, so it must hold nothing that another process would have to know.
+            _sets.TryRemove(set.Hash, out _);
+            Count("store");
+            pin = pin with { ValuesJson = (values with { Examples = [] }).ToJson(), ExampleIds = [], Result = "none; reason=store" };
+        }
+
+        var kept = await KeepAsync(stored ?? pin, cancellationToken);
+        if (kept is { Pin.ExampleIds.Count: > 0 })
+        {
+            LogInjecting(kept.Pin.ExampleIds.Count, request.Provider);
+            _ = CountUsageAsync(kept.Pin);
+        }
+
+        return kept;
+    }
+
+    private async ValueTask<(IReadOnlyList<FewShotExample> Examples, string Result)> SelectAsync(PromptRequest request, IReadOnlyList<ToolOffer> tools, CancellationToken cancellationToken)
+    {
+        var count = _options.FewShot.Count;
+        if (request.FewShot is { } header)
+        {
+            if (string.Equals(header, "off", StringComparison.OrdinalIgnoreCase))
+            {
+                return None("header");
+            }
+
+            count = int.TryParse(header, NumberStyles.None, CultureInfo.InvariantCulture, out var wanted) ? Math.Min(wanted, 10) : count;
+        }
+
+        if (ExperimentArm.Of(_options.Experiments, request.TaskId) == ExperimentArm.Holdout)
+        {
+            return None("holdout");
+        }
+
+        var selection = await _fewShot.SelectAsync(
+            new ExampleQuery(request.Tenant, request.TaskDescription, count)
+            {
+                OfferedTools = [.. tools.Select(t => t.Name)],
+                ExceptTaskId = request.TaskId,
+                PromptLength = request.Reading.SystemTexts.Sum(t => t.Literal.Length),
+            },
+            cancellationToken);
+        if (selection.Reason is { } reason)
+        {
+            Count(reason);
+        }
+
+        return (selection.Examples, selection.Result);
+
+        (IReadOnlyList<FewShotExample>, string) None(string reason)
+        {
+            Count(reason);
+            return ([], $"none; reason={reason}");
+        }
+    }
+
+    /// <summary>A run that was deleted or retired since leaves the prompts of tasks under way too, at the price of their caches.</summary>
+    private async ValueTask<PinnedPrompt> WithoutPurgedAsync(PromptRequest request, PinnedPrompt pinned, CancellationToken cancellationToken)
+    {
+        var now = _time.GetUtcNow();
+        if (pinned.Pin.ExampleIds.Count == 0 || now - pinned.ExamplesChecked < ExamplesCheckedEvery)
+        {
+            return pinned;
+        }
+
+        var (usable, answered) = await _gate.AskAsync<IReadOnlySet<string>>(
+            "examples of a pin",
+            ct => _store.FindUsableExamplesAsync(request.Tenant, pinned.Pin.ExampleIds, ct),
+            new HashSet<string>(StringComparer.Ordinal),
+            cancellationToken);
+        pinned.ExamplesChecked = now;
+        if (!answered || pinned.Pin.ExampleIds.All(usable.Contains))
+        {
+            return pinned;
+        }
+
+        var values = pinned.Values with { Examples = [.. pinned.Values.Examples.Where(e => usable.Contains(e.TrajectoryId))] };
+        var left = values.Examples.Count;
+        var pin = pinned.Pin with
+        {
+            ValuesJson = values.ToJson(),
+            ExampleIds = [.. values.Examples.Select(e => e.TrajectoryId)],
+            Result = left > 0 ? string.Create(CultureInfo.InvariantCulture, $"injected={left}") : "none; reason=purged",
+        };
+        var changed = new PinnedPrompt(pin, values, PromptRenderer.Prepare(pinned.Set, values), pinned.Set, pinned.Arm) { LastUsed = now, ExamplesChecked = now };
+        _pinned[(request.Tenant, request.TaskId)] = changed;
+        return changed;
+    }
+
+    private async ValueTask<PinnedPrompt?> KeepAsync(PromptPin pin, CancellationToken cancellationToken)
+    {
+        if (PromptValues.FromJson(pin.ValuesJson) is not { } values || await FindSetAsync(pin.TemplateSet, cancellationToken) is not { } set)
+        {
+            Count("unreadable-pin");
+            LogPinUnreadable(pin.TaskId);
+            return null;
+        }
+
+        if (_pinned.Count >= MaxTasksInMemory)
+        {
+            foreach (var old in _pinned.OrderBy(p => p.Value.LastUsed).Take(MaxTasksInMemory / 10))
+            {
+                _pinned.TryRemove(old.Key, out _);
+            }
+        }
+
+        var now = _time.GetUtcNow();
+        var arm = ExperimentArm.Of(_options.Experiments, pin.TaskId);
+        var fresh = new PinnedPrompt(pin, values, PromptRenderer.Prepare(set, values), set, arm) { LastUsed = now };
+        if (now - pin.At < ExamplesCheckedEvery)
+        {
+            fresh.ExamplesChecked = now;
+        }
+
+        return _pinned.GetOrAdd((pin.Tenant, pin.TaskId), fresh);
+    }
+
+    private async ValueTask<TemplateSet?> FindSetAsync(string hash, CancellationToken cancellationToken)
+    {
+        if (_templates.Current is var current && current.Hash == hash)
+        {
+            return current;
+        }
+
+        if (_sets.TryGetValue(hash, out var known))
+        {
+            return known;
+        }
+
+        var (files, _) = await _gate.AskAsync("template set", ct => _store.FindTemplateSetAsync(hash, ct), null, cancellationToken);
+        return files is null ? null : _sets.GetOrAdd(hash, TemplateSet.Parse(files));
+    }
+
+    private async Task CountUsageAsync(PromptPin pin)
+    {
+        try
+        {
+            await _store.RecordExampleUsageAsync(pin.Tenant, pin.ExampleIds, pin.At, CancellationToken.None);
+        }
+        catch (StoreException error)
+        {
+            LogUsageNotCounted(error);
+        }
+    }
+
+    private void Count(string reason) => _skipped.AddOrUpdate(reason, 1, static (_, count) => count + 1);
+
+    [LoggerMessage(2101, LogLevel.Information, "Injecting {Count} few-shot examples for {Provider}")]
+    private partial void LogInjecting(int count, string provider);
+
+    [LoggerMessage(2102, LogLevel.Warning, "The prompt for {Provider} could not be rendered; the request goes as it is: {Error}")]
+    private partial void LogRenderingFailed(string provider, string error);
+
+    [LoggerMessage(2103, LogLevel.Warning, "The pinned prompt of task {TaskId} cannot be read; the request goes as it is")]
+    private partial void LogPinUnreadable(string taskId);
+
+    [LoggerMessage(2104, LogLevel.Warning, "The use of examples could not be counted")]
+    private partial void LogUsageNotCounted(Exception error);
+
+    private sealed class PinnedPrompt(PromptPin pin, PromptValues values, PreparedPrompt prompt, TemplateSet set, string? arm)
+    {
+        public PromptPin Pin { get; } = pin;
+
+        public PromptValues Values { get; } = values;
+
+        public PreparedPrompt Prompt { get; } = prompt;
+
+        public TemplateSet Set { get; } = set;
+
+        public string? Arm { get; } = arm;
+
+        public DateTimeOffset LastUsed { get; set; }
+
+        public DateTimeOffset ExamplesChecked { get; set; }
+    }
+}

@@ -1,0 +1,20 @@
+using System.Globalization;
+
+namespace LlmProxy.Core.Prompting;
+
+/// <summary>What is wrong with a template.</summary>
+/// <param name="File">The file's path in its set.</param>
+/// <param name="Line">Line, from 1; 0 where unknown.</param>
+/// <param name="Column">Column, from 1; 0 where unknown.</param>
+/// <param name="Message">What is wrong.</param>
+public sealed record TemplateProblem(string File, int Line, int Column, string Message)
+{
+    /// <summary>As compilers write it: <c>file(line,column): error: message</c>.</summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{File}({Line},{Column}): error: {Message}");
+}
+
+/// <summary>The state of a template file, for status pages.</summary>
+/// <param name="Path">The file.</param>
+/// <param name="Ok">Whether it is as good as can be told without a request.</param>
+/// <param name="Error">What is wrong with it, or null.</param>
+public sealed record TemplateStatus(string Path, bool Ok, string? Error);
