@@ -1,0 +1,123 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using LlmProxy.Core.Dialects;
+
+namespace LlmProxy.Core.Recording;
+
+/// <summary>What is known of a call when it starts: its place among the tasks, decided once and never again.</summary>
+public sealed record ExchangeHead
+{
+    /// <summary>The exchange's own id.</summary>
+    public required string ExchangeId { get; init; }
+
+    /// <summary>Whose call.</summary>
+    public required string Tenant { get; init; }
+
+    /// <summary>The task it belongs to; for a side call the task that it is for, or null where that is unknown.</summary>
+    public string? TaskId { get; init; }
+
+    /// <summary>The task's trajectory.</summary>
+    public string? TrajectoryId { get; init; }
+
+    /// <summary>The trajectory's conversation.</summary>
+    public string? ConversationId { get; init; }
+
+    /// <summary>The trajectory that started this one, or null.</summary>
+    public string? ParentId { get; init; }
+
+    /// <summary>The client's session id, or null.</summary>
+    public string? SessionId { get; init; }
+
+    /// <summary>Number of the step from 1; the same again for a retry.</summary>
+    public int StepIndex { get; init; }
+
+    /// <summary>The call repeats the step of that number: it takes its place. Else a number that is taken already is not the step's own.</summary>
+    public bool IsRetry { get; init; }
+
+    /// <summary>A call beside the task (title, summary…): no step.</summary>
+    public bool IsSideCall { get; init; }
+
+    /// <summary>The wire format.</summary>
+    public required DialectKind Dialect { get; init; }
+
+    /// <summary>Whose model it is.</summary>
+    public required string Provider { get; init; }
+
+    /// <summary>The model asked for.</summary>
+    public string Model { get; init; } = "";
+
+    /// <summary>The client's user agent.</summary>
+    public string Client { get; init; } = "";
+
+    /// <summary>Name of the preset whose rules apply.</summary>
+    public string Preset { get; init; } = "generic";
+
+    /// <summary>The request's path, for dialects that say something there.</summary>
+    public string Path { get; init; } = "";
+
+    /// <summary>Whether a stream was asked for.</summary>
+    public bool Stream { get; init; }
+
+    /// <summary>The request body's Content-Encoding, or null.</summary>
+    public string? RequestEncoding { get; init; }
+
+    /// <summary>What the task is (first call of a task).</summary>
+    public string? TaskDescription { get; init; }
+
+    /// <summary>Examples in the prompt that was sent.</summary>
+    public IReadOnlyList<string> ExampleIds { get; init; } = [];
+
+    /// <summary>Arm of the experiment, or null.</summary>
+    public string? Arm { get; init; }
+
+    /// <summary>Whether the content is kept, or metrics alone.</summary>
+    public bool KeepContent { get; init; }
+
+    /// <summary>When the request came.</summary>
+    public required DateTimeOffset StartedAt { get; init; }
+
+    internal byte[] ToUtf8() => JsonSerializer.SerializeToUtf8Bytes(this, ExchangeJson.Default.ExchangeHead);
+
+    internal static ExchangeHead? FromUtf8(ReadOnlySpan<byte> json) => JsonSerializer.Deserialize(json, ExchangeJson.Default.ExchangeHead);
+}
+
+/// <summary>Head of an answer.</summary>
+/// <param name="Status">HTTP status.</param>
+/// <param name="ContentType">Content-Type as sent, or null.</param>
+/// <param name="ContentEncoding">Content-Encoding, or null.</param>
+/// <param name="FirstByteMs">From the request to this head, in milliseconds.</param>
+public sealed record AnswerHead(int Status, string? ContentType, string? ContentEncoding, double FirstByteMs);
+
+/// <summary>How an exchange ended: which phase, which side.</summary>
+public enum ExchangeOutcome
+{
+    /// <summary>The whole answer went to the client.</summary>
+    Complete,
+
+    /// <summary>The client left before the answer was whole.</summary>
+    ClientLeft,
+
+    /// <summary>The upstream could not be reached.</summary>
+    UpstreamRefused,
+
+    /// <summary>The upstream did not answer in time.</summary>
+    UpstreamTimeout,
+
+    /// <summary>The upstream broke off in the middle of its answer.</summary>
+    UpstreamBroke,
+
+    /// <summary>The proxy itself was killed before the end; found after a restart.</summary>
+    ProxyStopped,
+}
+
+/// <summary>End of an exchange.</summary>
+/// <param name="Outcome">How it ended.</param>
+/// <param name="DurationMs">From the request to the end, in milliseconds.</param>
+/// <param name="Truncated">Whether the recorded copy is not whole.</param>
+public sealed record ExchangeTail(ExchangeOutcome Outcome, double DurationMs, bool Truncated);
+
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Web, UseStringEnumConverter = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(ExchangeHead))]
+[JsonSerializable(typeof(AnswerHead))]
+[JsonSerializable(typeof(ExchangeTail))]
+internal sealed partial class ExchangeJson : JsonSerializerContext;

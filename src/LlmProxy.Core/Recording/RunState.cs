@@ -1,0 +1,159 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+using LlmProxy.Core.Dialects;
+using LlmProxy.Core.Trajectories;
+
+namespace LlmProxy.Core.Recording;
+
+/// <summary>What one step added to its run, so that it can be taken back.</summary>
+/// <param name="Usage">Tokens.</param>
+/// <param name="Cost">Cost, or null where it is unknown.</param>
+/// <param name="ToolCalls">Tool calls of the reply.</param>
+/// <param name="Iterations">Iterations; 1 but for gaps.</param>
+/// <param name="Messages">What its new messages added.</param>
+internal sealed record StepCounts(TokenUsage Usage, decimal? Cost, int ToolCalls, int Iterations, MessageCounts Messages);
+
+/// <summary>What new messages add to a run.</summary>
+internal readonly record struct MessageCounts(int Failed, int Clicks, int Hits, int Interventions);
+
+/// <summary>
+/// A run as the recorder knows it: its row, its history so far and what is open in it. Built step by step; rebuilt
+/// from the store after a restart.
+/// </summary>
+internal sealed class RunState(Trajectory row)
+{
+    private readonly List<string> _answeredLast = [];
+    private (TrajectoryStep? LastStep, UInt128[] History, bool LastResultFailed, decimal? Cost) _before = (null, [], false, null);
+
+    /// <summary>The run's row as it is now.</summary>
+    public Trajectory Row { get; set; } = row;
+
+    /// <summary>Whether content is kept. Once dropped it does not come back in parts.</summary>
+    public bool KeepContent { get; set; } = row.HasContent;
+
+    /// <summary>The last step, or null.</summary>
+    public TrajectoryStep? LastStep { get; private set; }
+
+    /// <summary>Prints of the whole history: the messages of the last call and its reply.</summary>
+    public UInt128[] History { get; private set; } = [];
+
+    /// <summary>Whether the history is the store's: without secrets, or unknown where no content is kept.</summary>
+    public bool IsRebuilt { get; set; }
+
+    /// <summary>For each answer how long the history was with it, for calls that name the answer which they continue.</summary>
+    public Dictionary<string, int> Responses { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Prints of the replies that were recorded: every other assistant turn is foreign.</summary>
+    public HashSet<UInt128> Replies { get; } = [];
+
+    /// <summary>Tools by the ids of their calls, for judging results.</summary>
+    public Dictionary<string, string> Calls { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Ids of calls whose result was counted.</summary>
+    public HashSet<string> Answered { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Whether the latest tool result was a failure.</summary>
+    public bool LastResultFailed { get; set; }
+
+    /// <summary>Whether the last reply ended its turn without asking for a tool.</summary>
+    public bool LastEndedTurn { get; set; }
+
+    /// <summary>Whether the last call failed (an error, or no answer).</summary>
+    public bool LastCallFailed { get; set; }
+
+    /// <summary>What the last step added.</summary>
+    public StepCounts? LastCounts { get; private set; }
+
+    /// <summary>The text whose vectors the store has, or null.</summary>
+    public string? EmbeddedText { get; set; }
+
+    /// <summary>Remembers where the run stands before a step.</summary>
+    public void Mark()
+    {
+        _before = (LastStep, History, LastResultFailed, Row.CostUsd);
+        _answeredLast.Clear();
+    }
+
+    /// <summary>Counts a result once; false where it was counted before.</summary>
+    public bool Answer(string id)
+    {
+        if (!Answered.Add(id))
+        {
+            return false;
+        }
+
+        _answeredLast.Add(id);
+        return true;
+    }
+
+    /// <summary>Takes one step.</summary>
+    public void Take(TrajectoryStep step, Trajectory row, UInt128[] history, StepCounts counts)
+    {
+        LastStep = step;
+        LastCounts = counts;
+        Row = row;
+        History = history;
+        if (step.ResponseId is { } response)
+        {
+            Responses[response] = history.Length;
+        }
+    }
+
+    /// <summary>
+    /// Goes back before the last step, which an equal call takes the place of. What came from elsewhere in between (an
+    /// intervention told by the API, tokens of a side call) stays.
+    /// </summary>
+    public void TakeBack()
+    {
+        if (LastStep is null || LastCounts is not { } counts)
+        {
+            return;
+        }
+
+        Row = Row with
+        {
+            IterationCount = Math.Max(0, Row.IterationCount - counts.Iterations),
+            ToolCallsCount = Math.Max(0, Row.ToolCallsCount - counts.ToolCalls),
+            FailedToolResults = Math.Max(0, Row.FailedToolResults - counts.Messages.Failed),
+            ClicksTotal = Math.Max(0, Row.ClicksTotal - counts.Messages.Clicks),
+            ClicksHit = Math.Max(0, Row.ClicksHit - counts.Messages.Hits),
+            UserInterventions = Math.Max(0, Row.UserInterventions - counts.Messages.Interventions),
+            TokenUsage = Row.TokenUsage.Add(new TokenUsage(-counts.Usage.Input, -counts.Usage.Output, -counts.Usage.CacheRead, -counts.Usage.CacheWrite, -counts.Usage.Reasoning)),
+            CostUsd = counts.Cost is null || Row.CostUsd is null ? _before.Cost : Row.CostUsd - counts.Cost,
+        };
+        (LastStep, History, LastResultFailed, _) = _before;
+        LastCounts = null;
+        Answered.ExceptWith(_answeredLast);
+        _answeredLast.Clear();
+    }
+
+    /// <summary>
+    /// What a message is compared by when histories are laid side by side: its meaning, not its bytes. Clients change
+    /// the form of what they send back (marks, nulls, string or blocks).
+    /// </summary>
+    public static UInt128 Print(ConversationMessage message)
+    {
+        var text = new StringBuilder();
+        text.Append(message.IsAssistant ? "assistant" : "other").Append('\n').Append(message.Text.AsSpan().Trim());
+        foreach (var call in message.ToolCalls)
+        {
+            text.Append("\0call\0").Append(call.Id).Append('\0').Append(call.Name);
+        }
+
+        foreach (var result in message.ToolResults)
+        {
+            text.Append("\0result\0").Append(result.Id).Append('\0').Append(result.Content);
+        }
+
+        if (!message.IsAssistant && message.ToolResults.Count == 0 && message.Text.Length == 0)
+        {
+            // Nothing but an image or a block of unknown type: there the bytes are all there is.
+            text.Append('\0').Append(ContentHash.Of(message.Json.Span).Value);
+        }
+
+        Span<byte> hash = stackalloc byte[32];
+        SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString()), hash);
+        return BinaryPrimitives.ReadUInt128BigEndian(hash);
+    }
+}

@@ -1,0 +1,449 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Security.Cryptography;
+using LlmProxy.Core.Configuration;
+using Microsoft.Extensions.Logging;
+using Microsoft.Win32.SafeHandles;
+
+namespace LlmProxy.Core.Recording;
+
+/// <summary>
+/// The journal between the request path and the store. Every byte of an answer is handed to the operating system here
+/// before the client gets it, so a killed process loses nothing that a client has. Segments are files of the spool
+/// folder; one is deleted when all its exchanges are in the store. One process for a folder (a lock file holds that).
+/// </summary>
+/// <remarks>Safe for concurrent use. Writing never throws: when the disk refuses or the spool is full, the exchange is marked and counted, and traffic goes on.</remarks>
+public sealed partial class Spool : IDisposable
+{
+    private const long SegmentBytes = 64L << 20;
+    private const string Extension = ".spool";
+
+    private readonly string _directory;
+    private readonly long _maxBytes;
+    private readonly ILogger<Spool> _logger;
+    private readonly Lock _writing = new();
+    private readonly FileStream _lockFile;
+    private readonly ITimer? _sync;
+    private readonly HashSet<Segment> _segments = [];
+    private readonly HashSet<Segment> _unsynced = [];
+    private IReadOnlyList<SpooledExchange> _leftovers;
+    private Segment? _current;
+    private long _nextExchange;
+    private int _nextSegment;
+    private long _bytes;
+    private long _pending;
+    private long _dropped;
+    private bool _full;
+    private bool _failing;
+
+    /// <summary>Opens the spool of a folder, which is made (0700) where it is missing.</summary>
+    /// <param name="options">Size and sync interval.</param>
+    /// <param name="directory">The folder, absolute.</param>
+    /// <param name="time">Clock of the sync timer.</param>
+    /// <param name="logger">Log.</param>
+    /// <exception cref="IOException">The folder cannot be used, or another process holds it.</exception>
+    public Spool(SpoolOptions options, string directory, TimeProvider time, ILogger<Spool> logger)
+    {
+        _directory = directory;
+        _maxBytes = options.MaxBytes;
+        _logger = logger;
+        PrivateFiles.CreateDirectory(directory);
+        try
+        {
+            var exclusive = new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.None };
+            if (!OperatingSystem.IsWindows())
+            {
+                exclusive.UnixCreateMode = PrivateFiles.FileMode;
+            }
+
+            _lockFile = new FileStream(Path.Combine(directory, "lock"), exclusive);
+        }
+        catch (IOException error)
+        {
+            throw new IOException($"The spool folder {directory} is held by another process. Give each process its own LlmProxy:Recording:Spool:Directory.", error);
+        }
+
+        // What an earlier process left is read before the first exchange is written: numbers must not come twice, and
+        // it counts as pending from the start.
+        _leftovers = ReadSegments();
+        if (options.Fsync > TimeSpan.Zero)
+        {
+            _sync = time.CreateTimer(_ => SyncToDisk(), null, options.Fsync, options.Fsync);
+        }
+    }
+
+    /// <summary>Recorded calls from their arrival until they are in the store.</summary>
+    public long Pending => Interlocked.Read(ref _pending);
+
+    /// <summary>Bytes in the spool.</summary>
+    public long Bytes => Interlocked.Read(ref _bytes);
+
+    /// <summary>Calls that were not recorded because the spool was full or the disk refused.</summary>
+    public long Dropped => Interlocked.Read(ref _dropped);
+
+    /// <summary>Whether the last write succeeded.</summary>
+    public bool IsWritable => !Volatile.Read(ref _failing);
+
+    /// <summary>
+    /// Exchanges that an earlier process left behind, in their order. A torn tail (a record that the process did not
+    /// finish) was cut off, damage in the middle was skipped; what it held of an exchange makes that one truncated.
+    /// They are handed out once.
+    /// </summary>
+    public IReadOnlyList<SpooledExchange> TakeLeftovers() => Interlocked.Exchange(ref _leftovers, []);
+
+    /// <summary>Starts an exchange: writes its head and its request. Null where the spool takes no more; the exchange is then counted as dropped.</summary>
+    public SpooledExchange? Begin(ExchangeHead head, ReadOnlySpan<byte> request, string? sentPrompt)
+    {
+        var exchange = new SpooledExchange(this, head, Interlocked.Increment(ref _nextExchange));
+        Interlocked.Increment(ref _pending);
+        var headJson = head.ToUtf8();
+        var prompt = sentPrompt is null ? null : System.Text.Encoding.UTF8.GetBytes(sentPrompt);
+        var ok = HasRoom(headJson.Length + request.Length + (prompt?.Length ?? 0))
+            && Write(exchange, SpoolRecordKind.Head, headJson)
+            && Write(exchange, SpoolRecordKind.Request, request)
+            && (prompt is null || Write(exchange, SpoolRecordKind.SentPrompt, prompt));
+        if (ok)
+        {
+            return exchange;
+        }
+
+        Interlocked.Increment(ref _dropped);
+        Release(exchange);
+        return null;
+    }
+
+    /// <inheritdoc />
+    public void Dispose()
+    {
+        _sync?.Dispose();
+        SyncToDisk();
+        lock (_writing)
+        {
+            foreach (var segment in _segments)
+            {
+                segment.Handle.Dispose();
+            }
+
+            _lockFile.Dispose();
+        }
+    }
+
+    internal bool Write(SpooledExchange exchange, SpoolRecordKind kind, ReadOnlySpan<byte> payload)
+    {
+        Span<byte> header = stackalloc byte[SpoolFrame.HeaderLength];
+        lock (_writing)
+        {
+            if (exchange.IsReleased)
+            {
+                return false;
+            }
+
+            try
+            {
+                var segment = CurrentSegment();
+                SpoolFrame.Write(header, segment.Mark, new SpoolFrame(kind, exchange.Number, exchange.NextOrdinal, payload.Length), payload);
+                RandomAccess.Write(segment.Handle, header, segment.Length);
+                RandomAccess.Write(segment.Handle, payload, segment.Length + header.Length);
+                exchange.Add(new SpoolSlice(segment, segment.Length + header.Length, payload.Length, kind));
+                var written = header.Length + payload.Length;
+                segment.Length += written;
+                Interlocked.Add(ref _bytes, written);
+                _unsynced.Add(segment);
+                _failing = false;
+                return true;
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException or ObjectDisposedException)
+            {
+                if (!_failing)
+                {
+                    LogWriteFailed(_directory, error);
+                }
+
+                _failing = true;
+                return false;
+            }
+        }
+    }
+
+    internal void Release(SpooledExchange exchange)
+    {
+        Interlocked.Decrement(ref _pending);
+        lock (_writing)
+        {
+            foreach (var segment in exchange.Segments)
+            {
+                if (--segment.Open > 0)
+                {
+                    continue;
+                }
+
+                if (ReferenceEquals(segment, _current))
+                {
+                    // Nothing in it is needed any more: what was recorded does not stay on the disk twice.
+                    _current = null;
+                }
+
+                Delete(segment);
+            }
+        }
+    }
+
+    internal static void ReadFully(SafeFileHandle handle, Span<byte> buffer, long offset)
+    {
+        while (buffer.Length > 0)
+        {
+            var read = RandomAccess.Read(handle, buffer, offset);
+            if (read == 0)
+            {
+                throw new IOException("The spool segment is shorter than its records say.");
+            }
+
+            buffer = buffer[read..];
+            offset += read;
+        }
+    }
+
+    /// <summary>What is under way is allowed to end: only new exchanges are turned away by the size.</summary>
+    private bool HasRoom(long bytes)
+    {
+        var full = Bytes + bytes > _maxBytes;
+        if (full && !Volatile.Read(ref _full))
+        {
+            LogFull(_directory, Bytes, _maxBytes);
+        }
+
+        Volatile.Write(ref _full, full);
+        return !full;
+    }
+
+    [SuppressMessage("Reliability", "CA2000", Justification = "The segment lives until its exchanges are released.")]
+    private Segment CurrentSegment()
+    {
+        if (_current is { } current && current.Length < SegmentBytes)
+        {
+            return current;
+        }
+
+        var path = Path.Combine(_directory, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{_nextSegment++:D8}{Extension}"));
+        var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.ReadWrite, Share = FileShare.Read };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = PrivateFiles.FileMode;
+        }
+
+        using (File.Open(path, options))
+        {
+        }
+
+        var segment = new Segment(path, File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read), BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)));
+        try
+        {
+            Span<byte> header = stackalloc byte[SpoolFrame.SegmentHeaderLength];
+            SpoolFrame.WriteSegmentHeader(header, segment.Mark);
+            RandomAccess.Write(segment.Handle, header, 0);
+        }
+        catch (IOException)
+        {
+            // A full disk still takes names: they must not pile up.
+            Delete(segment);
+            throw;
+        }
+
+        segment.Length = SpoolFrame.SegmentHeaderLength;
+        Interlocked.Add(ref _bytes, segment.Length);
+        _segments.Add(segment);
+        return _current = segment;
+    }
+
+    private List<SpooledExchange> ReadSegments()
+    {
+        var found = new Dictionary<long, SpooledExchange>();
+        var headless = new HashSet<long>();
+        var order = new List<SpooledExchange>();
+        foreach (var path in System.IO.Directory.EnumerateFiles(_directory, "*" + Extension).Order(StringComparer.Ordinal))
+        {
+            if (int.TryParse(Path.GetFileNameWithoutExtension(path), System.Globalization.CultureInfo.InvariantCulture, out var name))
+            {
+                _nextSegment = Math.Max(_nextSegment, name + 1);
+            }
+
+            ReadSegment(path, found, headless, order);
+        }
+
+        // A head without its request says nothing: the process ended between the two, or the disk was full.
+        foreach (var exchange in order.Where(e => !e.HasRequest))
+        {
+            exchange.Release();
+            Interlocked.Increment(ref _dropped);
+        }
+
+        Interlocked.Add(ref _dropped, headless.Count);
+        foreach (var empty in _segments.Where(s => s.Open == 0).ToList())
+        {
+            Delete(empty);
+        }
+
+        order.RemoveAll(e => e.IsReleased);
+        return order;
+    }
+
+    private void ReadSegment(string path, Dictionary<long, SpooledExchange> found, HashSet<long> headless, List<SpooledExchange> order)
+    {
+        var handle = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
+        var bytes = new byte[RandomAccess.GetLength(handle)];
+        ReadFully(handle, bytes, 0);
+        var known = SpoolFrame.TryReadMark(bytes, out var mark);
+        var segment = new Segment(path, handle, mark) { Length = bytes.Length };
+        _segments.Add(segment);
+        Interlocked.Add(ref _bytes, segment.Length);
+        if (!known)
+        {
+            if (bytes.Length > SpoolFrame.SegmentHeaderLength)
+            {
+                LogDamage(path, bytes.Length, 0);
+                Interlocked.Increment(ref _dropped);
+            }
+
+            return;
+        }
+
+        var offset = SpoolFrame.SegmentHeaderLength;
+        while (offset < bytes.Length)
+        {
+            if (!SpoolFrame.TryRead(bytes.AsSpan(offset), mark, out var frame))
+            {
+                var next = SpoolFrame.FindNext(bytes, offset, mark);
+                if (next < 0)
+                {
+                    break;
+                }
+
+                LogDamage(path, next - offset, offset);
+                offset = next;
+                continue;
+            }
+
+            var payload = offset + SpoolFrame.HeaderLength;
+            Take(frame, new SpoolSlice(segment, payload, frame.PayloadLength, frame.Kind), bytes.AsSpan(payload, frame.PayloadLength), found, headless, order);
+            offset = payload + frame.PayloadLength;
+        }
+
+        if (offset < bytes.Length)
+        {
+            LogTornTail(path, bytes.Length - offset);
+            RandomAccess.SetLength(handle, offset);
+            Interlocked.Add(ref _bytes, offset - segment.Length);
+            segment.Length = offset;
+        }
+    }
+
+    private void Take(SpoolFrame frame, SpoolSlice slice, ReadOnlySpan<byte> payload, Dictionary<long, SpooledExchange> found, HashSet<long> headless, List<SpooledExchange> order)
+    {
+        _nextExchange = Math.Max(_nextExchange, frame.Exchange);
+        if (frame.Kind == SpoolRecordKind.Head && ReadHead(payload) is { } head)
+        {
+            var exchange = new SpooledExchange(this, head, frame.Exchange);
+            found[frame.Exchange] = exchange;
+            order.Add(exchange);
+            Interlocked.Increment(ref _pending);
+        }
+
+        if (found.TryGetValue(frame.Exchange, out var owner))
+        {
+            owner.AddFound(slice, frame.Ordinal);
+        }
+        else
+        {
+            headless.Add(frame.Exchange);
+        }
+    }
+
+    private void Delete(Segment segment)
+    {
+        Interlocked.Add(ref _bytes, -segment.Length);
+        _segments.Remove(segment);
+        _unsynced.Remove(segment);
+        segment.Handle.Dispose();
+        try
+        {
+            File.Delete(segment.Path);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            LogDeleteFailed(segment.Path, error);
+        }
+    }
+
+    private void SyncToDisk()
+    {
+        List<Segment> unsynced;
+        lock (_writing)
+        {
+            unsynced = [.. _unsynced];
+            _unsynced.Clear();
+        }
+
+        foreach (var segment in unsynced)
+        {
+            try
+            {
+                RandomAccess.FlushToDisk(segment.Handle);
+            }
+            catch (ObjectDisposedException)
+            {
+                // The segment was released in between: everything in it is in the store.
+            }
+            catch (IOException error)
+            {
+                LogWriteFailed(_directory, error);
+            }
+        }
+    }
+
+    private ExchangeHead? ReadHead(ReadOnlySpan<byte> json)
+    {
+        try
+        {
+            return ExchangeHead.FromUtf8(json);
+        }
+        catch (System.Text.Json.JsonException error)
+        {
+            LogUnreadableHead(error);
+            return null;
+        }
+    }
+
+    [LoggerMessage(4101, LogLevel.Warning, "Cut a torn tail of {Bytes} bytes off {Path}: the process ended while it was written")]
+    private partial void LogTornTail(string path, long bytes);
+
+    [LoggerMessage(4102, LogLevel.Error, "The spool {Directory} cannot be written; calls go on unrecorded and are counted until it can")]
+    private partial void LogWriteFailed(string directory, Exception error);
+
+    [LoggerMessage(4103, LogLevel.Warning, "The released spool segment {Path} cannot be deleted")]
+    private partial void LogDeleteFailed(string path, Exception error);
+
+    [LoggerMessage(4104, LogLevel.Warning, "A spooled exchange cannot be read and is left out")]
+    private partial void LogUnreadableHead(Exception error);
+
+    [LoggerMessage(4105, LogLevel.Warning, "The spool {Directory} holds {Bytes} of {MaxBytes} bytes: new calls go on unrecorded and are counted until there is room (LlmProxy:Recording:Spool:MaxBytes)")]
+    private partial void LogFull(string directory, long bytes, long maxBytes);
+
+    [LoggerMessage(4106, LogLevel.Error, "{Bytes} bytes of {Path} at {Offset} are damaged and left out")]
+    private partial void LogDamage(string path, long bytes, long offset);
+
+    internal sealed class Segment(string path, SafeFileHandle handle, ulong mark)
+    {
+        public string Path { get; } = path;
+
+        public SafeFileHandle Handle { get; } = handle;
+
+        public ulong Mark { get; } = mark;
+
+        public long Length { get; set; }
+
+        /// <summary>Exchanges with records in it that are not released.</summary>
+        public int Open { get; set; }
+    }
+}
+
+/// <summary>Where a record's payload lies.</summary>
+internal readonly record struct SpoolSlice(Spool.Segment Segment, long Offset, int Length, SpoolRecordKind Kind);

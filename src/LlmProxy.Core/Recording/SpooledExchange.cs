@@ -1,0 +1,198 @@
+using System.Text;
+using System.Text.Json;
+
+namespace LlmProxy.Core.Recording;
+
+/// <summary>One exchange in the spool: written while it happens, read by the recorder when it is over.</summary>
+public sealed class SpooledExchange
+{
+    private readonly Spool _spool;
+    private readonly Lock _lock = new();
+    private readonly List<SpoolSlice> _slices = [];
+    private readonly List<Spool.Segment> _segments = [];
+    private int _records;
+    private bool _truncated;
+    private bool _released;
+
+    internal SpooledExchange(Spool spool, ExchangeHead head, long number)
+    {
+        _spool = spool;
+        Head = head;
+        Number = number;
+    }
+
+    /// <summary>What was known when it started.</summary>
+    public ExchangeHead Head { get; }
+
+    /// <summary>Number in the spool.</summary>
+    public long Number { get; }
+
+    /// <summary>Whether the copy lacks something.</summary>
+    public bool IsTruncated => Volatile.Read(ref _truncated);
+
+    internal IReadOnlyList<Spool.Segment> Segments => _segments;
+
+    /// <summary>Number of its next record.</summary>
+    internal int NextOrdinal
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _records;
+            }
+        }
+    }
+
+    internal bool IsReleased
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _released;
+            }
+        }
+    }
+
+    /// <summary>Whether it can be recorded: head and request are there.</summary>
+    internal bool HasRequest
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _slices.Exists(s => s.Kind == SpoolRecordKind.Request);
+            }
+        }
+    }
+
+    /// <summary>Writes the answer's head.</summary>
+    public void WriteAnswerHead(AnswerHead head) =>
+        Write(SpoolRecordKind.AnswerHead, JsonSerializer.SerializeToUtf8Bytes(head, ExchangeJson.Default.AnswerHead));
+
+    /// <summary>Writes a piece of the answer.</summary>
+    public void WriteAnswer(ReadOnlySpan<byte> bytes) => Write(SpoolRecordKind.Answer, bytes);
+
+    /// <summary>Marks the copy as not whole: the answer goes on, the record does not.</summary>
+    public void MarkTruncated() => Volatile.Write(ref _truncated, true);
+
+    /// <summary>Writes the end.</summary>
+    public void WriteTail(ExchangeTail tail) =>
+        Write(SpoolRecordKind.Tail, JsonSerializer.SerializeToUtf8Bytes(tail with { Truncated = tail.Truncated || IsTruncated }, ExchangeJson.Default.ExchangeTail));
+
+    /// <summary>Reads the exchange back. One that never ended gets the outcome <see cref="ExchangeOutcome.ProxyStopped"/>.</summary>
+    /// <exception cref="IOException">The segment cannot be read.</exception>
+    public SpooledContent Read()
+    {
+        var request = Read(SpoolRecordKind.Request);
+        var sentPrompt = Read(SpoolRecordKind.SentPrompt);
+        var answerHead = Read(SpoolRecordKind.AnswerHead);
+        var tail = Read(SpoolRecordKind.Tail) is { } json ? JsonSerializer.Deserialize(json, ExchangeJson.Default.ExchangeTail) : null;
+        return new SpooledContent(
+            request ?? [],
+            sentPrompt is null ? null : Encoding.UTF8.GetString(sentPrompt),
+            answerHead is null ? null : JsonSerializer.Deserialize(answerHead, ExchangeJson.Default.AnswerHead),
+            Read(SpoolRecordKind.Answer) ?? [],
+            tail is null ? new ExchangeTail(ExchangeOutcome.ProxyStopped, 0, IsTruncated) : tail with { Truncated = tail.Truncated || IsTruncated });
+    }
+
+    /// <summary>Says that the exchange is in the store, or needs no place there. Its segment is deleted when this was the last.</summary>
+    public void Release()
+    {
+        lock (_lock)
+        {
+            if (_released)
+            {
+                return;
+            }
+
+            _released = true;
+        }
+
+        _spool.Release(this);
+    }
+
+    internal void Add(SpoolSlice slice)
+    {
+        lock (_lock)
+        {
+            _records++;
+            Hold(slice);
+        }
+    }
+
+    /// <summary>Takes a record that was found in a segment. Behind a missing one the copy has a hole: only its end still says something.</summary>
+    internal void AddFound(SpoolSlice slice, int ordinal)
+    {
+        lock (_lock)
+        {
+            if (ordinal != _records)
+            {
+                _truncated = true;
+            }
+
+            _records = ordinal + 1;
+            if (!_truncated || slice.Kind is SpoolRecordKind.Tail or SpoolRecordKind.Request)
+            {
+                Hold(slice);
+            }
+        }
+    }
+
+    private void Hold(SpoolSlice slice)
+    {
+        _slices.Add(slice);
+        if (!_segments.Contains(slice.Segment))
+        {
+            _segments.Add(slice.Segment);
+            slice.Segment.Open++;
+        }
+    }
+
+    private void Write(SpoolRecordKind kind, ReadOnlySpan<byte> payload)
+    {
+        // A copy with a hole would be put together wrongly: after the first failure nothing but the end is written.
+        if (IsTruncated && kind != SpoolRecordKind.Tail)
+        {
+            return;
+        }
+
+        if (!_spool.Write(this, kind, payload))
+        {
+            MarkTruncated();
+        }
+    }
+
+    private byte[]? Read(SpoolRecordKind kind)
+    {
+        SpoolSlice[] slices;
+        lock (_lock)
+        {
+            slices = [.. _slices.Where(s => s.Kind == kind)];
+        }
+
+        if (slices.Length == 0)
+        {
+            return null;
+        }
+
+        var bytes = new byte[slices.Sum(s => s.Length)];
+        var offset = 0;
+        foreach (var slice in slices)
+        {
+            Spool.ReadFully(slice.Segment.Handle, bytes.AsSpan(offset, slice.Length), slice.Offset);
+            offset += slice.Length;
+        }
+
+        return bytes;
+    }
+}
+
+/// <summary>An exchange as the spool holds it.</summary>
+/// <param name="Request">The request body as the client sent it.</param>
+/// <param name="SentPrompt">The system prompt that was sent in place of the agent's own, or null.</param>
+/// <param name="AnswerHead">Head of the answer, or null where none came.</param>
+/// <param name="Answer">The answer's body as far as it came, still encoded.</param>
+/// <param name="Tail">How it ended.</param>
+public sealed record SpooledContent(byte[] Request, string? SentPrompt, AnswerHead? AnswerHead, byte[] Answer, ExchangeTail Tail);

@@ -1,0 +1,118 @@
+using LlmProxy.Core.Dialects;
+using LlmProxy.Core.Storage;
+
+namespace LlmProxy.Core.Trajectories;
+
+/// <summary>
+/// Open tasks and correlation keys in memory, in front of the store. Not safe for concurrent use: the correlator
+/// holds its lock. What is forgotten here is found in the store.
+/// </summary>
+internal sealed class CorrelationIndex
+{
+    private const int MaxTasks = 20_000;
+
+    // Thousands of tasks can begin with the same words: the latest are enough, and the store has the others.
+    private const int MaxEntriesOfKey = 64;
+
+    private static readonly TimeSpan LongestCall = TimeSpan.FromHours(2);
+
+    private readonly Dictionary<(string Tenant, string TaskId), OpenTask> _tasks = [];
+    private readonly Dictionary<(string Tenant, string SessionId), List<OpenTask>> _sessions = [];
+    private readonly Dictionary<(string Tenant, TurnKey Key), List<CorrelationEntry>> _entries = [];
+    private readonly Dictionary<OpenTask, List<TurnKey>> _keysOfTask = new(ReferenceEqualityComparer.Instance);
+
+    public int Count => _tasks.Count;
+
+    public OpenTask? Find(string tenant, string taskId) => _tasks.GetValueOrDefault((tenant, taskId));
+
+    /// <summary>Tasks of a session, oldest first.</summary>
+    public IReadOnlyList<OpenTask> OfSession(string tenant, string? sessionId) =>
+        sessionId is not null && _sessions.TryGetValue((tenant, sessionId), out var tasks) ? tasks : [];
+
+    public IReadOnlyList<CorrelationEntry> Find(string tenant, TurnKey key) =>
+        _entries.TryGetValue((tenant, key), out var found) ? found : [];
+
+    /// <summary>The task that was opened last: of a session, or of a tenant. A sub-agent's only where there is no other.</summary>
+    public OpenTask? Latest(string tenant, string? sessionId) =>
+        (sessionId is null ? _tasks.Values.Where(t => t.Tenant == tenant) : OfSession(tenant, sessionId))
+            .MaxBy(t => (t.ParentId is null, t.StartedAt, t.TrajectoryId));
+
+    public void Add(OpenTask task)
+    {
+        if (_tasks.Count >= MaxTasks)
+        {
+            Forget(MaxTasks / 10);
+        }
+
+        _tasks[(task.Tenant, task.TaskId)] = task;
+        _keysOfTask[task] = [];
+        if (task.SessionId is { } session)
+        {
+            if (!_sessions.TryGetValue((task.Tenant, session), out var list))
+            {
+                _sessions[(task.Tenant, session)] = list = [];
+            }
+
+            list.Add(task);
+        }
+    }
+
+    public void Add(OpenTask task, CorrelationEntry entry)
+    {
+        if (!_entries.TryGetValue((task.Tenant, entry.Key), out var list))
+        {
+            _entries[(task.Tenant, entry.Key)] = list = [];
+        }
+
+        if (list.Exists(e => e.Kind == entry.Kind && e.TaskId == entry.TaskId && e.StepIndex == entry.StepIndex))
+        {
+            return;
+        }
+
+        if (list.Count >= MaxEntriesOfKey)
+        {
+            list.RemoveAt(0);
+        }
+
+        list.Add(entry);
+        if (_keysOfTask.TryGetValue(task, out var keys))
+        {
+            keys.Add(entry.Key);
+        }
+    }
+
+    public void Remove(OpenTask task)
+    {
+        if (!_keysOfTask.Remove(task, out var keys))
+        {
+            return;
+        }
+
+        _tasks.Remove((task.Tenant, task.TaskId));
+        foreach (var key in keys)
+        {
+            if (_entries.TryGetValue((task.Tenant, key), out var list) && list.RemoveAll(e => e.TaskId == task.TaskId) > 0 && list.Count == 0)
+            {
+                _entries.Remove((task.Tenant, key));
+            }
+        }
+
+        if (task.SessionId is { } session && _sessions.TryGetValue((task.Tenant, session), out var tasks))
+        {
+            tasks.Remove(task);
+            if (tasks.Count == 0)
+            {
+                _sessions.Remove((task.Tenant, session));
+            }
+        }
+    }
+
+    private void Forget(int count)
+    {
+        var newest = _tasks.Values.Max(t => t.LastUsed);
+        foreach (var task in _tasks.Values.Where(t => t.InFlight == 0 || newest - t.LastUsed > LongestCall).OrderBy(t => t.LastUsed).Take(count).ToList())
+        {
+            Remove(task);
+        }
+    }
+}

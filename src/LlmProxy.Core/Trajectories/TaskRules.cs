@@ -1,0 +1,212 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Dialects;
+
+namespace LlmProxy.Core.Trajectories;
+
+/// <summary>What a terminal tool said of a task.</summary>
+/// <param name="Status">The status.</param>
+/// <param name="Text">What it said beside, or empty.</param>
+public sealed record StatedOutcome(TrajectoryStatus Status, string Text);
+
+/// <summary>A preset, ready to use: the rules by which one kind of client is understood.</summary>
+/// <remarks>Safe for concurrent use. Every pattern has a time limit; one that runs out counts as no match.</remarks>
+public sealed class TaskRules
+{
+    private static readonly TimeSpan PatternTimeout = TimeSpan.FromMilliseconds(100);
+
+    private readonly TaskPreset _preset;
+    private readonly List<(string Header, Regex Pattern)> _recognizeHeaders;
+    private readonly Regex? _recognizeSystem;
+    private readonly Regex[] _sideCallSystem;
+    private readonly Regex[] _errorResults;
+    private readonly Regex[] _guardResults;
+    private readonly Regex[] _interventions;
+    private readonly Regex[] _clickHits;
+
+    /// <summary>Compiles a preset.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="preset">The preset; its patterns are valid (checked with the configuration).</param>
+    /// <param name="boundary">The setting <c>Tasks:Boundary</c>, or null for the preset's own.</param>
+    public TaskRules(string name, TaskPreset preset, string? boundary)
+    {
+        Name = name;
+        _preset = preset;
+        IsTurnBoundary = string.Equals(boundary ?? preset.Boundary, "turn", StringComparison.OrdinalIgnoreCase);
+        _recognizeHeaders = [.. preset.RecognizeHeaders.Select(h => (h.Key, Compile(h.Value)))];
+        _recognizeSystem = string.IsNullOrEmpty(preset.RecognizeSystem) ? null : Compile(preset.RecognizeSystem);
+        _sideCallSystem = Compile(preset.SideCallSystem);
+        _errorResults = Compile(preset.ErrorResults);
+        _guardResults = Compile(preset.GuardResults);
+        _interventions = Compile(preset.Interventions);
+        _clickHits = Compile(preset.ClickHits);
+    }
+
+    /// <summary>The preset's name.</summary>
+    public string Name { get; }
+
+    /// <summary>Whether a user message after a finished turn opens a new trajectory.</summary>
+    public bool IsTurnBoundary { get; }
+
+    /// <summary>Iterations that cost no quality.</summary>
+    public int FreeIterations => _preset.FreeIterations ?? 10;
+
+    /// <summary>Whether every call of this client's main loop offers tools, so that one without is a side call.</summary>
+    public bool SideCallWithoutTools => _preset.SideCallWithoutTools;
+
+    /// <summary>Patterns that are cut from a task's first user message to get its description.</summary>
+    public IReadOnlyList<string> Boilerplate => _preset.Boilerplate;
+
+    /// <summary>Whether <c>auto</c> takes this preset for a client with such headers.</summary>
+    public bool RecognizesHeaders(Func<string, string?> header) =>
+        _recognizeHeaders.Count > 0 && _recognizeHeaders.TrueForAll(rule => header(rule.Header) is { } value && IsMatch(rule.Pattern, value));
+
+    /// <summary>Whether <c>auto</c> takes this preset for a client with such a system prompt. The text is asked for only where the preset has a rule.</summary>
+    public bool RecognizesSystem(Func<string> systemText) => _recognizeSystem is not null && IsMatch(_recognizeSystem, systemText());
+
+    /// <summary>The client's session id, or null.</summary>
+    public string? SessionId(Func<string, string?> header)
+    {
+        foreach (var name in _preset.SessionHeaders)
+        {
+            if (header(name) is { Length: > 0 } value)
+            {
+                return value;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Whether a call with this system prompt is a side call. The text is asked for only where a rule needs it.</summary>
+    public bool IsSideCall(Func<string> systemText) => _sideCallSystem.Length > 0 && Any(_sideCallSystem, systemText());
+
+    /// <summary>Whether a user message is an intervention.</summary>
+    public bool IsIntervention(string text) => Any(_interventions, text);
+
+    /// <summary>Whether a tool result is a failure: by the dialect's own flag or a rule, unless a guard message.</summary>
+    public bool IsFailure(ToolResult result) =>
+        !Any(_guardResults, result.Content) && (result.IsError == true || Any(_errorResults, result.Content));
+
+    /// <summary>Whether a result is the agent's own guard message, which says nothing of the tool.</summary>
+    public bool IsGuard(ToolResult result) => Any(_guardResults, result.Content);
+
+    /// <summary>Whether a tool's calls are clicks whose accuracy is measured.</summary>
+    public bool IsClick(string tool) => _preset.ClickTools.Contains(tool, StringComparer.Ordinal);
+
+    /// <summary>Whether a click's result says that it hit.</summary>
+    public bool IsHit(ToolResult result) => Any(_clickHits, result.Content);
+
+    /// <summary>The outcome that the calls of a reply state, or null.</summary>
+    public StatedOutcome? ReadOutcome(IReadOnlyList<ToolCall> calls)
+    {
+        foreach (var call in calls)
+        {
+            foreach (var tool in _preset.TerminalTools)
+            {
+                if (tool.Name == call.Name && ReadOutcome(tool, call.Arguments) is { } outcome)
+                {
+                    return outcome;
+                }
+            }
+        }
+
+        return null;
+    }
+
+    private static StatedOutcome? ReadOutcome(TerminalTool tool, string arguments)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(arguments);
+            if (json.RootElement.ValueKind != JsonValueKind.Object
+                || !json.RootElement.TryGetProperty(tool.StatusProperty, out var property)
+                || property.ValueKind != JsonValueKind.String)
+            {
+                return null;
+            }
+
+            var value = property.GetString()!;
+            TrajectoryStatus? status =
+                tool.Completed.Contains(value, StringComparer.OrdinalIgnoreCase) ? TrajectoryStatus.Completed
+                : tool.NeedsHelp.Contains(value, StringComparer.OrdinalIgnoreCase) ? TrajectoryStatus.NeedsHelp
+                : tool.Failed.Contains(value, StringComparer.OrdinalIgnoreCase) ? TrajectoryStatus.Failed
+                : null;
+            if (status is null)
+            {
+                return null;
+            }
+
+            var text = json.RootElement.EnumerateObject()
+                .FirstOrDefault(p => p.Value.ValueKind == JsonValueKind.String && p.Name is "description" or "summary" or "message");
+            return new StatedOutcome(status.Value, text.Value.ValueKind == JsonValueKind.String ? text.Value.GetString()! : "");
+        }
+        catch (JsonException)
+        {
+            // Arguments cut off by a token limit state nothing.
+            return null;
+        }
+    }
+
+    private static Regex[] Compile(IReadOnlyList<string> patterns) => [.. patterns.Select(Compile)];
+
+    private static Regex Compile(string pattern) => new(pattern, RegexOptions.CultureInvariant, PatternTimeout);
+
+    private static bool Any(Regex[] patterns, string text)
+    {
+        foreach (var pattern in patterns)
+        {
+            if (IsMatch(pattern, text))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static bool IsMatch(Regex pattern, string text)
+    {
+        try
+        {
+            return pattern.IsMatch(text);
+        }
+        catch (RegexMatchTimeoutException)
+        {
+            return false;
+        }
+    }
+}
+
+/// <summary>All presets, and which one a client gets.</summary>
+public sealed class TaskRulesCatalog
+{
+    private readonly Dictionary<string, TaskRules> _rules;
+    private readonly TaskRules? _fixed;
+    private readonly TaskRules _generic;
+
+    /// <summary>Compiles the presets of the settings.</summary>
+    public TaskRulesCatalog(TaskOptions options)
+    {
+        _rules = options.Presets.ToDictionary(p => p.Key, p => new TaskRules(p.Key, p.Value, options.Boundary), StringComparer.OrdinalIgnoreCase);
+        _generic = _rules.GetValueOrDefault("generic") ?? new TaskRules("generic", new TaskPreset(), options.Boundary);
+        _fixed = string.Equals(options.Preset, "auto", StringComparison.OrdinalIgnoreCase) ? null : _rules.GetValueOrDefault(options.Preset) ?? _generic;
+    }
+
+    /// <summary>The rules of a preset; those of <c>generic</c> where there is none of that name.</summary>
+    public TaskRules Get(string name) => _rules.GetValueOrDefault(name) ?? _generic;
+
+    /// <summary>The rules for a client: the preset that is set, else the first that knows its headers, else the first that knows its system prompt, else <c>generic</c>.</summary>
+    public TaskRules Select(Func<string, string?> header, Func<string> systemText)
+    {
+        if (_fixed is not null)
+        {
+            return _fixed;
+        }
+
+        return _rules.Values.FirstOrDefault(rules => rules.RecognizesHeaders(header))
+            ?? _rules.Values.FirstOrDefault(rules => rules.RecognizesSystem(systemText))
+            ?? _generic;
+    }
+}

@@ -1,0 +1,156 @@
+using System.IO.Compression;
+using System.Text;
+using LlmProxy.Core.Recording;
+
+namespace LlmProxy.Tests.Recording;
+
+public sealed class BodyDecoderTests
+{
+    private static readonly byte[] Text = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, 60).Select(i => $"data: {{\"delta\":\"piece {i * 7919 % 1000}\"}}\n\n")));
+
+    public static TheoryData<string> Encodings => ["gzip", "x-gzip", "GZIP", "deflate", "br", "identity", "", "deflate, gzip", "gzip, br"];
+
+    [Theory]
+    [MemberData(nameof(Encodings))]
+    public void An_answer_is_decoded_wherever_it_is_split(string encoding)
+    {
+        var encoded = Encode(Text, encoding);
+        for (var split = 0; split <= encoded.Length; split++)
+        {
+            Assert.Equal(Text, Decode(encoding, encoded.AsSpan(0, split).ToArray(), encoded.AsSpan(split).ToArray()));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Encodings))]
+    public void An_answer_is_decoded_byte_by_byte(string encoding) =>
+        Assert.Equal(Text, Decode(encoding, [.. Encode(Text, encoding).Select(b => new[] { b })]));
+
+    [Theory]
+    [InlineData("gzip")]
+    [InlineData("br")]
+    [InlineData("deflate")]
+    public void What_the_server_has_flushed_is_known_before_the_rest_comes(string encoding)
+    {
+        using var encoded = new MemoryStream();
+        using var encoder = Encoder(encoded, encoding);
+        encoder.Write("event one"u8);
+        encoder.Flush();
+        using var decoder = BodyDecoder.Create(encoding)!;
+        using var output = new MemoryStream();
+
+        decoder.Decode(encoded.ToArray(), static (piece, into) => into.Write(piece), output);
+
+        Assert.Equal("event one", Encoding.UTF8.GetString(output.ToArray()));
+    }
+
+    [Fact]
+    public void Bare_deflate_is_known_from_the_one_of_the_standard()
+    {
+        using var encoded = new MemoryStream();
+        using (var encoder = new DeflateStream(encoded, CompressionLevel.Optimal, leaveOpen: true))
+        {
+            encoder.Write(Text);
+        }
+
+        Assert.Equal(Text, Decode("deflate", [.. encoded.ToArray().Select(b => new[] { b })]));
+    }
+
+    [Fact]
+    public void Several_members_of_gzip_are_one_body() =>
+        Assert.Equal([.. Text, .. Text], Decode("gzip", [.. Encode(Text, "gzip").Concat(Encode(Text, "gzip")).Select(b => new[] { b })]));
+
+    [Theory]
+    [InlineData("gzip")]
+    [InlineData("br")]
+    [InlineData("deflate")]
+    public void Broken_data_ends_the_decoding_and_throws_nothing(string encoding)
+    {
+        using var decoder = BodyDecoder.Create(encoding)!;
+        using var output = new MemoryStream();
+
+        decoder.Decode("this is not compressed at all, it only says so"u8, static (piece, into) => into.Write(piece), output);
+        decoder.Decode("more"u8, static (piece, into) => into.Write(piece), output);
+
+        Assert.True(decoder.IsBroken);
+    }
+
+    [Fact]
+    public void What_came_before_the_cut_stands()
+    {
+        var encoded = Encode(Text, "gzip");
+
+        var decoded = BodyDecoder.DecodeAll(encoded.AsSpan(0, encoded.Length / 2), "gzip")!;
+
+        Assert.NotEmpty(decoded);
+        Assert.True(Text.AsSpan().StartsWith(decoded));
+    }
+
+    [Theory]
+    [InlineData("zstd")]
+    [InlineData("gzip, zstd")]
+    [InlineData("compress")]
+    public void An_encoding_that_is_not_known_is_said(string encoding)
+    {
+        Assert.Null(BodyDecoder.Create(encoding));
+        Assert.Null(BodyDecoder.DecodeAll(Text, encoding));
+    }
+
+    [Fact]
+    public void A_few_bytes_that_hold_gigabytes_are_given_up()
+    {
+        using var inner = new MemoryStream();
+        using (var encoder = new BrotliStream(inner, CompressionLevel.Fastest, leaveOpen: true))
+        {
+            var blanks = new byte[1 << 20];
+            for (var i = 0; i < 300; i++)
+            {
+                encoder.Write(blanks);
+            }
+        }
+
+        using var decoder = BodyDecoder.Create("br")!;
+        long decoded = 0;
+        decoder.Decode<object?>(inner.ToArray(), (piece, _) => decoded += piece.Length, null);
+
+        Assert.True(decoder.IsBroken);
+        Assert.InRange(decoded, 1, BodyDecoder.MaxDecodedBytes);
+    }
+
+    private static byte[] Decode(string encoding, params byte[][] pieces)
+    {
+        using var decoder = BodyDecoder.Create(encoding)!;
+        using var output = new MemoryStream();
+        foreach (var piece in pieces)
+        {
+            decoder.Decode(piece, static (decoded, into) => into.Write(decoded), output);
+        }
+
+        Assert.False(decoder.IsBroken);
+        return output.ToArray();
+    }
+
+    private static byte[] Encode(byte[] bytes, string encodings)
+    {
+        foreach (var encoding in encodings.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        {
+            using var encoded = new MemoryStream();
+            using (var encoder = Encoder(encoded, encoding))
+            {
+                encoder.Write(bytes);
+            }
+
+            bytes = encoded.ToArray();
+        }
+
+        return bytes;
+    }
+
+    private static Stream Encoder(Stream into, string encoding) => encoding.ToLowerInvariant() switch
+    {
+        "gzip" or "x-gzip" => new GZipStream(into, CompressionLevel.Optimal, leaveOpen: true),
+        "deflate" => new ZLibStream(into, CompressionLevel.Optimal, leaveOpen: true),
+        "br" => new BrotliStream(into, CompressionLevel.Optimal, leaveOpen: true),
+        _ => new BufferedStream(into),
+    };
+}
