@@ -1,1 +1,3 @@
-var app = Microsoft.AspNetCore.Builder.WebApplication.CreateBuilder(args).Build(); await app.RunAsync();
+using LlmProxy.Server.Cli;
+
+return await CommandLine.RunAsync(args, CliConsole.OfProcess());

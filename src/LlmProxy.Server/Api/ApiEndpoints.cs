@@ -1,0 +1,79 @@
+using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Recording;
+using LlmProxy.Core.Storage;
+using LlmProxy.Server.Api.Shapes;
+
+namespace LlmProxy.Server.Api;
+
+/// <summary>The HTTP API under <c>/_llmproxy</c>, the health checks, and the answer to paths that nobody serves.</summary>
+internal static class ApiEndpoints
+{
+    /// <summary>Where the API stands.</summary>
+    public const string Prefix = "/_llmproxy";
+
+    // Before every route of the configuration, a catch-all included.
+    private const int BeforeRoutes = -1000;
+
+    /// <summary>What the endpoints need.</summary>
+    public static IServiceCollection AddApi(this IServiceCollection services, LlmProxyOptions options)
+    {
+        services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, ApiJson.Default));
+        services.AddProblemDetails();
+        services.AddOpenApi("openapi", OpenApiText.Configure);
+        services.AddSingleton(options.Cleanup);
+        services.AddSingleton(new Redactor(options.Recording.Redaction));
+        services.AddSingleton<TrajectoryShaper>();
+        return services;
+    }
+
+    /// <summary>Maps everything.</summary>
+    public static void MapApi(this WebApplication app)
+    {
+        app.MapHealth();
+        var api = app.MapGroup(Prefix);
+        api.WithOrder(BeforeRoutes);
+        api.AddEndpointFilter(AnswerProblems);
+        api.MapStatus();
+        api.MapTasks();
+        api.MapTrajectories();
+        api.MapStatistics();
+        api.MapSearch();
+        api.MapExamples();
+        api.MapMaintenance();
+        api.Map("{**rest}", NoSuchCall).ExcludeFromDescription();
+        app.MapOpenApi(Prefix + "/{documentName}.json").WithOrder(BeforeRoutes);
+        app.MapFallback("{*path}", NoSuchPath);
+    }
+
+    private static async ValueTask<object?> AnswerProblems(EndpointFilterInvocationContext call, EndpointFilterDelegate next)
+    {
+        try
+        {
+            return await next(call);
+        }
+        catch (ApiProblemException problem)
+        {
+            return ApiProblem.Result(problem.Status, problem.Title, problem.Message, problem.Field);
+        }
+        catch (StoreException error)
+        {
+            return ApiProblem.Result(
+                StatusCodes.Status503ServiceUnavailable,
+                "The store does not answer",
+                $"{error.Message} Calls are still forwarded. Run \"llmproxy doctor\" for the cause and the fix.");
+        }
+    }
+
+    private static IResult NoSuchCall(HttpContext context) => ApiProblem.Result(
+        StatusCodes.Status404NotFound,
+        "Not found",
+        $"There is no {context.Request.Method} {context.Request.Path}. {Prefix}/openapi.json lists the calls.");
+
+    private static IResult NoSuchPath(HttpContext context, IConfiguration configuration) => ApiProblem.Result(
+        StatusCodes.Status404NotFound,
+        "Not found",
+        $"No route takes {context.Request.Method} {context.Request.Path}. Base URLs are {string.Join(", ", BaseUrls(context, configuration))}; the API stands under {Prefix}.");
+
+    private static IEnumerable<string> BaseUrls(HttpContext context, IConfiguration configuration) =>
+        Hosting.BaseUrls.Of(configuration, $"{context.Request.Scheme}://{context.Request.Host}").Select(url => url.Address);
+}

@@ -1,0 +1,86 @@
+using System.Text.Json.Nodes;
+using LlmProxy.Core.Recording;
+using LlmProxy.Core.Storage;
+using LlmProxy.Core.Trajectories;
+using LlmProxy.Server.Api.Shapes;
+using LlmProxy.Server.Auth;
+
+namespace LlmProxy.Server.Api;
+
+/// <summary>Curated examples: which runs are used, pinned, retired or edited.</summary>
+internal static class ExampleEndpoints
+{
+    private const int DefaultLimit = 50;
+    private const int LargestLimit = 500;
+
+    public static void MapExamples(this RouteGroupBuilder api)
+    {
+        api.MapGet("/examples", ListAsync).Produces<PageShape<ExampleShape>>().ProducesProblem(400)
+            .WithTags("Examples").WithSummary("Examples, the pinned ones first, then by uses");
+        api.MapPost("/examples/{id}/usage", UseAsync).AcceptsJson<ExampleUsageRequest>().Produces<ExampleShape>().ProducesProblem(404)
+            .WithTags("Examples").WithSummary("Counts one use of an example");
+        api.MapPut("/examples/{id}", UpdateAsync).AcceptsJson<UpdateExampleRequest>().Produces<ExampleShape>().ProducesProblem(400).ProducesProblem(404)
+            .WithTags("Examples").WithSummary("Pins, retires or edits an example");
+    }
+
+    private static async Task<IResult> ListAsync(HttpContext context, ITrajectoryStore store, string? limit, CancellationToken cancellationToken)
+    {
+        var rows = await store.ListExamplesAsync(context.GetTenant(), ApiInput.Whole("limit", limit, 1, LargestLimit) ?? DefaultLimit, cancellationToken);
+        return TypedResults.Json(new PageShape<ExampleShape>([.. rows.Select(Shape)], null), ApiJson.Default.PageShapeExampleShape);
+    }
+
+    private static async Task<IResult> UseAsync(HttpContext context, string id, TaskService tasks, ITrajectoryStore store, TimeProvider time, CancellationToken cancellationToken)
+    {
+        _ = await ApiInput.ReadBodyAsync(context, ApiJson.Default.ExampleUsageRequest);
+        var tenant = context.GetTenant();
+        if (await tasks.FindAsync(tenant, id, cancellationToken) is not { } run)
+        {
+            return TrajectoryEndpoints.NoRun(id);
+        }
+
+        await store.RecordExampleUsageAsync(tenant, [run.Id], time.GetUtcNow(), cancellationToken);
+        return TypedResults.Json(Shape(await FindAsync(store, run, cancellationToken)), ApiJson.Default.ExampleShape);
+    }
+
+    private static async Task<IResult> UpdateAsync(HttpContext context, string id, TaskService tasks, ITrajectoryStore store, CancellationToken cancellationToken)
+    {
+        var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.UpdateExampleRequest);
+        var tenant = context.GetTenant();
+        if (await tasks.FindAsync(tenant, id, cancellationToken) is not { } run)
+        {
+            return TrajectoryEndpoints.NoRun(id);
+        }
+
+        if (request.Edited is { } edited && edited is not JsonObject)
+        {
+            throw ApiProblemException.BadField("edited", "must be an object");
+        }
+
+        var before = await FindAsync(store, run, cancellationToken);
+        var row = before with
+        {
+            Pinned = request.Pinned ?? before.Pinned,
+            Retired = request.Retired ?? before.Retired,
+            TaskDescription = request.TaskDescription ?? before.TaskDescription,
+            EditedJson = request.Edited?.ToJsonString() ?? before.EditedJson,
+        };
+        return await store.UpdateExampleAsync(tenant, row, cancellationToken)
+            ? TypedResults.Json(Shape(row), ApiJson.Default.ExampleShape)
+            : TrajectoryEndpoints.NoRun(id);
+    }
+
+    private static async Task<FewShotExampleRow> FindAsync(ITrajectoryStore store, Trajectory run, CancellationToken cancellationToken) =>
+        (await store.ListExamplesAsync(run.Tenant, int.MaxValue, cancellationToken)).FirstOrDefault(row => row.TrajectoryId == run.Id)
+            ?? new FewShotExampleRow(run.Id, run.TaskDescription, run.QualityScore, Pinned: false, Retired: false, EditedJson: null, UsageCount: 0, LastUsedAt: null);
+
+    private static ExampleShape Shape(FewShotExampleRow row) => new(
+        row.TrajectoryId,
+        row.TrajectoryId,
+        row.TaskDescription,
+        row.QualityScore,
+        row.Pinned,
+        row.Retired,
+        row.EditedJson is { } json ? JsonNode.Parse(json) : null,
+        row.UsageCount,
+        row.LastUsedAt?.UtcDateTime);
+}

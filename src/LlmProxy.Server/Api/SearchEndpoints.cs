@@ -1,0 +1,46 @@
+using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Prompting;
+using LlmProxy.Core.Retrieval;
+using LlmProxy.Server.Api.Shapes;
+using LlmProxy.Server.Auth;
+
+namespace LlmProxy.Server.Api;
+
+/// <summary>Looks for runs that can teach a task, and says why others cannot.</summary>
+internal static class SearchEndpoints
+{
+    private const int MostResults = 100;
+
+    public static void MapSearch(this RouteGroupBuilder api) =>
+        api.MapPost("/search", SearchAsync).AcceptsJson<SearchRequest>().Produces<SearchShape>().ProducesProblem(400)
+            .WithTags("Search").WithSummary("Similar runs, why others are left out, and the section that a prompt would get");
+
+    private static async Task<IResult> SearchAsync(HttpContext context, FewShotService fewShot, TemplateDirectory templates, LlmProxyOptions options, CancellationToken cancellationToken)
+    {
+        var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.SearchRequest);
+        var text = ApiInput.Required("taskDescription", request.TaskDescription, "{\"taskDescription\": \"File the October invoice\"}");
+        var query = new ExampleQuery(context.GetTenant(), text, ApiInput.InRange("topK", request.TopK, 1, MostResults) ?? Math.Max(1, options.FewShot.Count))
+        {
+            MinSimilarity = ApiInput.InRange("minSimilarity", request.MinSimilarity, -1, 1),
+            Providers = request.Providers ?? options.FewShot.SourceProviders,
+            SuccessOnly = request.SuccessOnly ?? true,
+            MinQuality = ApiInput.InRange("minQuality", request.MinQuality, 0, 1),
+        };
+        var found = await fewShot.ExplainAsync(query, cancellationToken);
+        if (found.Search is not { } search)
+        {
+            return ApiProblem.Result(StatusCodes.Status503ServiceUnavailable, "No search", $"The search ended without an answer ({found.Reason}). The log names the cause; \"llmproxy doctor\" checks store and embedder.");
+        }
+
+        var values = new PromptValues("", text, "openai", "", [], found.Examples);
+        var section = PromptRenderer.RenderExamples(templates.Current, values);
+        return TypedResults.Json(
+            new SearchShape(
+                [.. search.Chosen.Select(c => new SimilarShape(c.Trajectory.Id, c.Trajectory.TaskDescription, c.Similarity, c.Trajectory.QualityScore, c.Trajectory.IterationCount, c.Trajectory.ToolsUsed))],
+                [.. search.LeftOut.Select(l => new LeftOutShape(l.Trajectory.Id, l.Trajectory.TaskDescription, l.Similarity, l.Reason))],
+                section.Text ?? "",
+                search.Threshold,
+                search.Embedder),
+            ApiJson.Default.SearchShape);
+    }
+}

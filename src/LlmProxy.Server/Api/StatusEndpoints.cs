@@ -1,0 +1,88 @@
+using System.Reflection;
+using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Prompting;
+using LlmProxy.Core.Recording;
+using LlmProxy.Core.Retrieval;
+using LlmProxy.Core.Storage;
+using LlmProxy.Server.Api.Shapes;
+using LlmProxy.Server.Auth;
+using LlmProxy.Server.Pipeline;
+
+namespace LlmProxy.Server.Api;
+
+/// <summary>How the proxy does, and the switch of recording.</summary>
+internal static class StatusEndpoints
+{
+    public static void MapStatus(this RouteGroupBuilder api)
+    {
+        api.MapGet("/status", ReadAsync).Produces<StatusShape>().WithTags("Status").WithSummary("What is recorded, which store, embedder and templates are in use, and what is off and why");
+        api.MapPost("/recording/pause", (RecordingSwitch recording) => Switch(recording, pause: true))
+            .Produces<RecordingShape>().WithTags("Status").WithSummary("Pauses recording until it is resumed or the proxy restarts");
+        api.MapPost("/recording/resume", (RecordingSwitch recording) => Switch(recording, pause: false))
+            .Produces<RecordingShape>().WithTags("Status").WithSummary("Goes on recording");
+    }
+
+    private static IResult Switch(RecordingSwitch recording, bool pause)
+    {
+        recording.IsPaused = pause;
+        return TypedResults.Json(new RecordingShape(recording.IsOn), ApiJson.Default.RecordingShape);
+    }
+
+    private static async Task<IResult> ReadAsync(
+        HttpContext context,
+        LlmProxyOptions options,
+        RecordingSwitch recording,
+        Recorder recorder,
+        Spool spool,
+        ITrajectoryStore store,
+        EmbeddingService embeddings,
+        TemplateDirectory templates,
+        TaskPrompts prompts,
+        CancellationToken cancellationToken)
+    {
+        var health = await HealthEndpoints.CheckAsync(store, cancellationToken);
+        var templateFiles = templates.Status.Select(file => new TemplateFileStatus(file.Path, file.Ok, file.Error)).ToList();
+        var reason = WhyNoExamples(options, health);
+        var embeddingError = embeddings.Problem ?? embeddings.LastError;
+        return TypedResults.Json(
+            new StatusShape(
+                new RecordingStatus(
+                    recording.IsOn,
+                    recording.IsPaused,
+                    options.Recording.Providers,
+                    await CountActiveAsync(store, health, context.GetTenant(), cancellationToken),
+                    recorder.NotRecorded,
+                    new SpoolStatus(spool.Pending, spool.Bytes, spool.Dropped)),
+                new FewShotStatus(options.FewShot.Enabled, reason is null, reason, prompts.Skipped),
+                new StoreStatus(store.Provider, health.Ok, health.Error),
+                new EmbeddingsStatus(embeddings.Provider, embeddings.Model, embeddings.Dimensions, embeddingError is null, embeddingError),
+                templateFiles,
+                ProgramVersion),
+            ApiJson.Default.StatusShape);
+    }
+
+    /// <summary>The program's version.</summary>
+    internal static string ProgramVersion { get; } =
+        typeof(StatusEndpoints).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
+
+    /// <summary>Why no task gets examples; null where they are to be had.</summary>
+    internal static string? WhyNoExamples(LlmProxyOptions options, StoreHealth health) =>
+        !options.FewShot.Enabled ? "LlmProxy:FewShot:Enabled is false"
+        : options.FewShot.Count == 0 ? "LlmProxy:FewShot:Count is 0"
+        : !options.Prompts.Enabled ? "LlmProxy:Prompts:Enabled is false"
+        : !health.Ok ? "the store does not answer"
+        : null;
+
+    private static async Task<int?> CountActiveAsync(ITrajectoryStore store, StoreHealth health, string tenant, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return health.Ok ? await store.CountActiveAsync(tenant, cancellationToken) : null;
+        }
+        catch (StoreException)
+        {
+            // Status is what people look at when the store is ill: it answers without it.
+            return null;
+        }
+    }
+}

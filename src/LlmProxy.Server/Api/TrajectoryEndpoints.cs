@@ -1,0 +1,117 @@
+using LlmProxy.Core.Recording;
+using LlmProxy.Core.Retrieval;
+using LlmProxy.Core.Storage;
+using LlmProxy.Server.Api.Shapes;
+using LlmProxy.Server.Auth;
+
+namespace LlmProxy.Server.Api;
+
+/// <summary>Recorded runs: list, read, delete, embed.</summary>
+internal static class TrajectoryEndpoints
+{
+    private const int DefaultLimit = 50;
+    private const int LargestLimit = 500;
+
+    public static void MapTrajectories(this RouteGroupBuilder api)
+    {
+        api.MapGet("/trajectories", ListAsync).Produces<PageShape<TrajectoryShape>>().ProducesProblem(400)
+            .WithTags("Trajectories").WithSummary("Runs, the newest first");
+        api.MapGet("/trajectories/{id}", ReadAsync).Produces<TrajectoryDetailShape>().ProducesProblem(404)
+            .WithTags("Trajectories").WithSummary("A run with its score's terms and its steps; the id is the run's or the task's");
+        api.MapGet("/trajectories/{id}/steps/{n}", ReadStepAsync).Produces<StepShape>().ProducesProblem(404)
+            .WithTags("Trajectories").WithSummary("One step of a run");
+        api.MapDelete("/trajectories/{id}", DeleteAsync).Produces(StatusCodes.Status204NoContent).ProducesProblem(404)
+            .WithTags("Trajectories").WithSummary("Deletes a run and everything that was made from it");
+        api.MapPost("/trajectories/{id}/embedding", EmbedAsync).AcceptsJson<EmbeddingRequest>().Produces<EmbeddingShape>().ProducesProblem(400).ProducesProblem(404)
+            .WithTags("Trajectories").WithSummary("Makes a run's vectors from a text");
+    }
+
+    private static async Task<IResult> ListAsync(
+        HttpContext context,
+        ITrajectoryStore store,
+        TimeProvider time,
+        string? provider,
+        string? model,
+        string? status,
+        string? success,
+        string? minQuality,
+        string? since,
+        string? search,
+        string? limit,
+        string? cursor,
+        CancellationToken cancellationToken)
+    {
+        var query = new TrajectoryQuery(context.GetTenant())
+        {
+            Provider = NullIfEmpty(provider),
+            Model = NullIfEmpty(model),
+            Status = string.IsNullOrEmpty(status)
+                ? null
+                : WireNames.Status(status) ?? throw ApiProblemException.BadField("status", $"must be one of {string.Join(", ", WireNames.Statuses)}, not \"{status}\""),
+            Success = ApiInput.Truth("success", success),
+            MinQuality = ApiInput.Number("minQuality", minQuality, 0, 1),
+            Since = ApiInput.Time("since", since, time),
+            Search = NullIfEmpty(search),
+            Limit = ApiInput.Whole("limit", limit, 1, LargestLimit) ?? DefaultLimit,
+            Cursor = NullIfEmpty(cursor),
+        };
+        TrajectoryPage page;
+        try
+        {
+            page = await store.ListAsync(query, cancellationToken);
+        }
+        catch (Exception error) when (query.Cursor is not null && error is FormatException or ArgumentException)
+        {
+            throw ApiProblemException.BadField("cursor", "must be a nextCursor of an earlier answer");
+        }
+
+        return TypedResults.Json(
+            new PageShape<TrajectoryShape>([.. page.Items.Select(TrajectoryShape.Of)], page.NextCursor),
+            ApiJson.Default.PageShapeTrajectoryShape);
+    }
+
+    private static async Task<IResult> ReadAsync(HttpContext context, string id, TaskService tasks, TrajectoryShaper shaper, CancellationToken cancellationToken) =>
+        await tasks.FindAsync(context.GetTenant(), id, cancellationToken) is { } run
+            ? TypedResults.Json(await shaper.ReadAsync(run, cancellationToken), ApiJson.Default.TrajectoryDetailShape)
+            : NoRun(id);
+
+    private static async Task<IResult> ReadStepAsync(HttpContext context, string id, string n, TaskService tasks, TrajectoryShaper shaper, CancellationToken cancellationToken)
+    {
+        var index = ApiInput.Whole("n", n, 1, int.MaxValue)!.Value;
+        if (await tasks.FindAsync(context.GetTenant(), id, cancellationToken) is not { } run)
+        {
+            return NoRun(id);
+        }
+
+        return await shaper.ReadStepAsync(run, index, cancellationToken) is { } step
+            ? TypedResults.Json(step, ApiJson.Default.StepShape)
+            : ApiProblem.NotFound("step", n, run.HasContent ? $"The run has {run.IterationCount} steps." : "The content of this run is not kept.");
+    }
+
+    private static async Task<IResult> DeleteAsync(HttpContext context, string id, TaskService tasks, CancellationToken cancellationToken)
+    {
+        var tenant = context.GetTenant();
+        return await tasks.FindAsync(tenant, id, cancellationToken) is { } run && await tasks.DeleteAsync(tenant, run.Id, cancellationToken)
+            ? TypedResults.NoContent()
+            : NoRun(id);
+    }
+
+    private static async Task<IResult> EmbedAsync(
+        HttpContext context, string id, TaskService tasks, ITrajectoryStore store, EmbeddingService embeddings, Redactor redactor, CancellationToken cancellationToken)
+    {
+        var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.EmbeddingRequest);
+        var text = redactor.Redact(ApiInput.Required("taskDescription", request.TaskDescription, "{\"taskDescription\": \"File the October invoice\"}"));
+        if (await tasks.FindAsync(context.GetTenant(), id, cancellationToken) is not { } run)
+        {
+            return NoRun(id);
+        }
+
+        var made = await embeddings.EmbedForStoreAsync(text, cancellationToken);
+        await store.SaveAsync([new TrajectoryChange { Trajectory = run, Embeddings = made.Embeddings }], cancellationToken);
+        return TypedResults.Json(new EmbeddingShape(run.Id, [.. made.Embeddings.Select(e => e.Model)]), ApiJson.Default.EmbeddingShape);
+    }
+
+    internal static IResult NoRun(string id) => ApiProblem.NotFound("trajectory", id, "GET /_llmproxy/trajectories lists them.");
+
+    private static string? NullIfEmpty(string? value) => string.IsNullOrEmpty(value) ? null : value;
+}

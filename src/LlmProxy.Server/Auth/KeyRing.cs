@@ -1,0 +1,60 @@
+using System.Security.Cryptography;
+using System.Text;
+using LlmProxy.Core.Configuration;
+
+namespace LlmProxy.Server.Auth;
+
+/// <summary>The keys of this proxy. Only their hashes are kept.</summary>
+internal sealed class KeyRing
+{
+    private readonly (byte[] Hash, Caller Caller)[] _keys;
+
+    /// <summary>Keys by the settings; a variable that is missing makes no key.</summary>
+    public KeyRing(AuthOptions options, Func<string, string?>? environment = null)
+    {
+        environment ??= Environment.GetEnvironmentVariable;
+        _keys =
+        [
+            .. options.Keys
+                .Select(key => (Hash: HashOf(key, environment), Caller: new Caller(key.Tenant, key.Name, key.Admin)))
+                .Where(key => key.Hash is not null)
+                .Select(key => (key.Hash!, key.Caller)),
+        ];
+        HasKeys = options.Keys.Count > 0;
+    }
+
+    /// <summary>Whether every call needs a key.</summary>
+    public bool HasKeys { get; }
+
+    /// <summary>Whose key this is; null for a stranger's. Takes the same time for every key.</summary>
+    public Caller? Find(string? presented)
+    {
+        if (string.IsNullOrEmpty(presented) || _keys.Length == 0)
+        {
+            return null;
+        }
+
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(Encoding.UTF8.GetBytes(presented), hash);
+        Caller? found = null;
+        foreach (var (known, caller) in _keys)
+        {
+            if (CryptographicOperations.FixedTimeEquals(known, hash))
+            {
+                found = caller;
+            }
+        }
+
+        return found;
+    }
+
+    private static byte[]? HashOf(AuthKey key, Func<string, string?> environment)
+    {
+        if (key.Sha256 is { } digits)
+        {
+            return Convert.FromHexString(digits);
+        }
+
+        return key.Env is { } name && environment(name) is { Length: > 0 } value ? SHA256.HashData(Encoding.UTF8.GetBytes(value)) : null;
+    }
+}

@@ -1,0 +1,205 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization.Metadata;
+using LlmProxy.Server.Api;
+using LlmProxy.Server.Auth;
+using LlmProxy.Server.Hosting;
+using LlmProxy.Server.Pipeline;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+
+namespace LlmProxy.Server.Cli;
+
+/// <summary>
+/// The API for verbs: of the running server where one answers on the configured address, else of one that is started
+/// in this process on the store for as long as the verb takes. So there is one way to do each thing.
+/// </summary>
+internal sealed class ApiConnection : IAsyncDisposable
+{
+    /// <summary>Environment variable with the admin key of a server that has keys.</summary>
+    public const string KeyVariable = "LLMPROXY_KEY";
+
+    private static readonly TimeSpan Probe = TimeSpan.FromSeconds(2);
+
+    private readonly HttpClient _client;
+    private readonly LocalServer? _local;
+
+    private ApiConnection(Uri address, string? key, LocalServer? local)
+    {
+        Address = address;
+        _local = local;
+        _client = NewClient(address, key);
+        _client.Timeout = TimeSpan.FromSeconds(100);
+    }
+
+    /// <summary>The server's address.</summary>
+    public Uri Address { get; }
+
+    /// <summary>Whether another process serves.</summary>
+    public bool IsRunningServer => _local is null;
+
+    /// <summary>Connects.</summary>
+    /// <exception cref="CliException">A server answers and does not let us in.</exception>
+    public static async Task<ApiConnection> OpenAsync(ProxyConfiguration configuration, IReadOnlyList<string> addresses, CancellationToken cancellationToken)
+    {
+        var key = Environment.GetEnvironmentVariable(KeyVariable);
+        if (await FindServerAsync(addresses, key, cancellationToken) is { } address)
+        {
+            return new ApiConnection(address, key, null);
+        }
+
+        var local = await LocalServer.StartAsync(configuration, cancellationToken);
+        return new ApiConnection(local.Address, local.Key, local);
+    }
+
+    /// <summary>The running server's address, or null where none answers.</summary>
+    /// <exception cref="CliException">A server answers and does not let us in.</exception>
+    public static async Task<Uri?> FindServerAsync(IReadOnlyList<string> addresses, string? key, CancellationToken cancellationToken)
+    {
+        foreach (var address in addresses)
+        {
+            // What listens on all addresses answers on loopback.
+            var host = address.Replace("://*", "://127.0.0.1", StringComparison.Ordinal).Replace("://+", "://127.0.0.1", StringComparison.Ordinal).Replace("://0.0.0.0", "://127.0.0.1", StringComparison.Ordinal).Replace("://[::]", "://[::1]", StringComparison.Ordinal);
+            if (!Uri.TryCreate(host, UriKind.Absolute, out var uri) || uri.Port == 0)
+            {
+                continue;
+            }
+
+            try
+            {
+                using var client = NewClient(uri, key);
+                client.Timeout = Probe;
+                using var answer = await client.GetAsync(new Uri(uri, ApiEndpoints.Prefix + "/status"), cancellationToken);
+                if (answer.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden && IsProblem(answer))
+                {
+                    throw new CliException($"The server at {uri} wants an admin key: put it into the environment variable {KeyVariable}. ({await ProblemAsync(answer, cancellationToken)})");
+                }
+
+                if (answer.IsSuccessStatusCode && JsonNode.Parse(await answer.Content.ReadAsStringAsync(cancellationToken)) is JsonObject status && status.ContainsKey("recording") && status.ContainsKey("version"))
+                {
+                    return uri;
+                }
+            }
+            catch (Exception error) when (error is HttpRequestException or JsonException || (error is TaskCanceledException && !cancellationToken.IsCancellationRequested))
+            {
+                // Nobody there, or somebody else.
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Asks.</summary>
+    public Task<JsonNode> GetAsync(string path, CancellationToken cancellationToken) => SendAsync(HttpMethod.Get, path, null, cancellationToken);
+
+    /// <summary>Asks with a body.</summary>
+    public Task<JsonNode> PostAsync<T>(string path, T body, JsonTypeInfo<T> type, CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Post, path, JsonSerializer.Serialize(body, type), cancellationToken);
+
+    /// <summary>Asks without a body.</summary>
+    public Task<JsonNode> PostAsync(string path, CancellationToken cancellationToken) => SendAsync(HttpMethod.Post, path, null, cancellationToken);
+
+    public async ValueTask DisposeAsync()
+    {
+        _client.Dispose();
+        if (_local is not null)
+        {
+            await _local.DisposeAsync();
+        }
+    }
+
+    private async Task<JsonNode> SendAsync(HttpMethod method, string path, string? body, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(method, new Uri(Address, ApiEndpoints.Prefix + path));
+        if (body is not null)
+        {
+            request.Content = new StringContent(body, Encoding.UTF8, "application/json");
+        }
+
+        using var answer = await _client.SendAsync(request, cancellationToken);
+        if (!answer.IsSuccessStatusCode)
+        {
+            throw new CliException(await ProblemAsync(answer, cancellationToken));
+        }
+
+        return JsonNode.Parse(await answer.Content.ReadAsStringAsync(cancellationToken))!;
+    }
+
+    private static bool IsProblem(HttpResponseMessage answer) => answer.Content.Headers.ContentType?.MediaType == "application/problem+json";
+
+    private static async Task<string> ProblemAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
+    {
+        var text = await answer.Content.ReadAsStringAsync(cancellationToken);
+        try
+        {
+            return JsonNode.Parse(text)?["detail"]?.GetValue<string>() ?? $"The server answered {(int)answer.StatusCode}.";
+        }
+        catch (Exception error) when (error is JsonException or InvalidOperationException)
+        {
+            return $"The server answered {(int)answer.StatusCode}: {TextFold.Short(text, 200)}";
+        }
+    }
+
+    private static HttpClient NewClient(Uri address, string? key)
+    {
+        // A proxy of the environment is for the way out, not for this machine's own server.
+        var client = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = address };
+        client.DefaultRequestHeaders.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
+        if (!string.IsNullOrEmpty(key))
+        {
+            client.DefaultRequestHeaders.TryAddWithoutValidation(ProxyHeaders.Key, key);
+        }
+
+        return client;
+    }
+}
+
+/// <summary>A server of this process on the configured store, on a free loopback port, behind a key that nobody else knows.</summary>
+internal sealed class LocalServer : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+    private readonly string _folder;
+
+    private LocalServer(WebApplication app, string folder, string key)
+    {
+        _app = app;
+        _folder = folder;
+        Key = key;
+        Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
+    }
+
+    public Uri Address { get; }
+
+    public string Key { get; }
+
+    public static async Task<LocalServer> StartAsync(ProxyConfiguration configuration, CancellationToken cancellationToken)
+    {
+        // The spool belongs to one process; this one takes no calls and needs none of its own for long.
+        var folder = Directory.CreateTempSubdirectory("llmproxy-").FullName;
+        var key = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
+        var app = ProxyHost.Build(
+            configuration.With(new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase)
+            {
+                ["LlmProxy:Recording:Spool:Directory"] = folder,
+                ["LlmProxy:Auth:Keys:0:Name"] = "command line",
+                ["LlmProxy:Auth:Keys:0:Tenant"] = Caller.DefaultTenant,
+                ["LlmProxy:Auth:Keys:0:Sha256"] = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key))),
+                ["LlmProxy:Auth:Keys:0:Admin"] = "true",
+            }),
+            ["http://127.0.0.1:0"],
+            builder => builder.Logging.ClearProviders());
+        await app.StartAsync(cancellationToken);
+        return new LocalServer(app, folder, key);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _app.StopAsync(CancellationToken.None);
+        await _app.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
+    }
+}

@@ -1,0 +1,83 @@
+using System.CommandLine;
+using LlmProxy.Core.Storage;
+using LlmProxy.Server.Cli.Verbs;
+
+namespace LlmProxy.Server.Cli;
+
+/// <summary>The verbs, and how they are called.</summary>
+internal static class CommandLine
+{
+    /// <summary>Runs the program.</summary>
+    /// <returns>0 done, 1 failed, 2 wrong usage.</returns>
+    public static async Task<int> RunAsync(string[] arguments, CliConsole console, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            var (rest, settings) = SettingArguments.Take(arguments);
+            var parse = Create(new CliContext(console, settings)).Parse(rest);
+            if (parse.Errors.Count > 0)
+            {
+                foreach (var error in parse.Errors)
+                {
+                    await console.Error.WriteLineAsync(error.Message);
+                }
+
+                await console.Error.WriteLineAsync($"\"{Path(parse)} --help\" tells the usage.");
+                return ExitCodes.WrongUsage;
+            }
+
+            return await parse.InvokeAsync(
+                new InvocationConfiguration
+                {
+                    Output = console.Out,
+                    Error = console.Error,
+                    EnableDefaultExceptionHandler = false,
+                    // The web host ends in an orderly way by itself; two that wait for the same signal would cut it short.
+                    ProcessTerminationTimeout = parse.CommandResult.Command is RootCommand or { Name: ServeVerb.Name } ? null : TimeSpan.FromSeconds(5),
+                },
+                cancellationToken);
+        }
+        catch (CliException error)
+        {
+            await console.Error.WriteLineAsync(error.Message);
+            return error.ExitCode;
+        }
+        catch (Exception error) when (error is StoreException or IOException or UnauthorizedAccessException or HttpRequestException)
+        {
+            await console.Error.WriteLineAsync(error.Message);
+            return ExitCodes.Failed;
+        }
+        catch (OperationCanceledException)
+        {
+            return ExitCodes.Failed;
+        }
+    }
+
+    private static RootCommand Create(CliContext context)
+    {
+        var root = new RootCommand("A reverse proxy that lets other models learn from what Claude did. Without a verb it serves.");
+        context.AddTo(root);
+        ServeVerb.AddTo(root, context);
+        root.Add(InitVerb.Create(context));
+        root.Add(ConnectVerb.Create(context));
+        root.Add(DemoVerb.Create(context));
+        root.Add(DoctorVerb.Create(context));
+        root.Add(TasksVerb.Create(context));
+        root.Add(SearchVerb.Create(context));
+        root.Add(StatsVerb.Create(context));
+        root.Add(CleanupVerb.Create(context));
+        root.Add(KeysVerb.Create(context));
+        return root;
+    }
+
+    private static string Path(ParseResult parse)
+    {
+        var names = new List<string>();
+        for (var result = parse.CommandResult; result is not null; result = result.Parent as System.CommandLine.Parsing.CommandResult)
+        {
+            names.Insert(0, result.Command is RootCommand ? "llmproxy" : result.Command.Name);
+        }
+
+        return string.Join(' ', names);
+    }
+}

@@ -1,0 +1,156 @@
+using System.Globalization;
+using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Prompting;
+using LlmProxy.Core.Retrieval;
+using LlmProxy.Core.Storage;
+using LlmProxy.Server.Api;
+using LlmProxy.Server.Hosting;
+
+namespace LlmProxy.Server.Cli;
+
+/// <summary>
+/// What <c>serve</c> says when it has started: where to point which agent, which store and embedder are in use, what
+/// text is sent to whom, what is off and why, and how to see runs. Plain text: it is read in logs too.
+/// </summary>
+internal sealed class StartMessage(WebApplication app, ProxyConfiguration configuration, bool isShared)
+{
+    private LlmProxyOptions Options => configuration.Options;
+
+    /// <summary>Writes it.</summary>
+    public async Task WriteAsync(TextWriter output, CancellationToken cancellationToken)
+    {
+        var store = app.Services.GetRequiredService<ITrajectoryStore>();
+        var health = await HealthEndpoints.CheckAsync(store, cancellationToken);
+        foreach (var line in Lines(store, health))
+        {
+            await output.WriteLineAsync(line);
+        }
+
+        await output.FlushAsync(CancellationToken.None);
+    }
+
+    private IEnumerable<string> Lines(ITrajectoryStore store, StoreHealth health)
+    {
+        var origins = app.Urls.ToList();
+        var origin = origins[0].Replace("://0.0.0.0", "://localhost", StringComparison.Ordinal).Replace("://[::]", "://localhost", StringComparison.Ordinal);
+        yield return $"LlmProxy {StatusEndpoints.ProgramVersion} listens on {string.Join(", ", origins)}";
+        yield return "";
+        yield return "Point agents here:";
+        foreach (var url in BaseUrls.Of(configuration.Root, origin))
+        {
+            yield return $"  {Speaks(url),-30} {url.Address,-38} -> {url.Upstream}";
+        }
+
+        yield return "  \"llmproxy connect claude-code\" (codex, gemini-cli, opencode, bytebot, sdk) prints a client's settings.";
+        yield return "";
+        yield return Field("Settings", configuration.File ?? "built-in defaults (\"llmproxy init\" writes them for editing)");
+        yield return Field("Store", $"{store.Provider}, {StorePlace.Describe(Options.Storage, configuration.BaseDirectory)}{(health.Ok ? "" : $" -- NOT REACHABLE: {health.Error}")}");
+        yield return Field("Spool", configuration.Resolve(Options.Recording.Spool.Directory));
+        foreach (var line in Embeddings())
+        {
+            yield return line;
+        }
+
+        yield return Field("Recording", Recording());
+        yield return Field("Examples", Examples());
+        yield return Field("Prompts", Prompts());
+        yield return Field("Text goes to", "each call to the upstream of its route; recorded text to the store above; " + (app.Services.GetRequiredService<EmbeddingService>().IsRemote ? "task descriptions to the embedder above." : "nothing to anybody else."));
+        foreach (var off in Off(health))
+        {
+            yield return Field("Off", off);
+        }
+
+        yield return Field("Runs", $"llmproxy tasks list, llmproxy tasks show last, {origin}{ApiEndpoints.Prefix}/trajectories");
+        yield return Field("Trouble", "llmproxy doctor");
+        yield return "";
+    }
+
+    private IEnumerable<string> Embeddings()
+    {
+        var embeddings = app.Services.GetRequiredService<EmbeddingService>();
+        yield return Field("Embedder", $"{embeddings.Provider}, {embeddings.Model}. {embeddings.Describe()}");
+        if (embeddings.Problem is { } problem)
+        {
+            yield return Field("", problem);
+        }
+    }
+
+    private string Recording()
+    {
+        var recording = Options.Recording;
+        if (!recording.Enabled)
+        {
+            return "off";
+        }
+
+        return $"content of {(recording.Providers.Count == 0 ? "nobody's" : string.Join(", ", recording.Providers))} runs; metrics of every run. "
+            + (recording.MinDuration > TimeSpan.Zero ? string.Create(CultureInfo.InvariantCulture, $"Runs under {recording.MinDuration.TotalSeconds:0.##} s lose their content. ") : "")
+            + (recording.Failures ? "" : "Failed runs lose their content. ")
+            + (recording.Redaction.Enabled ? "Secrets are removed before anything is stored." : "Secrets are NOT removed (LlmProxy:Recording:Redaction is off).");
+    }
+
+    private string Examples()
+    {
+        var fewShot = Options.FewShot;
+        return !fewShot.Enabled || fewShot.Count == 0
+            ? "off"
+            : string.Create(CultureInfo.InvariantCulture, $"up to {fewShot.Count} for each task, from {string.Join(", ", fewShot.SourceProviders)} runs that score {Options.Quality.Threshold:0.##} or more");
+    }
+
+    private string Prompts()
+    {
+        if (!Options.Prompts.Enabled)
+        {
+            return "off";
+        }
+
+        var templates = app.Services.GetRequiredService<TemplateDirectory>().Status;
+        var folder = configuration.Resolve(Options.Prompts.Directory);
+        return (Directory.Exists(folder) ? folder : "built-in templates") + $" ({templates.Count} files), before the heading \"{Options.Prompts.InsertBefore}\"; "
+            + (Options.Prompts.RewriteClaude ? "Claude's too" : "Claude's requests are never changed");
+    }
+
+    private IEnumerable<string> Off(StoreHealth health)
+    {
+        if (!Options.Recording.Enabled)
+        {
+            yield return "recording: LlmProxy:Recording:Enabled is false";
+        }
+
+        if (isShared)
+        {
+            yield return "examples: --insecure without keys lets strangers share one tenant; LlmProxy:Auth:SharedTenant=true allows them, keys separate them";
+        }
+        else if (StatusEndpoints.WhyNoExamples(Options, health) is { } reason)
+        {
+            yield return "examples: " + reason;
+        }
+
+        if (!Options.Prompts.Enabled)
+        {
+            yield return "prompts: LlmProxy:Prompts:Enabled is false";
+        }
+
+        foreach (var broken in app.Services.GetRequiredService<TemplateDirectory>().Status.Where(file => !file.Ok))
+        {
+            yield return $"template {broken.Path}: {broken.Error}";
+        }
+
+        if (Options.Auth.Keys.Count == 0)
+        {
+            yield return "keys: everybody who reaches this address may use it";
+        }
+    }
+
+    private static string Speaks(BaseUrl url) => url.Route switch
+    {
+        "anthropic" => "Anthropic Messages",
+        "openai" => "OpenAI Chat and Responses",
+        "codex" => "Codex with a ChatGPT login",
+        "gemini" => "Gemini",
+        "proxy" => "any other server",
+        _ => $"{url.Route} ({url.Provider})",
+    };
+
+    private static string Field(string name, string value) => $"{name,-14}{value}";
+}

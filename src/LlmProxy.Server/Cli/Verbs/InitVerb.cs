@@ -1,0 +1,50 @@
+using System.CommandLine;
+using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Prompting;
+
+namespace LlmProxy.Server.Cli.Verbs;
+
+/// <summary><c>init</c>: writes settings, schema and templates for editing.</summary>
+internal static class InitVerb
+{
+    public static Command Create(CliContext context)
+    {
+        var folder = new Argument<string>("DIR") { Description = "Where to", DefaultValueFactory = _ => "." };
+        var force = new Option<bool>("--force") { Description = "Overwrite what is there" };
+        var command = new Command("init", "Writes proxy.json, its schema and the templates for editing") { folder, force };
+        command.SetAction(parse => Run(context.Console, Path.GetFullPath(parse.GetValue(folder)!), parse.GetValue(force)));
+        return command;
+    }
+
+    private static int Run(CliConsole console, string folder, bool force)
+    {
+        var files = Files().ToDictionary(file => Path.Combine(folder, file.Name), file => file.Text, StringComparer.Ordinal);
+        var existing = files.Keys.Where(File.Exists).ToList();
+        if (existing.Count > 0 && !force)
+        {
+            throw new CliException("Nothing was written, since these are there already:\n" + string.Join('\n', existing.Select(path => "  " + path)) + "\nGive another folder, or --force to overwrite them.");
+        }
+
+        foreach (var (path, text) in files)
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            File.WriteAllText(path, text);
+            console.Line(path);
+        }
+
+        console.Line();
+        console.Line($"Start with: llmproxy serve --config {Path.Combine(folder, "proxy.json")}");
+        console.Line("In that folder \"llmproxy\" finds them by itself. Templates are reloaded when they change.");
+        return ExitCodes.Done;
+    }
+
+    private static IEnumerable<(string Name, string Text)> Files()
+    {
+        yield return ("proxy.json", BuiltInConfiguration.Json);
+        yield return ("proxy.schema.json", BuiltInConfiguration.SchemaJson);
+        foreach (var (name, text) in TemplateSet.Shipped.Files.OrderBy(file => file.Key, StringComparer.Ordinal))
+        {
+            yield return (Path.Combine("templates", name.Replace('/', Path.DirectorySeparatorChar)), text);
+        }
+    }
+}

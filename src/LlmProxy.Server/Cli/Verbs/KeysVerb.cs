@@ -1,0 +1,43 @@
+using System.CommandLine;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json.Nodes;
+using LlmProxy.Server.Auth;
+
+namespace LlmProxy.Server.Cli.Verbs;
+
+/// <summary><c>keys create</c>: prints a key once, and the entry for <c>Auth:Keys</c>.</summary>
+internal static class KeysVerb
+{
+    public static Command Create(CliContext context)
+    {
+        var name = new Option<string>("--name") { Description = "Its name in logs", Required = true };
+        var tenant = new Option<string>("--tenant") { Description = "Whose runs it sees", DefaultValueFactory = _ => Caller.DefaultTenant };
+        var admin = new Option<bool>("--admin") { Description = "It opens /_llmproxy" };
+        var json = CliContext.JsonOption();
+        var create = new Command("create", "Prints a key once, and the entry for Auth:Keys") { name, tenant, admin, json };
+        create.SetAction(parse =>
+        {
+            var key = "llmp-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(24));
+            var entry = new JsonObject
+            {
+                ["name"] = parse.GetValue(name),
+                ["tenant"] = parse.GetValue(tenant),
+                ["sha256"] = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key))),
+                ["admin"] = parse.GetValue(admin),
+            };
+            if (parse.GetValue(json))
+            {
+                context.Console.Json(new JsonObject { ["key"] = key, ["entry"] = entry });
+                return ExitCodes.Done;
+            }
+
+            context.Console.Line($"The key, shown this once: {key}");
+            context.Console.Line();
+            context.Console.Line("The entry for LlmProxy:Auth:Keys in proxy.json (the key itself is not in it):");
+            context.Console.Json(entry);
+            return ExitCodes.Done;
+        });
+        return new Command("keys", "Keys of this proxy") { create };
+    }
+}

@@ -1,0 +1,96 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using LlmProxy.Server.Api.Shapes;
+using Spectre.Console;
+
+namespace LlmProxy.Server.Cli.Verbs;
+
+/// <summary><c>stats</c>: numbers over all runs.</summary>
+internal static class StatsVerb
+{
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+
+    public static Command Create(CliContext context)
+    {
+        var since = new Option<string?>("--since") { Description = "Runs that started since, such as 2026-11-22 or 30d" };
+        var until = new Option<string?>("--until") { Description = "Runs that started before" };
+        var model = new Option<string?>("--model") { Description = "Only this model" };
+        var interval = new Option<string?>("--interval") { Description = "day or week" };
+        interval.AcceptOnlyFromAmong("day", "week");
+        var output = new Option<string?>("--output") { Description = "Write the JSON to a file", HelpName = "FILE" };
+        var json = CliContext.JsonOption();
+        var command = new Command("stats", "Success, quality, effort and cost") { since, until, model, interval, output, json };
+        command.SetAction(async (parse, cancellationToken) =>
+        {
+            await using var api = await TasksVerb.OpenAsync(context, parse, cancellationToken);
+            var query = TasksVerb.Query(("since", parse.GetValue(since)), ("until", parse.GetValue(until)), ("model", parse.GetValue(model)), ("interval", parse.GetValue(interval)));
+            var answer = await api.GetAsync("/statistics" + query, cancellationToken);
+            if (parse.GetValue(output) is { } file)
+            {
+                await File.WriteAllTextAsync(file, answer.ToJsonString(Indented) + "\n", cancellationToken);
+            }
+
+            if (parse.GetValue(json))
+            {
+                context.Console.Json(answer);
+            }
+            else
+            {
+                Print(context.Console, answer.Deserialize(ApiJson.Default.StatisticsShape)!);
+            }
+
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static void Print(CliConsole console, StatisticsShape all)
+    {
+        console.Line(string.Create(CultureInfo.InvariantCulture, $"{all.Total} runs ended, {all.Active} under way · success {Percent(all.SuccessRate)} · mean score {RunPrinter.Score(all.AverageQuality)}"));
+        var q = all.QualityDistribution;
+        console.Line(string.Create(CultureInfo.InvariantCulture, $"Scores: {q.Excellent} excellent, {q.Good} good, {q.Fair} fair, {q.Poor} poor{(all.TrainingReady ? " · enough good runs to train on" : "")}"));
+        console.Line(string.Create(CultureInfo.InvariantCulture, $"Store: {all.Storage.Bytes / 1024.0 / 1024:0.0} MiB, {all.Storage.Trajectories} runs, {all.Storage.Steps} steps"));
+        if (all.ByModel.Count > 0)
+        {
+            console.Line();
+            var table = console.NewTable("Provider", "Model", "Runs", "Success", "Score", "Steps", "Tokens", "Cost");
+            foreach (var model in all.ByModel)
+            {
+                table.AddRow(
+                    new Text(model.Provider),
+                    new Text(model.Model),
+                    new Text(model.Total.ToString(CultureInfo.InvariantCulture)),
+                    new Text(Percent(model.SuccessRate)),
+                    new Text(RunPrinter.Score(model.AverageQuality)),
+                    new Text(Number(model.AverageMetrics.Iterations, "0.#")),
+                    new Text(Number(model.AverageMetrics.Tokens, "N0")),
+                    new Text(model.CostUsd is { } cost ? "$" + cost.ToString("0.####", CultureInfo.InvariantCulture) : "-"));
+            }
+
+            console.Ansi.Write(table);
+        }
+
+        if (all.Intervals.Count > 0)
+        {
+            console.Line();
+            var table = console.NewTable("From", "Runs", "Success", "Score", "Steps", "Tokens");
+            foreach (var part in all.Intervals)
+            {
+                table.AddRow(
+                    new Text(part.Start.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)),
+                    new Text(part.Total.ToString(CultureInfo.InvariantCulture)),
+                    new Text(Percent(part.SuccessRate)),
+                    new Text(RunPrinter.Score(part.AverageQuality)),
+                    new Text(Number(part.Iterations, "0.#")),
+                    new Text(Number(part.Tokens, "N0")));
+            }
+
+            console.Ansi.Write(table);
+        }
+    }
+
+    private static string Percent(double? share) => share is { } s ? (s * 100).ToString("0.#", CultureInfo.InvariantCulture) + " %" : "-";
+
+    private static string Number(double? value, string format) => value?.ToString(format, CultureInfo.InvariantCulture) ?? "-";
+}

@@ -1,0 +1,124 @@
+using System.Collections;
+using LlmProxy.Core.Configuration;
+
+namespace LlmProxy.Server.Hosting;
+
+/// <summary>All sources of settings, stacked, and what was read from them.</summary>
+internal sealed class ProxyConfiguration
+{
+    private const string FileName = "proxy.json";
+
+    private readonly IReadOnlyList<KeyValuePair<string, string?>> _overrides;
+
+    private ProxyConfiguration(
+        IConfigurationRoot root,
+        LlmProxyOptions options,
+        List<ConfigurationProblem> problems,
+        string? file,
+        string baseDirectory,
+        IReadOnlyList<KeyValuePair<string, string?>>? overrides = null)
+    {
+        _overrides = overrides ?? [];
+        Root = root;
+        Options = options;
+        Problems = problems;
+        File = file;
+        BaseDirectory = baseDirectory;
+    }
+
+    /// <summary>All sources.</summary>
+    public IConfigurationRoot Root { get; }
+
+    /// <summary>Section <c>LlmProxy</c>.</summary>
+    public LlmProxyOptions Options { get; }
+
+    /// <summary>Everything that is wrong.</summary>
+    public IReadOnlyList<ConfigurationProblem> Problems { get; }
+
+    /// <summary>The settings file, or null where the built-in defaults hold.</summary>
+    public string? File { get; }
+
+    /// <summary>Folder that relative paths in the settings start from.</summary>
+    public string BaseDirectory { get; }
+
+    /// <summary>Reads the settings: built-in, <c>proxy.json</c>, the seed's variables, the environment, the command line; later ones win.</summary>
+    /// <param name="configFile">Value of <c>--config</c>, or null to look in the working directory and beside the program.</param>
+    /// <param name="overrides">Settings of the command line, as keys and values.</param>
+    /// <exception cref="FileNotFoundException">The file of <c>--config</c> is not there.</exception>
+    /// <exception cref="InvalidDataException">The file is not JSON.</exception>
+    public static ProxyConfiguration Load(string? configFile, IEnumerable<KeyValuePair<string, string?>>? overrides = null)
+    {
+        var file = Find(configFile);
+
+        // Given twice, the later one holds.
+        var top = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase);
+        foreach (var (key, value) in overrides ?? [])
+        {
+            top[key] = value;
+        }
+
+        var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
+            .ToDictionary(e => (string)e.Key, e => (string?)e.Value, StringComparer.OrdinalIgnoreCase);
+        var builder = new ConfigurationBuilder();
+        var ownRoutes = false;
+        if (file is not null)
+        {
+            try
+            {
+                ownRoutes = new ConfigurationBuilder().AddJsonFile(file).Build().GetSection("ReverseProxy").GetChildren().Any();
+            }
+            catch (InvalidDataException error)
+            {
+                throw new InvalidDataException($"{file} is not valid JSON: {error.InnerException?.Message ?? error.Message}", error);
+            }
+        }
+
+        builder.Add(new BuiltInConfigurationSource(withReverseProxy: !ownRoutes));
+        if (file is not null)
+        {
+            builder.AddJsonFile(file);
+        }
+
+        builder.Add(new SeedAliasSource(environment));
+        builder.AddEnvironmentVariables();
+        builder.AddInMemoryCollection(top);
+        var root = builder.Build();
+        var problems = new List<ConfigurationProblem>();
+        var options = OptionsReader.Read(root, environment, problems);
+        OptionsValidator.Validate(options, problems);
+        OptionsValidator.ValidateEnvironment(options, environment, problems);
+        var baseDirectory = file is null ? Directory.GetCurrentDirectory() : Path.GetDirectoryName(file)!;
+        return new ProxyConfiguration(root, options, problems, file, baseDirectory, [.. top]);
+    }
+
+    /// <summary>The built-in settings alone, whatever files and variables there are.</summary>
+    /// <param name="overrides">Settings that differ.</param>
+    /// <param name="baseDirectory">Folder that relative paths start from.</param>
+    public static ProxyConfiguration BuiltIn(IEnumerable<KeyValuePair<string, string?>> overrides, string baseDirectory)
+    {
+        var root = new ConfigurationBuilder().Add(new BuiltInConfigurationSource()).AddInMemoryCollection(overrides).Build();
+        var problems = new List<ConfigurationProblem>();
+        var options = OptionsReader.Read(root, new Dictionary<string, string?>(StringComparer.Ordinal), problems);
+        OptionsValidator.Validate(options, problems);
+        return new ProxyConfiguration(root, options, problems, null, baseDirectory);
+    }
+
+    /// <summary>The same with further settings on top.</summary>
+    public ProxyConfiguration With(IEnumerable<KeyValuePair<string, string?>> overrides) => Load(File, [.. _overrides, .. overrides]);
+
+    /// <summary>A path of the settings, absolute.</summary>
+    public string Resolve(string path) => Path.GetFullPath(path, BaseDirectory);
+
+    private static string? Find(string? configFile)
+    {
+        if (configFile is not null)
+        {
+            var path = Path.GetFullPath(configFile);
+            return System.IO.File.Exists(path) ? path : throw new FileNotFoundException($"There is no settings file {path}.", path);
+        }
+
+        return new[] { Directory.GetCurrentDirectory(), AppContext.BaseDirectory }
+            .Select(folder => Path.Combine(folder, FileName))
+            .FirstOrDefault(System.IO.File.Exists);
+    }
+}

@@ -1,0 +1,33 @@
+using LlmProxy.Core.Configuration;
+
+namespace LlmProxy.Server.Pipeline;
+
+/// <summary>Whether calls are recorded at the moment.</summary>
+internal sealed class RecordingSwitch(RecordingOptions options)
+{
+    private volatile bool _paused;
+
+    /// <summary>Whether recording is on.</summary>
+    public bool IsOn => options.Enabled && !_paused;
+
+    /// <summary>Whether recording was paused by the API.</summary>
+    public bool IsPaused
+    {
+        get => _paused;
+        set => _paused = value;
+    }
+
+    /// <summary>Why a call with this value of the header <c>LlmProxy-Record</c> is not recorded; null where it is.</summary>
+    public string? WhyNot(string? header) =>
+        !options.Enabled ? "recording-disabled"
+        : _paused ? "paused"
+        : string.Equals(header, "off", StringComparison.OrdinalIgnoreCase) ? "header"
+        : null;
+}
+
+/// <summary>The secret of correlation keys: the store's own, or one of this process until the store can be read.</summary>
+internal sealed class CorrelationSecret
+{
+    /// <summary>32 bytes.</summary>
+    public byte[] Value { get; set; } = System.Security.Cryptography.RandomNumberGenerator.GetBytes(32);
+}

@@ -1,0 +1,82 @@
+using LlmProxy.Core.Dialects;
+using LlmProxy.Core.Recording;
+using Yarp.ReverseProxy.Forwarder;
+using Yarp.ReverseProxy.Model;
+
+namespace LlmProxy.Server.Pipeline;
+
+/// <summary>Says how forwarding failed, and tells the client in the shape that its SDK understands.</summary>
+internal static partial class UpstreamErrors
+{
+    /// <summary>How the forwarding of a request ended.</summary>
+    public static ExchangeOutcome OutcomeOf(HttpContext context) => context.Features.Get<IForwarderErrorFeature>()?.Error switch
+    {
+        null or ForwarderError.None => ExchangeOutcome.Complete,
+        ForwarderError.RequestTimedOut => ExchangeOutcome.UpstreamTimeout,
+        ForwarderError.Request or ForwarderError.NoAvailableDestinations or ForwarderError.RequestCreation => ExchangeOutcome.UpstreamRefused,
+        ForwarderError.ResponseBodyDestination or ForwarderError.RequestBodyDestination or ForwarderError.ResponseHeaders
+            or ForwarderError.UpgradeResponseDestination or ForwarderError.UpgradeRequestDestination => ExchangeOutcome.UpstreamBroke,
+        ForwarderError.RequestCanceled when !context.RequestAborted.IsCancellationRequested => ExchangeOutcome.UpstreamTimeout,
+        _ => ExchangeOutcome.ClientLeft,
+    };
+
+    /// <summary>Writes the error body where forwarding failed before anything went to the client; logs the cause in one line.</summary>
+    public static async Task WriteAsync(HttpContext context, ExchangeOutcome outcome, DialectKind dialect, ILogger logger)
+    {
+        if (outcome == ExchangeOutcome.Complete)
+        {
+            return;
+        }
+
+        var error = context.Features.Get<IForwarderErrorFeature>();
+        var cluster = context.Features.Get<IReverseProxyFeature>()?.Cluster.Config.ClusterId ?? "?";
+        var cause = Cause(error);
+        if (outcome == ExchangeOutcome.ClientLeft)
+        {
+            LogClientLeft(logger, cluster, cause);
+            return;
+        }
+
+        LogUpstreamFailed(logger, cluster, outcome, cause);
+        if (context.Response.HasStarted)
+        {
+            return;
+        }
+
+        var status = outcome == ExchangeOutcome.UpstreamTimeout ? StatusCodes.Status504GatewayTimeout : StatusCodes.Status502BadGateway;
+        var message = outcome switch
+        {
+            ExchangeOutcome.UpstreamTimeout => $"LlmProxy: the upstream '{cluster}' did not answer in time ({cause}). Raise LlmProxy:Upstreams:{cluster}:FirstByteTimeout or ActivityTimeout if it needs longer.",
+            ExchangeOutcome.UpstreamRefused => $"LlmProxy: the upstream '{cluster}' could not be reached ({cause}). Check ReverseProxy:Clusters:{cluster}:Destinations:default:Address.",
+            _ => $"LlmProxy: the upstream '{cluster}' broke off ({cause}).",
+        };
+        await WriteAsync(context, status, dialect, message);
+    }
+
+    /// <summary>Writes an error in a dialect's shape.</summary>
+    public static async Task WriteAsync(HttpContext context, int status, DialectKind dialect, string message)
+    {
+        var body = DialectCatalog.Get(dialect).FormatError(status, message);
+        context.Response.StatusCode = status;
+        context.Response.ContentType = "application/json";
+        context.Response.ContentLength = body.Length;
+        await context.Response.Body.WriteAsync(body, context.RequestAborted);
+    }
+
+    private static string Cause(IForwarderErrorFeature? error)
+    {
+        var exception = error?.Exception;
+        while (exception?.InnerException is { } inner)
+        {
+            exception = inner;
+        }
+
+        return exception is null ? error?.Error.ToString() ?? "unknown" : exception.Message.ReplaceLineEndings(" ");
+    }
+
+    [LoggerMessage(1001, LogLevel.Information, "The client left a call to {Cluster} ({Cause})")]
+    private static partial void LogClientLeft(ILogger logger, string cluster, string cause);
+
+    [LoggerMessage(1002, LogLevel.Warning, "A call to {Cluster} failed: {Outcome} ({Cause})")]
+    private static partial void LogUpstreamFailed(ILogger logger, string cluster, ExchangeOutcome outcome, string cause);
+}

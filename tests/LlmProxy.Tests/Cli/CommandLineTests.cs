@@ -1,0 +1,164 @@
+using System.Diagnostics;
+using System.Text.Json;
+using LlmProxy.Server.Cli;
+using LlmProxy.Server.Cli.Verbs;
+
+namespace LlmProxy.Tests.Cli;
+
+public sealed class CommandLineTests
+{
+    [Theory]
+    [InlineData("nonsense")]
+    [InlineData("tasks", "show")]
+    [InlineData("tasks", "list", "--status", "done")]
+    [InlineData("connect", "emacs")]
+    [InlineData("serve", "--urls", "8080")]
+    [InlineData("serve", "--LlmProxy:FewShot:Count")]
+    [InlineData("serve", "--set", "LlmProxy:FewShot:Count")]
+    public async Task Wrong_usage_is_2_and_told_on_the_error_stream(params string[] arguments)
+    {
+        var outcome = await Llmproxy.RunAsync(arguments);
+
+        Assert.Equal(2, outcome.Code);
+        Assert.NotEmpty(outcome.Error);
+        Assert.Empty(outcome.Output);
+    }
+
+    [Fact]
+    public async Task Help_lists_the_verbs_and_none_that_is_not_there()
+    {
+        var help = (await Llmproxy.RunAsync("--help")).Output;
+
+        foreach (var verb in (string[])["serve", "init", "connect", "demo", "doctor", "tasks", "search", "stats", "cleanup", "keys"])
+        {
+            Assert.Contains("\n  " + verb + " ", help, StringComparison.Ordinal);
+        }
+
+        foreach (var verb in (string[])["export", "import", "embed", "replay", "db"])
+        {
+            Assert.DoesNotContain("\n  " + verb + " ", help, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task All_wrong_settings_stop_the_start_at_once()
+    {
+        var outcome = await Llmproxy.RunAsync("serve", "--set", "LlmProxy:FewShot:Count=many", "--LlmProxy:Quality:Threshold=7", "--LlmProxy:FewSho:Count=2");
+
+        Assert.Equal(1, outcome.Code);
+        Assert.Contains("LlmProxy:FewShot:Count = \"many\"", outcome.Error, StringComparison.Ordinal);
+        Assert.Contains("LlmProxy:Quality:Threshold = \"7\"", outcome.Error, StringComparison.Ordinal);
+        Assert.Contains("LlmProxy:FewSho", outcome.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("http://0.0.0.0:0")]
+    [InlineData("http://*:0")]
+    [InlineData("http://[::]:0")]
+    public async Task It_does_not_listen_to_strangers_without_keys(string url)
+    {
+        var outcome = await Llmproxy.RunAsync("serve", "--urls", url);
+
+        Assert.Equal(1, outcome.Code);
+        Assert.Contains("--insecure", outcome.Error, StringComparison.Ordinal);
+        Assert.Contains("llmproxy keys create", outcome.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Init_writes_what_it_serves_with_and_never_overwrites()
+    {
+        using var folder = new TestFolder();
+        var target = folder["conf"];
+
+        var first = await Llmproxy.RunAsync("init", target);
+        await File.WriteAllTextAsync(Path.Combine(target, "templates", "openai.sbn"), "mine");
+        var second = await Llmproxy.RunAsync("init", target);
+
+        Assert.Equal(0, first.Code);
+        Assert.True(File.Exists(Path.Combine(target, "proxy.json")));
+        Assert.True(File.Exists(Path.Combine(target, "proxy.schema.json")));
+        Assert.True(File.Exists(Path.Combine(target, "templates", "few-shot.sbn")));
+        Assert.Equal(1, second.Code);
+        Assert.Contains(Path.Combine(target, "templates", "openai.sbn"), second.Error, StringComparison.Ordinal);
+        Assert.Equal("mine", await File.ReadAllTextAsync(Path.Combine(target, "templates", "openai.sbn")));
+
+        var forced = await Llmproxy.RunAsync("init", target, "--force");
+        Assert.Equal(0, forced.Code);
+        Assert.NotEqual("mine", await File.ReadAllTextAsync(Path.Combine(target, "templates", "openai.sbn")));
+    }
+
+    [Theory]
+    [InlineData("claude-code", "ANTHROPIC_BASE_URL=http://localhost:8085/anthropic")]
+    [InlineData("codex", "base_url = \"http://localhost:8085/openai/v1\"")]
+    [InlineData("codex", "openai_base_url = \"http://localhost:8085/codex\"")]
+    [InlineData("gemini-cli", "GOOGLE_GEMINI_BASE_URL=http://localhost:8085/gemini")]
+    [InlineData("opencode", "\"baseURL\": \"http://localhost:8085/anthropic/v1\"")]
+    [InlineData("bytebot", "BYTEBOT_LLM_PROXY_URL=http://localhost:8085/proxy/v1")]
+    [InlineData("sdk", "OPENAI_BASE_URL=http://localhost:8085/openai/v1")]
+    public async Task Connect_prints_a_clients_settings(string client, string expected)
+    {
+        var outcome = await Llmproxy.RunAsync("connect", client, "--urls", "http://127.0.0.1:8085");
+
+        Assert.Equal(0, outcome.Code);
+        Assert.Contains(expected, outcome.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_hook_for_claude_code_is_json_and_finds_the_session()
+    {
+        var line = ConnectVerb.Text("claude-code", "http://localhost:8080", hasKeys: false).Split('\n').Single(l => l.Contains("SessionEnd\":", StringComparison.Ordinal));
+        using var settings = JsonDocument.Parse(line);
+        var command = settings.RootElement.GetProperty("hooks").GetProperty("SessionEnd")[0].GetProperty("hooks")[0].GetProperty("command").GetString()!;
+
+        Assert.Equal(
+            """curl -fsS -m 10 -X POST http://localhost:8080/_llmproxy/tasks/session:$(sed -n 's/.*"session_id" *: *"\([^"]*\)".*/\1/p')/complete -H 'Content-Type: application/json' -d '{"success":true}' >/dev/null || true""",
+            command);
+    }
+
+    [Theory]
+    [InlineData("""{"session_id":"0f3c-1","transcript_path":"/x","hook_event_name":"SessionEnd"}""")]
+    [InlineData("""{ "hook_event_name": "SessionEnd", "session_id" : "0f3c-1" }""")]
+    public async Task The_hook_for_claude_code_reads_the_session_from_its_input(string input)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+
+        var line = ConnectVerb.Text("claude-code", "http://localhost:8080", hasKeys: false).Split('\n').Single(l => l.Contains("SessionEnd\":", StringComparison.Ordinal));
+        using var settings = JsonDocument.Parse(line);
+        var command = settings.RootElement.GetProperty("hooks").GetProperty("SessionEnd")[0].GetProperty("hooks")[0].GetProperty("command").GetString()!;
+        using var shell = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", command.Replace("curl ", "echo ", StringComparison.Ordinal).Replace(" >/dev/null", "", StringComparison.Ordinal)])
+        {
+            UseShellExecute = false,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+        })!;
+        await shell.StandardInput.WriteAsync(input);
+        shell.StandardInput.Close();
+
+        Assert.Contains("/_llmproxy/tasks/session:0f3c-1/complete -H Content-Type: application/json -d {\"success\":true}", await shell.StandardOutput.ReadToEndAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_made_key_is_the_one_that_its_entry_admits()
+    {
+        var made = (await Llmproxy.RunAsync("keys", "create", "--name", "ci", "--tenant", "team", "--admin", "--json")).Json;
+
+        var ring = new LlmProxy.Server.Auth.KeyRing(new() { Keys = [new() { Name = "ci", Tenant = "team", Sha256 = (string)made["entry"]!["sha256"]!, Admin = true }] });
+        Assert.Equal("team", ring.Find((string)made["key"]!)?.Tenant);
+        Assert.Null(ring.Find((string)made["key"]! + "x"));
+        Assert.DoesNotContain((string)made["key"]!, made["entry"]!.ToJsonString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Settings_on_the_command_line_are_taken_out_of_the_arguments()
+    {
+        var (others, settings) = SettingArguments.Take(["serve", "--LlmProxy:FewShot:Count=2", "--llmproxy:Quality:Threshold", "0.5", "--urls", "http://127.0.0.1:1", "--ReverseProxy:Clusters:proxy:Destinations:default:Address=http://x/?a=b"]);
+
+        Assert.Equal(["serve", "--urls", "http://127.0.0.1:1"], others);
+        Assert.Equal(
+            [new("LlmProxy:FewShot:Count", "2"), new("llmproxy:Quality:Threshold", "0.5"), new("ReverseProxy:Clusters:proxy:Destinations:default:Address", "http://x/?a=b")],
+            settings);
+    }
+}

@@ -1,0 +1,100 @@
+using System.Diagnostics;
+using LlmProxy.Server.Cli;
+using LlmProxy.Tests.Wire;
+
+namespace LlmProxy.Tests.Cli;
+
+public sealed class ServeVerbTests
+{
+    [Fact]
+    public async Task It_says_where_to_point_agents_what_is_in_use_and_what_is_off()
+    {
+        using var folder = new TestFolder();
+        var (text, code) = await ServeAsync([.. folder.Alone[2..], "--LlmProxy:Recording:MinDuration=00:00:05"], "--urls", "http://127.0.0.1:0");
+
+        Assert.Equal(0, code);
+        Assert.Matches(@"^LlmProxy [\d.]+ listens on http://127\.0\.0\.1:\d+\n", text);
+        Assert.Matches(@"Anthropic Messages +http://127\.0\.0\.1:\d+/anthropic +-> https://api\.anthropic\.com/\n", text);
+        Assert.Matches(@"OpenAI Chat and Responses +http://127\.0\.0\.1:\d+/openai/v1 +-> https://api\.openai\.com/\n", text);
+        Assert.Matches(@"Codex with a ChatGPT login +http://127\.0\.0\.1:\d+/codex +-> https://chatgpt\.com/backend-api/codex/\n", text);
+        Assert.Matches(@"Gemini +http://127\.0\.0\.1:\d+/gemini +-> https://generativelanguage\.googleapis\.com/\n", text);
+        Assert.Matches(@"any other server +http://127\.0\.0\.1:\d+/proxy/v1 +-> http://localhost:4000/\n", text);
+        Assert.Contains($"Store         sqlite, {folder["llmproxy.db"]}\n", text, StringComparison.Ordinal);
+        Assert.Contains("Embedder      lexical, lexical-1. ", text, StringComparison.Ordinal);
+        Assert.Contains("content of anthropic runs; metrics of every run. Runs under 5 s lose their content.", text, StringComparison.Ordinal);
+        Assert.Contains("keys: everybody who reaches this address may use it", text, StringComparison.Ordinal);
+        Assert.Contains("llmproxy tasks list", text, StringComparison.Ordinal);
+        Assert.DoesNotContain('\u001b', text);
+    }
+
+    [Fact]
+    public async Task Insecure_without_keys_shares_no_examples()
+    {
+        using var folder = new TestFolder();
+        var (text, code) = await ServeAsync(folder.Alone[2..], "--urls", "http://0.0.0.0:0", "--insecure");
+
+        Assert.Equal(0, code);
+        Assert.Contains("examples: --insecure without keys", text, StringComparison.Ordinal);
+        Assert.Contains("Examples      off\n", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_used_port_is_told_with_the_fix()
+    {
+        using var folder = new TestFolder();
+        await using var proxy = await RunningProxy.StartAsync();
+        var outcome = await Llmproxy.RunAsync(proxy, ["serve", .. folder.Alone[2..]]);
+
+        Assert.Equal(1, outcome.Code);
+        Assert.Contains($"127.0.0.1:{proxy.Address.Port}", outcome.Error, StringComparison.Ordinal);
+        Assert.Contains("is in use", outcome.Error, StringComparison.Ordinal);
+        Assert.Contains("--urls", outcome.Error, StringComparison.Ordinal);
+    }
+
+    /// <summary>Serves until it has said that it does.</summary>
+    private static async Task<(string Text, int Code)> ServeAsync(string[] settings, params string[] arguments)
+    {
+        using var output = new Lines();
+        using var error = new StringWriter();
+        using var stop = new CancellationTokenSource();
+        var serving = CommandLine.RunAsync([.. arguments, .. settings], new CliConsole(output, error, isTerminal: false), stop.Token);
+        var started = Stopwatch.GetTimestamp();
+        while (!serving.IsCompleted && !output.Text.Contains("llmproxy doctor", StringComparison.Ordinal))
+        {
+            Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(60), output.Text + error);
+            await Task.Delay(20);
+        }
+
+        await stop.CancelAsync();
+        var code = await serving;
+        Assert.Equal("", error.ToString());
+        return (output.Text, code);
+    }
+
+    /// <summary>A writer that another thread may read.</summary>
+    private sealed class Lines : StringWriter
+    {
+        private readonly Lock _lock = new();
+
+        public string Text
+        {
+            get
+            {
+                lock (_lock)
+                {
+                    return ToString();
+                }
+            }
+        }
+
+        public override Task WriteLineAsync(string? value)
+        {
+            lock (_lock)
+            {
+                WriteLine(value);
+            }
+
+            return Task.CompletedTask;
+        }
+    }
+}

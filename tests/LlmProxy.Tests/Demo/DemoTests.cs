@@ -1,0 +1,68 @@
+using LlmProxy.Server.Demo;
+using LlmProxy.Tests.Api;
+using LlmProxy.Tests.Cli;
+
+namespace LlmProxy.Tests.Demo;
+
+public sealed class DemoTests
+{
+    [Fact]
+    public async Task The_demo_records_a_run_and_puts_it_before_the_heading_of_other_prompts()
+    {
+        var outcome = await Llmproxy.RunAsync("demo", "--json");
+
+        Assert.Equal("", outcome.Error);
+        Assert.Equal(0, outcome.Code);
+        var shown = outcome.Json;
+        Assert.Equal("recorded examples prompts", shown.Names());
+        var run = shown["recorded"]!;
+        var steps = run["steps"]!.AsArray();
+        Assert.True(steps.Count >= 5);
+        Assert.Equal(steps.Count, (int?)run["iterationCount"]);
+        Assert.True((bool?)run["success"]);
+
+        // One of nine calls failed: 1 - 0.2 * (1/9 - 0.1).
+        Assert.Equal(1 - (0.2 * ((1.0 / 9) - 0.1)), (double)run["qualityScore"]!, 9);
+        Assert.All(steps, step => Assert.NotEmpty(step!["toolCalls"]!.AsArray()));
+        Assert.All(steps.SkipLast(1), step => Assert.Equal(step!["toolCalls"]!.AsArray().Count, step["toolResults"]!.AsArray().Count));
+        Assert.Equal("set_task_status", (string?)steps[^1]!["toolCalls"]![0]!["name"]);
+        Assert.Equal("Downloads", (string?)steps[0]!["toolCalls"]![0]!["arguments"]!["folder"]);
+
+        Assert.Equal((string?)run["id"], (string?)Assert.Single(shown["examples"]!.AsArray())!["trajectoryId"]);
+        Assert.Equal("openai gemini", shown["prompts"].Names());
+        foreach (var provider in (string[])["openai", "gemini"])
+        {
+            var before = (string)shown["prompts"]![provider]!["before"]!;
+            var after = (string)shown["prompts"]![provider]!["after"]!;
+            var ornament = new string('═', 32);
+            var heading = after.IndexOf($"{ornament}\nOPERATING PRINCIPLES\n{ornament}", StringComparison.Ordinal);
+            var example = after.IndexOf((string)run["taskDescription"]!, StringComparison.Ordinal);
+            Assert.InRange(example, 1, heading);
+            Assert.DoesNotContain((string)run["taskDescription"]!, before, StringComparison.Ordinal);
+            Assert.All(PromptDiff.Lines(before, after), line => Assert.NotEqual('-', line.Mark));
+        }
+    }
+
+    [Fact]
+    public async Task The_demo_for_people_marks_the_inserted_part_and_leaves_nothing_behind()
+    {
+        var before = Directory.GetDirectories(Path.GetTempPath(), "llmproxy-demo-*");
+        var outcome = await Llmproxy.RunAsync("demo");
+
+        Assert.Equal(0, outcome.Code);
+        Assert.Contains("Score    0.9978 = 1 - 0.0022 errorRate\n", outcome.Output, StringComparison.Ordinal);
+        Assert.Contains("\n+ <recorded_run id=\"1\">\n", outcome.Output, StringComparison.Ordinal);
+        Assert.Contains("\n  OPERATING PRINCIPLES\n", outcome.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain('\u001b', outcome.Output);
+        Assert.Empty(Directory.GetDirectories(Path.GetTempPath(), "llmproxy-demo-*").Except(before));
+    }
+
+    [Theory]
+    [InlineData("a\nb\nc", "a\nx\nb\nc", " a|+x| b| c")]
+    [InlineData("a", "a\nx", " a|+x")]
+    [InlineData("a\nb", "a\nc", " a|-b|+c")]
+    [InlineData("a", "a", " a")]
+    [InlineData("a\na", "a\na\na", " a| a|+a")]
+    public void A_difference_is_one_insertion(string before, string after, string expected) =>
+        Assert.Equal(expected, string.Join('|', PromptDiff.Lines(before, after).Select(line => $"{line.Mark}{line.Line}")));
+}

@@ -1,0 +1,201 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using LlmProxy.Core.Recording;
+using LlmProxy.Core.Storage;
+using LlmProxy.Core.Trajectories;
+using LlmProxy.Server.Hosting;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace LlmProxy.Tests.Wire;
+
+/// <summary>
+/// The real proxy on loopback with a SQLite store of its own in a temporary folder, in front of a
+/// <see cref="ScriptedUpstream"/>. Every provider's address is that upstream.
+/// </summary>
+internal sealed class RunningProxy : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+    private readonly string _folder;
+    private readonly bool _ownsUpstream;
+
+    private RunningProxy(WebApplication app, string folder, ScriptedUpstream upstream, bool ownsUpstream, LogLines log)
+    {
+        _app = app;
+        _folder = folder;
+        _ownsUpstream = ownsUpstream;
+        Upstream = upstream;
+        Log = log;
+        Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
+        Client = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }) { BaseAddress = Address, Timeout = TimeSpan.FromSeconds(60) };
+    }
+
+    public ScriptedUpstream Upstream { get; }
+
+    public Uri Address { get; }
+
+    public HttpClient Client { get; }
+
+    public LogLines Log { get; }
+
+    public IServiceProvider Services => _app.Services;
+
+    public ITrajectoryStore Store => Services.GetRequiredService<ITrajectoryStore>();
+
+    public Spool Spool => Services.GetRequiredService<Spool>();
+
+    public TaskService Tasks => Services.GetRequiredService<TaskService>();
+
+    public static async Task<RunningProxy> StartAsync(ScriptedUpstream? upstream = null, params (string Key, string Value)[] settings)
+    {
+        var own = upstream is null;
+        upstream ??= await ScriptedUpstream.StartAsync();
+        var folder = Directory.CreateTempSubdirectory("llmproxy-test-").FullName;
+        var overrides = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase)
+        {
+            ["LlmProxy:Storage:ConnectionString"] = $"Data Source={Path.Combine(folder, "data", "llmproxy.db")}",
+            ["LlmProxy:Recording:Spool:Directory"] = Path.Combine(folder, "data", "spool"),
+            ["LlmProxy:Recording:MinDuration"] = "00:00:00",
+            ["LlmProxy:Embeddings:Provider"] = "lexical",
+            // The test machine may be busy; what is tested is what happens, not how fast.
+            ["LlmProxy:FewShot:Timeout"] = "00:00:30",
+        };
+        foreach (var cluster in (string[])["anthropic", "openai", "codex", "gemini", "proxy"])
+        {
+            overrides[$"ReverseProxy:Clusters:{cluster}:Destinations:default:Address"] = upstream.Address.ToString();
+        }
+
+        foreach (var (key, value) in settings)
+        {
+            overrides[key] = value;
+        }
+
+        var configuration = ProxyConfiguration.Load(null, overrides);
+        Assert.Empty(configuration.Problems);
+        var log = new LogLines();
+        var app = ProxyHost.Build(configuration, ["http://127.0.0.1:0"], builder =>
+        {
+            builder.Logging.ClearProviders();
+            builder.Logging.AddProvider(log);
+        });
+        await app.StartAsync();
+        return new RunningProxy(app, folder, upstream, own, log);
+    }
+
+    /// <summary>Sends a JSON body.</summary>
+    public async Task<HttpResponseMessage> PostAsync(string path, string body, params (string Name, string Value)[] headers)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(Address, path))
+        {
+            Content = new ByteArrayContent(Encoding.UTF8.GetBytes(body)) { Headers = { { "Content-Type", "application/json" } } },
+        };
+        foreach (var (name, value) in headers)
+        {
+            request.Headers.TryAddWithoutValidation(name, value);
+        }
+
+        return await Client.SendAsync(request);
+    }
+
+    /// <summary>Sends bytes as they are over a socket and gives everything that comes back until the connection ends.</summary>
+    public async Task<string> SendRawAsync(string bytes)
+    {
+        using var socket = new TcpClient();
+        await socket.ConnectAsync(IPAddress.Loopback, Address.Port);
+        await using var stream = socket.GetStream();
+        await stream.WriteAsync(Encoding.Latin1.GetBytes(bytes));
+        using var reader = new StreamReader(stream, Encoding.Latin1);
+        return await reader.ReadToEndAsync();
+    }
+
+    /// <summary>Waits until everything recorded is in the store.</summary>
+    public async Task SettleAsync()
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (Spool.Pending > 0)
+        {
+            Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(60), "The spool does not empty: " + string.Join('\n', Log.Lines));
+            await Task.Delay(5);
+        }
+    }
+
+    /// <summary>The run of an answer's task.</summary>
+    public async Task<Trajectory> FindRunAsync(HttpResponseMessage answer)
+    {
+        await SettleAsync();
+        var run = await Store.FindTaskAsync("default", answer.Headers.GetValues("LlmProxy-Task").Single(), CancellationToken.None);
+        return run ?? throw new InvalidOperationException("The task is not in the store: " + string.Join('\n', Log.Lines));
+    }
+
+    public Task<IReadOnlyList<StepView>> ReadStepsAsync(Trajectory run) =>
+        Services.GetRequiredService<TrajectoryReader>().ReadAsync(run.Id, CancellationToken.None);
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        await _app.StopAsync();
+        await _app.DisposeAsync();
+        if (_ownsUpstream)
+        {
+            await Upstream.DisposeAsync();
+        }
+
+        Directory.Delete(_folder, recursive: true);
+    }
+}
+
+/// <summary>Keeps what is logged.</summary>
+internal sealed class LogLines : ILoggerProvider
+{
+    private readonly ConcurrentDictionary<string, TaskCompletionSource<string>> _awaited = new(StringComparer.Ordinal);
+
+    public ConcurrentQueue<string> Lines { get; } = new();
+
+    /// <summary>Waits for a line that holds a text.</summary>
+    public async Task<string> WaitForAsync(string text)
+    {
+        var found = _awaited.GetOrAdd(text, _ => new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously));
+        return Lines.FirstOrDefault(l => l.Contains(text, StringComparison.Ordinal)) ?? await found.Task.WaitAsync(TimeSpan.FromSeconds(60));
+    }
+
+    public ILogger CreateLogger(string categoryName) => new Logger(this);
+
+    public void Dispose()
+    {
+    }
+
+    private void Add(string line)
+    {
+        Lines.Enqueue(line);
+        foreach (var (text, found) in _awaited)
+        {
+            if (line.Contains(text, StringComparison.Ordinal))
+            {
+                found.TrySetResult(line);
+            }
+        }
+    }
+
+    private sealed class Logger(LogLines lines) : ILogger
+    {
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (IsEnabled(logLevel))
+            {
+                lines.Add(string.Create(CultureInfo.InvariantCulture, $"{logLevel} {eventId.Id} {formatter(state, exception)} {exception?.Message}"));
+            }
+        }
+    }
+}
