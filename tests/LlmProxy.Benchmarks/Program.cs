@@ -1,1 +1,50 @@
-System.Console.WriteLine("benchmarks");
+using System.Runtime.InteropServices;
+using LlmProxy.Benchmarks;
+using LlmProxy.Benchmarks.Children;
+using LlmProxy.Benchmarks.Parts;
+using LlmProxy.Benchmarks.Proxy;
+
+return args switch
+{
+    // What a person calls.
+    ["proxy", .. var rest] => await Run(rest, ProxyOptions.Parse, ProxyScenario.RunAsync),
+    ["parts", .. var rest] => await Run(rest, PartsOptions.Parse, PartsScenario.RunAsync),
+
+    // What this program starts itself as: each process's processor time is then its own.
+    ["child", "upstream"] => await FakeUpstream.RunAsync(),
+    ["child", "yarp", var upstream] => await BareYarp.RunAsync(upstream),
+    ["child", "llmproxy", var upstream, var folder] => await ProxyChild.RunAsync(upstream, folder, withStore: true),
+    ["child", "llmproxy-path", var upstream, var folder] => await ProxyChild.RunAsync(upstream, folder, withStore: false),
+    _ => Usage.Print(),
+};
+
+static async Task<int> Run<T>(string[] rest, Func<string[], T> parse, Func<T, CancellationToken, Task<int>> run)
+{
+    using var stop = new CancellationTokenSource();
+    using var interrupted = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+    using var ended = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+    try
+    {
+        return await run(parse(rest), stop.Token);
+    }
+    catch (UsageException error)
+    {
+        return Usage.Print(error.Message);
+    }
+    catch (OperationCanceledException) when (stop.IsCancellationRequested)
+    {
+        return 130;
+    }
+    catch (Exception error) when (error is InvalidOperationException or IOException or System.Net.Sockets.SocketException)
+    {
+        await Console.Error.WriteLineAsync(error.Message);
+        return 1;
+    }
+
+    void Stop(PosixSignalContext signal)
+    {
+        // The children are ended and their folder is removed by this process, in order.
+        signal.Cancel = true;
+        stop.Cancel();
+    }
+}

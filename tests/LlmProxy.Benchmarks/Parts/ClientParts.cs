@@ -1,0 +1,28 @@
+using LlmProxy.Benchmarks.Wire;
+using LlmProxy.Core.Dialects;
+using LlmProxy.Core.Trajectories;
+using LlmProxy.Server.Hosting;
+
+namespace LlmProxy.Benchmarks.Parts;
+
+/// <summary>Which client sends a call, and whether its system prompt says that the call is beside the task: rules of the shipped presets.</summary>
+internal static class ClientParts
+{
+    public static void Measure(PartLoop loop)
+    {
+        var catalog = new TaskRulesCatalog(ProxyConfiguration.Load(null).Options.Tasks);
+        var body = new AgentRunTemplate(AgentWire.All[0], 40 * 1024, stream: false).Body(1, 5);
+        using var keys = new TurnKeys(SampleCalls.Secret);
+        var reading = DialectCatalog.Get(DialectKind.AnthropicMessages).ReadRequest(body, "/v1/messages", keys)!;
+        var note = $"Claude Code, system prompt of {SystemText().Length / 1024} KB";
+        loop.Measure("Client recognised", note, () => catalog.Select(Header, SystemText));
+        var rules = catalog.Select(Header, SystemText);
+        loop.Measure("Side call ruled out", note, () => rules.IsSideCall(SystemText));
+
+        // As the request path does it: read from the body each time that a rule asks.
+        string SystemText() => string.Join("\n\n", reading.SystemTexts.Select(t => PromptSplicer.ReadText(reading.Body, t.Literal)));
+    }
+
+    private static string? Header(string name) =>
+        string.Equals(name, "x-claude-code-session-id", StringComparison.OrdinalIgnoreCase) ? "11111111-2222-4333-8444-555555555555" : null;
+}

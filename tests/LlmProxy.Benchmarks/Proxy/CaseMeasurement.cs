@@ -1,0 +1,185 @@
+using System.Diagnostics;
+using LlmProxy.Benchmarks.Children;
+using LlmProxy.Benchmarks.Load;
+using LlmProxy.Benchmarks.Wire;
+
+namespace LlmProxy.Benchmarks.Proxy;
+
+/// <summary>
+/// Measures one case with processes of its own, so that no case inherits the memory or the compiled code of another.
+/// Everything is warmed up first and measured after that.
+/// </summary>
+internal sealed class CaseMeasurement(ProxyOptions options, AgentRunTemplate template, CancellationToken cancellationToken)
+{
+    private const int Connections = 16;
+    private const int EventPauseMs = 2;
+    private const double FullRateKilobytes = 40;
+
+    // Above this share of what the proxy carries at all, a rate measures the queue and not the work.
+    private const double LargestLoad = 0.6;
+    private const int MostWarmRounds = 8;
+    private const int FewMethods = 25;
+    private static readonly TimeSpan WarmTime = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan DrainPatience = TimeSpan.FromMinutes(3);
+
+    public async Task<CaseResult> RunAsync()
+    {
+        var folder = Directory.CreateTempSubdirectory("llmproxy-bench-").FullName;
+        try
+        {
+            await using var upstream = await ChildProcess.StartAsync(folder, asProxy: false, "upstream");
+            await using var yarp = await ChildProcess.StartAsync(folder, asProxy: true, "yarp", upstream.Address.ToString());
+            await using var proxy = await ChildProcess.StartAsync(folder, asProxy: true, "llmproxy", upstream.Address.ToString(), folder);
+            return await MeasureAsync(upstream, yarp, proxy, folder);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private async Task<CaseResult> MeasureAsync(ChildProcess upstream, ChildProcess yarp, ChildProcess proxy, string folder)
+    {
+        // 1. Warm: code compiled to its last tier, pools filled, connections open.
+        await WarmAsync(yarp);
+        var warmed = await WarmAsync(proxy);
+
+        // 2. Saturated. What YARP costs here is the unit of everything else.
+        var yarpFull = await CpuAsync(yarp, load => load.SaturateAsync(Connections, options.Time, cancellationToken));
+        var proxyFull = await CpuAsync(proxy, load => load.SaturateAsync(Connections, options.Time, cancellationToken));
+
+        // 3. At one rate for both.
+        var wanted = options.Rate * Math.Min(1, FullRateKilobytes * 1024 * 1.25 / template.MeanBytes);
+        var rate = Math.Min(wanted, proxyFull.Load.RequestsPerSecond * LargestLoad);
+        var yarpPaced = await CpuAsync(yarp, load => load.PaceAsync(rate, options.Time, cancellationToken));
+        var proxyPaced = await CpuAsync(proxy, load => load.PaceAsync(rate, options.Time, cancellationToken));
+
+        // 4. One connection, the two in turns: what else the machine does then meets both alike.
+        var (yarpWalk, proxyWalk) = await WalkAsync(yarp, proxy);
+        await DrainAsync(proxy);
+        var yarpStatus = await yarp.StatusAsync();
+        var proxyStatus = await proxy.StatusAsync();
+
+        // 5. The request path by itself: the same proxy with nobody behind the spool.
+        var path = await MeasurePathAsync(upstream, folder, rate);
+        return new CaseResult
+        {
+            MeanBytes = template.MeanBytes,
+            LastBytes = template.LastBytes,
+            Steps = template.Steps,
+            Stream = template.Stream,
+            UnitCpu = yarpFull.LoadCpu,
+            Rate = proxyPaced.Load.RequestsPerSecond,
+            YarpCpu = yarpPaced.LoadCpu,
+            PathCpu = path,
+            LoadCpu = proxyPaced.LoadCpu,
+            TotalCpu = proxyPaced.TotalCpu,
+            DrainSeconds = proxyPaced.DrainSeconds,
+            YarpThroughput = yarpFull.Load.RequestsPerSecond,
+            ProxyThroughput = proxyFull.Load.RequestsPerSecond,
+            SaturatedTotalCpu = proxyFull.TotalCpu,
+            AddedP50Ms = (proxyWalk.Microseconds.Quantile(0.5) - yarpWalk.Microseconds.Quantile(0.5)) / 1000,
+            AddedP99Ms = (proxyWalk.Microseconds.Quantile(0.99) - yarpWalk.Microseconds.Quantile(0.99)) / 1000,
+            YarpEventP50Us = yarpWalk.EventMicroseconds.Quantile(0.5),
+            ProxyEventP50Us = proxyWalk.EventMicroseconds.Quantile(0.5),
+            YarpMergedShare = (double)yarpWalk.Merged / yarpWalk.EventMicroseconds.Count,
+            ProxyMergedShare = (double)proxyWalk.Merged / proxyWalk.EventMicroseconds.Count,
+            YarpMegabytes = yarpStatus.WorkingSet / 1048576.0,
+            ProxyMegabytes = proxyStatus.WorkingSet / 1048576.0,
+            ProxyRequests = warmed + proxyFull.Load.Requests + proxyPaced.Load.Requests + proxyWalk.Requests,
+            NotRecorded = proxyStatus.NotRecorded,
+        };
+    }
+
+    private async Task<double> MeasurePathAsync(ChildProcess upstream, string folder, double rate)
+    {
+        var own = Directory.CreateDirectory(Path.Combine(folder, "path")).FullName;
+        await using var path = await ChildProcess.StartAsync(own, asProxy: true, "llmproxy-path", upstream.Address.ToString(), own);
+        await WarmAsync(path, waits: true);
+        return (await CpuAsync(path, load => load.PaceAsync(rate, options.Time, cancellationToken), waits: true)).LoadCpu;
+    }
+
+    private LoadGenerator Load(ChildProcess target) => new(template, target.Address, options.MaxRuns);
+
+    /// <summary>Loads a process until the runtime has little left to compile: its compiler's time is nobody's request.</summary>
+    private async Task<long> WarmAsync(ChildProcess target, bool waits = false)
+    {
+        var requests = 0L;
+        var compiled = (await target.StatusAsync()).CompiledMethods;
+        for (var round = 0; round < MostWarmRounds; round++)
+        {
+            requests += (await CpuAsync(target, load => load.SaturateAsync(Connections, WarmTime, cancellationToken), waits)).Load.Requests;
+
+            // Few requests at a time take other ways through the thread pool and the sockets than many.
+            requests += (await CpuAsync(target, load => load.PaceAsync(50, TimeSpan.FromSeconds(1), cancellationToken), waits)).Load.Requests;
+            var now = (await target.StatusAsync()).CompiledMethods;
+            if (round > 1 && now - compiled < FewMethods)
+            {
+                break;
+            }
+
+            compiled = now;
+        }
+
+        return requests;
+    }
+
+    /// <summary>Processor time a request of a load.</summary>
+    /// <param name="target">Who is loaded.</param>
+    /// <param name="run">The load.</param>
+    /// <param name="waits">Whether its recorder waits, so that the spool does not empty.</param>
+    private async Task<(LoadResult Load, double LoadCpu, double TotalCpu, double DrainSeconds)> CpuAsync(ChildProcess target, Func<LoadGenerator, Task<LoadResult>> run, bool waits = false)
+    {
+        var before = await target.StatusAsync();
+        var load = await run(Load(target));
+        var after = await target.StatusAsync();
+        var started = Stopwatch.GetTimestamp();
+        var drained = waits ? after : await DrainAsync(target);
+        return (load, Cpu(after), Cpu(drained), Stopwatch.GetElapsedTime(started).TotalSeconds);
+
+        double Cpu(ChildStatus status) => (status.CpuMilliseconds - before.CpuMilliseconds) * 1000 / load.Requests;
+    }
+
+    /// <summary>Waits until the spool is empty.</summary>
+    private async Task<ChildStatus> DrainAsync(ChildProcess target)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            var status = await target.StatusAsync();
+            if (status.Pending == 0)
+            {
+                return status;
+            }
+
+            if (Stopwatch.GetElapsedTime(started) > DrainPatience)
+            {
+                throw new InvalidOperationException($"{status.Pending} calls are still in the spool after {DrainPatience.TotalMinutes} minutes.");
+            }
+
+            await Task.Delay(50, cancellationToken);
+        }
+    }
+
+    private async Task<(LoadResult Yarp, LoadResult Proxy)> WalkAsync(ChildProcess yarp, ChildProcess proxy)
+    {
+        var pause = template.Stream ? EventPauseMs : 0;
+        List<double> yarpEvents = [], proxyEvents = [];
+        using var toYarp = new HttpConnection(yarpEvents);
+        using var toProxy = new HttpConnection(proxyEvents);
+        await toYarp.ConnectAsync(yarp.Address, cancellationToken);
+        await toProxy.ConnectAsync(proxy.Address, cancellationToken);
+        await Load(yarp).WalkAsync(toYarp, yarpEvents, pause, cancellationToken);
+        await Load(proxy).WalkAsync(toProxy, proxyEvents, pause, cancellationToken);
+        var none = new LoadResult(0, 0, [], [], 0);
+        var (ofYarp, ofProxy, runs) = (none, none, 0);
+        var started = Stopwatch.GetTimestamp();
+        do
+        {
+            ofYarp = ofYarp.Add(await Load(yarp).WalkAsync(toYarp, yarpEvents, pause, cancellationToken));
+            ofProxy = ofProxy.Add(await Load(proxy).WalkAsync(toProxy, proxyEvents, pause, cancellationToken));
+        }
+        while (++runs < options.MaxRuns && Stopwatch.GetElapsedTime(started) < options.Time);
+        return (ofYarp, ofProxy);
+    }
+}

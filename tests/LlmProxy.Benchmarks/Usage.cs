@@ -1,0 +1,55 @@
+namespace LlmProxy.Benchmarks;
+
+/// <summary>What the program can be asked for.</summary>
+internal static class Usage
+{
+    private const string Text = """
+        Measures what the proxy costs.
+
+          dotnet run -c Release --project tests/LlmProxy.Benchmarks -- proxy [options]
+              The proxy beside bare YARP, both in front of one fake upstream, each in a process of its own, in one run.
+              --rate N          requests a second of the paced measurement, for bodies up to 40 KB; larger ones are sent
+                                at the same bytes a second (500)
+              --seconds N       length of each measurement (10)
+              --runs N          at most so many agent runs in each measurement (100000)
+              --sizes A,B,C     mean body sizes in KB (4,40,400)
+              --streams WHICH   both, yes or no (both)
+              --dialect NAME    anthropic, chat, responses or gemini (anthropic)
+              --json            one JSON object in place of the tables
+
+          dotnet run -c Release --project tests/LlmProxy.Benchmarks -- parts [options]
+              The parts of a request by themselves, in this process.
+              --only WORD       only parts whose name holds this
+              --stored N        runs in the store that examples are chosen from (1000)
+              --json            one JSON object in place of the table
+        """;
+
+    public static int Print(string? problem = null)
+    {
+        Console.Error.WriteLine(problem is null ? Text : $"{problem}\n\n{Text}");
+        return 2;
+    }
+}
+
+/// <summary>The arguments cannot be used.</summary>
+internal sealed class UsageException(string message) : Exception(message);
+
+/// <summary>Reads options of the form <c>--name value</c> and <c>--name</c>.</summary>
+internal sealed class ArgumentReader(string[] arguments)
+{
+    private int _next;
+
+    public bool TryNext(out string name)
+    {
+        name = _next < arguments.Length ? arguments[_next++] : "";
+        return name.Length > 0;
+    }
+
+    public string Value(string name) =>
+        _next < arguments.Length ? arguments[_next++] : throw new UsageException($"{name} needs a value.");
+
+    public int Number(string name) =>
+        int.TryParse(Value(name), System.Globalization.CultureInfo.InvariantCulture, out var number) && number > 0
+            ? number
+            : throw new UsageException($"{name} needs a whole number above 0.");
+}
