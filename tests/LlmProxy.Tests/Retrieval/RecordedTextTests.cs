@@ -165,4 +165,19 @@ public sealed class RecordedTextTests(ITestOutputHelper output)
     [InlineData(null)]
     [InlineData("")]
     public void Nothing_stays_nothing(string? text) => Assert.Equal("", RecordedText.Clean(text));
+
+    [Theory]
+    [InlineData(10, true)]
+    [InlineData(9, false)]
+    public void A_unit_that_stands_ten_times_in_a_row_in_a_long_text_is_shortened(int times, bool shortened)
+    {
+        var words = string.Join(' ', Enumerable.Range(1, 120).Select(n => $"word{n * n}"));
+        var text = $"{words} {string.Concat(Enumerable.Repeat("tick-tock ", times))}and that was all.";
+
+        var removed = new RemovedText();
+        var cleaned = RecordedText.CleanLine(text, removed);
+
+        Assert.Equal(shortened ? 1 : 0, removed.Repeats);
+        Assert.Equal(shortened, cleaned.Length < text.Length - 40);
+    }
 }

@@ -51,6 +51,25 @@ public sealed class EnhancedPromptTests
     }
 
     [Fact]
+    public async Task A_run_that_is_recorded_in_the_middle_of_a_task_does_not_change_the_prompt_of_that_task()
+    {
+        await using var proxy = await RunningProxy.StartAsync();
+        await RecordClaudeAsync(proxy);
+        var loop = ToolLoop.All("gpt-4o").Single(l => l.Name == "chat");
+        proxy.Upstream.AnswerWith(loop.FirstAnswer);
+        using var first = await proxy.PostAsync(loop.Path, WithHeading(loop.First));
+        var before = SystemText(proxy.Upstream.Last.Text);
+
+        await RecordClaudeAsync(proxy, "Tromso");
+        proxy.Upstream.AnswerWith(loop.SecondAnswer);
+        using var second = await proxy.PostAsync(loop.Path, WithHeading(loop.Second));
+
+        Assert.Equal(first.Headers.GetValues("LlmProxy-Task"), second.Headers.GetValues("LlmProxy-Task"));
+        Assert.Equal(before, SystemText(proxy.Upstream.Last.Text));
+        Assert.Contains("recorded_run", before, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Claude_gets_its_requests_unchanged_even_when_there_are_examples()
     {
         await using var proxy = await RunningProxy.StartAsync();
@@ -112,12 +131,12 @@ public sealed class EnhancedPromptTests
     }
 
     /// <summary>Claude does a task like the one of <see cref="ToolLoop"/>, and its user says that it went well.</summary>
-    internal static async Task RecordClaudeAsync(RunningProxy proxy)
+    internal static async Task RecordClaudeAsync(RunningProxy proxy, string city = "Bergen")
     {
         var claude = ToolLoop.All("claude-sonnet-4-5")[0];
         proxy.Upstream.AnswerInTurn((claude.FirstAnswer, claude.ContentType), (claude.SecondAnswer, claude.ContentType));
-        using var first = await proxy.PostAsync(claude.Path, claude.First.Replace("Oslo", "Bergen", StringComparison.Ordinal));
-        using var second = await proxy.PostAsync(claude.Path, claude.Second.Replace("wear in Oslo", "wear in Bergen", StringComparison.Ordinal));
+        using var first = await proxy.PostAsync(claude.Path, claude.First.Replace("Oslo", city, StringComparison.Ordinal));
+        using var second = await proxy.PostAsync(claude.Path, claude.Second.Replace("wear in Oslo", "wear in " + city, StringComparison.Ordinal));
         var done = await proxy.Tasks.CompleteAsync("default", second.Headers.GetValues("LlmProxy-Task").Single(), success: true, new StatedMetrics(null, null, null, null), null, CancellationToken.None);
         Assert.True(done is { Recorded: true, Trajectory.QualityScore: 1.0 });
     }
