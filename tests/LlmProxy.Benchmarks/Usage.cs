@@ -15,6 +15,7 @@ internal static class Usage
               --sizes A,B,C     mean body sizes in KB (4,40,400)
               --streams WHICH   both, yes or no (both)
               --dialect NAME    anthropic, chat, responses or gemini (anthropic)
+              --only WHAT       path (processor time of the request path) or cpu (that, and of everything until it is stored)
               --json            one JSON object in place of the tables
 
           dotnet run -c Release --project tests/LlmProxy.Benchmarks -- parts [options]

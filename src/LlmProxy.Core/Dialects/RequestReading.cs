@@ -25,7 +25,8 @@ public sealed record PromptInsertion(ByteRange Range, byte[] Before, byte[] Afte
 /// <param name="IsAssistant">Whether a model is said to have produced it.</param>
 /// <param name="Key">The message's own key: equal for messages that mean the same (see <see cref="TurnKeys"/>).</param>
 /// <param name="Chain">The key of this message and all before it.</param>
-public readonly record struct MessageReading(ByteRange Range, bool IsAssistant, TurnKey Key, TurnKey Chain);
+/// <param name="AnswersCall">Whether it is known to hold the result of a tool call. Where calls have no ids (Gemini) it is not known.</param>
+public readonly record struct MessageReading(ByteRange Range, bool IsAssistant, TurnKey Key, TurnKey Chain, bool AnswersCall = false);
 
 /// <summary>A tool that a request offers.</summary>
 /// <param name="Name">Its name.</param>
@@ -82,4 +83,19 @@ public sealed class RequestReading
 
     /// <summary>Reads the text of the last user message that holds text and no tool result. Not part of the forward pass.</summary>
     public required Func<string> ReadLastUserText { get; init; }
+
+    /// <summary>Reads one of <see cref="Messages"/> as the record keeps it, by its index. Not part of the forward pass.</summary>
+    public Func<int, ConversationMessage> ReadMessage { get; init; } = static _ => throw new NotSupportedException("This reading has no messages.");
+
+    /// <summary>Reads all texts of the system prompt, those within the history too, joined by a blank line; null where there is none. Not part of the forward pass.</summary>
+    public Func<string?> ReadSystemPrompt { get; init; } = static () => null;
+
+    /// <summary>Reads the tools array as sent (with <c>cache_control</c> removed), or null. Not part of the forward pass.</summary>
+    public Func<ReadOnlyMemory<byte>?> ReadToolsJson { get; init; } = static () => null;
+
+    /// <summary>Places of all that <see cref="ReadSystemPrompt"/> reads.</summary>
+    internal Func<IEnumerable<ByteRange>> SystemPromptPlaces { get; init; } = static () => [];
+
+    /// <summary>Places of all that <see cref="ReadToolsJson"/> reads.</summary>
+    internal IReadOnlyList<ByteRange> ToolPlaces { get; init; } = [];
 }

@@ -34,14 +34,19 @@ public sealed class TurnKeys : IDisposable
 
     /// <summary>Makes keys with a secret.</summary>
     /// <param name="secret">The store's correlation secret, 16 bytes or more.</param>
-    public TurnKeys(byte[] secret)
+    /// <param name="known">Histories whose keys were made with the same secret before, or null.</param>
+    public TurnKeys(byte[] secret, KnownHistories? known = null)
     {
+        Known = known;
         _hash = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, secret);
         Append("chain-1");
         _chainFirst = Take();
         Append("chain-2");
         _chainSecond = Take();
     }
+
+    /// <summary>Histories whose keys were made before, or null.</summary>
+    internal KnownHistories? Known { get; }
 
     /// <summary>Adds bytes to the message whose key is being made.</summary>
     public void Append(ReadOnlySpan<byte> bytes) => _hash.AppendData(bytes);

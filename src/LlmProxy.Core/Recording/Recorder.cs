@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Dialects;
+using LlmProxy.Core.Dialects.Reading;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using Microsoft.Extensions.Logging;
@@ -21,6 +22,7 @@ public sealed partial class Recorder : IAsyncDisposable
     private const int BatchSize = 64;
     private const string TooShort = "shorter-than-min-duration";
     private const int MaxRunsInMemory = 4_000;
+    private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(25);
 
     // Answers that wait in memory beside their copy in the spool; the others are read from there again.
     private const int MaxHeldReplies = 1_000;
@@ -33,6 +35,7 @@ public sealed partial class Recorder : IAsyncDisposable
     private readonly LlmProxyOptions _options;
     private readonly TaskRulesCatalog _catalog;
     private readonly EmbedRun _embed;
+    private readonly KnownHistories _histories;
     private readonly TimeProvider _time;
     private readonly ILogger<Recorder> _logger;
     private readonly Redactor _redactor;
@@ -42,6 +45,7 @@ public sealed partial class Recorder : IAsyncDisposable
     private readonly Dictionary<string, long> _notRecorded = new(StringComparer.Ordinal);
     private readonly Lock _lock = new();
     private readonly CancellationTokenSource _stopping = new();
+    private readonly SemaphoreSlim _urgent = new(0);
     private OutcomeJudge _judge = null!;
     private RunRecorder _recorder = null!;
     private Task? _worker;
@@ -58,6 +62,7 @@ public sealed partial class Recorder : IAsyncDisposable
         LlmProxyOptions options,
         TaskRulesCatalog catalog,
         EmbedRun embed,
+        KnownHistories histories,
         TimeProvider time,
         ILogger<Recorder> logger)
     {
@@ -67,6 +72,7 @@ public sealed partial class Recorder : IAsyncDisposable
         _options = options;
         _catalog = catalog;
         _embed = embed;
+        _histories = histories;
         _time = time;
         _logger = logger;
         _redactor = new Redactor(options.Recording.Redaction);
@@ -102,7 +108,7 @@ public sealed partial class Recorder : IAsyncDisposable
     public Task StartAsync(byte[] secret, CancellationToken cancellationToken)
     {
         _judge = new OutcomeJudge(_options.Tasks, _options.Quality);
-        _recorder = new RunRecorder(_judge, _catalog, _redactor, _options.Prices, secret);
+        _recorder = new RunRecorder(_judge, _catalog, _redactor, _options.Prices, secret, _histories);
         var leftovers = _spool.TakeLeftovers();
         if (leftovers.Count > 0)
         {
@@ -173,6 +179,7 @@ public sealed partial class Recorder : IAsyncDisposable
             Wake(queue);
         }
 
+        _urgent.Release();
         var done = await Task.WhenAny(item.Done.Task, Task.Delay(patience, _time, cancellationToken));
         if (done != item.Done.Task)
         {
@@ -246,6 +253,7 @@ public sealed partial class Recorder : IAsyncDisposable
         }
 
         _runnable.Writer.TryComplete();
+        _urgent.Release();
         if (_worker is not null)
         {
             await Task.WhenAny(_worker, Task.Delay(patience, _time, CancellationToken.None));
@@ -268,6 +276,7 @@ public sealed partial class Recorder : IAsyncDisposable
     {
         await StopAsync(TimeSpan.FromSeconds(5));
         _stopping.Dispose();
+        _urgent.Dispose();
     }
 
     private async Task WorkAsync(IReadOnlyList<SpooledExchange> leftovers)
@@ -275,9 +284,14 @@ public sealed partial class Recorder : IAsyncDisposable
         try
         {
             await TakeLeftoversAsync(leftovers);
+            var isBehind = false;
             while (await _runnable.Reader.WaitToReadAsync(_stopping.Token))
             {
+                // Calls come one by one and are saved together: a transaction costs as much for one as for many. Nobody
+                // waits for a call to be saved, but somebody does for a change.
+                await _urgent.WaitAsync(isBehind ? TimeSpan.Zero : Gathering, _stopping.Token);
                 var batch = TakeBatch();
+                isBehind = batch.Count == BatchSize;
                 if (batch.Count > 0)
                 {
                     await TryRecordBatchAsync(batch);

@@ -1,6 +1,9 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
 using System.Text;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Dialects;
+using LlmProxy.Core.Dialects.Reading;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 
@@ -10,7 +13,7 @@ namespace LlmProxy.Core.Recording;
 /// Turns one exchange into a step of its run: what is new in the history, the reply, the counts, the outcome, and the
 /// content and keys to be stored. Pure work on values; the recorder saves what comes out.
 /// </summary>
-internal sealed class RunRecorder(OutcomeJudge judge, TaskRulesCatalog catalog, Redactor redactor, IReadOnlyList<ModelPrice> prices, byte[] secret)
+internal sealed class RunRecorder(OutcomeJudge judge, TaskRulesCatalog catalog, Redactor redactor, IReadOnlyList<ModelPrice> prices, byte[] secret, KnownHistories histories)
 {
     /// <summary>A new run, as its first exchange tells it.</summary>
     public RunState Start(ExchangeHead head) => new(new Trajectory
@@ -38,17 +41,19 @@ internal sealed class RunRecorder(OutcomeJudge judge, TaskRulesCatalog catalog, 
     {
         var run = new RunState(row) { IsRebuilt = true };
         var rules = catalog.Get(row.Preset);
+        using var turnKeys = new TurnKeys(secret);
         foreach (var view in steps)
         {
+            var dialect = DialectCatalog.Get(view.Step.Dialect);
             run.Mark();
             var messages = view.Messages.Select(m => m.Message).ToList();
             var counts = CountNewMessages(run, messages, rules);
-            var history = run.History.Take(view.Step.HistoryKept).Concat(messages.Select(RunState.Print)).ToList();
+            var history = run.History.Take(view.Step.HistoryKept).Concat(messages.Select(m => dialect.KeyOf(m.Json, turnKeys))).ToList();
             if (view.Reply is { } reply)
             {
-                var print = RunState.Print(reply);
-                history.Add(print);
-                run.Replies.Add(print);
+                var key = dialect.KeyOf(reply.Json, turnKeys);
+                history.Add(key);
+                run.Replies.Add(key);
                 Remember(run, reply);
             }
 
@@ -99,20 +104,21 @@ internal sealed class RunRecorder(OutcomeJudge judge, TaskRulesCatalog catalog, 
             }
         }
 
-        // 1. What the request holds that was not there before.
+        // 1. What the request holds that was not there before. All but that is known by its keys and not read.
         run.Mark();
         var request = BodyDecoder.DecodeAll(exchange.Request, head.RequestEncoding);
-        var content = request is null ? null : dialect.ReadContent(request);
-        var messages = content?.Messages ?? [];
-        var prints = messages.Select(RunState.Print).ToArray();
-        var compared = run.IsRebuilt ? [.. messages.Select(m => RunState.Print(dialect.ReadMessage(redactor.RedactJson(m.Json))))] : prints;
-        using var turnKeys = new TurnKeys(secret);
+        using var turnKeys = new TurnKeys(secret, histories);
         var reading = request is null ? null : dialect.ReadRequest(request, head.Path, turnKeys);
+        var messages = reading?.Messages ?? [];
+        var keys = messages.Select(m => m.Key).ToArray();
+        // What the store gave back is without secrets.
+        var compared = run.IsRebuilt ? [.. messages.Select((_, i) => dialect.KeyOf(redactor.RedactJson(reading!.ReadMessage(i).Json), turnKeys))] : keys;
         var (kept, known) = Compare(run, reading, messages, compared);
         run.IsRebuilt = false;
+        var fresh = Enumerable.Range(known, messages.Count - known).Select(i => reading!.ReadMessage(i)).ToList();
         // Where the beginning was rewritten, what follows it unchanged is not counted again.
-        var seen = run.History.Skip(kept).ToHashSet();
-        var counts = CountNewMessages(run, messages.Where((_, i) => i >= known && !seen.Contains(compared[i])), rules);
+        var seen = known < messages.Count ? run.History.Skip(kept).ToHashSet() : [];
+        var counts = CountNewMessages(run, fresh.Where((_, i) => !seen.Contains(compared[known + i])), rules);
         var row = run.Row with
         {
             FailedToolResults = run.Row.FailedToolResults + counts.Failed,
@@ -123,14 +129,14 @@ internal sealed class RunRecorder(OutcomeJudge judge, TaskRulesCatalog catalog, 
 
         // 2. The reply.
         var contents = new List<Content>();
-        UInt128[] history = kept > known ? [.. run.History[..kept], .. prints] : prints;
+        TurnKey[] history = kept > known ? [.. run.History[..kept], .. keys] : keys;
         ContentHash? replyHash = null;
         StatedOutcome? stated = null;
         if (reply is not null && HasSubstance(reply))
         {
-            var print = RunState.Print(reply.Message);
-            history = [.. history, print];
-            run.Replies.Add(print);
+            var key = turnKeys.AssistantTurn(reply.Message.Text, reply.CallKeys);
+            history = [.. history, key];
+            run.Replies.Add(key);
             Remember(run, reply.Message);
 
             row = row with
@@ -166,9 +172,11 @@ internal sealed class RunRecorder(OutcomeJudge judge, TaskRulesCatalog catalog, 
         {
             for (var i = known; i < messages.Count; i++)
             {
-                var message = messages[i];
-                stepMessages.Add(new StepMessage(Keep(message.Json), message.Role, message.IsAssistant && !run.Replies.Contains(prints[i]) && !run.Replies.Contains(compared[i])));
+                var message = fresh[i - known];
+                stepMessages.Add(new StepMessage(Keep(message.Json), message.Role, message.IsAssistant && !run.Replies.Contains(keys[i]) && !run.Replies.Contains(compared[i])));
             }
+
+            KeepPrompt();
 
             if (reply is not null && HasSubstance(reply))
             {
@@ -183,9 +191,9 @@ internal sealed class RunRecorder(OutcomeJudge judge, TaskRulesCatalog catalog, 
             ExchangeId = head.ExchangeId,
             Dialect = head.Dialect,
             Model = reply?.Model ?? head.Model,
-            SystemPrompt = keepContent && content?.SystemPrompt is { } prompt ? KeepText(prompt) : null,
-            SentSystemPrompt = keepContent && (exchange.SentPrompt ?? content?.SystemPrompt) is { } sent ? KeepText(sent) : null,
-            Tools = keepContent && content?.ToolsJson is { } tools ? Keep(tools) : null,
+            SystemPrompt = keepContent ? run.SystemPrompt.Stored : null,
+            SentSystemPrompt = !keepContent ? null : exchange.SentPrompt is { } sent ? KeepText(sent) : run.SystemPrompt.Stored,
+            Tools = keepContent ? run.Tools.Stored : null,
             HistoryKept = kept,
             Messages = stepMessages,
             Reply = replyHash,
@@ -203,6 +211,21 @@ internal sealed class RunRecorder(OutcomeJudge judge, TaskRulesCatalog catalog, 
         run.Take(step, row, history, new StepCounts(usage, cost, reply?.Message.ToolCalls.Count ?? 0, iterations - run.Row.IterationCount, counts));
         run.Row = judge.AfterStep(run, row, stated, rules);
         return new TrajectoryChange { Trajectory = run.Row, Steps = [step], Contents = contents, Keys = Keys(reading, turnKeys, head, reply, index) };
+
+        void KeepPrompt()
+        {
+            var prompt = reading is null ? default : DigestOf(request!, reading.SystemPromptPlaces());
+            if (run.SystemPrompt.Source != prompt)
+            {
+                run.SystemPrompt = (prompt, reading?.ReadSystemPrompt() is { } text ? KeepText(text) : null);
+            }
+
+            var tools = reading is null ? default : DigestOf(request!, reading.ToolPlaces);
+            if (run.Tools.Source != tools)
+            {
+                run.Tools = (tools, reading?.ReadToolsJson() is { } json ? Keep(json) : null);
+            }
+        }
 
         ContentHash Keep(ReadOnlyMemory<byte> json) => KeepPiece(redactor.RedactJson(json));
 
@@ -228,8 +251,7 @@ internal sealed class RunRecorder(OutcomeJudge judge, TaskRulesCatalog catalog, 
             CostUsd = AddCost(run.Row, ModelCost.Of(prices, head.Model, usage)),
         };
         using var turnKeys = new TurnKeys(secret);
-        var reading = BodyDecoder.DecodeAll(exchange.Request, head.RequestEncoding) is { } request ? dialect.ReadRequest(request, head.Path, turnKeys) : null;
-        return new TrajectoryChange { Trajectory = run.Row, Exchanges = [head.ExchangeId], Keys = Keys(reading, turnKeys, head, reply, 0) };
+        return new TrajectoryChange { Trajectory = run.Row, Exchanges = [head.ExchangeId], Keys = AnswerKeys.Make(null, reply, turnKeys, head.TaskId!, 0, head.StartedAt) };
     }
 
     /// <summary>Puts an answer together from its recorded bytes; null where none came or its encoding is unknown.</summary>
@@ -243,6 +265,21 @@ internal sealed class RunRecorder(OutcomeJudge judge, TaskRulesCatalog catalog, 
         var assembler = dialect.CreateAssembler(answer.ContentType, head.Stream);
         assembler.Append(body);
         return assembler.ToReply();
+    }
+
+    /// <summary>Digest of some places of a request; 0 for none.</summary>
+    private static UInt128 DigestOf(byte[] request, IEnumerable<ByteRange> places)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var any = false;
+        foreach (var place in places)
+        {
+            any = true;
+            hash.AppendData(BitConverter.GetBytes(place.Length));
+            hash.AppendData(request, place.Start, place.Length);
+        }
+
+        return any ? BinaryPrimitives.ReadUInt128BigEndian(hash.GetHashAndReset()) : 0;
     }
 
     private static bool HasSubstance(AssembledReply reply) =>
@@ -273,10 +310,10 @@ internal sealed class RunRecorder(OutcomeJudge judge, TaskRulesCatalog catalog, 
     private static bool IsFailure(string status) => status is not ("ok" or "unreadable" or "truncated" or "client_left" or "proxy_stopped");
 
     /// <summary>How many entries of the run's history the call keeps, and how many of its messages are known from before.</summary>
-    private static (int Kept, int Known) Compare(RunState run, RequestReading? reading, IReadOnlyList<ConversationMessage> messages, UInt128[] prints)
+    private static (int Kept, int Known) Compare(RunState run, RequestReading? reading, IReadOnlyList<MessageReading> messages, TurnKey[] keys)
     {
         var same = 0;
-        while (same < prints.Length && same < run.History.Length && prints[same] == run.History[same])
+        while (same < keys.Length && same < run.History.Length && keys[same] == run.History[same])
         {
             same++;
         }

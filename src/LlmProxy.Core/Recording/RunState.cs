@@ -1,6 +1,3 @@
-using System.Buffers.Binary;
-using System.Security.Cryptography;
-using System.Text;
 using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Trajectories;
 
@@ -24,7 +21,7 @@ internal readonly record struct MessageCounts(int Failed, int Clicks, int Hits, 
 internal sealed class RunState(Trajectory row)
 {
     private readonly List<string> _answeredLast = [];
-    private (TrajectoryStep? LastStep, UInt128[] History, bool LastResultFailed, decimal? Cost) _before = (null, [], false, null);
+    private (TrajectoryStep? LastStep, TurnKey[] History, bool LastResultFailed, decimal? Cost) _before = (null, [], false, null);
 
     /// <summary>The run's row as it is now.</summary>
     public Trajectory Row { get; set; } = row;
@@ -35,8 +32,11 @@ internal sealed class RunState(Trajectory row)
     /// <summary>The last step, or null.</summary>
     public TrajectoryStep? LastStep { get; private set; }
 
-    /// <summary>Prints of the whole history: the messages of the last call and its reply.</summary>
-    public UInt128[] History { get; private set; } = [];
+    /// <summary>
+    /// Keys of the whole history: the messages of the last call and its reply. Messages are compared by what they mean,
+    /// not by their bytes, since clients change the form of what they send back (marks, nulls, string or blocks).
+    /// </summary>
+    public TurnKey[] History { get; private set; } = [];
 
     /// <summary>Whether the history is the store's: without secrets, or unknown where no content is kept.</summary>
     public bool IsRebuilt { get; set; }
@@ -44,8 +44,8 @@ internal sealed class RunState(Trajectory row)
     /// <summary>For each answer how long the history was with it, for calls that name the answer which they continue.</summary>
     public Dictionary<string, int> Responses { get; } = new(StringComparer.Ordinal);
 
-    /// <summary>Prints of the replies that were recorded: every other assistant turn is foreign.</summary>
-    public HashSet<UInt128> Replies { get; } = [];
+    /// <summary>Keys of the replies that were recorded: every other assistant turn is foreign.</summary>
+    public HashSet<TurnKey> Replies { get; } = [];
 
     /// <summary>Tools by the ids of their calls, for judging results.</summary>
     public Dictionary<string, string> Calls { get; } = new(StringComparer.Ordinal);
@@ -61,6 +61,12 @@ internal sealed class RunState(Trajectory row)
 
     /// <summary>Whether the last call failed (an error, or no answer).</summary>
     public bool LastCallFailed { get; set; }
+
+    /// <summary>System prompt and tools of the last call, by a digest of their bytes in the request: most calls send them again unchanged.</summary>
+    public (UInt128 Source, ContentHash? Stored) SystemPrompt { get; set; }
+
+    /// <inheritdoc cref="SystemPrompt"/>
+    public (UInt128 Source, ContentHash? Stored) Tools { get; set; }
 
     /// <summary>What the last step added.</summary>
     public StepCounts? LastCounts { get; private set; }
@@ -88,7 +94,7 @@ internal sealed class RunState(Trajectory row)
     }
 
     /// <summary>Takes one step.</summary>
-    public void Take(TrajectoryStep step, Trajectory row, UInt128[] history, StepCounts counts)
+    public void Take(TrajectoryStep step, Trajectory row, TurnKey[] history, StepCounts counts)
     {
         LastStep = step;
         LastCounts = counts;
@@ -126,34 +132,5 @@ internal sealed class RunState(Trajectory row)
         LastCounts = null;
         Answered.ExceptWith(_answeredLast);
         _answeredLast.Clear();
-    }
-
-    /// <summary>
-    /// What a message is compared by when histories are laid side by side: its meaning, not its bytes. Clients change
-    /// the form of what they send back (marks, nulls, string or blocks).
-    /// </summary>
-    public static UInt128 Print(ConversationMessage message)
-    {
-        var text = new StringBuilder();
-        text.Append(message.IsAssistant ? "assistant" : "other").Append('\n').Append(message.Text.AsSpan().Trim());
-        foreach (var call in message.ToolCalls)
-        {
-            text.Append("\0call\0").Append(call.Id).Append('\0').Append(call.Name);
-        }
-
-        foreach (var result in message.ToolResults)
-        {
-            text.Append("\0result\0").Append(result.Id).Append('\0').Append(result.Content);
-        }
-
-        if (!message.IsAssistant && message.ToolResults.Count == 0 && message.Text.Length == 0)
-        {
-            // Nothing but an image or a block of unknown type: there the bytes are all there is.
-            text.Append('\0').Append(ContentHash.Of(message.Json.Span).Value);
-        }
-
-        Span<byte> hash = stackalloc byte[32];
-        SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString()), hash);
-        return BinaryPrimitives.ReadUInt128BigEndian(hash);
     }
 }

@@ -25,6 +25,7 @@ public sealed partial class Spool : IDisposable
     private readonly ITimer? _sync;
     private readonly HashSet<Segment> _segments = [];
     private readonly HashSet<Segment> _unsynced = [];
+    private readonly SpoolOutput _output = new();
     private IReadOnlyList<SpooledExchange> _leftovers;
     private Segment? _current;
     private long _nextExchange;
@@ -74,7 +75,7 @@ public sealed partial class Spool : IDisposable
     /// <summary>Recorded calls from their arrival until they are in the store.</summary>
     public long Pending => Interlocked.Read(ref _pending);
 
-    /// <summary>Bytes in the spool.</summary>
+    /// <summary>Bytes of records in the spool.</summary>
     public long Bytes => Interlocked.Read(ref _bytes);
 
     /// <summary>Calls that were not recorded because the spool was full or the disk refused.</summary>
@@ -91,17 +92,14 @@ public sealed partial class Spool : IDisposable
     public IReadOnlyList<SpooledExchange> TakeLeftovers() => Interlocked.Exchange(ref _leftovers, []);
 
     /// <summary>Starts an exchange: writes its head and its request. Null where the spool takes no more; the exchange is then counted as dropped.</summary>
-    public SpooledExchange? Begin(ExchangeHead head, ReadOnlySpan<byte> request, string? sentPrompt)
+    public SpooledExchange? Begin(ExchangeHead head, ReadOnlyMemory<byte> request, string? sentPrompt)
     {
         var exchange = new SpooledExchange(this, head, Interlocked.Increment(ref _nextExchange));
         Interlocked.Increment(ref _pending);
         var headJson = head.ToUtf8();
         var prompt = sentPrompt is null ? null : System.Text.Encoding.UTF8.GetBytes(sentPrompt);
-        var ok = HasRoom(headJson.Length + request.Length + (prompt?.Length ?? 0))
-            && Write(exchange, SpoolRecordKind.Head, headJson)
-            && Write(exchange, SpoolRecordKind.Request, request)
-            && (prompt is null || Write(exchange, SpoolRecordKind.SentPrompt, prompt));
-        if (ok)
+        (SpoolRecordKind, ReadOnlyMemory<byte>)[] records = [(SpoolRecordKind.Head, headJson), (SpoolRecordKind.Request, request), .. prompt is null ? [] : new[] { (SpoolRecordKind.SentPrompt, new ReadOnlyMemory<byte>(prompt)) }];
+        if (HasRoom(headJson.Length + request.Length + (prompt?.Length ?? 0)) && Write(exchange, records))
         {
             return exchange;
         }
@@ -118,8 +116,13 @@ public sealed partial class Spool : IDisposable
         SyncToDisk();
         lock (_writing)
         {
-            foreach (var segment in _segments)
+            foreach (var segment in _segments.ToList())
             {
+                if (segment.Open == 0)
+                {
+                    Delete(segment);
+                }
+
                 segment.Handle.Dispose();
             }
 
@@ -127,9 +130,9 @@ public sealed partial class Spool : IDisposable
         }
     }
 
-    internal bool Write(SpooledExchange exchange, SpoolRecordKind kind, ReadOnlySpan<byte> payload)
+    /// <summary>Writes records of one exchange, all of them or none, in one call of the operating system: on the request path those are what writing costs.</summary>
+    internal bool Write(SpooledExchange exchange, params ReadOnlySpan<(SpoolRecordKind Kind, ReadOnlyMemory<byte> Payload)> records)
     {
-        Span<byte> header = stackalloc byte[SpoolFrame.HeaderLength];
         lock (_writing)
         {
             if (exchange.IsReleased)
@@ -140,13 +143,23 @@ public sealed partial class Spool : IDisposable
             try
             {
                 var segment = CurrentSegment();
-                SpoolFrame.Write(header, segment.Mark, new SpoolFrame(kind, exchange.Number, exchange.NextOrdinal, payload.Length), payload);
-                RandomAccess.Write(segment.Handle, header, segment.Length);
-                RandomAccess.Write(segment.Handle, payload, segment.Length + header.Length);
-                exchange.Add(new SpoolSlice(segment, segment.Length + header.Length, payload.Length, kind));
-                var written = header.Length + payload.Length;
-                segment.Length += written;
-                Interlocked.Add(ref _bytes, written);
+                var ordinal = exchange.NextOrdinal;
+                _output.Clear();
+                foreach (var (kind, payload) in records)
+                {
+                    _output.Add(segment.Mark, new SpoolFrame(kind, exchange.Number, ordinal++, payload.Length), payload);
+                }
+
+                _output.WriteTo(segment.Handle, segment.Length);
+                var offset = segment.Length;
+                foreach (var (kind, payload) in records)
+                {
+                    exchange.Add(new SpoolSlice(segment, offset + SpoolFrame.HeaderLength, payload.Length, kind));
+                    offset += SpoolFrame.HeaderLength + payload.Length;
+                }
+
+                Interlocked.Add(ref _bytes, offset - segment.Length);
+                segment.Length = offset;
                 _unsynced.Add(segment);
                 _failing = false;
                 return true;
@@ -166,7 +179,6 @@ public sealed partial class Spool : IDisposable
 
     internal void Release(SpooledExchange exchange)
     {
-        Interlocked.Decrement(ref _pending);
         lock (_writing)
         {
             foreach (var segment in exchange.Segments)
@@ -176,15 +188,17 @@ public sealed partial class Spool : IDisposable
                     continue;
                 }
 
-                if (ReferenceEquals(segment, _current))
+                // Nothing in it is needed any more: what was recorded does not stay on the disk twice.
+                if (!ReferenceEquals(segment, _current) || !TryEmpty(segment))
                 {
-                    // Nothing in it is needed any more: what was recorded does not stay on the disk twice.
-                    _current = null;
+                    _current = ReferenceEquals(segment, _current) ? null : _current;
+                    Delete(segment);
                 }
-
-                Delete(segment);
             }
         }
+
+        // Last: who sees that nothing is pending finds nothing on the disk either.
+        Interlocked.Decrement(ref _pending);
     }
 
     internal static void ReadFully(SafeFileHandle handle, Span<byte> buffer, long offset)
@@ -249,7 +263,6 @@ public sealed partial class Spool : IDisposable
         }
 
         segment.Length = SpoolFrame.SegmentHeaderLength;
-        Interlocked.Add(ref _bytes, segment.Length);
         _segments.Add(segment);
         return _current = segment;
     }
@@ -294,7 +307,7 @@ public sealed partial class Spool : IDisposable
         var known = SpoolFrame.TryReadMark(bytes, out var mark);
         var segment = new Segment(path, handle, mark) { Length = bytes.Length };
         _segments.Add(segment);
-        Interlocked.Add(ref _bytes, segment.Length);
+        Interlocked.Add(ref _bytes, segment.RecordBytes);
         if (!known)
         {
             if (bytes.Length > SpoolFrame.SegmentHeaderLength)
@@ -357,9 +370,27 @@ public sealed partial class Spool : IDisposable
         }
     }
 
+    /// <summary>Empties the segment that is written to: between calls that come one by one, that is less work than a new file for each.</summary>
+    private bool TryEmpty(Segment segment)
+    {
+        try
+        {
+            RandomAccess.SetLength(segment.Handle, SpoolFrame.SegmentHeaderLength);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            LogWriteFailed(_directory, error);
+            return false;
+        }
+
+        Interlocked.Add(ref _bytes, -segment.RecordBytes);
+        segment.Length = SpoolFrame.SegmentHeaderLength;
+        return true;
+    }
+
     private void Delete(Segment segment)
     {
-        Interlocked.Add(ref _bytes, -segment.Length);
+        Interlocked.Add(ref _bytes, -segment.RecordBytes);
         _segments.Remove(segment);
         _unsynced.Remove(segment);
         segment.Handle.Dispose();
@@ -439,6 +470,8 @@ public sealed partial class Spool : IDisposable
         public ulong Mark { get; } = mark;
 
         public long Length { get; set; }
+
+        public long RecordBytes => Math.Max(0, Length - SpoolFrame.SegmentHeaderLength);
 
         /// <summary>Exchanges with records in it that are not released.</summary>
         public int Open { get; set; }

@@ -10,6 +10,7 @@ public sealed class SpooledExchange
     private readonly Lock _lock = new();
     private readonly List<SpoolSlice> _slices = [];
     private readonly List<Spool.Segment> _segments = [];
+    private byte[]? _answerHead;
     private int _records;
     private bool _truncated;
     private bool _released;
@@ -67,12 +68,11 @@ public sealed class SpooledExchange
         }
     }
 
-    /// <summary>Writes the answer's head.</summary>
-    public void WriteAnswerHead(AnswerHead head) =>
-        Write(SpoolRecordKind.AnswerHead, JsonSerializer.SerializeToUtf8Bytes(head, ExchangeJson.Default.AnswerHead));
+    /// <summary>Takes the answer's head. It is written together with the first piece of the body, or with the end.</summary>
+    public void WriteAnswerHead(AnswerHead head) => _answerHead = JsonSerializer.SerializeToUtf8Bytes(head, ExchangeJson.Default.AnswerHead);
 
     /// <summary>Writes a piece of the answer.</summary>
-    public void WriteAnswer(ReadOnlySpan<byte> bytes) => Write(SpoolRecordKind.Answer, bytes);
+    public void WriteAnswer(ReadOnlyMemory<byte> bytes) => Write(SpoolRecordKind.Answer, bytes);
 
     /// <summary>Marks the copy as not whole: the answer goes on, the record does not.</summary>
     public void MarkTruncated() => Volatile.Write(ref _truncated, true);
@@ -150,7 +150,7 @@ public sealed class SpooledExchange
         }
     }
 
-    private void Write(SpoolRecordKind kind, ReadOnlySpan<byte> payload)
+    private void Write(SpoolRecordKind kind, ReadOnlyMemory<byte> payload)
     {
         // A copy with a hole would be put together wrongly: after the first failure nothing but the end is written.
         if (IsTruncated && kind != SpoolRecordKind.Tail)
@@ -158,7 +158,11 @@ public sealed class SpooledExchange
             return;
         }
 
-        if (!_spool.Write(this, kind, payload))
+        var isWritten = _answerHead is { } head
+            ? _spool.Write(this, (SpoolRecordKind.AnswerHead, head), (kind, payload))
+            : _spool.Write(this, (kind, payload));
+        _answerHead = null;
+        if (!isWritten)
         {
             MarkTruncated();
         }

@@ -13,21 +13,21 @@ public static class AnswerKeys
     private const int ShortestTellingTurn = 24;
 
     /// <summary>Keys of an answer.</summary>
-    /// <param name="reading">The request.</param>
+    /// <param name="reading">The request; null for a side call's, which gives no key.</param>
     /// <param name="reply">Its answer, or null where none could be read.</param>
     /// <param name="keys">Makes the keys.</param>
     /// <param name="taskId">The task.</param>
     /// <param name="stepIndex">The step; 0 for a side call, which is found by its text alone.</param>
     /// <param name="at">When.</param>
-    public static List<CorrelationEntry> Make(RequestReading reading, AssembledReply? reply, TurnKeys keys, string taskId, int stepIndex, DateTimeOffset at)
+    public static List<CorrelationEntry> Make(RequestReading? reading, AssembledReply? reply, TurnKeys keys, string taskId, int stepIndex, DateTimeOffset at)
     {
         var entries = new List<CorrelationEntry>();
-        var chain = reading.Messages.Count == 0 ? TurnKey.Empty : reading.Messages[^1].Chain;
+        var chain = reading is { Messages: [.., var last] } ? last.Chain : TurnKey.Empty;
         var isSideCall = stepIndex == 0;
         if (!isSideCall)
         {
             Add(chain, CorrelationKind.Request);
-            if (reading.ServerConversationId is { } conversation)
+            if (reading?.ServerConversationId is { } conversation)
             {
                 Add(keys.Identifier("conversation", conversation), CorrelationKind.ServerConversation);
             }

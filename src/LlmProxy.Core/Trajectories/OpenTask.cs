@@ -96,8 +96,8 @@ public sealed record IncomingCall
     /// <summary>Whether the history ends in something that a person wrote, asked for where a turn's boundary may be.</summary>
     public required Func<bool> EndsInUserText { get; init; }
 
-    /// <summary>The system prompt, asked for where a rule needs it.</summary>
-    public required Func<string> SystemText { get; init; }
+    /// <summary>The system prompt; null for one that was not looked at yet.</summary>
+    public SystemPrompt? SystemPrompt { get; init; }
 
     /// <summary>Whether the preset's own rules make it a side call.</summary>
     internal bool IsSideCallByPreset { get; init; }

@@ -194,7 +194,7 @@ public sealed class TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeP
 
         return call with
         {
-            IsSideCallByPreset = (!hasTools && call.Rules.SideCallWithoutTools) || call.Rules.IsSideCall(call.SystemText),
+            IsSideCallByPreset = (!hasTools && call.Rules.SideCallWithoutTools) || call.Rules.IsSideCall(call.SystemPrompt ?? new SystemPrompt(reading)),
             EndsInUserText = () => endsInUserText,
             Description = () => description.Value,
         };

@@ -18,8 +18,8 @@ public sealed class TaskRules
 
     private readonly TaskPreset _preset;
     private readonly List<(string Header, Regex Pattern)> _recognizeHeaders;
-    private readonly Regex? _recognizeSystem;
-    private readonly Regex[] _sideCallSystem;
+    private readonly SystemPromptAnswers? _recognizesSystem;
+    private readonly SystemPromptAnswers? _isSideCall;
     private readonly Regex[] _errorResults;
     private readonly Regex[] _guardResults;
     private readonly Regex[] _interventions;
@@ -35,8 +35,18 @@ public sealed class TaskRules
         _preset = preset;
         IsTurnBoundary = string.Equals(boundary ?? preset.Boundary, "turn", StringComparison.OrdinalIgnoreCase);
         _recognizeHeaders = [.. preset.RecognizeHeaders.Select(h => (h.Key, Compile(h.Value)))];
-        _recognizeSystem = string.IsNullOrEmpty(preset.RecognizeSystem) ? null : Compile(preset.RecognizeSystem);
-        _sideCallSystem = Compile(preset.SideCallSystem);
+        if (!string.IsNullOrEmpty(preset.RecognizeSystem))
+        {
+            var pattern = Compile(preset.RecognizeSystem);
+            _recognizesSystem = new SystemPromptAnswers(text => IsMatch(pattern, text));
+        }
+
+        if (preset.SideCallSystem.Count > 0)
+        {
+            var patterns = Compile(preset.SideCallSystem);
+            _isSideCall = new SystemPromptAnswers(text => Any(patterns, text));
+        }
+
         _errorResults = Compile(preset.ErrorResults);
         _guardResults = Compile(preset.GuardResults);
         _interventions = Compile(preset.Interventions);
@@ -62,8 +72,8 @@ public sealed class TaskRules
     public bool RecognizesHeaders(Func<string, string?> header) =>
         _recognizeHeaders.Count > 0 && _recognizeHeaders.TrueForAll(rule => header(rule.Header) is { } value && IsMatch(rule.Pattern, value));
 
-    /// <summary>Whether <c>auto</c> takes this preset for a client with such a system prompt. The text is asked for only where the preset has a rule.</summary>
-    public bool RecognizesSystem(Func<string> systemText) => _recognizeSystem is not null && IsMatch(_recognizeSystem, systemText());
+    /// <summary>Whether <c>auto</c> takes this preset for a client with such a system prompt. It is read only where the preset has a rule.</summary>
+    public bool RecognizesSystem(SystemPrompt prompt) => _recognizesSystem?.Ask(prompt) ?? false;
 
     /// <summary>The client's session id, or null.</summary>
     public string? SessionId(Func<string, string?> header)
@@ -79,8 +89,8 @@ public sealed class TaskRules
         return null;
     }
 
-    /// <summary>Whether a call with this system prompt is a side call. The text is asked for only where a rule needs it.</summary>
-    public bool IsSideCall(Func<string> systemText) => _sideCallSystem.Length > 0 && Any(_sideCallSystem, systemText());
+    /// <summary>Whether a call with this system prompt is a side call. It is read only where a rule needs it.</summary>
+    public bool IsSideCall(SystemPrompt prompt) => _isSideCall?.Ask(prompt) ?? false;
 
     /// <summary>Whether a user message is an intervention.</summary>
     public bool IsIntervention(string text) => Any(_interventions, text);
@@ -198,7 +208,7 @@ public sealed class TaskRulesCatalog
     public TaskRules Get(string name) => _rules.GetValueOrDefault(name) ?? _generic;
 
     /// <summary>The rules for a client: the preset that is set, else the first that knows its headers, else the first that knows its system prompt, else <c>generic</c>.</summary>
-    public TaskRules Select(Func<string, string?> header, Func<string> systemText)
+    public TaskRules Select(Func<string, string?> header, SystemPrompt prompt)
     {
         if (_fixed is not null)
         {
@@ -206,7 +216,7 @@ public sealed class TaskRulesCatalog
         }
 
         return _rules.Values.FirstOrDefault(rules => rules.RecognizesHeaders(header))
-            ?? _rules.Values.FirstOrDefault(rules => rules.RecognizesSystem(systemText))
+            ?? _rules.Values.FirstOrDefault(rules => rules.RecognizesSystem(prompt))
             ?? _generic;
     }
 }

@@ -21,7 +21,8 @@ internal static class ProxyHost
     /// <param name="configure">Further services, or null.</param>
     public static WebApplication Build(ProxyConfiguration configuration, IReadOnlyList<string> urls, Action<WebApplicationBuilder>? configure = null)
     {
-        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = configuration.BaseDirectory });
+        // Without the last setting the host watches its whole folder for changes, and the spool in it changes with every call.
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = configuration.BaseDirectory, Args = ["--hostBuilder:reloadConfigOnChange=false"] });
         builder.Configuration.Sources.Clear();
         // A copy: the host writes its own settings into the sources it is given.
         builder.Configuration.AddInMemoryCollection(configuration.Root.AsEnumerable());

@@ -1,3 +1,4 @@
+using LlmProxy.Core.Dialects.Reading;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
@@ -28,6 +29,7 @@ internal static class ProxyServices
         services.AddSingleton<TrajectoryReader>();
         services.AddSingleton<TaskRulesCatalog>();
         services.AddSingleton(new Redactor(options.Recording.Redaction));
+        services.AddSingleton<KnownHistories>();
         services.AddSingleton<TaskCorrelator>();
         services.AddSingleton<TaskService>();
         services.AddSingleton(p => new EmbeddingService(options.Embeddings, p.GetRequiredService<ILogger<EmbeddingService>>(), time: p.GetRequiredService<TimeProvider>()));

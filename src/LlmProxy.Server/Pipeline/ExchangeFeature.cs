@@ -22,8 +22,8 @@ internal sealed class ExchangeFeature
     /// <summary>Whose model answers.</summary>
     public required string Provider { get; init; }
 
-    /// <summary>The agent's system prompt, decoded when first asked for.</summary>
-    public required Lazy<string> SystemText { get; init; }
+    /// <summary>The agent's system prompt.</summary>
+    public required SystemPrompt SystemPrompt { get; init; }
 
     /// <summary>The client's rules.</summary>
     public required TaskRules Rules { get; init; }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Dialects;
+using LlmProxy.Core.Dialects.Reading;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
@@ -32,6 +33,7 @@ internal sealed partial class ExchangeMiddleware(
     RecordingSwitch recording,
     BufferBudget budget,
     CorrelationSecret secret,
+    KnownHistories known,
     TimeProvider time,
     ILogger<ExchangeMiddleware> log)
 {
@@ -67,7 +69,7 @@ internal sealed partial class ExchangeMiddleware(
         var original = context.Request.Body;
         await using var forwarded = body.ToStream(original);
         context.Request.Body = forwarded;
-        using var keys = new TurnKeys(secret.Value);
+        using var keys = new TurnKeys(secret.Value, known);
         var exchange = body.IsWhole ? ReadExchange(context, kind.Value, body.Bytes, keys, routeProvider, started) : null;
         if (exchange is null)
         {
@@ -166,17 +168,16 @@ internal sealed partial class ExchangeMiddleware(
                 return null;
             }
 
-            // Decoded once a call, and only where a rule asks for it.
-            var systemText = new Lazy<string>(() => SystemText(reading));
+            var prompt = new SystemPrompt(reading);
             return new ExchangeFeature
             {
-                SystemText = systemText,
+                SystemPrompt = prompt,
                 Dialect = dialect,
                 Tenant = context.GetTenant(),
                 Reading = reading,
                 Keys = keys,
                 Provider = providers.Resolve(reading.Model, routeProvider),
-                Rules = catalog.Select(name => Header(context, name), () => systemText.Value),
+                Rules = catalog.Select(name => Header(context, name), prompt),
                 StartedTimestamp = started,
             };
         }
@@ -205,7 +206,7 @@ internal sealed partial class ExchangeMiddleware(
                     RetryCount = int.TryParse(Header(context, "x-stainless-retry-count"), CultureInfo.InvariantCulture, out var retries) ? retries : 0,
                     Description = () => Header(context, ProxyHeaders.TaskDescription)
                         ?? TaskText.Describe(exchange.Rules.IsTurnBoundary ? reading.ReadLastUserText() : reading.ReadFirstUserText(), exchange.Rules.Boilerplate),
-                    SystemText = () => exchange.SystemText.Value,
+                    SystemPrompt = exchange.SystemPrompt,
                     EndsInUserText = () => EndsInUserText(exchange),
                 },
                 exchange.Keys,
@@ -303,7 +304,7 @@ internal sealed partial class ExchangeMiddleware(
 
             // The agent's own request is what is recorded: examples that were put in must never be learnt from.
             var request = sent is null ? body : exchange.Reading.Body;
-            exchange.Record = spool.Begin(head, request.Span, sent?.Prompt);
+            exchange.Record = spool.Begin(head, request, sent?.Prompt);
             if (exchange.Record is null)
             {
                 recorder.CountNotRecorded("spool-full");
@@ -354,12 +355,9 @@ internal sealed partial class ExchangeMiddleware(
         }
     }
 
-    private static string SystemText(RequestReading reading) =>
-        string.Join("\n\n", reading.SystemTexts.Select(t => PromptSplicer.ReadText(reading.Body, t.Literal)));
-
     private static bool EndsInUserText(ExchangeFeature exchange)
     {
-        if (exchange.Reading.Messages is not [.., { IsAssistant: false } last])
+        if (exchange.Reading.Messages is not [.., { IsAssistant: false, AnswersCall: false } last])
         {
             return false;
         }

@@ -88,7 +88,7 @@ internal sealed class ResponseTee : Stream, IHttpResponseBodyFeature
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
         Begin();
-        Copy(buffer.Span);
+        Copy(buffer);
         return _inner.Stream.WriteAsync(buffer, cancellationToken);
     }
 
@@ -98,7 +98,7 @@ internal sealed class ResponseTee : Stream, IHttpResponseBodyFeature
     public override void Write(byte[] buffer, int offset, int count)
     {
         Begin();
-        Copy(buffer.AsSpan(offset, count));
+        Copy(buffer.AsMemory(offset, count));
         _inner.Stream.Write(buffer, offset, count);
     }
 
@@ -158,7 +158,7 @@ internal sealed class ResponseTee : Stream, IHttpResponseBodyFeature
         _assembler = _decoder is null ? null : _exchange.Dialect.CreateAssembler(response.ContentType, _exchange.Reading.Stream);
     }
 
-    private void Copy(ReadOnlySpan<byte> bytes)
+    private void Copy(ReadOnlyMemory<byte> bytes)
     {
         if (!_copying || bytes.IsEmpty)
         {
@@ -181,7 +181,7 @@ internal sealed class ResponseTee : Stream, IHttpResponseBodyFeature
                 return;
             }
 
-            _decoder.Decode(bytes, static (piece, assembler) => assembler.Append(piece), _assembler);
+            _decoder.Decode(bytes.Span, static (piece, assembler) => assembler.Append(piece), _assembler);
             if (!_published && (_assembler.HasEnded || _received == _context.Response.ContentLength))
             {
                 _published = true;

@@ -13,7 +13,8 @@ internal static class BareYarp
 {
     public static async Task<int> RunAsync(string upstream)
     {
-        var builder = WebApplication.CreateBuilder();
+        // It must not watch the folder that the proxy beside it writes to.
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = ["--hostBuilder:reloadConfigOnChange=false"] });
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.WebHost.ConfigureKestrel(kestrel =>

@@ -14,13 +14,10 @@ internal static class ClientParts
         var body = new AgentRunTemplate(AgentWire.All[0], 40 * 1024, stream: false).Body(1, 5);
         using var keys = new TurnKeys(SampleCalls.Secret);
         var reading = DialectCatalog.Get(DialectKind.AnthropicMessages).ReadRequest(body, "/v1/messages", keys)!;
-        var note = $"Claude Code, system prompt of {SystemText().Length / 1024} KB";
-        loop.Measure("Client recognised", note, () => catalog.Select(Header, SystemText));
-        var rules = catalog.Select(Header, SystemText);
-        loop.Measure("Side call ruled out", note, () => rules.IsSideCall(SystemText));
-
-        // As the request path does it: read from the body each time that a rule asks.
-        string SystemText() => string.Join("\n\n", reading.SystemTexts.Select(t => PromptSplicer.ReadText(reading.Body, t.Literal)));
+        var note = $"Claude Code, system prompt of {new SystemPrompt(reading).Text.Length / 1024} KB";
+        loop.Measure("Client recognised", note, () => catalog.Select(Header, new SystemPrompt(reading)));
+        var rules = catalog.Select(Header, new SystemPrompt(reading));
+        loop.Measure("Side call ruled out", note, () => rules.IsSideCall(new SystemPrompt(reading)));
     }
 
     private static string? Header(string name) =>

@@ -62,7 +62,6 @@ internal static class CorrelationParts
             Rules = rules,
             Description = () => "Compare the orders",
             EndsInUserText = () => false,
-            SystemText = () => "",
         };
     }
 }

@@ -1,5 +1,6 @@
 using LlmProxy.Benchmarks.Wire;
 using LlmProxy.Core.Dialects;
+using LlmProxy.Core.Dialects.Reading;
 
 namespace LlmProxy.Benchmarks.Parts;
 
@@ -19,6 +20,12 @@ internal static class ReadingParts
                 loop.Measure($"ReadRequest {wire.Name}", $"{body.Length / 1024} KB, {reading.Messages.Count} messages", () => dialect.ReadRequest(body, path, keys));
             }
 
+            var known = new KnownHistories();
+            loop.Measure($"ReadRequest {wire.Name}, known", $"{body.Length / 1024} KB, all but the end known", () =>
+            {
+                using var keys = new TurnKeys(SampleCalls.Secret, known);
+                dialect.ReadRequest(body, path, keys);
+            });
             loop.Measure($"ReadContent {wire.Name}", $"{body.Length / 1024} KB", () => dialect.ReadContent(body));
         }
 

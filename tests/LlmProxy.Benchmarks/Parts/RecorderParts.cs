@@ -1,6 +1,7 @@
 using LlmProxy.Benchmarks.Wire;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Dialects;
+using LlmProxy.Core.Dialects.Reading;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
@@ -31,6 +32,7 @@ internal static class RecorderParts
             options,
             new TaskRulesCatalog(options.Tasks),
             static (_, _) => Task.FromResult<IReadOnlyList<TrajectoryEmbedding>>([]),
+            new KnownHistories(),
             TimeProvider.System,
             NullLogger<Recorder>.Instance);
         await recorder.StartAsync(SampleCalls.Secret, CancellationToken.None);

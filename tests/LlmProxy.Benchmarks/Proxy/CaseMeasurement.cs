@@ -29,8 +29,9 @@ internal sealed class CaseMeasurement(ProxyOptions options, AgentRunTemplate tem
         {
             await using var upstream = await ChildProcess.StartAsync(folder, asProxy: false, "upstream");
             await using var yarp = await ChildProcess.StartAsync(folder, asProxy: true, "yarp", upstream.Address.ToString());
-            await using var proxy = await ChildProcess.StartAsync(folder, asProxy: true, "llmproxy", upstream.Address.ToString(), folder);
-            return await MeasureAsync(upstream, yarp, proxy, folder);
+            var result = await MeasureYarpAsync(yarp);
+            result = await MeasurePathAsync(result, upstream, folder);
+            return options.Only == Extent.Path ? result : await MeasureProxyAsync(result, upstream, yarp, folder);
         }
         finally
         {
@@ -38,66 +39,82 @@ internal sealed class CaseMeasurement(ProxyOptions options, AgentRunTemplate tem
         }
     }
 
-    private async Task<CaseResult> MeasureAsync(ChildProcess upstream, ChildProcess yarp, ChildProcess proxy, string folder)
+    /// <summary>Bare YARP: saturated, which is the unit of everything else, and at the rate.</summary>
+    private async Task<CaseResult> MeasureYarpAsync(ChildProcess yarp)
     {
-        // 1. Warm: code compiled to its last tier, pools filled, connections open.
+        // Warm: code compiled to its last tier, pools filled, connections open.
         await WarmAsync(yarp);
-        var warmed = await WarmAsync(proxy);
-
-        // 2. Saturated. What YARP costs here is the unit of everything else.
-        var yarpFull = await CpuAsync(yarp, load => load.SaturateAsync(Connections, options.Time, cancellationToken));
-        var proxyFull = await CpuAsync(proxy, load => load.SaturateAsync(Connections, options.Time, cancellationToken));
-
-        // 3. At one rate for both.
-        var wanted = options.Rate * Math.Min(1, FullRateKilobytes * 1024 * 1.25 / template.MeanBytes);
-        var rate = Math.Min(wanted, proxyFull.Load.RequestsPerSecond * LargestLoad);
-        var yarpPaced = await CpuAsync(yarp, load => load.PaceAsync(rate, options.Time, cancellationToken));
-        var proxyPaced = await CpuAsync(proxy, load => load.PaceAsync(rate, options.Time, cancellationToken));
-
-        // 4. One connection, the two in turns: what else the machine does then meets both alike.
-        var (yarpWalk, proxyWalk) = await WalkAsync(yarp, proxy);
-        await DrainAsync(proxy);
-        var yarpStatus = await yarp.StatusAsync();
-        var proxyStatus = await proxy.StatusAsync();
-
-        // 5. The request path by itself: the same proxy with nobody behind the spool.
-        var path = await MeasurePathAsync(upstream, folder, rate);
+        var full = await CpuAsync(yarp, load => load.SaturateAsync(Connections, options.Time, cancellationToken));
+        var paced = await CpuAsync(yarp, load => load.PaceAsync(Rate, options.Time, cancellationToken));
         return new CaseResult
         {
             MeanBytes = template.MeanBytes,
             LastBytes = template.LastBytes,
             Steps = template.Steps,
             Stream = template.Stream,
-            UnitCpu = yarpFull.LoadCpu,
-            Rate = proxyPaced.Load.RequestsPerSecond,
-            YarpCpu = yarpPaced.LoadCpu,
-            PathCpu = path,
-            LoadCpu = proxyPaced.LoadCpu,
-            TotalCpu = proxyPaced.TotalCpu,
-            DrainSeconds = proxyPaced.DrainSeconds,
-            YarpThroughput = yarpFull.Load.RequestsPerSecond,
-            ProxyThroughput = proxyFull.Load.RequestsPerSecond,
-            SaturatedTotalCpu = proxyFull.TotalCpu,
-            AddedP50Ms = (proxyWalk.Microseconds.Quantile(0.5) - yarpWalk.Microseconds.Quantile(0.5)) / 1000,
-            AddedP99Ms = (proxyWalk.Microseconds.Quantile(0.99) - yarpWalk.Microseconds.Quantile(0.99)) / 1000,
-            YarpEventP50Us = yarpWalk.EventMicroseconds.Quantile(0.5),
-            ProxyEventP50Us = proxyWalk.EventMicroseconds.Quantile(0.5),
-            YarpMergedShare = (double)yarpWalk.Merged / yarpWalk.EventMicroseconds.Count,
-            ProxyMergedShare = (double)proxyWalk.Merged / proxyWalk.EventMicroseconds.Count,
-            YarpMegabytes = yarpStatus.WorkingSet / 1048576.0,
-            ProxyMegabytes = proxyStatus.WorkingSet / 1048576.0,
-            ProxyRequests = warmed + proxyFull.Load.Requests + proxyPaced.Load.Requests + proxyWalk.Requests,
-            NotRecorded = proxyStatus.NotRecorded,
+            UnitCpu = full.LoadCpu,
+            Rate = paced.Load.RequestsPerSecond,
+            YarpCpu = paced.LoadCpu,
+            YarpThroughput = full.Load.RequestsPerSecond,
         };
     }
 
-    private async Task<double> MeasurePathAsync(ChildProcess upstream, string folder, double rate)
+    /// <summary>The request path by itself: the proxy with nobody behind the spool.</summary>
+    private async Task<CaseResult> MeasurePathAsync(CaseResult result, ChildProcess upstream, string folder)
     {
         var own = Directory.CreateDirectory(Path.Combine(folder, "path")).FullName;
         await using var path = await ChildProcess.StartAsync(own, asProxy: true, "llmproxy-path", upstream.Address.ToString(), own);
         await WarmAsync(path, waits: true);
-        return (await CpuAsync(path, load => load.PaceAsync(rate, options.Time, cancellationToken), waits: true)).LoadCpu;
+        return result with { PathCpu = (await CpuAsync(path, load => load.PaceAsync(Rate, options.Time, cancellationToken), waits: true)).LoadCpu };
     }
+
+    /// <summary>The proxy as it is: at the rate until everything is in the store, saturated, and with one connection.</summary>
+    private async Task<CaseResult> MeasureProxyAsync(CaseResult result, ChildProcess upstream, ChildProcess yarp, string folder)
+    {
+        await using var proxy = await ChildProcess.StartAsync(folder, asProxy: true, "llmproxy", upstream.Address.ToString(), folder);
+        var requests = await WarmAsync(proxy);
+        var full = await CpuAsync(proxy, load => load.SaturateAsync(Connections, options.Time, cancellationToken));
+
+        // A rate beyond what it carries would measure the queue and not the work.
+        var rate = Math.Min(Rate, full.Load.RequestsPerSecond * LargestLoad);
+        var paced = await CpuAsync(proxy, load => load.PaceAsync(rate, options.Time, cancellationToken));
+        result = result with
+        {
+            Rate = paced.Load.RequestsPerSecond,
+            LoadCpu = paced.LoadCpu,
+            TotalCpu = paced.TotalCpu,
+            DrainSeconds = paced.DrainSeconds,
+            ProxyThroughput = full.Load.RequestsPerSecond,
+            SaturatedTotalCpu = full.TotalCpu,
+            ProxyRequests = requests + full.Load.Requests + paced.Load.Requests,
+        };
+        if (options.Only == Extent.All)
+        {
+            // One connection, the two in turns: what else the machine does then meets both alike.
+            var (yarpWalk, proxyWalk) = await WalkAsync(yarp, proxy);
+            await DrainAsync(proxy);
+            result = result with
+            {
+                AddedP50Ms = (proxyWalk.Microseconds.Quantile(0.5) - yarpWalk.Microseconds.Quantile(0.5)) / 1000,
+                AddedP99Ms = (proxyWalk.Microseconds.Quantile(0.99) - yarpWalk.Microseconds.Quantile(0.99)) / 1000,
+                YarpEventP50Us = yarpWalk.EventMicroseconds.Quantile(0.5),
+                ProxyEventP50Us = proxyWalk.EventMicroseconds.Quantile(0.5),
+                YarpMergedShare = (double)yarpWalk.Merged / yarpWalk.EventMicroseconds.Count,
+                ProxyMergedShare = (double)proxyWalk.Merged / proxyWalk.EventMicroseconds.Count,
+                ProxyRequests = result.ProxyRequests + proxyWalk.Requests,
+            };
+        }
+
+        var status = await proxy.StatusAsync();
+        return result with
+        {
+            YarpMegabytes = (await yarp.StatusAsync()).WorkingSet / 1048576.0,
+            ProxyMegabytes = status.WorkingSet / 1048576.0,
+            NotRecorded = status.NotRecorded,
+        };
+    }
+
+    private double Rate => options.Rate * Math.Min(1, FullRateKilobytes * 1024 * 1.25 / template.MeanBytes);
 
     private LoadGenerator Load(ChildProcess target) => new(template, target.Address, options.MaxRuns);
 

@@ -20,43 +20,43 @@ internal sealed record CaseResult
     public required double YarpCpu { get; init; }
 
     /// <summary>The proxy at the rate, its recorder waiting: the request path.</summary>
-    public required double PathCpu { get; init; }
+    public double PathCpu { get; init; } = double.NaN;
 
     /// <summary>The proxy at the rate, while the load runs.</summary>
-    public required double LoadCpu { get; init; }
+    public double LoadCpu { get; init; } = double.NaN;
 
     /// <summary>The proxy at the rate, until everything is in the store.</summary>
-    public required double TotalCpu { get; init; }
+    public double TotalCpu { get; init; } = double.NaN;
 
     /// <summary>From the load's end until everything is in the store.</summary>
-    public required double DrainSeconds { get; init; }
+    public double DrainSeconds { get; init; } = double.NaN;
 
     public required double YarpThroughput { get; init; }
 
-    public required double ProxyThroughput { get; init; }
+    public double ProxyThroughput { get; init; } = double.NaN;
 
     /// <summary>The proxy under saturation, until everything is in the store.</summary>
-    public required double SaturatedTotalCpu { get; init; }
+    public double SaturatedTotalCpu { get; init; } = double.NaN;
 
-    public required double AddedP50Ms { get; init; }
+    public double AddedP50Ms { get; init; } = double.NaN;
 
-    public required double AddedP99Ms { get; init; }
+    public double AddedP99Ms { get; init; } = double.NaN;
 
-    public required double YarpEventP50Us { get; init; }
+    public double YarpEventP50Us { get; init; } = double.NaN;
 
-    public required double ProxyEventP50Us { get; init; }
+    public double ProxyEventP50Us { get; init; } = double.NaN;
 
-    public required double YarpMergedShare { get; init; }
+    public double YarpMergedShare { get; init; } = double.NaN;
 
-    public required double ProxyMergedShare { get; init; }
+    public double ProxyMergedShare { get; init; } = double.NaN;
 
-    public required double YarpMegabytes { get; init; }
+    public double YarpMegabytes { get; init; } = double.NaN;
 
-    public required double ProxyMegabytes { get; init; }
+    public double ProxyMegabytes { get; init; } = double.NaN;
 
-    public required long ProxyRequests { get; init; }
+    public long ProxyRequests { get; init; }
 
-    public required IReadOnlyDictionary<string, long> NotRecorded { get; init; }
+    public IReadOnlyDictionary<string, long> NotRecorded { get; init; } = new Dictionary<string, long>(StringComparer.Ordinal);
 
     public double PathUnits => (PathCpu - YarpCpu) / UnitCpu;
 

@@ -18,6 +18,9 @@ internal sealed record ProxyOptions
 
     public AgentWire Wire { get; init; } = AgentWire.All[0];
 
+    /// <summary>What is measured; each part of it takes its time.</summary>
+    public Extent Only { get; init; } = Extent.All;
+
     public bool Json { get; init; }
 
     public static ProxyOptions Parse(string[] arguments)
@@ -34,6 +37,7 @@ internal sealed record ProxyOptions
                 "--sizes" => options with { Kilobytes = Sizes(reader.Value(name)) },
                 "--streams" => options with { Streams = WhichStreams(reader.Value(name)) },
                 "--dialect" => options with { Wire = Dialect(reader.Value(name)) },
+                "--only" => options with { Only = Which(reader.Value(name)) },
                 "--json" => options with { Json = true },
                 _ => throw new UsageException($"There is no option {name}."),
             };
@@ -55,6 +59,26 @@ internal sealed record ProxyOptions
         _ => throw new UsageException("--streams is both, yes or no."),
     };
 
+    private static Extent Which(string value) => value switch
+    {
+        "path" => Extent.Path,
+        "cpu" => Extent.Processor,
+        _ => throw new UsageException("--only is path or cpu."),
+    };
+
     private static AgentWire Dialect(string value) =>
         AgentWire.All.FirstOrDefault(w => w.Name == value) ?? throw new UsageException("--dialect is anthropic, chat, responses or gemini.");
+}
+
+/// <summary>How much of a case is measured.</summary>
+internal enum Extent
+{
+    /// <summary>The processor time of the request path.</summary>
+    Path,
+
+    /// <summary>The processor time of the path and of everything.</summary>
+    Processor,
+
+    /// <summary>Processor time, throughput, latency and memory.</summary>
+    All,
 }

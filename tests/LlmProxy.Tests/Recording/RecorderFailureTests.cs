@@ -221,7 +221,7 @@ public sealed class RecorderFailureTests : IAsyncLifetime
     {
         // Side calls, of no task and of one; left, refused, timed out, broken, empty, truncated, unreadable.
         await _lab.SendAsync(new WireCall(Request(User("title?"), tools: null)) { Preset = "claude-code", Session = "x", Answer = Says("A title") });
-        var side = _lab.Spool.Begin(new ExchangeHead { ExchangeId = "side", Tenant = "default", IsSideCall = true, Dialect = DialectKind.AnthropicMessages, Provider = "anthropic", StartedAt = _lab.Time.GetUtcNow() }, "{}"u8, null)!;
+        var side = _lab.Spool.Begin(new ExchangeHead { ExchangeId = "side", Tenant = "default", IsSideCall = true, Dialect = DialectKind.AnthropicMessages, Provider = "anthropic", StartedAt = _lab.Time.GetUtcNow() }, "{}"u8.ToArray(), null)!;
         _lab.Recorder.Register(side);
         _lab.Recorder.Complete(side, null);
         foreach (var outcome in Enum.GetValues<ExchangeOutcome>())

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Dialects;
+using LlmProxy.Core.Dialects.Reading;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Storage.Sqlite;
@@ -97,7 +98,7 @@ internal sealed class RecordingLab : IAsyncDisposable
 
     public string SpoolFolder => Path.Combine(_folder, "spool");
 
-    public IReadOnlyList<string> Segments => Directory.GetFiles(SpoolFolder, "*.spool");
+    public IReadOnlyList<string> Segments => [.. Directory.GetFiles(SpoolFolder, "*.spool").Where(f => new FileInfo(f).Length > SpoolFrame.SegmentHeaderLength)];
 
     public static async Task<RecordingLab> StartAsync(RecordingOptions? recording = null, TaskOptions? tasks = null, bool startRecorder = true)
     {
@@ -145,7 +146,6 @@ internal sealed class RecordingLab : IAsyncDisposable
                 SessionId = call.Session,
                 RetryCount = call.Retry,
                 Description = reading.ReadFirstUserText,
-                SystemText = () => string.Join("\n\n", reading.SystemTexts.Select(t => PromptSplicer.ReadText(body, t.Literal))),
                 EndsInUserText = () => reading.Messages is [.., { IsAssistant: false } last]
                     && dialect.ReadMessage(body.AsMemory(last.Range.Start, last.Range.Length)) is { ToolResults.Count: 0, Text.Length: > 0 },
             },
@@ -332,7 +332,7 @@ internal sealed class RecordingLab : IAsyncDisposable
         Gate = new StoreGate(Time, NullLogger<StoreGate>.Instance);
         Correlator = new TaskCorrelator(Store, Gate, Time, new Redactor(Options.Recording.Redaction));
         Reader = new TrajectoryReader(Store);
-        Recorder = new Recorder(Spool, Store, Reader, Options, Catalog, EmbedAsync, Time, NullLogger<Recorder>.Instance);
+        Recorder = new Recorder(Spool, Store, Reader, Options, Catalog, EmbedAsync, new KnownHistories(), Time, NullLogger<Recorder>.Instance);
         Tasks = new TaskService(Store, Recorder, Correlator, Time);
     }
 

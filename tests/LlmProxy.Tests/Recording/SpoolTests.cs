@@ -11,7 +11,7 @@ public sealed class SpoolTests : IDisposable
     private readonly string _folder = Path.Combine(Path.GetTempPath(), "llmproxy-spool-" + Guid.NewGuid().ToString("N"));
     private readonly ManualTimeProvider _time = new();
 
-    private string[] Segments => Directory.GetFiles(_folder, "*.spool");
+    private string[] Segments => [.. Directory.GetFiles(_folder, "*.spool").Where(f => new FileInfo(f).Length > SpoolFrame.SegmentHeaderLength)];
 
     public void Dispose()
     {
@@ -62,7 +62,7 @@ public sealed class SpoolTests : IDisposable
         var exchange = Whole(spool, "e1", "a", "b");
         exchange.Release();
 
-        exchange.WriteAnswer("late"u8);
+        exchange.WriteAnswer("late"u8.ToArray());
 
         Assert.Empty(Segments);
         Assert.Equal(0, spool.Bytes);
@@ -98,9 +98,9 @@ public sealed class SpoolTests : IDisposable
         using (var killed = Open())
         {
             Whole(killed, "e1", "request 1", "answer 1");
-            var cut = killed.Begin(Head("e2"), "request 2"u8, "the sent prompt")!;
+            var cut = killed.Begin(Head("e2"), "request 2"u8.ToArray(), "the sent prompt")!;
             cut.WriteAnswerHead(new AnswerHead(200, "text/event-stream", null, 5));
-            cut.WriteAnswer("half an ans"u8);
+            cut.WriteAnswer("half an ans"u8.ToArray());
             Whole(killed, "e3", "request 3", "answer 3");
         }
 
@@ -262,7 +262,7 @@ public sealed class SpoolTests : IDisposable
         using (var killed = Open())
         {
             Whole(killed, "e1", "request 1", "answer 1");
-            killed.Begin(Head("e2"), "request two, that was never finished"u8, null);
+            killed.Begin(Head("e2"), "request two, that was never finished"u8.ToArray(), null);
         }
 
         var bytes = File.ReadAllBytes(Segments[0]);
@@ -295,14 +295,14 @@ public sealed class SpoolTests : IDisposable
     public void A_disk_that_refuses_marks_the_copy_and_throws_nothing()
     {
         var spool = Open();
-        var exchange = spool.Begin(Head("e1"), "request"u8, null)!;
+        var exchange = spool.Begin(Head("e1"), "request"u8.ToArray(), null)!;
         spool.Dispose();
 
-        exchange.WriteAnswer("answer"u8);
+        exchange.WriteAnswer("answer"u8.ToArray());
 
         Assert.True(exchange.IsTruncated);
         Assert.False(spool.IsWritable);
-        Assert.Null(spool.Begin(Head("e2"), "request"u8, null));
+        Assert.Null(spool.Begin(Head("e2"), "request"u8.ToArray(), null));
         Assert.Equal(1, spool.Dropped);
     }
 
@@ -310,10 +310,10 @@ public sealed class SpoolTests : IDisposable
     public void A_copy_with_a_hole_takes_nothing_but_its_end()
     {
         using var spool = Open();
-        var exchange = spool.Begin(Head("e1"), "request"u8, null)!;
-        exchange.WriteAnswer("before "u8);
+        var exchange = spool.Begin(Head("e1"), "request"u8.ToArray(), null)!;
+        exchange.WriteAnswer("before "u8.ToArray());
         exchange.MarkTruncated();
-        exchange.WriteAnswer("after"u8);
+        exchange.WriteAnswer("after"u8.ToArray());
         exchange.WriteTail(new ExchangeTail(ExchangeOutcome.Complete, 1, false));
 
         Assert.Equal("before ", Encoding.UTF8.GetString(exchange.Read().Answer));

@@ -9,6 +9,8 @@ internal sealed class AnthropicRequestReader : MessageRules
 {
     private static readonly AnthropicRequestReader Instance = new();
 
+    public override DialectKind Kind => DialectKind.AnthropicMessages;
+
     public override CanonicalRules Canonical { get; } = new()
     {
         TextType = "text"u8.ToArray(),

@@ -12,6 +12,8 @@ internal sealed class GeminiRequestReader : MessageRules
 {
     private static readonly GeminiRequestReader Instance = new();
 
+    public override DialectKind Kind => DialectKind.Gemini;
+
     public override CanonicalRules Canonical { get; } = new()
     {
         // A content without a role is the user's. Ids of calls are made up by clients.

@@ -9,6 +9,8 @@ internal sealed class ChatRequestReader : MessageRules
 {
     private static readonly ChatRequestReader Instance = new();
 
+    public override DialectKind Kind => DialectKind.OpenAiChat;
+
     public override CanonicalRules Canonical { get; } = new()
     {
         TextType = "text"u8.ToArray(),

@@ -129,6 +129,7 @@ internal static class ResponsesRequestReader
             return false;
         }
 
+        scan.BeginHistory(ref reader, DialectKind.OpenAiResponses);
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
             if (reader.TokenType == JsonTokenType.StartObject)
@@ -140,9 +141,15 @@ internal static class ResponsesRequestReader
                 scan.EndTurn();
                 scan.AddClientValue(ref reader, Rules);
             }
+
+            if (items.IsEmpty)
+            {
+                scan.EndElement(ref reader);
+            }
         }
 
         scan.EndTurn();
+        scan.EndHistory(ref reader);
         return true;
     }
 
@@ -268,6 +275,8 @@ internal static class ResponsesRequestReader
         public List<ByteRange> ToolLists { get; } = [];
 
         public bool OffersTools { get; set; }
+
+        public bool IsEmpty => ToolLists.Count == 0 && !OffersTools;
 
         public void Reset()
         {

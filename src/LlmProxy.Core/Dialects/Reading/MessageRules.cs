@@ -19,6 +19,9 @@ internal enum Side
 /// <summary>How one dialect's messages are read.</summary>
 internal abstract class MessageRules
 {
+    /// <summary>Whose messages these are.</summary>
+    public abstract DialectKind Kind { get; }
+
     /// <summary>What is normalised away in the client's messages.</summary>
     public abstract CanonicalRules Canonical { get; }
 

@@ -42,22 +42,29 @@ internal static class ReadingBuilder
             ReadTools = () => [.. ToolLists.Read(body, toolLists).Select(tool => new ToolOffer(tool.Name, tool.Description))],
             ReadFirstUserText = () => UserText(messages, body, dialect),
             ReadLastUserText = () => UserText(messages.Reverse(), body, dialect),
+            ReadMessage = i => dialect.ReadMessage(Cut(body, messages[i], dialect)),
+            ReadSystemPrompt = () => SystemPrompt(scan),
+            ReadToolsJson = () => ToolLists.Json(body, toolLists),
+            SystemPromptPlaces = () => scan.PromptTexts.Concat(scan.HistoryTexts).Select(text => text.Literal),
+            ToolPlaces = toolLists,
         };
     }
 
-    public static RequestContent Content(RequestScan scan, IDialect dialect)
+    public static RequestContent Content(RequestScan scan, IDialect dialect) => new()
     {
-        var prompt = scan.PromptTexts.Concat(scan.HistoryTexts)
+        SystemPrompt = SystemPrompt(scan),
+        ToolsJson = ToolLists.Json(scan.Body, scan.ToolLists),
+        Tools = ToolLists.Read(scan.Body, scan.ToolLists),
+        Messages = [.. scan.Messages.Select(message => dialect.ReadMessage(Cut(scan.Body, message, dialect)))],
+    };
+
+    private static string? SystemPrompt(RequestScan scan)
+    {
+        var texts = scan.PromptTexts.Concat(scan.HistoryTexts)
             .Select(text => PromptSplicer.ReadText(scan.Body, text.Literal))
             .Where(text => text.Length > 0)
             .ToList();
-        return new RequestContent
-        {
-            SystemPrompt = prompt.Count == 0 ? null : string.Join("\n\n", prompt),
-            ToolsJson = ToolLists.Json(scan.Body, scan.ToolLists),
-            Tools = ToolLists.Read(scan.Body, scan.ToolLists),
-            Messages = [.. scan.Messages.Select(message => dialect.ReadMessage(Cut(scan.Body, message, dialect)))],
-        };
+        return texts.Count == 0 ? null : string.Join("\n\n", texts);
     }
 
     /// <summary>A message's bytes as the record keeps them.</summary>

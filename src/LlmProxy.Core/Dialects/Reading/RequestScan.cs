@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using LlmProxy.Core.Dialects.Json;
 
@@ -10,24 +11,34 @@ namespace LlmProxy.Core.Dialects.Reading;
 /// </summary>
 internal sealed class RequestScan : IDisposable
 {
+    // At the end of a history: clients mark the last messages for caching and unmark those that were last before.
+    private const int ChangingElements = 4;
+
+    private static readonly JsonReaderState BehindElement = ReadElement();
+
     private readonly ByteBuffer _normalised = new(4096);
     private readonly ByteBuffer _text = new();
     private readonly ByteBuffer _calls = new(256);
     private readonly CanonicalJson _canonical;
     private readonly HashSet<string> _knownIds = new(StringComparer.Ordinal);
-    private readonly List<string> _callIds = [];
-    private readonly List<MessageReading> _messages = [];
+    private readonly List<Boundary> _boundaries = [];
+    private List<string> _callIds = [];
+    private List<MessageReading> _messages = [];
+    private UInt128[] _digests = [];
+    private HistoryStart? _resumed;
+    private int _historyStart;
     private TurnKey _chain;
     private int _idsBefore;
     private int _turnStart = -1;
     private int _turnEnd;
+    private bool _answersCall;
 
     private RequestScan(ReadOnlyMemory<byte> body, TurnKeys? keys)
     {
         Body = body;
         Keys = keys;
         Origin = body.Length - Elements.WithoutMark(body).Length;
-        _canonical = new CanonicalJson(_normalised) { Origin = Origin, OnCallId = literal => AddCallId(literal) };
+        _canonical = new CanonicalJson(_normalised) { Origin = Origin, OnCallId = AnswerCall };
     }
 
     /// <summary>Reads a dialect's body; the reader stands on the first token of the object and is left on its last.</summary>
@@ -36,8 +47,8 @@ internal sealed class RequestScan : IDisposable
 
     public ReadOnlyMemory<byte> Body { get; }
 
-    /// <summary>Where JSON begins: behind a byte order mark.</summary>
-    public int Origin { get; }
+    /// <summary>Where the reader's bytes begin in the body: behind a byte order mark, or behind the part of the history that was known.</summary>
+    public int Origin { get; private set; }
 
     /// <summary>Makes the keys; null when only the places of messages are wanted.</summary>
     public TurnKeys? Keys { get; }
@@ -60,7 +71,7 @@ internal sealed class RequestScan : IDisposable
     public List<ByteRange> ToolLists { get; } = [];
 
     /// <summary>Texts of system messages in the history.</summary>
-    public List<PromptText> HistoryTexts { get; } = [];
+    public List<PromptText> HistoryTexts { get; private set; } = [];
 
     /// <summary>Texts of the system prompt that stands beside the history.</summary>
     public List<PromptText> PromptTexts { get; } = [];
@@ -121,10 +132,12 @@ internal sealed class RequestScan : IDisposable
     /// <summary>Forgets the history: the body holds it once more, and the last one counts.</summary>
     public void ResetHistory()
     {
-        _messages.Clear();
-        _callIds.Clear();
+        // New lists: the old ones may be kept among the known histories.
+        _messages = [];
+        _callIds = [];
         _knownIds.Clear();
-        HistoryTexts.Clear();
+        _boundaries.Clear();
+        HistoryTexts = [];
         SystemMessages = 0;
         _chain = TurnKey.Empty;
         _turnStart = -1;
@@ -141,12 +154,87 @@ internal sealed class RequestScan : IDisposable
             return false;
         }
 
+        BeginHistory(ref reader, rules.Kind);
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
             ReadMessage(ref reader, rules);
+            EndElement(ref reader);
         }
 
+        EndHistory(ref reader);
         return true;
+    }
+
+    /// <summary>
+    /// Begins an array with the history, on whose first token the reader stands. Where its beginning is known, the
+    /// reader is moved behind that part; it stands on the end of an element then.
+    /// </summary>
+    public void BeginHistory(ref Utf8JsonReader reader, DialectKind kind)
+    {
+        _historyStart = Start(ref reader);
+        if (Keys?.Known is not { } known)
+        {
+            return;
+        }
+
+        _digests = KnownHistories.Digests(kind, Body.Span[_historyStart..]);
+        _resumed = known.Find(_digests);
+        if (_resumed is not { } start)
+        {
+            return;
+        }
+
+        var shift = _historyStart - start.Base;
+        _messages.EnsureCapacity(start.Messages + 8);
+        foreach (var message in CollectionsMarshal.AsSpan(start.AllMessages)[..start.Messages])
+        {
+            _messages.Add(message with { Range = message.Range with { Start = message.Range.Start + shift } });
+        }
+
+        foreach (var id in CollectionsMarshal.AsSpan(start.AllCallIds)[..start.CallIds])
+        {
+            _knownIds.Add(id);
+            _callIds.Add(id);
+        }
+
+        foreach (var text in CollectionsMarshal.AsSpan(start.AllTexts)[..start.Texts])
+        {
+            HistoryTexts.Add(text with { Literal = text.Literal with { Start = text.Literal.Start + shift } });
+        }
+
+        SystemMessages = start.SystemMessages;
+        _chain = _messages.Count == 0 ? TurnKey.Empty : _messages[^1].Chain;
+        Origin = _historyStart + start.End;
+        _canonical.Origin = Origin;
+        reader = new Utf8JsonReader(Body.Span[Origin..], isFinalBlock: true, BehindElement);
+    }
+
+    /// <summary>Notes that an element of the history was read.</summary>
+    public void EndElement(ref Utf8JsonReader reader)
+    {
+        // Within a model's turn of several items there is no place to go on from.
+        if (_digests.Length > 0 && _turnStart < 0)
+        {
+            _boundaries.Add(new Boundary(End(ref reader) - _historyStart, _messages.Count, _callIds.Count, HistoryTexts.Count, SystemMessages));
+        }
+    }
+
+    /// <summary>Ends the history, on whose last token the reader stands, and remembers it for the call that goes on from it.</summary>
+    public void EndHistory(ref Utf8JsonReader reader)
+    {
+        if (_digests.Length == 0 || Keys?.Known is not { } known)
+        {
+            return;
+        }
+
+        // What comes next begins with all of this, or, where the client moves its cache marks or adds to its last
+        // message, with all but the last few messages.
+        var end = End(ref reader) - _historyStart - 1;
+        Remember(known, end);
+        if (_boundaries.Count > ChangingElements)
+        {
+            Remember(known, _boundaries[^(ChangingElements + 1)].End);
+        }
     }
 
     /// <summary>Reads one message.</summary>
@@ -189,6 +277,7 @@ internal sealed class RequestScan : IDisposable
     /// <summary>Begins the normalised form of a message of the client's.</summary>
     public int OpenClientMessage()
     {
+        _answersCall = false;
         _normalised.Clear();
         return _canonical.OpenObject();
     }
@@ -228,7 +317,8 @@ internal sealed class RequestScan : IDisposable
     public void AddClientMessage(ByteRange range)
     {
         Keys?.Append(_normalised.Span);
-        AddMessage(range, isAssistant: false);
+        AddMessage(range, isAssistant: false, _answersCall);
+        _answersCall = false;
     }
 
     /// <summary>Adds a value that is no object as a message of the client's.</summary>
@@ -439,12 +529,53 @@ internal sealed class RequestScan : IDisposable
         ResetCalls();
     }
 
-    private void AddMessage(ByteRange range, bool isAssistant)
+    private void AddMessage(ByteRange range, bool isAssistant, bool answersCall = false)
     {
         var key = Keys?.Take() ?? default;
         _chain = Keys?.Chain(_chain, key) ?? default;
-        _messages.Add(new MessageReading(range, isAssistant, key, _chain));
+        _messages.Add(new MessageReading(range, isAssistant, key, _chain, answersCall));
+    }
+
+    private void AnswerCall(ByteRange idLiteral)
+    {
+        _answersCall = true;
+        AddCallId(idLiteral);
+    }
+
+    private void Remember(KnownHistories known, int end)
+    {
+        var blocks = end / ByteDigest.BlockBytes;
+        if (blocks == 0)
+        {
+            return;
+        }
+
+        var at = _boundaries.FindLastIndex(b => b.End <= blocks * ByteDigest.BlockBytes);
+        if (at >= 0)
+        {
+            var (place, messages, callIds, texts, systemMessages) = _boundaries[at];
+            known.Remember(_digests[blocks - 1], new HistoryStart(_historyStart, place, _messages, messages, _callIds, callIds, HistoryTexts, texts, systemMessages));
+        }
+        else if (_resumed is { } start && start.End <= blocks * ByteDigest.BlockBytes)
+        {
+            // One long message follows what was known: the same place is found again behind more of its bytes.
+            known.Remember(_digests[blocks - 1], start);
+        }
+    }
+
+    /// <summary>The state of a reader that stands on the end of an element of an array in the body's object.</summary>
+    private static JsonReaderState ReadElement()
+    {
+        var reader = new Utf8JsonReader("{\"\":[{}"u8, isFinalBlock: false, new JsonReaderState(new JsonReaderOptions { MaxDepth = JsonText.MaxDepth }));
+        while (reader.Read() && reader.TokenType != JsonTokenType.EndObject)
+        {
+        }
+
+        return reader.CurrentState;
     }
 
     private void BeginCall() => _calls.Append("\0call\0"u8);
+
+    /// <summary>What was read at the end of an element of the history; the end counts from the history's first byte.</summary>
+    private readonly record struct Boundary(int End, int Messages, int CallIds, int Texts, int SystemMessages);
 }

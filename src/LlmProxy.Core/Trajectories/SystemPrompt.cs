@@ -1,0 +1,42 @@
+using System.Collections.Concurrent;
+using LlmProxy.Core.Dialects;
+using LlmProxy.Core.Dialects.Reading;
+
+namespace LlmProxy.Core.Trajectories;
+
+/// <summary>A call's system prompt. Read only where a rule asks for it, and recognised by its bytes: a run sends the same one with every call.</summary>
+/// <remarks>Not safe for concurrent use. The request's body must stay unchanged while it is used.</remarks>
+public sealed class SystemPrompt(RequestReading reading)
+{
+    private string? _text;
+    private UInt128? _digest;
+
+    /// <summary>All its texts, joined by a blank line; empty where there is none.</summary>
+    public string Text => _text ??= string.Join("\n\n", reading.SystemTexts.Select(t => PromptSplicer.ReadText(reading.Body, t.Literal)));
+
+    internal UInt128 Digest => _digest ??= reading.SystemTexts.Aggregate(UInt128.Zero, (before, t) => ByteDigest.Of(before, reading.Body.Span.Slice(t.Literal.Start, t.Literal.Length)));
+}
+
+/// <summary>Answers to one question about system prompts, by the prompts' digests.</summary>
+internal sealed class SystemPromptAnswers(Func<string, bool> ask)
+{
+    // Prompts that hold a clock are new every time; then it is as if nothing were kept.
+    private const int MaxAnswers = 1_000;
+
+    private readonly ConcurrentDictionary<UInt128, bool> _answers = new();
+
+    public bool Ask(SystemPrompt prompt)
+    {
+        if (_answers.TryGetValue(prompt.Digest, out var known))
+        {
+            return known;
+        }
+
+        if (_answers.Count >= MaxAnswers)
+        {
+            _answers.Clear();
+        }
+
+        return _answers[prompt.Digest] = ask(prompt.Text);
+    }
+}
