@@ -1,4 +1,3 @@
-using System.Threading.Channels;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Dialects.Reading;
@@ -16,43 +15,38 @@ public delegate Task<IReadOnlyList<TrajectoryEmbedding>> EmbedRun(string text, C
 /// them in batches. An exchange leaves the spool when the store has it. While the store is down everything waits in
 /// the spool; nothing of this touches the traffic.
 /// </summary>
-/// <remarks>One worker changes runs, so a run needs no lock. The other members are safe for concurrent use.</remarks>
+/// <remarks>
+/// One worker changes runs, so a run needs no lock. Another process may record calls of the same run: a change that was
+/// made from a run which is not the store's any more is refused there, and made anew here. The other members are safe
+/// for concurrent use.
+/// </remarks>
 public sealed partial class Recorder : IAsyncDisposable
 {
     private const int BatchSize = 64;
-    private const string TooShort = "shorter-than-min-duration";
-    private const int MaxRunsInMemory = 4_000;
+    private const int AttemptsOfOneItem = 20;
     private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(25);
 
-    // Answers that wait in memory beside their copy in the spool; the others are read from there again.
-    private const int MaxHeldReplies = 1_000;
-    private static readonly TimeSpan SweepEvery = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(15);
-
     private readonly Spool _spool;
-    private readonly ITrajectoryStore _store;
+    private readonly ITrajectoryStore _plainStore;
     private readonly TrajectoryReader _reader;
     private readonly LlmProxyOptions _options;
     private readonly TaskRulesCatalog _catalog;
-    private readonly EmbedRun _embed;
+    private readonly RunEmbedder _embedder;
     private readonly KnownHistories _histories;
     private readonly TimeProvider _time;
     private readonly ILogger<Recorder> _logger;
     private readonly Redactor _redactor;
-    private readonly Channel<TaskQueue> _runnable = Channel.CreateUnbounded<TaskQueue>(new UnboundedChannelOptions { SingleReader = true });
-    private readonly Dictionary<(string Tenant, string TaskId), TaskQueue> _queues = [];
-    private readonly Dictionary<(string Tenant, string TaskId), RunState> _runs = [];
+    private readonly ContentPolicy _policy;
+    private readonly TaskQueues _queues = new();
+    private readonly KnownRuns _runs = new();
     private readonly Dictionary<string, long> _notRecorded = new(StringComparer.Ordinal);
-    private readonly Lock _lock = new();
     private readonly CancellationTokenSource _stopping = new();
     private readonly SemaphoreSlim _urgent = new(0);
-    private OutcomeJudge _judge = null!;
+    private readonly PatientStore _store;
+    private readonly OutcomeJudge _judge;
     private RunRecorder _recorder = null!;
+    private IdleTasks? _idle;
     private Task? _worker;
-    private ITimer? _sweep;
-    private int _heldReplies;
-    private int _sweeping;
-    private bool _storeFailed;
 
     /// <summary>A recorder; <see cref="StartAsync"/> sets it going.</summary>
     public Recorder(
@@ -67,26 +61,29 @@ public sealed partial class Recorder : IAsyncDisposable
         ILogger<Recorder> logger)
     {
         _spool = spool;
-        _store = store;
+        _plainStore = store;
         _reader = reader;
         _options = options;
         _catalog = catalog;
-        _embed = embed;
         _histories = histories;
         _time = time;
         _logger = logger;
         _redactor = new Redactor(options.Recording.Redaction);
+        _policy = new ContentPolicy(options.Recording);
+        _judge = new OutcomeJudge(options.Tasks, options.Quality);
+        _store = new PatientStore(store, time, logger, _stopping.Token);
+        _embedder = new RunEmbedder(embed, logger, _stopping.Token);
     }
 
     /// <summary>Whether the last save succeeded.</summary>
-    public bool IsStoreReachable => !Volatile.Read(ref _storeFailed);
+    public bool IsStoreReachable => _store.IsReachable;
 
     /// <summary>Why calls or runs were not recorded, counted.</summary>
     public IReadOnlyDictionary<string, long> NotRecorded
     {
         get
         {
-            lock (_lock)
+            lock (_notRecorded)
             {
                 return new Dictionary<string, long>(_notRecorded, StringComparer.Ordinal);
             }
@@ -96,7 +93,7 @@ public sealed partial class Recorder : IAsyncDisposable
     /// <summary>Counts a call or run that is not recorded.</summary>
     public void CountNotRecorded(string reason)
     {
-        lock (_lock)
+        lock (_notRecorded)
         {
             _notRecorded[reason] = _notRecorded.GetValueOrDefault(reason) + 1;
         }
@@ -107,7 +104,6 @@ public sealed partial class Recorder : IAsyncDisposable
     /// <param name="cancellationToken">Ends the start.</param>
     public Task StartAsync(byte[] secret, CancellationToken cancellationToken)
     {
-        _judge = new OutcomeJudge(_options.Tasks, _options.Quality);
         _recorder = new RunRecorder(_judge, _catalog, _redactor, _options.Prices, secret, _histories);
         var leftovers = _spool.TakeLeftovers();
         if (leftovers.Count > 0)
@@ -116,19 +112,16 @@ public sealed partial class Recorder : IAsyncDisposable
         }
 
         _worker = Task.Run(() => WorkAsync(leftovers), CancellationToken.None);
-        _sweep = _time.CreateTimer(_ => Sweep(), null, SweepEvery, SweepEvery);
+        _idle = new IdleTasks(_plainStore, _options.Tasks, _judge, _catalog, _runs, _queues, _time, _logger, _stopping.Token);
         return Task.CompletedTask;
     }
 
     /// <summary>Gives an exchange its place behind its task's earlier calls. To be called when the call starts.</summary>
     public void Register(SpooledExchange exchange)
     {
-        if (exchange.Head is { TaskId: { } taskId, IsSideCall: false } head)
+        if (exchange.Head is { TaskId: not null, IsSideCall: false })
         {
-            lock (_lock)
-            {
-                QueueOf(head.Tenant, taskId).Items.Add(new WorkItem { Exchange = exchange });
-            }
+            _queues.Register(exchange);
         }
     }
 
@@ -137,30 +130,13 @@ public sealed partial class Recorder : IAsyncDisposable
     /// <param name="reply">Its answer as the request path put it together, or null.</param>
     public void Complete(SpooledExchange exchange, AssembledReply? reply)
     {
-        if (exchange.Head.TaskId is not { } taskId)
+        if (exchange.Head.TaskId is null)
         {
             exchange.Release();
             return;
         }
 
-        lock (_lock)
-        {
-            var queue = QueueOf(exchange.Head.Tenant, taskId);
-            var item = queue.Items.Find(i => ReferenceEquals(i.Exchange, exchange));
-            if (item is null)
-            {
-                queue.Items.Add(item = new WorkItem { Exchange = exchange });
-            }
-
-            if (reply is not null && _heldReplies < MaxHeldReplies)
-            {
-                item.Reply = reply;
-                _heldReplies++;
-            }
-
-            item.IsReady = true;
-            Wake(queue);
-        }
+        _queues.Complete(exchange, reply);
     }
 
     /// <summary>
@@ -171,27 +147,11 @@ public sealed partial class Recorder : IAsyncDisposable
     internal async Task<Trajectory?> ChangeAsync(string tenant, string taskId, Func<RunState?, RunState?> change, TimeSpan patience, CancellationToken cancellationToken)
     {
         var item = new WorkItem { Change = change, IsReady = true };
-        TaskQueue queue;
-        lock (_lock)
-        {
-            queue = QueueOf(tenant, taskId);
-            queue.Items.Add(item);
-            Wake(queue);
-        }
-
+        var queue = _queues.Add(tenant, taskId, item);
         _urgent.Release();
-        var done = await Task.WhenAny(item.Done.Task, Task.Delay(patience, _time, cancellationToken));
-        if (done != item.Done.Task)
+        if (await Task.WhenAny(item.Done.Task, Task.Delay(patience, _time, cancellationToken)) != item.Done.Task)
         {
-            lock (_lock)
-            {
-                if (queue.Items.Remove(item))
-                {
-                    queue.Items.Insert(0, item);
-                    Wake(queue);
-                }
-            }
-
+            _queues.Hurry(queue, item);
             if (await Task.WhenAny(item.Done.Task, Task.Delay(patience, _time, cancellationToken)) != item.Done.Task && !cancellationToken.IsCancellationRequested)
             {
                 throw new StoreException("The store cannot be reached, or is behind. The change is kept and made when it is back.");
@@ -210,49 +170,46 @@ public sealed partial class Recorder : IAsyncDisposable
             TimeSpan.FromSeconds(5),
             cancellationToken);
 
+    /// <summary>Deletes a run and all that was made from it, between batches: what of it waits to be saved is given up with it.</summary>
+    internal async Task<bool> DeleteAsync(Trajectory row, CancellationToken cancellationToken)
+    {
+        var deleted = false;
+        await ChangeAsync(
+            row.Tenant,
+            row.TaskId,
+            run =>
+            {
+                deleted = run is not null;
+                if (run is not null)
+                {
+                    run.IsDeleted = true;
+                }
+
+                return run;
+            },
+            TimeSpan.FromSeconds(5),
+            cancellationToken);
+        return deleted;
+    }
+
     /// <summary>A text of a caller without secrets.</summary>
     internal string? Redact(string? text) => text is null ? null : _redactor.Redact(text);
-
-    /// <summary>Forgets a run that was deleted.</summary>
-    internal void Forget(string tenant, string taskId)
-    {
-        lock (_lock)
-        {
-            _runs.Remove((tenant, taskId));
-        }
-    }
 
     /// <summary>Scores a run by its preset.</summary>
     internal Trajectory Score(Trajectory row) => _judge.Score(row, _catalog.Get(row.Preset));
 
-    /// <summary>Whether a run's content is kept when it is over, and why not.</summary>
-    internal (bool Keep, string? Reason) ContentPolicy(Trajectory row)
-    {
-        // The reason stays the same when it is asked again after the content was dropped for it.
-        var reason =
-            row.Status == TrajectoryStatus.Cancelled ? "cancelled"
-            : !row.HasContent && row.Provider.Length > 0 && !Contains(_options.Recording.Providers, row.Provider) ? "provider-not-recorded"
-            : row.LastActivityAt - row.StartedAt < _options.Recording.MinDuration ? TooShort
-            : row is { Status: TrajectoryStatus.Failed } or { Status: TrajectoryStatus.Completed, Success: false } && !_options.Recording.Failures ? "failed"
-            : row.HasContent ? null
-            : row.IterationCount == 0 ? "no-calls"
-            : "content-not-kept";
-        return (reason is null, reason);
-    }
-
-    /// <summary>What a caller is told: a run that goes on is not too short yet.</summary>
-    internal (bool Recorded, string? Reason) Recorded(Trajectory row) =>
-        ContentPolicy(row) is { Reason: var reason } && reason == TooShort && row is { CompletedAt: null, HasContent: true } ? (true, null) : ContentPolicy(row);
+    /// <summary>Whether a run's content is or will be kept, as a caller is told, and why not.</summary>
+    internal (bool Recorded, string? Reason) Recorded(Trajectory row) => _policy.Tell(row);
 
     /// <summary>Ends the worker after what is ready has been saved, or the time is over; the rest stays in the spool.</summary>
     public async Task StopAsync(TimeSpan patience)
     {
-        if (_sweep is not null)
+        if (_idle is not null)
         {
-            await _sweep.DisposeAsync();
+            await _idle.DisposeAsync();
         }
 
-        _runnable.Writer.TryComplete();
+        _queues.Close();
         _urgent.Release();
         if (_worker is not null)
         {
@@ -262,13 +219,7 @@ public sealed partial class Recorder : IAsyncDisposable
         }
 
         // Whoever waits for a change is told; calls stay in the spool.
-        lock (_lock)
-        {
-            foreach (var item in _queues.Values.SelectMany(q => q.Items))
-            {
-                item.Done.TrySetCanceled(CancellationToken.None);
-            }
-        }
+        _queues.CancelAll();
     }
 
     /// <inheritdoc />
@@ -285,17 +236,17 @@ public sealed partial class Recorder : IAsyncDisposable
         {
             await TakeLeftoversAsync(leftovers);
             var isBehind = false;
-            while (await _runnable.Reader.WaitToReadAsync(_stopping.Token))
+            while (await _queues.WaitAsync(_stopping.Token))
             {
                 // Calls come one by one and are saved together: a transaction costs as much for one as for many. Nobody
                 // waits for a call to be saved, but somebody does for a change.
                 await _urgent.WaitAsync(isBehind ? TimeSpan.Zero : Gathering, _stopping.Token);
-                var batch = TakeBatch();
+                var batch = _queues.TakeBatch(BatchSize);
                 isBehind = batch.Count == BatchSize;
                 if (batch.Count > 0)
                 {
                     await TryRecordBatchAsync(batch);
-                    TrimRuns();
+                    _runs.Trim();
                 }
             }
         }
@@ -313,7 +264,7 @@ public sealed partial class Recorder : IAsyncDisposable
             IReadOnlySet<string> known = new HashSet<string>(StringComparer.Ordinal);
             try
             {
-                known = await RetryAsync(ct => _store.FindExchangesAsync([.. chunk.Select(e => e.Head.ExchangeId)], ct));
+                known = await _store.AskAsync((store, ct) => store.FindExchangesAsync([.. chunk.Select(e => e.Head.ExchangeId)], ct));
             }
             catch (StoreException)
             {
@@ -334,44 +285,7 @@ public sealed partial class Recorder : IAsyncDisposable
         }
 
         // They go before the calls that came since: with the store down at the start those have been waiting here.
-        lock (_lock)
-        {
-            foreach (var exchange in fresh.AsEnumerable().Reverse())
-            {
-                var queue = QueueOf(exchange.Head.Tenant, exchange.Head.TaskId!);
-                queue.Items.Insert(0, new WorkItem { Exchange = exchange, IsReady = true });
-                Wake(queue);
-            }
-        }
-    }
-
-    private List<(TaskQueue Queue, WorkItem Item)> TakeBatch()
-    {
-        var batch = new List<(TaskQueue, WorkItem)>();
-        lock (_lock)
-        {
-            while (batch.Count < BatchSize && _runnable.Reader.TryRead(out var queue))
-            {
-                queue.IsScheduled = false;
-                while (queue.Items.Count > 0 && queue.Items[0].IsReady && batch.Count < BatchSize)
-                {
-                    _heldReplies -= queue.Items[0].Reply is null ? 0 : 1;
-                    batch.Add((queue, queue.Items[0]));
-                    queue.Items.RemoveAt(0);
-                }
-
-                if (queue.Items.Count == 0)
-                {
-                    _queues.Remove((queue.Tenant, queue.TaskId));
-                }
-                else
-                {
-                    Wake(queue);
-                }
-            }
-        }
-
-        return batch;
+        _queues.AddFirst(fresh);
     }
 
     private async Task TryRecordBatchAsync(List<(TaskQueue Queue, WorkItem Item)> batch)
@@ -386,7 +300,7 @@ public sealed partial class Recorder : IAsyncDisposable
             LogBatchFailed(batch.Count, error);
             foreach (var (queue, item) in batch)
             {
-                Forget(queue.Tenant, queue.TaskId);
+                _runs.Forget(queue.Tenant, queue.TaskId);
                 item.Done.TrySetException(error);
             }
         }
@@ -394,77 +308,158 @@ public sealed partial class Recorder : IAsyncDisposable
 
     private async Task RecordBatchAsync(List<(TaskQueue Queue, WorkItem Item)> batch)
     {
+        // 1. Each item becomes a change of its run.
         var results = new List<Result>();
         foreach (var (queue, item) in batch)
         {
+            if (await TryMakeAsync(queue, item) is { } result)
+            {
+                results.Add(result);
+            }
+        }
+
+        // 2. All changes are one transaction. Where it fails, one change must not keep the others out: each is then
+        //    tried by itself, and made anew where its run is not the store's any more.
+        var changes = results.Select(r => r.Change).OfType<TrajectoryChange>().ToList();
+        if (changes.Count > 0 && !await _store.TrySaveAsync(changes))
+        {
+            results = await SaveOneByOneAsync(results);
+        }
+
+        // 3. Content that is not kept goes, by what the run came to in the end; runs that are to be deleted go whole.
+        foreach (var last in results.Where(r => r.Row is not null).GroupBy(r => r.Row!.Id, StringComparer.Ordinal).Select(g => g.Last()))
+        {
+            if (last.IsDeleted)
+            {
+                await DeleteNowAsync(last.Row!);
+            }
+            else if (last.Drop && !last.Row!.HasContent)
+            {
+                await DropContentAsync(last.Row);
+            }
+        }
+
+        // 4. Only now the spool may forget them.
+        foreach (var result in results)
+        {
+            Finish(result);
+        }
+    }
+
+    /// <summary>Makes an item's change; null where that failed, which was logged and counted then.</summary>
+    private async Task<Result?> TryMakeAsync(TaskQueue queue, WorkItem item)
+    {
+        try
+        {
+            return item.Exchange is not null ? await RecordExchangeAsync(queue, item) : await ApplyChangeAsync(queue, item);
+        }
+        catch (Exception error) when (error is not OperationCanceledException)
+        {
+            // A bug in reading one exchange must not stop the others; the exchange is counted, not silently lost.
+            LogExchangeFailed(queue.TaskId, error);
+            CountNotRecorded("recorder-error");
+            GiveUp(queue, item, error);
+            return null;
+        }
+    }
+
+    private async Task<List<Result>> SaveOneByOneAsync(List<Result> results)
+    {
+        var saved = new List<Result>();
+        // The runs' states are ahead of the store by what was not saved.
+        foreach (var result in results)
+        {
+            _runs.Forget(result.Queue.Tenant, result.Queue.TaskId);
+        }
+
+        var anew = new HashSet<(string, string)>();
+        foreach (var result in results)
+        {
+            var task = (result.Queue.Tenant, result.Queue.TaskId);
+            if (await TrySaveOneAsync(result, anew, task) is { } one)
+            {
+                saved.Add(one);
+            }
+        }
+
+        return saved;
+    }
+
+    private async Task<Result?> TrySaveOneAsync(Result? result, HashSet<(string, string)> anew, (string Tenant, string TaskId) task)
+    {
+        var (queue, item) = (result!.Queue, result.Item);
+        for (var attempt = 1; ; attempt++)
+        {
             try
             {
-                results.Add(item.Exchange is not null ? await RecordExchangeAsync(queue, item) : await ApplyChangeAsync(queue, item));
+                if (anew.Contains(task))
+                {
+                    result = await TryMakeAsync(queue, item);
+                }
+
+                if (result?.Change is { } change)
+                {
+                    await _store.SaveAsync(change);
+                }
+
+                return result;
+            }
+            catch (StoreException error) when (error.IsConflict && attempt < AttemptsOfOneItem)
+            {
+                // Everything that follows in this task stands on the run as the store has it.
+                anew.Add(task);
+                _runs.Forget(task.Tenant, task.TaskId);
             }
             catch (Exception error) when (error is not OperationCanceledException)
             {
-                // A bug in reading one exchange must not stop the others; the exchange is counted, not silently lost.
-                // What was made of the calls before it is saved first, since the run is read from the store again.
-                LogExchangeFailed(queue.TaskId, error);
-                CountNotRecorded("recorder-error");
-                await SaveAsync(results);
-                results.Clear();
-                Forget(queue.Tenant, queue.TaskId);
-                item.Exchange?.Release();
-                item.Done.TrySetException(error);
+                LogChangeRefused(task.TaskId, error);
+                CountNotRecorded("store-refused");
+                GiveUp(queue, item, error);
+                return null;
             }
         }
-
-        await SaveAsync(results);
     }
 
-    private async Task SaveAsync(List<Result> results)
+    private void GiveUp(TaskQueue queue, WorkItem item, Exception error)
     {
-        // 1. Later rows of a run replace earlier ones, so all of it is one transaction.
-        var changes = results.Select(r => r.Change).OfType<TrajectoryChange>().ToList();
-        if (changes.Count > 0 && !await TrySaveAsync(changes))
-        {
-            // One change that the store cannot take must not keep the others out: each is then tried by itself.
-            foreach (var result in results.Where(r => r.Change is not null))
-            {
-                await SaveAloneAsync(result);
-            }
-        }
+        _runs.Forget(queue.Tenant, queue.TaskId);
+        item.Exchange?.Release();
+        item.Done.TrySetException(error);
+    }
 
-        // 2. Content that is not kept goes, by what the run came to in the end.
-        var dropped = results.Where(r => r.Drop).Select(r => r.Row!.Id).ToHashSet(StringComparer.Ordinal);
-        foreach (var last in results.Where(r => r.Row is not null && dropped.Contains(r.Row.Id)).GroupBy(r => r.Row!.Id, StringComparer.Ordinal).Select(g => g.Last().Row!))
+    private void Finish(Result result)
+    {
+        if (result.Item.Exchange is { } exchange)
         {
-            if (!last.HasContent)
+            if (result.Change is { } change && !exchange.Head.IsSideCall)
             {
-                await DropContentAsync(last);
-            }
-        }
-
-        // 3. Only now the spool may forget them.
-        foreach (var (item, change, row, _) in results)
-        {
-            if (item.Exchange is { } exchange)
-            {
-                if (change is not null && !exchange.Head.IsSideCall)
-                {
-                    LogRecordedIteration(change.Steps.Count == 0 ? exchange.Head.StepIndex : change.Steps[0].Index, exchange.Head.TaskId!);
-                }
-
-                exchange.Release();
+                LogRecordedIteration(change.Steps.Count == 0 ? exchange.Head.StepIndex : change.Steps[0].Index, exchange.Head.TaskId!);
             }
 
-            item.Done.TrySetResult(row);
+            exchange.Release();
         }
+
+        if (result.Change is { Embeddings.Count: 0 } && result.Row is { } row && !result.IsDeleted)
+        {
+            EmbedLater(result.Queue, row);
+        }
+
+        result.Item.Done.TrySetResult(result.Row);
+    }
+
+    private async Task DeleteNowAsync(Trajectory row)
+    {
+        _runs.Forget(row.Tenant, row.TaskId);
+        await _store.AskAsync((store, ct) => store.DeleteAsync(row.Tenant, row.Id, ct));
     }
 
     private async Task DropContentAsync(Trajectory row)
     {
         try
         {
-            await RetryAsync(async ct =>
+            await _store.AskAsync(async (store, ct) =>
             {
-                await _store.DropContentAsync(row.Tenant, row.Id, ct);
+                await store.DropContentAsync(row.Tenant, row.Id, ct);
                 return true;
             });
         }
@@ -474,125 +469,64 @@ public sealed partial class Recorder : IAsyncDisposable
         }
     }
 
-    private async Task<bool> TrySaveAsync(List<TrajectoryChange> changes)
-    {
-        try
-        {
-            await _store.SaveAsync(changes, _stopping.Token);
-            _storeFailed = false;
-            return true;
-        }
-        catch (Exception error) when (error is not OperationCanceledException)
-        {
-            _storeFailed = error is StoreException { IsConflict: false };
-            LogSaveFailed(changes.Count, error);
-            return false;
-        }
-    }
-
-    /// <summary>Saves one change, again and again while the store is down; gives up only where the store is well and still refuses it.</summary>
-    private async Task SaveAloneAsync(Result result)
-    {
-        for (var attempt = 1; ; attempt++)
-        {
-            try
-            {
-                await _store.SaveAsync([result.Change!], _stopping.Token);
-                _storeFailed = false;
-                return;
-            }
-            catch (Exception error) when (error is not OperationCanceledException)
-            {
-                if (error is not StoreException { IsConflict: false } || (attempt >= 3 && (await CheckAsync()).Ok))
-                {
-                    var row = result.Change!.Trajectory;
-                    LogChangeRefused(row.TaskId, error);
-                    CountNotRecorded("store-refused");
-                    Forget(row.Tenant, row.TaskId);
-                    result.Item.Done.TrySetException(error);
-                    return;
-                }
-            }
-
-            await BackOffAsync(attempt);
-        }
-    }
-
     private async Task<Result> RecordExchangeAsync(TaskQueue queue, WorkItem item)
     {
-        var exchange = item.Exchange!;
-        var head = exchange.Head;
+        var head = item.Exchange!.Head;
         var run = await FindRunAsync(queue.Tenant, queue.TaskId);
         if (run is null)
         {
             if (head.IsSideCall)
             {
-                return new Result(item, null, null, false);
+                return new Result(queue, item, null, null, false);
             }
 
             run = _recorder.Start(head);
-            Remember(run);
+            _runs.Remember(run);
             LogStarting(head.TaskId!);
         }
 
         if (run.Row.Status == TrajectoryStatus.Cancelled)
         {
             CountNotRecorded("cancelled");
-            return new Result(item, null, run.Row, false);
+            return new Result(queue, item, null, run.Row, false);
         }
 
-        var content = exchange.Read();
+        var content = item.Exchange.Read();
         if (head.IsSideCall)
         {
-            return new Result(item, _recorder.RecordSideCall(run, head, content, item.Reply), run.Row, false);
+            return Made(queue, item, run, _recorder.RecordSideCall(run, head, content, item.Reply), drop: false);
         }
 
         if (run.LastStep is null && run.Row.IterationCount == 0)
         {
             // Opened by the API before its first call: that one says whose run it is.
-            var first = _recorder.Start(head).Row;
-            run.Row = run.Row with
-            {
-                Provider = first.Provider,
-                Model = first.Model,
-                Client = first.Client,
-                Preset = first.Preset,
-                SessionId = run.Row.SessionId ?? first.SessionId,
-                TaskDescription = run.Row.TaskDescription.Length > 0 ? run.Row.TaskDescription : first.TaskDescription,
-                StartedAt = first.StartedAt,
-                LastActivityAt = first.StartedAt,
-                HasContent = first.HasContent,
-                ExampleIds = first.ExampleIds,
-                Arm = first.Arm,
-            };
-            run.KeepContent = first.HasContent;
+            _recorder.Adopt(run, head);
         }
 
         var change = _recorder.Record(run, head, content, item.Reply);
-        var drop = Settle(run, queue);
-        return new Result(item, await WithEmbeddingsAsync(run, drop ? With(change, run.Row, change.Embeddings) : change), run.Row, drop);
+        return await WithEmbeddingsAsync(Made(queue, item, run, change, Settle(run, queue)), run);
     }
 
     private async Task<Result> ApplyChangeAsync(TaskQueue queue, WorkItem item)
     {
         var before = await FindRunAsync(queue.Tenant, queue.TaskId);
-        if (before is null && CallUnderWay(queue) is { } head)
+        if (before is null && _queues.NextCall(queue) is { } head)
         {
             // The task's first call has not ended yet: the task is there all the same.
             before = _recorder.Start(head);
-            Remember(before);
+            _runs.Remember(before);
             LogStarting(head.TaskId!);
         }
 
         var run = item.Change!(before);
         if (run is null)
         {
-            return new Result(item, null, before?.Row, false);
+            return new Result(queue, item, null, before?.Row, false);
         }
 
         if (before is null)
         {
-            Remember(run);
+            _runs.Remember(run);
         }
 
         var drop = Settle(run, queue);
@@ -601,7 +535,16 @@ public sealed partial class Recorder : IAsyncDisposable
             LogSaved(run.Row.TaskId, run.Row.Success switch { true => "true", false => "false", null => "unknown" }, run.Row.QualityScore);
         }
 
-        return new Result(item, await WithEmbeddingsAsync(run, new TrajectoryChange { Trajectory = run.Row }), run.Row, drop);
+        var result = Made(queue, item, run, new TrajectoryChange { Trajectory = run.Row, Embeddings = run.TakeEmbeddings() }, drop);
+        return await WithEmbeddingsAsync(result with { IsDeleted = run.IsDeleted }, run);
+    }
+
+    /// <summary>A change with the run as it is now. The store takes it only where the run is still what it was made from; the next change stands on this one.</summary>
+    private static Result Made(TaskQueue queue, WorkItem item, RunState run, TrajectoryChange change, bool drop)
+    {
+        var row = run.Row;
+        run.Row = row with { Version = (row.Version ?? 0) + 1 };
+        return new Result(queue, item, change with { Trajectory = row with { Version = row.Version ?? 0 } }, run.Row, drop);
     }
 
     private static bool IsOver(Trajectory row) => row is { IsProvisional: false, CompletedAt: not null };
@@ -609,7 +552,7 @@ public sealed partial class Recorder : IAsyncDisposable
     /// <summary>Gives the content of a run up that is over and does not keep it. True where the store has to drop it.</summary>
     private bool Settle(RunState run, TaskQueue queue)
     {
-        if (!IsOver(run.Row) || ContentPolicy(run.Row) is not { Keep: false, Reason: { } reason } || (reason == TooShort && CallUnderWay(queue) is not null))
+        if (!IsOver(run.Row) || _policy.Of(run.Row) is not { Keep: false, Reason: { } reason } || (reason == ContentPolicy.TooShort && _queues.NextCall(queue) is not null))
         {
             return false;
         }
@@ -625,228 +568,56 @@ public sealed partial class Recorder : IAsyncDisposable
         return true;
     }
 
-    private ExchangeHead? CallUnderWay(TaskQueue queue)
+    private async Task<Result> WithEmbeddingsAsync(Result result, RunState run)
     {
-        lock (_lock)
+        var row = result.Row!;
+        if (result.IsDeleted || !WantsEmbeddings(row) || run.EmbeddedText == row.TaskDescription)
         {
-            return queue.Items.Find(i => i.Exchange is { Head.IsSideCall: false })?.Exchange!.Head;
+            return result;
         }
+
+        run.EmbeddedText = row.TaskDescription;
+        return await _embedder.TryAtOnceAsync(row) is { } embeddings ? result with { Change = result.Change! with { Embeddings = embeddings } } : result;
     }
 
-    private async Task<TrajectoryChange> WithEmbeddingsAsync(RunState run, TrajectoryChange change)
-    {
-        var row = change.Trajectory;
-        if (row is not { Success: true, HasContent: true } || row.TaskDescription.Length == 0 || run.EmbeddedText == row.TaskDescription || !ContentPolicy(row).Keep)
-        {
-            return change;
-        }
+    private bool WantsEmbeddings(Trajectory row) =>
+        row is { Success: true, HasContent: true } && row.TaskDescription.Length > 0 && _policy.Of(row).Keep;
 
-        try
-        {
-            var embeddings = await _embed(row.TaskDescription, _stopping.Token);
-            run.EmbeddedText = row.TaskDescription;
-            return With(change, row, embeddings);
-        }
-        catch (Exception error) when (!_stopping.IsCancellationRequested)
-        {
-            // The run is worth more than its vector, which `embed --missing` can make at any time.
-            LogEmbeddingFailed(row.TaskId, error);
-            return change;
-        }
-    }
-
-    private static TrajectoryChange With(TrajectoryChange change, Trajectory row, IReadOnlyList<TrajectoryEmbedding> embeddings) => new()
-    {
-        Trajectory = row,
-        Steps = change.Steps,
-        Contents = change.Contents,
-        Exchanges = change.Exchanges,
-        Keys = change.Keys,
-        Embeddings = embeddings,
-    };
-
-    private async Task<RunState?> FindRunAsync(string tenant, string taskId)
-    {
-        lock (_lock)
-        {
-            if (_runs.TryGetValue((tenant, taskId), out var known))
-            {
-                return known;
-            }
-        }
-
-        var row = await RetryAsync(ct => _store.FindTaskAsync(tenant, taskId, ct));
-        if (row is null)
-        {
-            return null;
-        }
-
-        var run = _recorder.Rebuild(row, await RetryAsync(ct => _reader.ReadAsync(row.Id, ct)));
-        Remember(run);
-        return run;
-    }
-
-    private void Remember(RunState run)
-    {
-        lock (_lock)
-        {
-            _runs[(run.Row.Tenant, run.Row.TaskId)] = run;
-        }
-    }
-
-    /// <summary>Forgets the runs that were quiet for longest; only between batches, when the store has all of them.</summary>
-    private void TrimRuns()
-    {
-        lock (_lock)
-        {
-            if (_runs.Count > MaxRunsInMemory)
-            {
-                foreach (var old in _runs.OrderBy(r => r.Value.Row.LastActivityAt).Take(MaxRunsInMemory / 4).Select(r => r.Key).ToList())
-                {
-                    _runs.Remove(old);
-                }
-            }
-        }
-    }
-
-    private void Sweep()
-    {
-        List<(string Tenant, string TaskId)> due;
-        var now = _time.GetUtcNow();
-        lock (_lock)
-        {
-            due = [.. _runs.Values
-                .Where(r => !_queues.ContainsKey((r.Row.Tenant, r.Row.TaskId)) && _judge.WhenIdle(r, now, _catalog.Get(r.Row.Preset)) is not null)
-                .Select(r => (r.Row.Tenant, r.Row.TaskId))];
-        }
-
-        foreach (var (tenant, taskId) in due)
-        {
-            CloseIdle(tenant, taskId);
-        }
-
-        if (Interlocked.Exchange(ref _sweeping, 1) == 0)
-        {
-            _ = SweepStoreAsync(now);
-        }
-    }
-
-    /// <summary>Runs that an earlier process left open are found in the store.</summary>
-    private async Task SweepStoreAsync(DateTimeOffset now)
-    {
-        try
-        {
-            var grace = _options.Tasks.EndOfTurnGrace < _options.Tasks.IdleTimeout ? _options.Tasks.EndOfTurnGrace : _options.Tasks.IdleTimeout;
-            foreach (var row in await _store.ListOpenAsync(now - grace, 100, _stopping.Token))
-            {
-                bool known;
-                lock (_lock)
-                {
-                    known = _runs.ContainsKey((row.Tenant, row.TaskId)) || _queues.ContainsKey((row.Tenant, row.TaskId));
-                }
-
-                if (!known)
-                {
-                    CloseIdle(row.Tenant, row.TaskId);
-                }
-            }
-        }
-        catch (Exception error) when (error is StoreException or OperationCanceledException or ObjectDisposedException)
-        {
-            LogSweepFailed(error);
-        }
-        finally
-        {
-            Volatile.Write(ref _sweeping, 0);
-        }
-    }
-
-    private void CloseIdle(string tenant, string taskId)
-    {
-        var item = new WorkItem
+    /// <summary>Vectors that were not there at once come behind the run, so that a slow embedder keeps nothing waiting.</summary>
+    private void EmbedLater(TaskQueue queue, Trajectory row) => _embedder.WhenMade(
+        row,
+        embeddings => _queues.Add(queue.Tenant, queue.TaskId, new WorkItem
         {
             IsReady = true,
             Change = run =>
             {
-                if (run is null || _judge.WhenIdle(run, _time.GetUtcNow(), _catalog.Get(run.Row.Preset)) is not { } closed)
+                if (run is null || !WantsEmbeddings(run.Row) || run.Row.TaskDescription != row.TaskDescription)
                 {
                     return null;
                 }
 
-                run.Row = closed;
+                run.EmbeddedText = row.TaskDescription;
+                run.GiveEmbeddings(embeddings);
                 return run;
             },
-        };
-        lock (_lock)
-        {
-            var queue = QueueOf(tenant, taskId);
-            queue.Items.Add(item);
-            Wake(queue);
-        }
-    }
+        }));
 
-    private async Task<T> RetryAsync<T>(Func<CancellationToken, Task<T>> ask)
+    private async Task<RunState?> FindRunAsync(string tenant, string taskId)
     {
-        for (var attempt = 1; ; attempt++)
+        if (_runs.Find(tenant, taskId) is { } known)
         {
-            try
-            {
-                var answer = await ask(_stopping.Token);
-                _storeFailed = false;
-                return answer;
-            }
-            catch (StoreException error)
-            {
-                _storeFailed = true;
-                LogStoreFailed(error);
-                if (attempt >= 5 && (await CheckAsync()).Ok)
-                {
-                    // The store is well and this one question fails: waiting on would keep everything else waiting too.
-                    throw;
-                }
-
-                await BackOffAsync(attempt);
-            }
-        }
-    }
-
-    private async Task<StoreHealth> CheckAsync()
-    {
-        try
-        {
-            return await _store.CheckAsync(_stopping.Token);
-        }
-        catch (StoreException error)
-        {
-            return new StoreHealth(false, 0, error.Message, "");
-        }
-    }
-
-    private Task BackOffAsync(int attempt)
-    {
-        var wait = TimeSpan.FromMilliseconds(Math.Min(LongestBackoff.TotalMilliseconds, 250 * Math.Pow(2, Math.Min(attempt, 10))));
-        return Task.Delay(wait, _time, _stopping.Token);
-    }
-
-    private TaskQueue QueueOf(string tenant, string taskId)
-    {
-        if (!_queues.TryGetValue((tenant, taskId), out var queue))
-        {
-            _queues[(tenant, taskId)] = queue = new TaskQueue(tenant, taskId);
+            return known;
         }
 
-        return queue;
-    }
-
-    private void Wake(TaskQueue queue)
-    {
-        if (!queue.IsScheduled && queue.Items.Count > 0 && queue.Items[0].IsReady)
+        if (await _store.AskAsync((store, ct) => store.FindTaskAsync(tenant, taskId, ct)) is not { } row)
         {
-            queue.IsScheduled = _runnable.Writer.TryWrite(queue);
+            return null;
         }
-    }
 
-    private static bool Contains(IReadOnlyList<string> providers, string provider) => providers.Contains(provider, StringComparer.OrdinalIgnoreCase);
+        var run = _recorder.Rebuild(row, await _store.AskAsync((_, ct) => _reader.ReadAsync(row.Id, ct)));
+        _runs.Remember(run);
+        return run;
+    }
 
     [LoggerMessage(4001, LogLevel.Information, "Starting trajectory recording for task {TaskId}")]
     private partial void LogStarting(string taskId);
@@ -863,50 +634,23 @@ public sealed partial class Recorder : IAsyncDisposable
     [LoggerMessage(4005, LogLevel.Information, "{Count} calls that an earlier process left in the spool are recorded now")]
     private partial void LogLeftovers(int count);
 
-    [LoggerMessage(4006, LogLevel.Error, "The store refused {Count} changes; they stay in the spool and are tried again")]
-    private partial void LogSaveFailed(int count, Exception error);
-
     [LoggerMessage(4007, LogLevel.Error, "A call of task {TaskId} could not be turned into a step and is left out")]
     private partial void LogExchangeFailed(string taskId, Exception error);
 
     [LoggerMessage(4008, LogLevel.Error, "The store is well and does not take a change of task {TaskId}; it is left out")]
     private partial void LogChangeRefused(string taskId, Exception error);
 
-    [LoggerMessage(4009, LogLevel.Warning, "Open tasks of the store could not be looked through; the next round is in a moment")]
-    private partial void LogSweepFailed(Exception error);
-
-    [LoggerMessage(4010, LogLevel.Error, "The store cannot be read; calls wait in the spool until it can")]
-    private partial void LogStoreFailed(Exception error);
-
-    [LoggerMessage(4011, LogLevel.Warning, "Task {TaskId} is stored without a vector")]
-    private partial void LogEmbeddingFailed(string taskId, Exception error);
-
     [LoggerMessage(4012, LogLevel.Error, "{Count} calls could not be recorded; they stay in the spool until the next start")]
     private partial void LogBatchFailed(int count, Exception error);
 
-    private sealed record Result(WorkItem Item, TrajectoryChange? Change, Trajectory? Row, bool Drop);
-
-    private sealed class TaskQueue(string tenant, string taskId)
+    /// <summary>What became of an item.</summary>
+    /// <param name="Queue">Its task.</param>
+    /// <param name="Item">The item.</param>
+    /// <param name="Change">What is to be saved, or null.</param>
+    /// <param name="Row">The run as it is then, or null where there is none.</param>
+    /// <param name="Drop">Whether the store has to drop the run's content.</param>
+    private sealed record Result(TaskQueue Queue, WorkItem Item, TrajectoryChange? Change, Trajectory? Row, bool Drop)
     {
-        public string Tenant { get; } = tenant;
-
-        public string TaskId { get; } = taskId;
-
-        public List<WorkItem> Items { get; } = [];
-
-        public bool IsScheduled { get; set; }
-    }
-
-    private sealed class WorkItem
-    {
-        public SpooledExchange? Exchange { get; init; }
-
-        public AssembledReply? Reply { get; set; }
-
-        public Func<RunState?, RunState?>? Change { get; init; }
-
-        public bool IsReady { get; set; }
-
-        public TaskCompletionSource<Trajectory?> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public bool IsDeleted { get; init; }
     }
 }

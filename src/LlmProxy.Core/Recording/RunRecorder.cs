@@ -36,6 +36,27 @@ internal sealed class RunRecorder(OutcomeJudge judge, TaskRulesCatalog catalog, 
         Arm = head.Arm,
     });
 
+    /// <summary>Takes from its first call whose run it is: one that was opened without a call knows only what its opener said.</summary>
+    public void Adopt(RunState run, ExchangeHead head)
+    {
+        var first = Start(head).Row;
+        run.Row = run.Row with
+        {
+            Provider = first.Provider,
+            Model = first.Model,
+            Client = first.Client,
+            Preset = first.Preset,
+            SessionId = run.Row.SessionId ?? first.SessionId,
+            TaskDescription = run.Row.TaskDescription.Length > 0 ? run.Row.TaskDescription : first.TaskDescription,
+            StartedAt = first.StartedAt,
+            LastActivityAt = first.StartedAt,
+            HasContent = first.HasContent,
+            ExampleIds = first.ExampleIds,
+            Arm = first.Arm,
+        };
+        run.KeepContent = first.HasContent;
+    }
+
     /// <summary>A run that is in the store, as it was when its last step was taken.</summary>
     public RunState Rebuild(Trajectory row, IReadOnlyList<StepView> steps)
     {
@@ -89,9 +110,9 @@ internal sealed class RunRecorder(OutcomeJudge judge, TaskRulesCatalog catalog, 
         {
             if (!head.IsRetry)
             {
-                // Its number was given out where the earlier calls were not known (the store was not to be asked): it is
-                // a step of its own all the same.
-                index = lastIndex + 1;
+                // It was recorded late, behind a later call that came to another process; or its number was given out
+                // where the earlier calls were not known: it is a step of its own all the same.
+                index = run.HasStep(index) ? lastIndex + 1 : index;
             }
             else if (run.LastStep is not { } last || last.Index > index || (last.Status == "ok" && status != "ok"))
             {
@@ -147,8 +168,12 @@ internal sealed class RunRecorder(OutcomeJudge judge, TaskRulesCatalog catalog, 
             stated = status == "ok" ? rules.ReadOutcome(reply.Message.ToolCalls) : null;
         }
 
-        run.LastCallFailed = IsFailure(status);
-        run.LastEndedTurn = status == "ok" && reply is { EndedTurn: true };
+        if (run.LastStep is null || index > run.LastStep.Index)
+        {
+            run.LastCallFailed = IsFailure(status);
+            run.LastEndedTurn = status == "ok" && reply is { EndedTurn: true };
+        }
+
         var usage = reply?.Usage ?? TokenUsage.None;
         var cost = ModelCost.Of(prices, reply?.Model ?? head.Model, usage) ?? ModelCost.Of(prices, head.Model, usage);
         var iterations = Math.Max(row.IterationCount, index);

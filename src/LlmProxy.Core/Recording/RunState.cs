@@ -1,4 +1,5 @@
 using LlmProxy.Core.Dialects;
+using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Core.Recording;
@@ -21,6 +22,8 @@ internal readonly record struct MessageCounts(int Failed, int Clicks, int Hits, 
 internal sealed class RunState(Trajectory row)
 {
     private readonly List<string> _answeredLast = [];
+    private readonly HashSet<int> _indices = [];
+    private IReadOnlyList<TrajectoryEmbedding> _embeddings = [];
     private (TrajectoryStep? LastStep, TurnKey[] History, bool LastResultFailed, decimal? Cost) _before = (null, [], false, null);
 
     /// <summary>The run's row as it is now.</summary>
@@ -74,6 +77,20 @@ internal sealed class RunState(Trajectory row)
     /// <summary>The text whose vectors the store has, or null.</summary>
     public string? EmbeddedText { get; set; }
 
+    /// <summary>Whether it is to be deleted with all that was made from it.</summary>
+    public bool IsDeleted { get; set; }
+
+    /// <summary>Gives vectors that are saved with the next change.</summary>
+    public void GiveEmbeddings(IReadOnlyList<TrajectoryEmbedding> embeddings) => _embeddings = embeddings;
+
+    /// <summary>Takes the vectors that were given.</summary>
+    public IReadOnlyList<TrajectoryEmbedding> TakeEmbeddings()
+    {
+        var embeddings = _embeddings;
+        _embeddings = [];
+        return embeddings;
+    }
+
     /// <summary>Remembers where the run stands before a step.</summary>
     public void Mark()
     {
@@ -93,13 +110,19 @@ internal sealed class RunState(Trajectory row)
         return true;
     }
 
-    /// <summary>Takes one step.</summary>
+    /// <summary>Whether there is a step of this number.</summary>
+    public bool HasStep(int index) => _indices.Contains(index);
+
+    /// <summary>Takes one step. One that comes late, behind a later one, is not the last.</summary>
     public void Take(TrajectoryStep step, Trajectory row, TurnKey[] history, StepCounts counts)
     {
-        LastStep = step;
-        LastCounts = counts;
         Row = row;
-        History = history;
+        _indices.Add(step.Index);
+        if (LastStep is null || step.Index > LastStep.Index)
+        {
+            (LastStep, LastCounts, History) = (step, counts, history);
+        }
+
         if (step.ResponseId is { } response)
         {
             Responses[response] = history.Length;
@@ -128,6 +151,7 @@ internal sealed class RunState(Trajectory row)
             TokenUsage = Row.TokenUsage.Add(new TokenUsage(-counts.Usage.Input, -counts.Usage.Output, -counts.Usage.CacheRead, -counts.Usage.CacheWrite, -counts.Usage.Reasoning)),
             CostUsd = counts.Cost is null || Row.CostUsd is null ? _before.Cost : Row.CostUsd - counts.Cost,
         };
+        _indices.Remove(LastStep.Index);
         (LastStep, History, LastResultFailed, _) = _before;
         LastCounts = null;
         Answered.ExceptWith(_answeredLast);

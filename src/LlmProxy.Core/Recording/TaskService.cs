@@ -131,9 +131,21 @@ public sealed class TaskService(ITrajectoryStore store, Recorder recorder, TaskC
         }
 
         correlator.Forget(tenant, row.TaskId);
-        recorder.Forget(tenant, row.TaskId);
-        return await store.DeleteAsync(tenant, trajectoryId, cancellationToken);
+        return await recorder.DeleteAsync(row, cancellationToken);
     }
+
+    /// <summary>Saves vectors with a run. False where there is no such run.</summary>
+    public async Task<bool> SaveEmbeddingsAsync(Trajectory run, IReadOnlyList<TrajectoryEmbedding> embeddings, CancellationToken cancellationToken) =>
+        await recorder.ChangeAsync(
+            run.Tenant,
+            run.TaskId,
+            state =>
+            {
+                state?.GiveEmbeddings(embeddings);
+                return state;
+            },
+            Patience,
+            cancellationToken) is not null;
 
     private async Task<TaskResult?> ChangeAsync(string tenant, string reference, Func<Trajectory, Trajectory> change, CancellationToken cancellationToken)
     {

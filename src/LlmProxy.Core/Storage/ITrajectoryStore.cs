@@ -123,8 +123,9 @@ public sealed class StoreException : Exception
     }
 
     /// <summary>
-    /// Whether the data itself stands against it: another run has the task, another step has the exchange, or another
-    /// tenant has the id. Trying again does not help.
+    /// Whether the data itself stands against it: another run has the task, another step has the exchange, another
+    /// tenant has the id, or the run was changed since it was read (<see cref="Trajectory.Version"/>). Trying the same
+    /// again does not help.
     /// </summary>
     public bool IsConflict { get; init; }
 }
@@ -137,7 +138,7 @@ public sealed class StoreException : Exception
 public sealed record StoreHealth(bool Ok, int SchemaVersion, string? Error, string Details);
 
 /// <summary>Everything that changed in one run, to be saved at once.</summary>
-public sealed class TrajectoryChange
+public sealed record TrajectoryChange
 {
     /// <summary>The run's row as it is now.</summary>
     public required Trajectory Trajectory { get; init; }

@@ -142,6 +142,12 @@ public sealed record Trajectory
     /// <summary>A comment that came with the outcome, or null.</summary>
     public string? Comment { get; init; }
 
+    /// <summary>
+    /// How often the run was saved. A change is refused where the store's number is another, since it was made from what
+    /// is not so any more; 0 for a run that is not stored. Null saves it whatever the number.
+    /// </summary>
+    public long? Version { get; init; }
+
     /// <summary>Failed results by tool calls: the stated rate, else the counted one.</summary>
     public double ErrorRate => StatedErrorRate ?? (ToolCallsCount == 0 ? 0 : Math.Min(1, (double)FailedToolResults / ToolCallsCount));
 

@@ -97,7 +97,7 @@ internal static class TrajectoryEndpoints
     }
 
     private static async Task<IResult> EmbedAsync(
-        HttpContext context, string id, TaskService tasks, ITrajectoryStore store, EmbeddingService embeddings, Redactor redactor, CancellationToken cancellationToken)
+        HttpContext context, string id, TaskService tasks, EmbeddingService embeddings, Redactor redactor, CancellationToken cancellationToken)
     {
         var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.EmbeddingRequest);
         var text = redactor.Redact(ApiInput.Required("taskDescription", request.TaskDescription, "{\"taskDescription\": \"File the October invoice\"}"));
@@ -107,7 +107,11 @@ internal static class TrajectoryEndpoints
         }
 
         var made = await embeddings.EmbedForStoreAsync(text, cancellationToken);
-        await store.SaveAsync([new TrajectoryChange { Trajectory = run, Embeddings = made.Embeddings }], cancellationToken);
+        if (!await tasks.SaveEmbeddingsAsync(run, made.Embeddings, cancellationToken))
+        {
+            return NoRun(id);
+        }
+
         return TypedResults.Json(new EmbeddingShape(run.Id, [.. made.Embeddings.Select(e => e.Model)]), ApiJson.Default.EmbeddingShape);
     }
 

@@ -61,16 +61,17 @@ internal sealed class RecordingLab : IAsyncDisposable
     private readonly ITrajectoryStore _sqlite;
     private byte[] _secret = [];
 
-    private RecordingLab(LlmProxyOptions options)
+    private RecordingLab(LlmProxyOptions options, RecordingLab? beside = null)
     {
         Options = options;
-        _sqlite = new SqliteTrajectoryStore($"Data Source={_folder}/store.db", Time);
+        Time = beside?.Time ?? new ManualTimeProvider();
+        _sqlite = new SqliteTrajectoryStore($"Data Source={beside?._folder ?? _folder}/store.db", Time);
         Faults = FaultyStore.Around(_sqlite);
         Catalog = new TaskRulesCatalog(options.Tasks);
         Open();
     }
 
-    public ManualTimeProvider Time { get; } = new();
+    public ManualTimeProvider Time { get; }
 
     public LlmProxyOptions Options { get; }
 
@@ -124,6 +125,15 @@ internal sealed class RecordingLab : IAsyncDisposable
             await lab.Recorder.StartAsync(lab._secret, default);
         }
 
+        return lab;
+    }
+
+    /// <summary>A second process on the same store, with a spool of its own. To be disposed first.</summary>
+    public async Task<RecordingLab> OpenBesideAsync()
+    {
+        var lab = new RecordingLab(Options, this) { _secret = _secret };
+        await lab._sqlite.InitializeAsync(default);
+        await lab.StartRecorderAsync();
         return lab;
     }
 

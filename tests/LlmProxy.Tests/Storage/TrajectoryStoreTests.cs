@@ -96,7 +96,7 @@ public abstract partial class TrajectoryStoreTests : IAsyncLifetime
         Assert.NotNull(found);
         Assert.Equal(run.ExampleIds, found.ExampleIds);
         Assert.Equal(run.ToolsUsed, found.ToolsUsed);
-        Assert.Equal(run with { ExampleIds = [], ToolsUsed = [] }, found with { ExampleIds = [], ToolsUsed = [] });
+        Assert.Equal(run with { ExampleIds = [], ToolsUsed = [], Version = 1 }, found with { ExampleIds = [], ToolsUsed = [] });
         Assert.Equal(TimeSpan.Zero, found.StartedAt.Offset);
     }
 
@@ -108,9 +108,24 @@ public abstract partial class TrajectoryStoreTests : IAsyncLifetime
 
         var found = await Store.FindTrajectoryAsync(Tenant, "run-1", default);
 
-        Assert.Equal(run with { ExampleIds = [], ToolsUsed = [] }, found! with { ExampleIds = [], ToolsUsed = [] });
+        Assert.Equal(run with { ExampleIds = [], ToolsUsed = [], Version = 1 }, found! with { ExampleIds = [], ToolsUsed = [] });
         Assert.Null(found.CostUsd);
         Assert.Empty(found.ExampleIds);
+    }
+
+    [StoreFact]
+    public async Task A_run_that_was_changed_since_it_was_read_is_not_overwritten()
+    {
+        await SaveAsync(new TrajectoryChange { Trajectory = Run("run-1") with { Version = 0, IterationCount = 1 } });
+        var read = (await Store.FindTrajectoryAsync(Tenant, "run-1", default))!;
+        await SaveAsync(new TrajectoryChange { Trajectory = read with { IterationCount = 2 } });
+
+        var late = await Assert.ThrowsAsync<StoreException>(() => SaveAsync(new TrajectoryChange { Trajectory = read with { IterationCount = 99 } }));
+        var second = await Assert.ThrowsAsync<StoreException>(() => SaveAsync(new TrajectoryChange { Trajectory = Run("run-1") with { Version = 0, IterationCount = 98 } }));
+
+        Assert.True(late.IsConflict);
+        Assert.True(second.IsConflict);
+        Assert.Equal((2L, 2), ((await Store.FindTrajectoryAsync(Tenant, "run-1", default))!.Version, (await Store.FindTrajectoryAsync(Tenant, "run-1", default))!.IterationCount));
     }
 
     [StoreFact]

@@ -168,6 +168,7 @@ internal static class PostgresSchema
         CREATE TABLE task_search (trajectory_row bigint PRIMARY KEY, tokens tsvector NOT NULL);
         CREATE INDEX task_search_by_word ON task_search USING gin (tokens);
         """,
+        "ALTER TABLE task_trajectory ADD COLUMN version bigint NOT NULL DEFAULT 1",
     ];
 
     /// <summary>All tables, for the store's size.</summary>

@@ -18,13 +18,13 @@ internal static class TrajectoryRows
     ];
 
     /// <summary>The columns in the order that <see cref="Read"/> expects, of table alias <c>t</c>.</summary>
-    public static string Columns { get; } = string.Join(", ", Names.Select(n => "t." + n));
+    public static string Columns { get; } = string.Join(", ", Names.Append("version").Select(n => "t." + n));
 
-    /// <summary>Inserts a run, or replaces it where the tenant is the same; returns its row's number.</summary>
+    /// <summary>Inserts a run, or replaces it where the tenant is the same and nobody changed it since; returns its row's number.</summary>
     private static readonly string Upsert =
-        $"INSERT INTO task_trajectory ({string.Join(", ", Names)}) VALUES ({string.Join(", ", Names.Select(n => "@" + n))}) " +
-        $"ON CONFLICT (id) DO UPDATE SET {string.Join(", ", Names.Where(n => n is not ("id" or "tenant")).Select(n => $"{n} = excluded.{n}"))} " +
-        "WHERE task_trajectory.tenant = excluded.tenant RETURNING row_id";
+        $"INSERT INTO task_trajectory ({string.Join(", ", Names)}, version) VALUES ({string.Join(", ", Names.Select(n => "@" + n))}, 1) " +
+        $"ON CONFLICT (id) DO UPDATE SET {string.Join(", ", Names.Where(n => n is not ("id" or "tenant")).Select(n => $"{n} = excluded.{n}"))}, version = task_trajectory.version + 1 " +
+        "WHERE task_trajectory.tenant = excluded.tenant AND (CAST(@version AS bigint) IS NULL OR task_trajectory.version = CAST(@version AS bigint)) RETURNING row_id";
 
     public static SqlStatement Save(Trajectory run) => new SqlStatement(Upsert)
         .With("id", run.Id)
@@ -65,7 +65,8 @@ internal static class TrajectoryRows
         .With("example_ids", ListToJson(run.ExampleIds))
         .With("arm", run.Arm)
         .With("tools_used", ListToJson(run.ToolsUsed))
-        .With("comment", run.Comment);
+        .With("comment", run.Comment)
+        .With("version", run.Version);
 
     /// <summary>Reads a run whose columns begin at an ordinal.</summary>
     public static Trajectory Read(SqlSession session, DbDataReader r, int at = 0) => new()
@@ -104,6 +105,7 @@ internal static class TrajectoryRows
         Arm = r.Text(at + 35),
         ToolsUsed = ListFromJson(r.GetString(at + 36)),
         Comment = r.Text(at + 37),
+        Version = r.GetInt64(at + 38),
     };
 
     /// <summary>A status as it is written everywhere outside of the code.</summary>

@@ -159,7 +159,7 @@ internal sealed class TrajectorySave
         for (var i = 0; i < _changes.Count; i++)
         {
             rows[_changes[i].Trajectory.Id] = returned[i]
-                ?? throw new StoreException($"The id of run {_changes[i].Trajectory.Id} belongs to another tenant.") { IsConflict = true };
+                ?? throw new StoreException($"Run {_changes[i].Trajectory.Id} was changed by another process since it was read, or its id belongs to another tenant.") { IsConflict = true };
         }
 
         return rows;

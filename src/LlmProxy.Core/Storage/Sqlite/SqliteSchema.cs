@@ -174,5 +174,6 @@ internal static class SqliteSchema
         -- copy of the text.
         CREATE VIRTUAL TABLE task_search USING fts5 (task, texts, content = '', contentless_delete = 1, tokenize = 'ascii');
         """,
+        "ALTER TABLE task_trajectory ADD COLUMN version INTEGER NOT NULL DEFAULT 1",
     ];
 }

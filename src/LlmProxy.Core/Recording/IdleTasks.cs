@@ -1,0 +1,110 @@
+using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Storage;
+using LlmProxy.Core.Trajectories;
+using Microsoft.Extensions.Logging;
+
+namespace LlmProxy.Core.Recording;
+
+/// <summary>Closes tasks that got no call for long enough: those in memory, and those in the store that another process left open.</summary>
+internal sealed partial class IdleTasks : IAsyncDisposable
+{
+    private const int StoredAtOnce = 100;
+    private static readonly TimeSpan Every = TimeSpan.FromSeconds(5);
+
+    private readonly ITrajectoryStore _store;
+    private readonly TaskOptions _options;
+    private readonly OutcomeJudge _judge;
+    private readonly TaskRulesCatalog _catalog;
+    private readonly KnownRuns _runs;
+    private readonly TaskQueues _queues;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly CancellationToken _stopping;
+    private readonly ITimer _timer;
+    private int _looking;
+
+    public IdleTasks(
+        ITrajectoryStore store,
+        TaskOptions options,
+        OutcomeJudge judge,
+        TaskRulesCatalog catalog,
+        KnownRuns runs,
+        TaskQueues queues,
+        TimeProvider time,
+        ILogger logger,
+        CancellationToken stopping)
+    {
+        _store = store;
+        _options = options;
+        _judge = judge;
+        _catalog = catalog;
+        _runs = runs;
+        _queues = queues;
+        _time = time;
+        _logger = logger;
+        _stopping = stopping;
+        _timer = time.CreateTimer(_ => Look(), null, Every, Every);
+    }
+
+    public ValueTask DisposeAsync() => _timer.DisposeAsync();
+
+    private void Look()
+    {
+        var now = _time.GetUtcNow();
+        foreach (var (tenant, taskId) in _runs.Where(r => WhenIdle(r, now) is not null))
+        {
+            if (!_queues.Holds(tenant, taskId))
+            {
+                Close(tenant, taskId);
+            }
+        }
+
+        if (Interlocked.Exchange(ref _looking, 1) == 0)
+        {
+            _ = LookInStoreAsync(now);
+        }
+    }
+
+    private async Task LookInStoreAsync(DateTimeOffset now)
+    {
+        try
+        {
+            var grace = _options.EndOfTurnGrace < _options.IdleTimeout ? _options.EndOfTurnGrace : _options.IdleTimeout;
+            foreach (var row in await _store.ListOpenAsync(now - grace, StoredAtOnce, _stopping))
+            {
+                if (_runs.Find(row.Tenant, row.TaskId) is null && !_queues.Holds(row.Tenant, row.TaskId))
+                {
+                    Close(row.Tenant, row.TaskId);
+                }
+            }
+        }
+        catch (Exception error) when (error is StoreException or OperationCanceledException or ObjectDisposedException)
+        {
+            LogFailed(error);
+        }
+        finally
+        {
+            Volatile.Write(ref _looking, 0);
+        }
+    }
+
+    private void Close(string tenant, string taskId) => _queues.Add(tenant, taskId, new WorkItem
+    {
+        IsReady = true,
+        Change = run =>
+        {
+            if (run is null || WhenIdle(run, _time.GetUtcNow()) is not { } closed)
+            {
+                return null;
+            }
+
+            run.Row = closed;
+            return run;
+        },
+    });
+
+    private Trajectory? WhenIdle(RunState run, DateTimeOffset now) => _judge.WhenIdle(run, now, _catalog.Get(run.Row.Preset));
+
+    [LoggerMessage(4009, LogLevel.Warning, "Open tasks of the store could not be looked through; the next round is in a moment")]
+    private partial void LogFailed(Exception error);
+}

@@ -1,0 +1,117 @@
+using LlmProxy.Core.Storage;
+using Microsoft.Extensions.Logging;
+
+namespace LlmProxy.Core.Recording;
+
+/// <summary>The recorder's way to the store: again and again while the store is down, and with a word of it in the log.</summary>
+internal sealed partial class PatientStore(ITrajectoryStore store, TimeProvider time, ILogger logger, CancellationToken stopping)
+{
+    private const int AttemptsOfOneQuestion = 5;
+    private const int AttemptsOfOneChange = 3;
+    private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(15);
+
+    private bool _failed;
+
+    /// <summary>Whether the last thing that was asked of the store succeeded.</summary>
+    public bool IsReachable => !Volatile.Read(ref _failed);
+
+    /// <summary>Asks, until there is an answer.</summary>
+    /// <exception cref="StoreException">The store is well and cannot answer this one question.</exception>
+    public async Task<T> AskAsync<T>(Func<ITrajectoryStore, CancellationToken, Task<T>> ask)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                var answer = await ask(store, stopping);
+                Volatile.Write(ref _failed, false);
+                return answer;
+            }
+            catch (StoreException error)
+            {
+                Volatile.Write(ref _failed, true);
+                LogReadFailed(error);
+                if (attempt >= AttemptsOfOneQuestion && await IsWellAsync())
+                {
+                    // The store is well and this one question fails: waiting on would keep everything else waiting too.
+                    throw;
+                }
+
+                await BackOffAsync(attempt);
+            }
+        }
+    }
+
+    /// <summary>Saves changes in one transaction; false where that failed, whatever the reason.</summary>
+    public async Task<bool> TrySaveAsync(IReadOnlyList<TrajectoryChange> changes)
+    {
+        try
+        {
+            await store.SaveAsync(changes, stopping);
+            Volatile.Write(ref _failed, false);
+            return true;
+        }
+        catch (StoreException error) when (error.IsConflict)
+        {
+            // Another process changed one of the runs; they are looked at one by one.
+            LogConflict(changes.Count, error);
+            return false;
+        }
+        catch (Exception error) when (error is not OperationCanceledException)
+        {
+            Volatile.Write(ref _failed, error is StoreException);
+            LogSaveFailed(changes.Count, error);
+            return false;
+        }
+    }
+
+    /// <summary>Saves one change, again and again while the store is down.</summary>
+    /// <exception cref="StoreException">The store is well and refuses the change, by <see cref="StoreException.IsConflict"/> because its run is not what it was made from.</exception>
+    public async Task SaveAsync(TrajectoryChange change)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await store.SaveAsync([change], stopping);
+                Volatile.Write(ref _failed, false);
+                return;
+            }
+            catch (StoreException error) when (!error.IsConflict)
+            {
+                if (attempt >= AttemptsOfOneChange && await IsWellAsync())
+                {
+                    throw;
+                }
+
+                Volatile.Write(ref _failed, true);
+            }
+
+            await BackOffAsync(attempt);
+        }
+    }
+
+    private async Task<bool> IsWellAsync()
+    {
+        try
+        {
+            return (await store.CheckAsync(stopping)).Ok;
+        }
+        catch (StoreException)
+        {
+            return false;
+        }
+    }
+
+    private Task BackOffAsync(int attempt) =>
+        Task.Delay(TimeSpan.FromMilliseconds(Math.Min(LongestBackoff.TotalMilliseconds, 250 * Math.Pow(2, Math.Min(attempt, 10)))), time, stopping);
+
+    [LoggerMessage(4006, LogLevel.Error, "The store refused {Count} changes; they stay in the spool and are tried again")]
+    private partial void LogSaveFailed(int count, Exception error);
+
+    [LoggerMessage(4010, LogLevel.Error, "The store cannot be read; calls wait in the spool until it can")]
+    private partial void LogReadFailed(Exception error);
+
+    [LoggerMessage(4013, LogLevel.Debug, "One of {Count} changes was made from a run that changed meanwhile; they are made anew, one by one")]
+    private partial void LogConflict(int count, Exception error);
+}

@@ -1,0 +1,105 @@
+using LlmProxy.Core.Trajectories;
+using static LlmProxy.Tests.Recording.Claude;
+
+namespace LlmProxy.Tests.Recording;
+
+/// <summary>Two processes record into one store; each call of a task may come to either.</summary>
+public sealed class TwoProcessesTests : IAsyncLifetime
+{
+    private const int Steps = 12;
+
+    private RecordingLab _first = null!;
+    private RecordingLab _second = null!;
+
+    public async Task InitializeAsync()
+    {
+        _first = await RecordingLab.StartAsync();
+        _second = await _first.OpenBesideAsync();
+    }
+
+    public async Task DisposeAsync()
+    {
+        await _second.DisposeAsync();
+        await _first.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_task_whose_calls_come_to_both_in_turns_is_one_run()
+    {
+        var tasks = new HashSet<string>();
+        for (var step = 0; step < Steps; step++)
+        {
+            var lab = step % 2 == 0 ? _first : _second;
+            tasks.Add((await lab.SendAsync(Step("t", step))).Task!.TaskId);
+            await lab.SettleAsync();
+        }
+
+        await AssertWholeAsync(Assert.Single(tasks), "t");
+        Assert.Equal(Enumerable.Range(1, Steps), (await _first.StepsAsync(tasks.Single())).Select(s => s.Step.Index));
+    }
+
+    [Fact]
+    public async Task Calls_that_both_save_at_the_same_time_all_count_once()
+    {
+        const int Tasks = 8;
+        var ended = new List<Task>();
+        for (var step = 0; step < Steps; step++)
+        {
+            for (var task = 0; task < Tasks; task++)
+            {
+                var (lab, call) = ((step + task) % 2 == 0 ? _first : _second, Step($"t{task}", step) with { Task = $"t{task}" });
+                ended.Add(lab.SendAsync(call));
+            }
+        }
+
+        await Task.WhenAll(ended);
+        await _first.SettleAsync();
+        await _second.SettleAsync();
+        for (var task = 0; task < Tasks; task++)
+        {
+            await AssertWholeAsync($"t{task}", $"t{task}");
+        }
+
+        Assert.Empty(_first.Recorder.NotRecorded);
+        Assert.Empty(_second.Recorder.NotRecorded);
+    }
+
+    [Fact]
+    public async Task What_the_API_says_at_one_is_not_undone_by_a_call_at_the_other()
+    {
+        await _first.SendAsync(Step("t", 0) with { Task = "t" });
+        await _first.SettleAsync();
+        await _second.SendAsync(Step("t", 1) with { Task = "t" });
+        await _second.SettleAsync();
+
+        await _first.Tasks.InterveneAsync("default", "t", default);
+        await _second.Tasks.InterveneAsync("default", "t", default);
+        var done = await _first.Tasks.CompleteAsync("default", "t", true, null, null, default);
+
+        Assert.Equal((2, 2, TrajectoryStatus.Completed), (done!.Trajectory.UserInterventions, done.Trajectory.IterationCount, done.Trajectory.Status));
+        Assert.Equal(done.Trajectory with { ExampleIds = [], ToolsUsed = [] }, await _second.RunAsync("t") with { ExampleIds = [], ToolsUsed = [] });
+    }
+
+    private async Task AssertWholeAsync(string taskId, string name)
+    {
+        var run = await _first.RunAsync(taskId);
+        Assert.Equal((Steps, Steps - 1, 100L * Steps), (run.IterationCount, run.ToolCallsCount, run.TokenUsage.Input));
+        var steps = await _second.StepsAsync(taskId);
+        Assert.Equal(Steps, steps.Count);
+        Assert.Equal(
+            Enumerable.Range(0, Steps - 1).Select(i => $"{name}_{i}").Order(StringComparer.Ordinal),
+            steps.SelectMany(s => s.Reply!.ToolCalls).Select(c => c.Id).Order(StringComparer.Ordinal));
+    }
+
+    private static WireCall Step(string task, int step)
+    {
+        var history = new List<string> { User($"Work on {task}") };
+        for (var i = 0; i < step; i++)
+        {
+            history.Add(Call($"{task}_{i}"));
+            history.Add(Result($"{task}_{i}"));
+        }
+
+        return new WireCall(Request(string.Join(',', history))) { Answer = step == Steps - 1 ? Says("All is done now, in twelve steps.") : Calls($"{task}_{step}") };
+    }
+}
