@@ -131,7 +131,7 @@ public sealed partial class Lexer
             last = PositionOf(start, _offset - 1);
         }
 
-        Error(last, "Unexpected end of file while parsing a string not terminated by a " + quote);
+        Error(last, "Unexpected end of file while parsing a string not terminated by a " + quote, ParserMessageCode.UnclosedString, start);
         return new Token(TokenType.Invalid, last, last);
     }
 

@@ -124,11 +124,11 @@ public sealed partial class Lexer
         return new Token(type, start, Advance(length));
     }
 
-    private void Error(TextPosition at, string message)
+    private void Error(TextPosition at, string message, ParserMessageCode code = ParserMessageCode.Syntax, TextPosition? opening = null)
     {
         if (Messages.Count < MaxMessages)
         {
-            Messages.Add(new LogMessage(ParserMessageType.Error, new SourceSpan(_fileName, at, at), message));
+            Messages.Add(new LogMessage(ParserMessageType.Error, new SourceSpan(_fileName, at, at), message) { Code = code, Opening = opening });
         }
     }
 

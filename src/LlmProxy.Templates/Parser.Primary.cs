@@ -90,7 +90,7 @@ internal sealed partial class Parser
         Close(member, start);
         if (left is ScriptVariableGlobal loop && !LoopState.IsSupported(loop.Name, variable.Name))
         {
-            LogError(left.Span, $"The loop variable <{member}> is not supported");
+            LogError(left.Span, $"The loop variable <{member}> is not supported", ParserMessageCode.LoopVariable);
         }
 
         return member;
@@ -120,7 +120,7 @@ internal sealed partial class Parser
         }
         else if (!_isFatal)
         {
-            LogError(_token, $"Unexpected `{Quote(_token)}`. Expecting ']'");
+            LogError(_token, $"Unexpected `{Quote(_token)}`. Expecting ']'", ParserMessageCode.MissingBracket);
         }
 
         return Close(indexer, start);
@@ -160,7 +160,7 @@ internal sealed partial class Parser
         }
         else if (!_isFatal)
         {
-            LogError(_token, "Expecting a closing parenthesis for a function call.");
+            LogError(_token, "Expecting a closing parenthesis for a function call.", ParserMessageCode.MissingBracket);
         }
 
         return Close(call, start);
@@ -391,7 +391,7 @@ internal sealed partial class Parser
         }
         else if (!_isFatal)
         {
-            LogError(_token, $"Invalid token `{Quote(_token)}`. Expecting a closing `)`.");
+            LogError(_token, $"Invalid token `{Quote(_token)}`. Expecting a closing `)`.", ParserMessageCode.MissingBracket);
         }
 
         return Close(nested, start);
@@ -423,7 +423,7 @@ internal sealed partial class Parser
 
         if (_token.Type != TokenType.CloseBracket && !_isFatal)
         {
-            LogError(_token, $"Unexpected token found `{Quote(_token)}` while expecting `]`.");
+            LogError(_token, $"Unexpected token found `{Quote(_token)}` while expecting `]`.", ParserMessageCode.MissingBracket);
         }
 
         Next();
@@ -488,7 +488,7 @@ internal sealed partial class Parser
         }
         else if (!_isFatal)
         {
-            LogError(_token, $"Unexpected token found `{Quote(_token)}` while expecting `}}`.");
+            LogError(_token, $"Unexpected token found `{Quote(_token)}` while expecting `}}`.", ParserMessageCode.MissingBracket);
         }
 
         return Close(result, start);

@@ -26,7 +26,7 @@ internal sealed partial class Parser
     /// Statements up to the <c>end</c>, <c>else</c> or <c>when</c> that closes the block of <paramref name="owner"/>;
     /// without an owner, up to the end of the text.
     /// </summary>
-    private ScriptBlockStatement ParseBlock(ScriptStatement? owner, BlockKind kind = default)
+    private ScriptBlockStatement ParseBlock(ScriptStatement? owner, BlockKind kind = default, TextPosition opening = default)
     {
         var block = new ScriptBlockStatement();
         var start = _token.Type == TokenType.Eof ? _previous.Start : _token.Start;
@@ -50,7 +50,7 @@ internal sealed partial class Parser
             {
                 // The marker after front matter counts as read: nothing else could follow it.
                 var last = _token.Type == TokenType.FrontMatterMarker ? _token : _previous;
-                LogSyntax(SpanOf(last), kind.Name, "The <end> statement was not found", kind.Syntax);
+                LogSyntax(SpanOf(last), kind.Name, "The <end> statement was not found", kind.Syntax, ParserMessageCode.MissingEnd, opening);
             }
         }
 
@@ -161,7 +161,7 @@ internal sealed partial class Parser
                 var loop = new ScriptWhileStatement();
                 loop.Condition = ExpectExpression(BlockKind.While);
                 ExpectEndOfStatement();
-                loop.Body = ParseBlock(loop, BlockKind.While);
+                loop.Body = ParseBlock(loop, BlockKind.While, start);
                 statement = Close(loop, start);
                 return true;
             case "case":
@@ -169,7 +169,7 @@ internal sealed partial class Parser
                 var @case = new ScriptCaseStatement();
                 @case.Value = ExpectExpression(BlockKind.Case);
                 ExpectEndOfStatement();
-                @case.Body = ParseBlock(@case, BlockKind.Case);
+                @case.Body = ParseBlock(@case, BlockKind.Case, start);
                 statement = Close(@case, start);
                 return true;
             case "with":
@@ -177,7 +177,7 @@ internal sealed partial class Parser
                 var with = new ScriptWithStatement();
                 with.Name = ExpectExpression(BlockKind.With);
                 ExpectEndOfStatement();
-                with.Body = ParseBlock(with, BlockKind.With);
+                with.Body = ParseBlock(with, BlockKind.With, start);
                 statement = Close(with, start);
                 return true;
             case "capture":
@@ -185,7 +185,7 @@ internal sealed partial class Parser
                 var capture = new ScriptCaptureStatement();
                 capture.Target = ExpectExpression(BlockKind.Capture);
                 ExpectEndOfStatement();
-                capture.Body = ParseBlock(capture, BlockKind.Capture);
+                capture.Body = ParseBlock(capture, BlockKind.Capture, start);
                 statement = Close(capture, start);
                 return true;
             case "wrap":
@@ -193,7 +193,7 @@ internal sealed partial class Parser
                 var wrap = new ScriptWrapStatement();
                 wrap.Target = ExpectExpression(BlockKind.Wrap);
                 ExpectEndOfStatement();
-                wrap.Body = ParseBlock(wrap, BlockKind.Wrap);
+                wrap.Body = ParseBlock(wrap, BlockKind.Wrap, start);
                 statement = Close(wrap, start);
                 return true;
             case "func":
@@ -259,7 +259,8 @@ internal sealed partial class Parser
             Span(end.Span.End, end.Span.End),
             "ScriptPage",
             "Found <end> statement without a corresponding beginning of a block",
-            "...");
+            "...",
+            ParserMessageCode.StrayBlockPart);
         _isFatal = true;
     }
 
@@ -279,7 +280,7 @@ internal sealed partial class Parser
         {
             var otherwise = new ScriptElseStatement();
             ExpectEndOfStatement();
-            otherwise.Body = ParseBlock(otherwise, BlockKind.Else);
+            otherwise.Body = ParseBlock(otherwise, BlockKind.Else, start);
             statement = Close(otherwise, start);
         }
 
@@ -296,10 +297,10 @@ internal sealed partial class Parser
                 loop.Else = otherwise;
                 break;
             case ScriptForStatement:
-                LogError(statement.Span, "Invalid if/else combination within a for statement.");
+                LogError(statement.Span, "Invalid if/else combination within a for statement.", ParserMessageCode.StrayBlockPart);
                 break;
             default:
-                LogError(elseToken, "A else condition must be preceded by another if/else/when condition or a for loop.");
+                LogError(elseToken, "A else condition must be preceded by another if/else/when condition or a for loop.", ParserMessageCode.StrayBlockPart);
                 _isFatal = true;
                 break;
         }
@@ -345,7 +346,7 @@ internal sealed partial class Parser
             return true;
         }
 
-        when.Body = ParseBlock(when, BlockKind.When);
+        when.Body = ParseBlock(when, BlockKind.When, start);
         _depth--;
         Close(when, start);
         switch (owner)
@@ -357,7 +358,7 @@ internal sealed partial class Parser
                 previous.Next = when;
                 break;
             default:
-                LogError(whenToken, "A `when` condition must be preceded by another `when`/`else`/`case` condition.");
+                LogError(whenToken, "A `when` condition must be preceded by another `when`/`else`/`case` condition.", ParserMessageCode.StrayBlockPart);
                 _isFatal = true;
                 break;
         }
@@ -370,7 +371,7 @@ internal sealed partial class Parser
         var statement = new ScriptIfStatement { IsElseIf = isElseIf };
         statement.Condition = ExpectExpression(BlockKind.If);
         ExpectEndOfStatement();
-        statement.Then = ParseBlock(statement, BlockKind.If);
+        statement.Then = ParseBlock(statement, BlockKind.If, start);
         return Close(statement, start);
     }
 
@@ -419,7 +420,7 @@ internal sealed partial class Parser
         }
 
         ExpectEndOfStatement();
-        statement.Body = ParseBlock(statement, BlockKind.For);
+        statement.Body = ParseBlock(statement, BlockKind.For, start);
         return Close(statement, start);
     }
 
@@ -458,7 +459,7 @@ internal sealed partial class Parser
         }
 
         ExpectEndOfStatement();
-        function.Body = ParseBlock(function, BlockKind.Function);
+        function.Body = ParseBlock(function, BlockKind.Function, start);
         return Close(function, start);
     }
 
@@ -519,7 +520,7 @@ internal sealed partial class Parser
         }
         else
         {
-            LogError(_token, "Expecting a closing parenthesis for a function call.");
+            LogError(_token, "Expecting a closing parenthesis for a function call.", ParserMessageCode.MissingBracket);
         }
 
         return parameters;

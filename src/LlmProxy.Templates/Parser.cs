@@ -114,24 +114,30 @@ internal sealed partial class Parser
         return node;
     }
 
-    private void LogError(Token token, string message) => LogError(SpanOf(token), message);
+    private void LogError(Token token, string message, ParserMessageCode code = ParserMessageCode.Syntax) => LogError(SpanOf(token), message, code);
 
-    private void LogError(SourceSpan span, string message)
+    private void LogError(SourceSpan span, string message, ParserMessageCode code = ParserMessageCode.Syntax, TextPosition? opening = null)
     {
-        _messages.Add(new LogMessage(ParserMessageType.Error, span, message));
+        _messages.Add(new LogMessage(ParserMessageType.Error, span, message) { Code = code, Opening = opening });
 
         // Nobody reads more, and a text of nothing but errors would take its time to describe.
         _isFatal |= _messages.Count >= MaxMessages;
     }
 
-    private void LogFatal(Token token, string message)
+    private void LogFatal(Token token, string message, ParserMessageCode code = ParserMessageCode.Syntax)
     {
-        LogError(token, message);
+        LogError(token, message, code);
         _isFatal = true;
     }
 
-    private void LogSyntax(SourceSpan span, string what, string message, string syntax) =>
-        LogError(span, $"Error while parsing {what}: {message} in: {syntax}");
+    private void LogSyntax(
+        SourceSpan span,
+        string what,
+        string message,
+        string syntax,
+        ParserMessageCode code = ParserMessageCode.Syntax,
+        TextPosition? opening = null) =>
+        LogError(span, $"Error while parsing {what}: {message} in: {syntax}", code, opening);
 
     private static string Escape(string text) =>
         text.Replace("\r", "\\r").Replace("\n", "\\n").Replace("\t", "\\t");
@@ -149,7 +155,7 @@ internal sealed partial class Parser
 
         if (!_isFatal)
         {
-            LogFatal(_token, $"The statement depth limit `{_options.ExpressionDepthLimit}` was reached when parsing this statement");
+            LogFatal(_token, $"The statement depth limit `{_options.ExpressionDepthLimit}` was reached when parsing this statement", ParserMessageCode.TooDeep);
         }
 
         return false;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using LlmProxy.Templates.Checking;
 
 namespace LlmProxy.Core.Configuration;
 

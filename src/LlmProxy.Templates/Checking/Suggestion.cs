@@ -1,19 +1,26 @@
-namespace LlmProxy.Core.Configuration;
+namespace LlmProxy.Templates.Checking;
 
 /// <summary>"Did you mean": the nearest of the known words.</summary>
-internal static class Suggestion
+public static class Suggestion
 {
     /// <summary>A sentence with the nearest known word, or with all of them when none is near.</summary>
     public static string For(string word, IReadOnlyCollection<string> known)
     {
-        // A third of the letters may differ, as git and dotnet do it: enough for a typo, too little for another word.
-        var nearest = known.Select(candidate => (candidate, distance: Distance(word, candidate))).OrderBy(pair => pair.distance).FirstOrDefault();
-        if (nearest.candidate is not null && nearest.distance <= Math.Max(2, nearest.candidate.Length / 3))
+        if (Nearest(word, known) is { } nearest)
         {
-            return $"did you mean \"{nearest.candidate}\"?";
+            return $"did you mean \"{nearest}\"?";
         }
 
         return known.Count == 0 ? "remove it." : $"use one of {string.Join(", ", known)}.";
+    }
+
+    /// <summary>The nearest known word; null where none is near.</summary>
+    public static string? Nearest(string word, IEnumerable<string> known)
+    {
+        // A third of the letters may differ, as git and dotnet do it: enough for a typo, too little for another word. One
+        // letter for another is none.
+        var nearest = known.Select(candidate => (candidate, distance: Distance(word, candidate))).OrderBy(pair => pair.distance).FirstOrDefault();
+        return nearest.candidate is not null && nearest.distance < word.Length && nearest.distance <= Math.Max(2, nearest.candidate.Length / 3) ? nearest.candidate : null;
     }
 
     private static int Distance(string left, string right)
