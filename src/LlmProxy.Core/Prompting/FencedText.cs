@@ -1,4 +1,5 @@
 using System.Buffers;
+using LlmProxy.Templates.Prompts;
 
 namespace LlmProxy.Core.Prompting;
 
@@ -8,9 +9,6 @@ namespace LlmProxy.Core.Prompting;
 /// </summary>
 internal static class FencedText
 {
-    /// <summary>Name of the fence in <c>few-shot.sbn</c>.</summary>
-    public const string FenceName = "recorded_run";
-
     private static readonly SearchValues<char> Breaks = SearchValues.Create(
         [.. Enumerable.Range(0, 0x20).Select(code => (char)code), '\u007F', '\u0085', '\u2028', '\u2029']);
 
@@ -18,7 +16,7 @@ internal static class FencedText
     {
         var line = text.AsSpan().Trim().IndexOfAny(Breaks) < 0 ? text.Trim() : OneLine(text);
         return line
-            .Replace(FenceName, "recorded-run", StringComparison.OrdinalIgnoreCase)
+            .Replace(PromptFence.Name, "recorded-run", StringComparison.OrdinalIgnoreCase)
             .Replace("<|", "< |", StringComparison.Ordinal);
     }
 

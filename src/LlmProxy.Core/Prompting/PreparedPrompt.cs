@@ -17,7 +17,7 @@ public sealed class PreparedPrompt
     {
         _set = set;
         TemplateFile = file;
-        _values = file is null ? new ScriptObject() : PromptModel.OfTask(values);
+        _values = file is null ? new ScriptObject() : PromptObjects.OfTask(values);
     }
 
     /// <summary>The template's file in its set, or null.</summary>
@@ -63,7 +63,7 @@ public sealed class PreparedPrompt
         var template = _set.Templates[TemplateFile];
         if (template.HasErrors)
         {
-            return (null, TemplateSet.FirstProblemOf(template));
+            return (null, _set.Problems[0]);
         }
 
         var limit = PromptLimits.OutputFor(systemText.Length);
@@ -84,7 +84,7 @@ public sealed class PreparedPrompt
         }
 
         context.PushGlobal(_values);
-        context.PushGlobal(PromptModel.OfCall(systemText, insertBefore));
+        context.PushGlobal(PromptObjects.OfCall(systemText, insertBefore));
         try
         {
             var text = template.Render(context);

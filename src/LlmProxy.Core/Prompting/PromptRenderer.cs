@@ -28,6 +28,6 @@ public static class PromptRenderer
         ArgumentNullException.ThrowIfNull(values);
         return values.Examples.Count == 0
             ? PromptRendering.Of("")
-            : PreparedPrompt.ForFile(set, set.Resolve("few-shot"), values).Render("", "");
+            : PreparedPrompt.ForFile(set, set.Resolve(Prompts.Names.FewShot), values).Render("", "");
     }
 }

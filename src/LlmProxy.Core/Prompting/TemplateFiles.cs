@@ -4,7 +4,7 @@ using System.Text;
 namespace LlmProxy.Core.Prompting;
 
 /// <summary>The template files of a folder on the disk.</summary>
-internal static class TemplateFiles
+public static class TemplateFiles
 {
     private static readonly EnumerationOptions Everywhere = new() { RecurseSubdirectories = true, MatchCasing = MatchCasing.CaseInsensitive, MaxRecursionDepth = 8 };
 
@@ -32,6 +32,8 @@ internal static class TemplateFiles
     }
 
     /// <summary>The texts, by path below the folder with <c>/</c>.</summary>
+    /// <exception cref="IOException">A file cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">A file must not be read.</exception>
     public static Dictionary<string, string> Read(string directory)
     {
         var files = new Dictionary<string, string>(StringComparer.Ordinal);

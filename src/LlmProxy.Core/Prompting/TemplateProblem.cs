@@ -1,4 +1,5 @@
 using System.Globalization;
+using LlmProxy.Templates.Checking;
 
 namespace LlmProxy.Core.Prompting;
 
@@ -7,10 +8,14 @@ namespace LlmProxy.Core.Prompting;
 /// <param name="Line">Line, from 1; 0 where unknown.</param>
 /// <param name="Column">Column, from 1; 0 where unknown.</param>
 /// <param name="Message">What is wrong.</param>
-public sealed record TemplateProblem(string File, int Line, int Column, string Message)
+/// <param name="RuleId">The checker's rule (<c>docs/rules</c>); null where it was found by rendering.</param>
+public sealed record TemplateProblem(string File, int Line, int Column, string Message, string? RuleId = null)
 {
-    /// <summary>As compilers write it: <c>file(line,column): error: message</c>.</summary>
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{File}({Line},{Column}): error: {Message}");
+    /// <summary>As compilers write it: <c>file(line,column): error LLMP101: message</c>.</summary>
+    public override string ToString()
+        => string.Create(CultureInfo.InvariantCulture, $"{File}({Line},{Column}): error{(RuleId is null ? "" : " " + RuleId)}: {Message}");
+
+    internal static TemplateProblem Of(TemplateDiagnostic found) => new(found.Span.FileName, found.Line, found.Column, found.Message, found.Rule.Id);
 }
 
 /// <summary>The state of a template file, for status pages.</summary>

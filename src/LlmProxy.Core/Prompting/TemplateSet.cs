@@ -4,6 +4,8 @@ using System.Security.Cryptography;
 using System.Text;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Templates;
+using LlmProxy.Templates.Checking;
+using LlmProxy.Templates.Prompts;
 
 namespace LlmProxy.Core.Prompting;
 
@@ -13,23 +15,24 @@ namespace LlmProxy.Core.Prompting;
 /// </summary>
 public sealed class TemplateSet
 {
-    private const string Extension = ".sbn";
+    private const string Extension = TemplatePaths.Extension;
 
-    private static readonly string[] Providers = ["openai", "gemini", "proxy", "anthropic"];
-    private static readonly Lazy<TemplateSet> LazyShipped = new(() => Parse(ReadShipped()));
+    private static readonly Lazy<TemplateSet> LazyShipped = new(() => Parse(Prompts.Files));
 
     private readonly FrozenDictionary<string, Template> _templates;
+    private readonly Lazy<IReadOnlyList<TemplateDiagnostic>> _diagnostics;
+    private readonly Lazy<IReadOnlyList<TemplateProblem>> _problems;
 
     private TemplateSet(FrozenDictionary<string, string> files)
     {
         Files = files;
         Hash = HashOf(files);
-        _templates = files.ToFrozenDictionary(file => file.Key, file => Template.Parse(file.Value, file.Key), StringComparer.Ordinal);
-        Problems = [.. _templates.OrderBy(template => template.Key, StringComparer.Ordinal).SelectMany(template => ProblemsOf(template.Value))];
-        if (Problems.Count == 0)
-        {
-            Problems = TemplateTrial.Run(this);
-        }
+        var parsed = files.Select(file => TemplateFile.Parse(file.Key, file.Value)).ToList();
+        _templates = parsed.ToFrozenDictionary(file => file.Path, file => file.Template, StringComparer.Ordinal);
+
+        // A set that comes with a pin is rendered at once and was checked when it was taken up.
+        _diagnostics = new(() => TemplateChecker.Check(parsed));
+        _problems = new(FindProblems);
     }
 
     /// <summary>The set without any file: no prompt is rewritten with it.</summary>
@@ -44,12 +47,15 @@ public sealed class TemplateSet
     /// <summary>SHA-256 over names and texts, in hexadecimal digits. Equal for equal sets on every machine.</summary>
     public string Hash { get; }
 
-    /// <summary>What is wrong with the files: texts that do not parse, and templates that fail on a made-up request.</summary>
-    public IReadOnlyList<TemplateProblem> Problems { get; }
+    /// <summary>What the checker says of the files, warnings included.</summary>
+    public IReadOnlyList<TemplateDiagnostic> Diagnostics => _diagnostics.Value;
+
+    /// <summary>Why the set is not used: the checker's errors, else what fails on a made-up request. Empty for a sound set.</summary>
+    public IReadOnlyList<TemplateProblem> Problems => _problems.Value;
 
     /// <summary>The templates that are chosen by provider and model; the others are there to be included.</summary>
     internal IEnumerable<string> Roots => Files.Keys
-        .Where(file => file.EndsWith(Extension, StringComparison.OrdinalIgnoreCase) && Providers.Contains(FirstName(file), StringComparer.OrdinalIgnoreCase))
+        .Where(file => TemplatePaths.IsProviderTemplate(file, PromptBudget.Providers))
         .Order(StringComparer.Ordinal);
 
     internal IReadOnlyDictionary<string, Template> Templates => _templates;
@@ -88,34 +94,25 @@ public sealed class TemplateSet
 
         return best
             ?? FindFile(provider + Extension)
-            ?? (string.Equals(provider, "anthropic", StringComparison.OrdinalIgnoreCase) ? null : FindFile("proxy" + Extension));
+            ?? (string.Equals(provider, "anthropic", StringComparison.OrdinalIgnoreCase) ? null : FindFile(Prompts.Proxy.Path));
     }
 
     /// <summary>The file that <c>include</c> means by a name: with or without extension, always from the set's root.</summary>
-    internal string? Resolve(string name)
-    {
-        var path = name.Replace('\\', '/');
-        path = path.StartsWith("./", StringComparison.Ordinal) ? path[2..] : path;
-        return Files.ContainsKey(path) ? path : Files.ContainsKey(path + Extension) ? path + Extension : null;
-    }
+    internal string? Resolve(string name) => TemplatePaths.Resolve(name, Files.ContainsKey);
 
     // Names that differ in case alone are settled by ordinal order, so that every replica chooses the same one.
     private static bool IsBetter(string file, string? best)
         => best is null || file.Length > best.Length || (file.Length == best.Length && string.CompareOrdinal(file, best) < 0);
 
-    private static string FirstName(string file)
-    {
-        var end = file.IndexOfAny(['/', '.']);
-        return end < 0 ? file : file[..end];
-    }
-
     private string? FindFile(string name)
         => Files.ContainsKey(name) ? name : Files.Keys.Where(file => file.Equals(name, StringComparison.OrdinalIgnoreCase)).Order(StringComparer.Ordinal).FirstOrDefault();
 
-    internal static TemplateProblem FirstProblemOf(Template template) => ProblemsOf(template).First();
-
-    private static IEnumerable<TemplateProblem> ProblemsOf(Template template)
-        => template.HasErrors ? template.Messages.Where(message => message.Type == ParserMessageType.Error).Select(message => TemplateTrial.ProblemAt(message.Span, message.Message)) : [];
+    /// <summary>The checker's errors, else those of a rendering; its warnings keep no set from being used.</summary>
+    private IReadOnlyList<TemplateProblem> FindProblems()
+    {
+        TemplateProblem[] errors = [.. Diagnostics.Where(found => found.Rule.Severity == RuleSeverity.Error).Select(TemplateProblem.Of)];
+        return errors.Length > 0 ? errors : TemplateTrial.Run(this);
+    }
 
     /// <summary>Names and texts each with their length before them, so that no two sets run into one another.</summary>
     private static string HashOf(FrozenDictionary<string, string> files)
@@ -134,23 +131,5 @@ public sealed class TemplateSet
         }
 
         return new ContentHash(Convert.ToHexStringLower(hash.GetHashAndReset())).Value;
-    }
-
-    private static Dictionary<string, string> ReadShipped()
-    {
-        const string folder = "templates/";
-        var files = new Dictionary<string, string>(StringComparer.Ordinal);
-        var assembly = typeof(TemplateSet).Assembly;
-        foreach (var name in assembly.GetManifestResourceNames())
-        {
-            var path = name.Replace('\\', '/');
-            if (path.StartsWith(folder, StringComparison.Ordinal))
-            {
-                using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!);
-                files[path[folder.Length..]] = reader.ReadToEnd();
-            }
-        }
-
-        return files;
     }
 }

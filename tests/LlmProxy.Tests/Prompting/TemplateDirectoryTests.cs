@@ -26,29 +26,29 @@ public sealed class TemplateDirectoryTests : IDisposable
     [Fact]
     public void Files_are_loaded_from_sub_folders_too()
     {
-        Write("openai.sbn", "a {{ include 'parts/b' }}");
+        Write("openai.sbn", "a {{ include 'parts/b' }} {{ system.text }}");
         Write("parts/b.sbn", "b");
         Write("notes.txt", "no template");
 
         using var directory = new TemplateDirectory(_folder, _logger);
 
         Assert.Equal(["openai.sbn", "parts/b.sbn"], directory.Current.Files.Keys.Order(StringComparer.Ordinal));
-        Assert.Equal("a b", PromptSamples.Render(PromptSamples.Values("openai"), set: directory.Current));
+        Assert.Equal("a b You are an agent.", PromptSamples.Render(PromptSamples.Values("openai"), set: directory.Current));
         Assert.Single(_logger.Events, entry => entry.Id == 3001);
     }
 
     [Fact]
     public async Task A_change_is_taken_up_by_itself()
     {
-        Write("openai.sbn", "first");
+        Write("openai.sbn", "first {{ system.text }}");
         using var directory = new TemplateDirectory(_folder, _logger);
         var before = directory.Current;
 
-        Write("openai.sbn", "second, longer");
+        Write("openai.sbn", "second, longer {{ system.text }}");
 
         Assert.True(await UntilAsync(() => directory.Current != before));
-        Assert.Equal("second, longer", directory.Current.Files["openai.sbn"]);
-        Assert.Equal("first", before.Files["openai.sbn"]);
+        Assert.Equal("second, longer {{ system.text }}", directory.Current.Files["openai.sbn"]);
+        Assert.Equal("first {{ system.text }}", before.Files["openai.sbn"]);
     }
 
     [Fact]
@@ -59,7 +59,7 @@ public sealed class TemplateDirectoryTests : IDisposable
         Assert.Same(TemplateSet.Shipped, directory.Current);
 
         Directory.CreateDirectory(later);
-        Write("later/openai.sbn", "mine");
+        Write("later/openai.sbn", "mine {{ system.text }}");
 
         Assert.True(await UntilAsync(() => directory.Current.Files.Count == 1));
     }
@@ -67,8 +67,8 @@ public sealed class TemplateDirectoryTests : IDisposable
     [Fact]
     public void A_broken_file_keeps_the_last_good_set_until_it_is_mended()
     {
-        Write("openai.sbn", "good {{ model }}");
-        Write("gemini.sbn", "fine");
+        Write("openai.sbn", "good {{ system.text }}");
+        Write("gemini.sbn", "fine {{ system.text }}");
         using var directory = new TemplateDirectory(_folder, _logger, _time);
         var good = directory.Current;
 
@@ -78,11 +78,15 @@ public sealed class TemplateDirectoryTests : IDisposable
         Assert.Same(good, directory.Current);
         var broken = Assert.Single(directory.Status, status => !status.Ok);
         Assert.Equal(Path.Combine(_folder, "openai.sbn"), broken.Path);
-        Assert.Contains("openai.sbn(1,", broken.Error, StringComparison.Ordinal);
+        Assert.StartsWith("openai.sbn(1,11): error LLMP102: ", broken.Error, StringComparison.Ordinal);
         Assert.Contains(directory.Status, status => status.Ok && status.Path.EndsWith("gemini.sbn", StringComparison.Ordinal));
-        Assert.Contains(_logger.Events, entry => entry.Id == 3002 && entry.Text.Contains("openai.sbn(1,", StringComparison.Ordinal));
+        Assert.Contains("openai.sbn(1,11): error LLMP102: ", Assert.Single(_logger.Events, entry => entry.Id == 3002).Text, StringComparison.Ordinal);
 
-        Write("openai.sbn", "mended {{ model }}!");
+        // The same file again, or another look at it, is no further line.
+        Look(directory);
+        Assert.Single(_logger.Events, entry => entry.Id == 3002);
+
+        Write("openai.sbn", "mended {{ system.text }}!");
         Look(directory);
 
         Assert.NotSame(good, directory.Current);
@@ -103,7 +107,7 @@ public sealed class TemplateDirectoryTests : IDisposable
     [Fact]
     public void A_folder_that_goes_keeps_its_last_set_serving()
     {
-        Write("openai.sbn", "good");
+        Write("openai.sbn", "good {{ system.text }}");
         using var directory = new TemplateDirectory(_folder, _logger, _time);
         var good = directory.Current;
 
@@ -117,7 +121,7 @@ public sealed class TemplateDirectoryTests : IDisposable
     [Fact]
     public void A_change_is_read_only_when_it_has_settled()
     {
-        Write("openai.sbn", "good");
+        Write("openai.sbn", "good {{ system.text }}");
         using var directory = new TemplateDirectory(_folder, _logger, _time);
         var good = directory.Current;
 
@@ -125,13 +129,13 @@ public sealed class TemplateDirectoryTests : IDisposable
         directory.Look();
         directory.Look();
         Assert.Same(good, directory.Current);
-        Write("openai.sbn", "good and whole");
+        Write("openai.sbn", "good and whole {{ system.text }}");
         directory.Look();
         directory.Look();
         Assert.Same(good, directory.Current);
         Look(directory);
 
-        Assert.Equal("good and whole", directory.Current.Files["openai.sbn"]);
+        Assert.Equal("good and whole {{ system.text }}", directory.Current.Files["openai.sbn"]);
     }
 
     private void Look(TemplateDirectory directory)

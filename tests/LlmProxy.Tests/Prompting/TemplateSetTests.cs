@@ -37,9 +37,9 @@ public class TemplateSetTests
     [InlineData("./part")]
     public void Includes_are_found_by_name_in_the_set(string name)
     {
-        var set = PromptSamples.Set(("openai.sbn", $"[{{{{ include '{name}' }}}}{{{{ include 'parts/inner' }}}}]"), ("part.sbn", "p {{ model }}"), (@"parts\inner.sbn", "{{ include 'part' }}!"));
+        var set = PromptSamples.Set(("openai.sbn", $"[{{{{ include '{name}' }}}}{{{{ include 'parts/inner' }}}}]{{{{ system.text }}}}"), ("part.sbn", "p {{ model }}"), (@"parts\inner.sbn", "{{ include 'part' }}!"));
 
-        Assert.Equal("[p mp m!]", PromptSamples.Render(PromptSamples.Values("openai", "m"), set: set));
+        Assert.Equal("[p mp m!]You are an agent.", PromptSamples.Render(PromptSamples.Values("openai", "m"), set: set));
         Assert.Empty(set.Problems);
     }
 
@@ -58,22 +58,32 @@ public class TemplateSetTests
     [Fact]
     public void Problems_tell_file_line_and_column()
     {
-        var set = PromptSamples.Set(("openai.sbn", "fine"), ("few-shot.sbn", "one\ntwo {{ if x }}"));
+        var set = PromptSamples.Set(("openai.sbn", "{{ system.text }}"), ("few-shot.sbn", "one\ntwo {{ if x }}"));
 
         var problem = Assert.Single(set.Problems);
         Assert.Equal("few-shot.sbn", problem.File);
         Assert.Equal(2, problem.Line);
-        Assert.StartsWith("few-shot.sbn(2,", problem.ToString(), StringComparison.Ordinal);
+        Assert.StartsWith("few-shot.sbn(2,8): error LLMP102: ", problem.ToString(), StringComparison.Ordinal);
     }
 
     [Theory]
-    [InlineData("{{ include 'missing' }}", "openai.sbn")]
-    [InlineData("{{ string.upcas model }}", "openai.sbn")]
-    [InlineData("{{ include 'part' }}", "part.sbn")]
-    public void A_template_that_fails_on_a_request_is_a_problem(string template, string file)
+    [InlineData("{{ include 'missing' }}", "fine", "openai.sbn(1,29): error LLMP301: ")]
+    [InlineData("{{ string.upcas model }}", "fine", "openai.sbn(1,28): error LLMP203: ")]
+    [InlineData("{{ include 'part' }}", "\n{{ tools.size | no_such_function }}", "part.sbn(2,17): error LLMP203: ")]
+    [InlineData("{{ include 'part' }}", "{{ 1 % 0 }}", "part.sbn(1,")]
+    public void A_template_that_fails_is_a_problem(string template, string part, string problem)
     {
-        var set = PromptSamples.Set(("openai.sbn", template), ("part.sbn", "\n{{ tools.first.name | no_such_function }}"));
+        var set = PromptSamples.Set(("openai.sbn", "{{ system.text }}" + template), ("part.sbn", part));
 
-        Assert.Equal(file, Assert.Single(set.Problems).File);
+        Assert.StartsWith(problem, Assert.Single(set.Problems).ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_warning_keeps_no_set_from_being_used()
+    {
+        var set = PromptSamples.Set(("openai.sbn", "{{ system.text }}"));
+
+        Assert.Equal("LLMP403", Assert.Single(set.Diagnostics).Rule.Id);
+        Assert.Empty(set.Problems);
     }
 }
