@@ -66,6 +66,7 @@ internal static class CommandLine
         root.Add(SearchVerb.Create(context));
         root.Add(StatsVerb.Create(context));
         root.Add(CleanupVerb.Create(context));
+        root.Add(TemplatesVerb.Create(context));
         root.Add(KeysVerb.Create(context));
         return root;
     }

@@ -29,7 +29,7 @@ public sealed class CommandLineTests
     {
         var help = (await Llmproxy.RunAsync("--help")).Output;
 
-        foreach (var verb in (string[])["serve", "init", "connect", "demo", "doctor", "tasks", "search", "stats", "cleanup", "keys"])
+        foreach (var verb in (string[])["serve", "init", "connect", "demo", "doctor", "tasks", "search", "stats", "cleanup", "templates", "keys"])
         {
             Assert.Contains("\n  " + verb + " ", help, StringComparison.Ordinal);
         }

@@ -1,0 +1,83 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using LlmProxy.Core.Prompting;
+using LlmProxy.Server.Hosting;
+using LlmProxy.Templates.Checking;
+
+namespace LlmProxy.Server.Cli.Verbs;
+
+/// <summary>The rules for templates without a build.</summary>
+internal static class TemplateCheck
+{
+    /// <summary>Checks a folder, or the templates that the proxy would use.</summary>
+    /// <returns>1 when a template has an error, else 0.</returns>
+    public static int Run(CliConsole console, ProxyConfiguration configuration, string? folder, bool asJson)
+    {
+        // 1. The files, under the path that the caller would open them by.
+        var (place, files) = Read(configuration, folder);
+        var settings = configuration.File is { } file ? SettingsFile.Parse(Relative(file), File.ReadAllText(file)) : null;
+
+        // 2. The rules.
+        var found = TemplateChecker.Check(files.Select(pair => TemplateFile.Parse(pair.Key, pair.Value)), settings)
+            .Select(diagnostic => diagnostic.Span.FileName == settings?.Path ? diagnostic : diagnostic with { Span = diagnostic.Span with { FileName = place(diagnostic.Span.FileName) } })
+            .ToList();
+
+        // 3. What they found, as a compiler writes it.
+        var errors = found.Count(diagnostic => diagnostic.Rule.Severity == RuleSeverity.Error);
+        if (asJson)
+        {
+            console.Json(new JsonObject
+            {
+                ["templates"] = files.Count,
+                ["errors"] = errors,
+                ["warnings"] = found.Count - errors,
+                ["items"] = new JsonArray([.. found.Select(ToJson)]),
+            });
+        }
+        else
+        {
+            foreach (var diagnostic in found)
+            {
+                console.Line(diagnostic.ToString());
+            }
+
+            console.Line(string.Create(CultureInfo.InvariantCulture, $"{files.Count} templates, {errors} errors, {found.Count - errors} warnings"));
+        }
+
+        return errors > 0 ? ExitCodes.Failed : ExitCodes.Done;
+    }
+
+    private static (Func<string, string> Place, IReadOnlyDictionary<string, string> Files) Read(ProxyConfiguration configuration, string? folder)
+    {
+        var directory = Path.GetFullPath(folder ?? configuration.Resolve(configuration.Options.Prompts.Directory));
+        if (!Directory.Exists(directory))
+        {
+            return folder is null
+                ? (name => "(built in) " + name, TemplateSet.Shipped.Files)
+                : throw new CliException($"There is no folder {directory}: name the one that holds the templates.", ExitCodes.WrongUsage);
+        }
+
+        var files = TemplateFiles.Read(directory);
+        return files.Count > 0
+            ? (name => Relative(Path.Combine(directory, name.Replace('/', Path.DirectorySeparatorChar))), files)
+            : throw new CliException($"{directory} holds no template: their names end with .sbn.", ExitCodes.WrongUsage);
+    }
+
+    private static string Relative(string path)
+    {
+        var relative = Path.GetRelativePath(Directory.GetCurrentDirectory(), path);
+        return relative.StartsWith("..", StringComparison.Ordinal) ? path : relative;
+    }
+
+    private static JsonObject ToJson(TemplateDiagnostic diagnostic) => new()
+    {
+        ["path"] = diagnostic.Span.FileName,
+        ["line"] = diagnostic.Line,
+        ["column"] = diagnostic.Column,
+        ["endLine"] = diagnostic.Span.End.Line + 1,
+        ["endColumn"] = diagnostic.Span.End.Column + 1,
+        ["severity"] = diagnostic.Rule.Severity == RuleSeverity.Error ? "error" : "warning",
+        ["id"] = diagnostic.Rule.Id,
+        ["message"] = diagnostic.Message,
+    };
+}
