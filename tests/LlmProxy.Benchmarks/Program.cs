@@ -1,14 +1,18 @@
 using System.Runtime.InteropServices;
 using LlmProxy.Benchmarks;
+using LlmProxy.Benchmarks.Analyzer;
 using LlmProxy.Benchmarks.Children;
 using LlmProxy.Benchmarks.Parts;
 using LlmProxy.Benchmarks.Proxy;
+using LlmProxy.Benchmarks.Templates;
 
 return args switch
 {
     // What a person calls.
     ["proxy", .. var rest] => await Run(rest, ProxyOptions.Parse, ProxyScenario.RunAsync),
     ["parts", .. var rest] => await Run(rest, PartsOptions.Parse, PartsScenario.RunAsync),
+    ["templates", .. var rest] => await Run(rest, TemplatesOptions.Parse, TemplatesScenario.RunAsync),
+    ["analyzer", .. var rest] => await Run(rest, AnalyzerOptions.Parse, AnalyzerScenario.RunAsync),
 
     // What this program starts itself as: each process's processor time is then its own.
     ["child", "upstream"] => await FakeUpstream.RunAsync(),
