@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using LlmProxy.Core.Dialects;
+using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Core.Recording;
 
@@ -75,6 +76,27 @@ public sealed record ExchangeHead
 
     /// <summary>When the request came.</summary>
     public required DateTimeOffset StartedAt { get; init; }
+
+    /// <summary>The row of the task that it opens.</summary>
+    public Trajectory ToRow() => new()
+    {
+        Id = TrajectoryId ?? throw new InvalidOperationException("An exchange without a task opens none."),
+        TaskId = TaskId!,
+        Tenant = Tenant,
+        ConversationId = ConversationId ?? TaskId!,
+        ParentId = ParentId,
+        SessionId = SessionId,
+        Provider = Provider,
+        Model = Model,
+        Client = Client,
+        Preset = Preset,
+        TaskDescription = TaskDescription ?? "",
+        StartedAt = StartedAt,
+        LastActivityAt = StartedAt,
+        HasContent = KeepContent,
+        ExampleIds = ExampleIds,
+        Arm = Arm,
+    };
 
     internal byte[] ToUtf8() => JsonSerializer.SerializeToUtf8Bytes(this, ExchangeJson.Default.ExchangeHead);
 

@@ -16,25 +16,7 @@ namespace LlmProxy.Core.Recording;
 internal sealed class RunRecorder(OutcomeJudge judge, TaskRulesCatalog catalog, Redactor redactor, IReadOnlyList<ModelPrice> prices, byte[] secret, KnownHistories histories)
 {
     /// <summary>A new run, as its first exchange tells it.</summary>
-    public RunState Start(ExchangeHead head) => new(new Trajectory
-    {
-        Id = head.TrajectoryId!,
-        TaskId = head.TaskId!,
-        Tenant = head.Tenant,
-        ConversationId = head.ConversationId ?? head.TaskId!,
-        ParentId = head.ParentId,
-        SessionId = head.SessionId,
-        Provider = head.Provider,
-        Model = head.Model,
-        Client = head.Client,
-        Preset = head.Preset,
-        TaskDescription = redactor.Redact(head.TaskDescription ?? ""),
-        StartedAt = head.StartedAt,
-        LastActivityAt = head.StartedAt,
-        HasContent = head.KeepContent,
-        ExampleIds = head.ExampleIds,
-        Arm = head.Arm,
-    });
+    public RunState Start(ExchangeHead head) => new(head.ToRow() with { TaskDescription = redactor.Redact(head.TaskDescription ?? "") });
 
     /// <summary>Takes from its first call whose run it is: one that was opened without a call knows only what its opener said.</summary>
     public void Adopt(RunState run, ExchangeHead head)

@@ -111,7 +111,18 @@ public interface ITrajectoryStore : IAsyncDisposable
     /// pin keeps the ids that it was made with; whoever renders from a pin asks here first.
     /// </summary>
     Task<IReadOnlySet<string>> FindUsableExamplesAsync(string tenant, IReadOnlyCollection<string> trajectoryIds, CancellationToken cancellationToken);
+
+    /// <summary>Whether other processes may use the store at the same time and be asked for the same tasks.</summary>
+    bool IsShared => false;
+
+    /// <summary>Saves keys of answers whose calls are not recorded yet. A task that is stored stays as it is; one that is not is stored without a step.</summary>
+    Task SaveOpenTasksAsync(IReadOnlyList<OpenTaskKeys> tasks, CancellationToken cancellationToken) => Task.CompletedTask;
 }
+
+/// <summary>An open task and keys by which its next call is found.</summary>
+/// <param name="Task">The task's row, as far as it is known while its call goes on.</param>
+/// <param name="Keys">The keys of an answer.</param>
+public sealed record OpenTaskKeys(Trajectory Task, IReadOnlyList<CorrelationEntry> Keys);
 
 /// <summary>A failure of the store, with the driver's exception inside.</summary>
 public sealed class StoreException : Exception

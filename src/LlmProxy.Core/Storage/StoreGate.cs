@@ -6,7 +6,7 @@ namespace LlmProxy.Core.Storage;
 /// The store as the request path may use it: with a time limit, and skipped for a while after it was slow or down,
 /// so that a sick store costs a call 50 ms once and the next ones nothing.
 /// </summary>
-public sealed partial class StoreGate(TimeProvider time, ILogger<StoreGate> logger)
+public sealed partial class StoreGate(TimeProvider time, ILogger<StoreGate> logger, TimeSpan? patience = null)
 {
     /// <summary>How long a call may wait for the store.</summary>
     public static readonly TimeSpan Limit = TimeSpan.FromMilliseconds(50);
@@ -38,7 +38,7 @@ public sealed partial class StoreGate(TimeProvider time, ILogger<StoreGate> logg
             return (otherwise, false);
         }
 
-        using var limit = new CancellationTokenSource(Limit, time);
+        using var limit = new CancellationTokenSource(patience ?? Limit, time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {

@@ -64,6 +64,11 @@ public static class AnswerKeys
             Add(keys.Identifier("tool-call", call.Id), CorrelationKind.ToolCall);
         }
 
+        foreach (var mark in reply.Marks)
+        {
+            Add(keys.Identifier("tool-call", mark), CorrelationKind.ToolCall);
+        }
+
         if (reply.ResponseId is { Length: > 0 } response)
         {
             Add(keys.Identifier("response", response), CorrelationKind.Response);

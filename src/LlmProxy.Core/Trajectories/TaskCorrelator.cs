@@ -17,7 +17,9 @@ public sealed class TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeP
     private static readonly TimeSpan WaitForAnswer = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan RetryWindow = TimeSpan.FromMinutes(10);
     private const int StoredKeysAsked = 24;
+    private const int AsksOfSharedStore = 3;
 
+    private readonly bool _isShared = store.IsShared;
     private readonly CorrelationIndex _index = new();
     private readonly Lock _lock = new();
     private TaskCompletionSource _published = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -40,7 +42,7 @@ public sealed class TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeP
             var asked = time.GetTimestamp();
             while (true)
             {
-                if (TryContinue(call, probe, out var published) is { } place)
+                if (TryContinue(call, probe, surely: true, out var published) is { } place)
                 {
                     return place;
                 }
@@ -56,9 +58,24 @@ public sealed class TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeP
                 cancellationToken.ThrowIfCancellationRequested();
             }
 
-            if (await LoadAsync(call, probe.StoredKeys(StoredKeysAsked), cancellationToken) && TryContinue(call, probe, out _) is { } stored)
+            // Another process may have given the answer just now; its keys are on their way to the store.
+            for (var asks = _isShared ? AsksOfSharedStore : 1; asks > 0; asks--)
             {
-                return stored;
+                if (await LoadAsync(call, probe.StoredKeys(StoredKeysAsked), cancellationToken) && TryContinue(call, probe, surely: true, out _) is { } stored)
+                {
+                    return stored;
+                }
+
+                if (asks > 1)
+                {
+                    await Task.Delay(WaitForAnswer / AsksOfSharedStore, time, cancellationToken);
+                }
+            }
+
+            // What tells less is asked when nobody knows better: neither memory nor the store.
+            if (TryContinue(call, probe, surely: false, out _) is { } likely)
+            {
+                return likely;
             }
         }
         else if (call.RetryCount > 0 && call.Reading.Messages.Count > 0)
@@ -75,7 +92,8 @@ public sealed class TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeP
     }
 
     /// <summary>Puts an answer's keys into the index. To be called before the answer's last bytes go to the client.</summary>
-    public void Publish(OpenTask task, RequestReading reading, AssembledReply reply, TurnKeys keys, int stepIndex)
+    /// <returns>The keys.</returns>
+    public IReadOnlyList<CorrelationEntry> Publish(OpenTask task, RequestReading reading, AssembledReply reply, TurnKeys keys, int stepIndex)
     {
         var entries = AnswerKeys.Make(reading, reply, keys, task.TaskId, stepIndex, time.GetUtcNow());
         lock (_lock)
@@ -94,6 +112,8 @@ public sealed class TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeP
 
             Signal();
         }
+
+        return entries;
     }
 
     /// <summary>Says that a call is over.</summary>
@@ -203,12 +223,12 @@ public sealed class TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeP
     /// <summary>Whether the server keeps the history: the call brings only what is new, and its tools may be there too.</summary>
     private static bool KeepsHistory(RequestReading reading) => reading.PreviousResponseId is not null || reading.ServerConversationId is not null;
 
-    private CallPlace? TryContinue(IncomingCall call, HistoryProbe probe, out Task? published)
+    private CallPlace? TryContinue(IncomingCall call, HistoryProbe probe, bool surely, out Task? published)
     {
         lock (_lock)
         {
             published = null;
-            var match = Match(call, probe);
+            var match = Match(call, probe, surely);
             if (match is null)
             {
                 // Worth a wait only where a call with the same beginning is under way.
@@ -257,7 +277,7 @@ public sealed class TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeP
         return Choose(call, [.. entries])?.Task;
     }
 
-    private (OpenTask Task, bool TurnEnded)? Match(IncomingCall call, HistoryProbe probe)
+    private (OpenTask Task, bool TurnEnded)? Match(IncomingCall call, HistoryProbe probe, bool surely)
     {
         // a. The server keeps the history: the call names the answer that it continues.
         foreach (var (key, kind) in probe.ServerKeys)
@@ -269,7 +289,7 @@ public sealed class TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeP
         }
 
         // b. The whole history up to its last assistant turn is one that was recorded.
-        if (probe.AssistantChains.Count > 0 && Choose(call, Entries(call, probe.AssistantChains[^1], CorrelationKind.Chain)) is { } whole)
+        if (probe.AssistantChains.Count > 0 && Choose(call, SameIds(call, probe, Entries(call, probe.AssistantChains[^1], CorrelationKind.Chain))) is { } whole)
         {
             return Continue(whole);
         }
@@ -307,6 +327,11 @@ public sealed class TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeP
             return Continue(byTurn);
         }
 
+        if (surely)
+        {
+            return null;
+        }
+
         if (shared is { } latest)
         {
             return Continue(latest);
@@ -326,7 +351,8 @@ public sealed class TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeP
         for (var i = probe.RequestChains.Count - 1; i >= 0; i--)
         {
             var unextended = Entries(call, probe.RequestChains[i], CorrelationKind.Request)
-                .Where(e => _index.Find(call.Tenant, e.TaskId) is { InFlight: 0 } task && task.LastStep == e.StepIndex)
+                // Another process may have continued it, which is not known here; there the session has to say it too.
+                .Where(e => _index.Find(call.Tenant, e.TaskId) is { InFlight: 0 } task && task.LastStep == e.StepIndex && (!_isShared || (task.SessionId is not null && task.SessionId == call.SessionId)))
                 .ToList();
             if (Choose(call, SameSession(call, unextended)) is { } changed)
             {
@@ -517,6 +543,26 @@ public sealed class TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeP
 
     private List<CorrelationEntry> SameSession(IncomingCall call, List<CorrelationEntry> entries) =>
         [.. entries.Where(e => _index.Find(call.Tenant, e.TaskId) is { } task && (task.SessionId is null || call.SessionId is null || task.SessionId == call.SessionId))];
+
+    /// <summary>Of several tasks with the same words those alone that gave out an id which the history holds, if there are any.</summary>
+    private List<CorrelationEntry> SameIds(IncomingCall call, HistoryProbe probe, List<CorrelationEntry> entries)
+    {
+        if (entries.Count < 2 || entries.TrueForAll(e => e.TaskId == entries[0].TaskId))
+        {
+            return entries;
+        }
+
+        for (var i = probe.ToolCalls.Count - 1; i >= 0; i--)
+        {
+            var givers = Entries(call, probe.ToolCalls[i], CorrelationKind.ToolCall).Select(e => e.TaskId).ToHashSet(StringComparer.Ordinal);
+            if (entries.FindAll(e => givers.Contains(e.TaskId)) is { Count: > 0 } same)
+            {
+                return same;
+            }
+        }
+
+        return entries;
+    }
 
     /// <summary>Of several tasks that a key leads to: those of the call's session first, then of its model and kind of answer, then those that nobody continued yet, then the most recent.</summary>
     private (OpenTask Task, CorrelationEntry Entry)? Choose(IncomingCall call, IReadOnlyList<CorrelationEntry> entries)

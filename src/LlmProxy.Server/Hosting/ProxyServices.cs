@@ -31,6 +31,7 @@ internal static class ProxyServices
         services.AddSingleton(new Redactor(options.Recording.Redaction));
         services.AddSingleton<KnownHistories>();
         services.AddSingleton<TaskCorrelator>();
+        services.AddSingleton<SharedIndex>();
         services.AddSingleton<TaskService>();
         services.AddSingleton(p => new EmbeddingService(options.Embeddings, p.GetRequiredService<ILogger<EmbeddingService>>(), time: p.GetRequiredService<TimeProvider>()));
         services.AddSingleton<EmbedRun>(p =>

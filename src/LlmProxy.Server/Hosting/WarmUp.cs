@@ -29,6 +29,8 @@ internal sealed partial class WarmUp(ITrajectoryStore store, TemplateDirectory t
             var vector = LexicalEmbedder.EmbedQuery(Task, frequencies);
             await store.SearchAsync(new SearchQuery(NoTenant, LexicalEmbedder.ModelName, vector, Task, 3), cancellationToken);
             await store.FindPinAsync(NoTenant, "", cancellationToken);
+            await store.FindCorrelationAsync(NoTenant, [TurnKey.Empty], cancellationToken);
+            await store.FindTaskAsync(NoTenant, "", cancellationToken);
             await store.FindUsableExamplesAsync(NoTenant, ["none"], cancellationToken);
 
             // The first write opens its connection; the template set is one that the first task would write anyway.

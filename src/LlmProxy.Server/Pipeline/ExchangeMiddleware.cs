@@ -5,6 +5,7 @@ using LlmProxy.Core.Dialects.Reading;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
+using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Auth;
 using Microsoft.AspNetCore.Http.Features;
@@ -27,6 +28,7 @@ internal sealed partial class ExchangeMiddleware(
     ProviderResolver providers,
     TaskRulesCatalog catalog,
     TaskCorrelator correlator,
+    SharedIndex shared,
     TaskPrompts prompts,
     Spool spool,
     Recorder recorder,
@@ -323,7 +325,11 @@ internal sealed partial class ExchangeMiddleware(
     {
         if (exchange.Place is { Task: { } task } place)
         {
-            correlator.Publish(task, exchange.Reading, reply, exchange.Keys, place.StepIndex);
+            var keys = correlator.Publish(task, exchange.Reading, reply, exchange.Keys, place.StepIndex);
+            if (exchange.Record is { } record && !place.IsSideCall)
+            {
+                shared.Add(new OpenTaskKeys(record.Head.ToRow(), keys));
+            }
         }
     }
 

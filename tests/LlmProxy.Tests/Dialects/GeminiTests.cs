@@ -38,6 +38,19 @@ public sealed class GeminiTests
     ];
 
     [Fact]
+    public void The_end_of_a_thought_signature_marks_an_answer_and_the_history_that_holds_it()
+    {
+        var signature = string.Concat(Enumerable.Range(10, 20).Select(i => $"Abc{i}"));
+        var answer = """{"candidates":[{"content":{"role":"model","parts":[{"functionCall":{"name":"f","args":{}},"thoughtSignature":"SIGNATURE=="}]},"finishReason":"STOP"}]}""".Replace("SIGNATURE", signature, StringComparison.Ordinal);
+        var request = """{"contents":[{"role":"user","parts":[{"text":"x"}]},{"role":"model","parts":[{"thoughtSignature":"SIGNATURE\u003d\u003d","functionCall":{"name":"f","args":{}}},{"text":"y","thought_signature":"skip_thought_signature_validator"}]}]}""".Replace("SIGNATURE", signature, StringComparison.Ordinal);
+
+        var mark = Assert.Single(Wire.Assemble(Kind, answer).Marks);
+
+        Assert.Equal(signature[^48..], mark);
+        Assert.Equal([mark], Wire.Read(Kind, request).ToolCallIds);
+    }
+
+    [Fact]
     public void A_request_is_read()
     {
         var reading = Wire.Read(Kind, Request, Path);

@@ -84,6 +84,7 @@ internal sealed class RunningProxy : IAsyncDisposable
         {
             builder.Logging.ClearProviders();
             builder.Logging.AddProvider(log);
+            builder.Services.AddSingleton(p => new StoreGate(p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<StoreGate>>(), TimeSpan.FromSeconds(30)));
         });
         await app.StartAsync();
         return new RunningProxy(app, folder, upstream, own, log);

@@ -13,6 +13,7 @@ namespace LlmProxy.Core.Dialects.Gemini;
 internal sealed class GeminiAssembler : JsonReplyAssembler
 {
     private readonly List<GeminiPart> _parts = [];
+    private readonly List<string> _marks = [];
     private string? _id;
     private string? _model;
     private string? _stopReason;
@@ -45,6 +46,7 @@ internal sealed class GeminiAssembler : JsonReplyAssembler
             IsComplete = Ended && Error is null,
             EndedTurn = Ended && Error is null && _stopReason == "STOP" && message.ToolCalls.Count == 0,
             CallKeys = callKeys,
+            Marks = _marks,
             Unknown = Unknown,
         };
     }
@@ -96,6 +98,11 @@ internal sealed class GeminiAssembler : JsonReplyAssembler
         var parts = candidate.Get("content"u8).Get("parts"u8);
         foreach (var part in parts.Items())
         {
+            if (ThoughtSignature.Mark(part.Get("thoughtSignature"u8, "thought_signature"u8).Text()) is { } mark)
+            {
+                _marks.Add(mark);
+            }
+
             if (_parts.Count == 0 || !_parts[^1].TryMerge(part))
             {
                 _parts.Add(new GeminiPart(part));

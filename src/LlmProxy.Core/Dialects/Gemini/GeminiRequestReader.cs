@@ -122,6 +122,10 @@ internal sealed class GeminiRequestReader : MessageRules
             {
                 text = ContentPart.Literal(scan, ref reader);
             }
+            else if ((name.SequenceEqual("thoughtSignature"u8) || name.SequenceEqual("thought_signature"u8)) && scan.Keys is not null)
+            {
+                scan.AddCallId(ThoughtSignature.Mark(scan.String(ref reader)));
+            }
             else if (name.SequenceEqual("thought"u8))
             {
                 isThought = reader.TokenType == JsonTokenType.True;

@@ -441,6 +441,15 @@ internal sealed class RequestScan : IDisposable
         return true;
     }
 
+    /// <summary>Remembers what stands in place of a call's id; nothing for null.</summary>
+    public void AddCallId(string? id)
+    {
+        if (id is not null && _knownIds.Add(id))
+        {
+            _callIds.Add(id);
+        }
+    }
+
     /// <summary>Adds a text of a system message in the history.</summary>
     public void AddSystemText(ByteRange literal) => HistoryTexts.Add(new PromptText(literal, SystemMessages));
 

@@ -47,6 +47,9 @@ public sealed class PostgresTrajectoryStore : SqlTrajectoryStore
     public override string Provider => "postgres";
 
     /// <inheritdoc />
+    public override bool IsShared => true;
+
+    /// <inheritdoc />
     public override Task InitializeAsync(CancellationToken cancellationToken) =>
         InTransactionAsync(
             "create its schema",

@@ -26,7 +26,16 @@ internal static class TrajectoryRows
         $"ON CONFLICT (id) DO UPDATE SET {string.Join(", ", Names.Where(n => n is not ("id" or "tenant")).Select(n => $"{n} = excluded.{n}"))}, version = task_trajectory.version + 1 " +
         "WHERE task_trajectory.tenant = excluded.tenant AND (CAST(@version AS bigint) IS NULL OR task_trajectory.version = CAST(@version AS bigint)) RETURNING row_id";
 
-    public static SqlStatement Save(Trajectory run) => new SqlStatement(Upsert)
+    private static readonly string Insert =
+        $"INSERT INTO task_trajectory ({string.Join(", ", Names)}, version) VALUES ({string.Join(", ", Names.Select(n => "@" + n))}, COALESCE(CAST(@version AS bigint), 1)) ON CONFLICT DO NOTHING";
+
+    /// <summary>Inserts a run where there is none of its task.</summary>
+    public static SqlStatement Open(Trajectory run) => Fill(new SqlStatement(Insert), run);
+
+    /// <summary>Inserts a run, or replaces it.</summary>
+    public static SqlStatement Save(Trajectory run) => Fill(new SqlStatement(Upsert), run);
+
+    private static SqlStatement Fill(SqlStatement statement, Trajectory run) => statement
         .With("id", run.Id)
         .With("task_id", run.TaskId)
         .With("tenant", run.Tenant)

@@ -1,0 +1,16 @@
+namespace LlmProxy.Core.Dialects.Gemini;
+
+/// <summary>
+/// Gemini's thought signatures (ai.google.dev, "Thought signatures"): opaque, of one answer alone, and to be sent back
+/// with it. Its calls have no ids, so these tell runs apart whose words are the same.
+/// </summary>
+internal static class ThoughtSignature
+{
+    // Clients put short fixed words in place of a signature that they do not have.
+    private const int ShortestReal = 64;
+    private const int MarkLength = 48;
+
+    /// <summary>What is kept of a signature: its end. Null for none, or for a stand-in.</summary>
+    public static string? Mark(string? signature) =>
+        signature is { Length: >= ShortestReal } && signature.TrimEnd('=') is { Length: >= MarkLength } digits ? digits[^MarkLength..] : null;
+}
