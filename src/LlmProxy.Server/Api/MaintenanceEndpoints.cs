@@ -5,18 +5,14 @@ using LlmProxy.Server.Auth;
 
 namespace LlmProxy.Server.Api;
 
-/// <summary>Cleanup and export.</summary>
+/// <summary>Cleanup.</summary>
 internal static class MaintenanceEndpoints
 {
     private const int LongestDays = 36_500;
 
-    public static void MapMaintenance(this RouteGroupBuilder api)
-    {
+    public static void MapMaintenance(this RouteGroupBuilder api) =>
         api.MapPost("/cleanup", CleanupAsync).AcceptsJson<CleanupRequest>().Produces<CleanupShape>().ProducesProblem(400)
             .WithTags("Maintenance").WithSummary("Deletes old poor runs and the content that nobody refers to any more");
-        api.MapGet("/export", () => ApiProblem.Result(StatusCodes.Status501NotImplemented, "Not there yet", "This version has no export. GET /_llmproxy/trajectories/{id} gives single runs with all their steps."))
-            .ProducesProblem(501).WithTags("Maintenance").WithSummary("Training data; not there yet");
-    }
 
     private static async Task<IResult> CleanupAsync(HttpContext context, ITrajectoryStore store, CleanupOptions options, TimeProvider time, CancellationToken cancellationToken)
     {

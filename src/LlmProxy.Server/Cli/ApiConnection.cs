@@ -103,6 +103,23 @@ internal sealed class ApiConnection : IAsyncDisposable
     /// <summary>Asks without a body.</summary>
     public Task<JsonNode> PostAsync(string path, CancellationToken cancellationToken) => SendAsync(HttpMethod.Post, path, null, cancellationToken);
 
+    /// <summary>Asks for an answer that is read while it comes.</summary>
+    public async Task<Stream> OpenStreamAsync(string path, string mediaType, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(Address, ApiEndpoints.Prefix + path));
+        request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue(mediaType));
+        var answer = await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        if (answer.IsSuccessStatusCode)
+        {
+            return await answer.Content.ReadAsStreamAsync(cancellationToken);
+        }
+
+        using (answer)
+        {
+            throw new CliException(await ProblemAsync(answer, cancellationToken));
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         _client.Dispose();

@@ -65,6 +65,8 @@ internal static class CommandLine
         root.Add(TasksVerb.Create(context));
         root.Add(SearchVerb.Create(context));
         root.Add(StatsVerb.Create(context));
+        root.Add(ExportVerb.Create(context));
+        root.Add(ImportVerb.Create(context));
         root.Add(CleanupVerb.Create(context));
         root.Add(TemplatesVerb.Create(context));
         root.Add(KeysVerb.Create(context));

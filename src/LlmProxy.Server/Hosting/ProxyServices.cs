@@ -1,4 +1,5 @@
 using LlmProxy.Core.Dialects.Reading;
+using LlmProxy.Core.Export;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
@@ -62,6 +63,7 @@ internal static class ProxyServices
             p.GetRequiredService<TimeProvider>(),
             p.GetRequiredService<ILogger<Spool>>()));
         services.AddSingleton<Recorder>();
+        services.AddSingleton<TrajectoryExporter>();
         return services;
     }
 

@@ -1,0 +1,37 @@
+namespace LlmProxy.Core.Export;
+
+/// <summary>What to export.</summary>
+/// <param name="Tenant">Whose runs.</param>
+/// <param name="Format">In which format.</param>
+public sealed record ExportRequest(string Tenant, ExportFormat Format)
+{
+    /// <summary>Only runs that score at least so much, 0 to 1. Runs that did not succeed have no score; <see cref="SuccessOnly"/> is about them.</summary>
+    public double MinQuality { get; init; } = 0.7;
+
+    /// <summary>Only runs that succeeded. In preference formats this is about the better run alone.</summary>
+    public bool SuccessOnly { get; init; } = true;
+
+    /// <summary>At most so many runs (pairs in preference formats), the newest; null for all.</summary>
+    public int? Limit { get; init; }
+
+    /// <summary>Only runs of this provider; null for all that the settings allow.</summary>
+    public string? ModelProvider { get; init; }
+
+    /// <summary>Only runs that ended at or after.</summary>
+    public DateTimeOffset? Since { get; init; }
+
+    /// <summary>Share of the runs for the validation file, 0 to 0.5; runs of one task or conversation are on one side.</summary>
+    public double Split { get; init; }
+
+    /// <summary>Images that an example keeps, the last ones; null for the format's own limit (none for TRL, where each line would need a column of files).</summary>
+    public int? MaxImages { get; init; }
+
+    /// <summary>Remove secrets once more, by the patterns of today's settings.</summary>
+    public bool Redact { get; init; }
+
+    /// <summary>Where the image files will stand for the consumer, such as <c>gs://bucket/images</c>; Gemini takes images by address alone.</summary>
+    public string? ImageUri { get; init; }
+
+    /// <summary>Whether image files can be kept beside the training file. Where not, images that a format names by file are replaced by a mark.</summary>
+    public bool KeepsImageFiles { get; init; }
+}

@@ -1,0 +1,179 @@
+using System.Text.Json;
+using LlmProxy.Core.Export.Conversations;
+
+namespace LlmProxy.Core.Export.Formats;
+
+/// <summary>
+/// The last request with its answer, as Anthropic's Messages API has them. Blocks of that API stand as they were;
+/// thinking is left out, since its signatures are bound to one model and key.
+/// </summary>
+internal sealed class AnthropicFormat : ConversationFormat
+{
+    public override ShapeRules Shape(ExportRequest request) => new(
+        false,
+        request.MaxImages ?? int.MaxValue,
+        image => IsWebAddress(image.Url) || ImageFiles.IsReadable(image, null, "image/png", "image/jpeg", "image/webp", "image/gif"))
+    {
+        KeepsBlocks = true,
+    };
+
+    public override void Write(Utf8JsonWriter writer, Conversation conversation, ImageFiles images)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("model", conversation.Model);
+        if (!string.IsNullOrEmpty(conversation.System))
+        {
+            writer.WriteStartArray("system");
+            WriteText(writer, conversation.System);
+            writer.WriteEndArray();
+        }
+
+        if (conversation.Tools.Count > 0)
+        {
+            writer.WriteStartArray("tools");
+            foreach (var tool in conversation.Tools)
+            {
+                WriteTool(writer, tool);
+            }
+
+            writer.WriteEndArray();
+        }
+
+        writer.WriteStartArray("messages");
+        foreach (var turn in conversation.Turns)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("role", turn.IsAssistant ? "assistant" : "user");
+            if (turn.Parts is [TextPart { AnthropicBlock.Length: 0 } only])
+            {
+                writer.WriteString("content", only.Text);
+            }
+            else
+            {
+                writer.WriteStartArray("content");
+                turn.Parts.ForEach(part => WritePart(writer, part));
+                writer.WriteEndArray();
+            }
+
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
+        writer.WriteEndObject();
+    }
+
+    private static void WriteTool(Utf8JsonWriter writer, OfferedTool tool)
+    {
+        if (tool.AnthropicJson.Length > 0)
+        {
+            StrictJson.Write(writer, tool.AnthropicJson);
+            return;
+        }
+
+        writer.WriteStartObject();
+        writer.WriteString("name", tool.Name);
+        if (tool.Description.Length > 0)
+        {
+            writer.WriteString("description", tool.Description);
+        }
+
+        writer.WritePropertyName("input_schema");
+        ToolSchema.WriteJsonSchema(writer, tool.Schema);
+        writer.WriteEndObject();
+    }
+
+    private static void WritePart(Utf8JsonWriter writer, Part part)
+    {
+        if (part.AnthropicBlock.Length > 0)
+        {
+            StrictJson.Write(writer, part.AnthropicBlock);
+            return;
+        }
+
+        switch (part)
+        {
+            case TextPart text:
+                WriteText(writer, text.Text);
+                break;
+            case OtherPart { Mark: { } mark }:
+                WriteText(writer, mark);
+                break;
+            case ImagePart image:
+                WriteImage(writer, image.Image);
+                break;
+            case CallPart call:
+                writer.WriteStartObject();
+                writer.WriteString("type", "tool_use");
+                writer.WriteString("id", call.Id);
+                writer.WriteString("name", call.Name);
+                writer.WritePropertyName("input");
+                StrictJson.Write(writer, call.Arguments);
+                writer.WriteEndObject();
+                break;
+            case ResultPart result:
+                WriteResult(writer, result);
+                break;
+        }
+    }
+
+    private static void WriteResult(Utf8JsonWriter writer, ResultPart result)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("type", "tool_result");
+        writer.WriteString("tool_use_id", result.CallId);
+        if (result.Images.Count == 0)
+        {
+            writer.WriteString("content", result.Text);
+        }
+        else
+        {
+            writer.WriteStartArray("content");
+            if (result.Text.Length > 0)
+            {
+                WriteText(writer, result.Text);
+            }
+
+            foreach (var image in result.Images)
+            {
+                WriteImage(writer, image);
+            }
+
+            writer.WriteEndArray();
+        }
+
+        if (result.IsError)
+        {
+            writer.WriteBoolean("is_error", true);
+        }
+
+        writer.WriteEndObject();
+    }
+
+    private static void WriteText(Utf8JsonWriter writer, string text)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("type", "text");
+        writer.WriteString("text", text);
+        writer.WriteEndObject();
+    }
+
+    private static void WriteImage(Utf8JsonWriter writer, ImageSource image)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("type", "image");
+        writer.WriteStartObject("source");
+        writer.WriteString("type", image.Url is null ? "base64" : "url");
+        if (image.Url is { } url)
+        {
+            writer.WriteString("url", url);
+        }
+        else
+        {
+            writer.WriteString("media_type", image.MediaType);
+            writer.WriteString("data", image.Base64);
+        }
+
+        writer.WriteEndObject();
+        writer.WriteEndObject();
+    }
+}

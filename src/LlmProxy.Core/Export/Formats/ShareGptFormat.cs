@@ -1,0 +1,99 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+using LlmProxy.Core.Export.Conversations;
+
+namespace LlmProxy.Core.Export.Formats;
+
+/// <summary>
+/// The ShareGPT form, which holds text alone. Tools, calls and results are written in the text as the Hermes function
+/// calling models have them (<c>&lt;tools&gt;</c>, <c>&lt;tool_call&gt;</c>, <c>&lt;tool_response&gt;</c>).
+/// </summary>
+internal sealed class ShareGptFormat : ConversationFormat
+{
+    public override ShapeRules Shape(ExportRequest request) => TextOnly();
+
+    public override void Write(Utf8JsonWriter writer, Conversation conversation, ImageFiles images)
+    {
+        writer.WriteStartObject();
+        writer.WriteStartArray("conversations");
+        var system = SystemText(conversation);
+        if (system.Length > 0)
+        {
+            Write(writer, "system", system);
+        }
+
+        var turns = conversation.Turns;
+        for (var i = 0; i < turns.Count; i++)
+        {
+            if (turns[i].IsAssistant)
+            {
+                Write(writer, "gpt", string.Join('\n', turns[i].Calls.Select(c => Tagged("tool_call", c.Name, c.Arguments)).Prepend(turns[i].Text).Where(t => t.Length > 0)));
+                continue;
+            }
+
+            var parts = new List<Part>(turns[i].Parts);
+            while (i + 1 < turns.Count && !turns[i + 1].IsAssistant)
+            {
+                parts.AddRange(turns[++i].Parts);
+            }
+
+            if (parts.OfType<ResultPart>().Any())
+            {
+                Write(writer, "tool", string.Join('\n', parts.OfType<ResultPart>().Select(r => $"<tool_response>\n{ResultText(r)}\n</tool_response>")));
+            }
+
+            var text = new Turn { IsAssistant = false, Parts = parts }.Text;
+            if (text.Length > 0)
+            {
+                Write(writer, "human", text);
+            }
+        }
+
+        writer.WriteEndArray();
+        writer.WriteEndObject();
+    }
+
+    private static string SystemText(Conversation conversation)
+    {
+        var text = new StringBuilder(conversation.System);
+        if (conversation.Tools.Count > 0)
+        {
+            text.Append(text.Length > 0 ? "\n\n" : "").Append("<tools>\n").Append(Json(writer => OpenAiMessages.WriteToolList(writer, conversation.Tools))).Append("\n</tools>");
+        }
+
+        return text.ToString();
+    }
+
+    private static string Tagged(string tag, string name, string arguments)
+    {
+        var json = Json(writer =>
+        {
+            writer.WriteStartObject();
+            writer.WriteString("name", name);
+            writer.WritePropertyName("arguments");
+            StrictJson.Write(writer, arguments);
+            writer.WriteEndObject();
+        });
+        return $"<{tag}>\n{json}\n</{tag}>";
+    }
+
+    private static string Json(Action<Utf8JsonWriter> write)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var writer = new Utf8JsonWriter(buffer, StrictJson.Options))
+        {
+            write(writer);
+        }
+
+        return Encoding.UTF8.GetString(buffer.WrittenSpan);
+    }
+
+    private static void Write(Utf8JsonWriter writer, string from, string value)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("from", from);
+        writer.WriteString("value", value);
+        writer.WriteEndObject();
+    }
+}

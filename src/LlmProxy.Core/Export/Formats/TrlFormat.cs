@@ -1,0 +1,163 @@
+using System.Text.Json;
+using LlmProxy.Core.Export.Conversations;
+
+namespace LlmProxy.Core.Export.Formats;
+
+/// <summary>Conversations for TRL (huggingface.co/docs/trl, "Dataset formats") and Axolotl's <c>chat_template</c>: arguments are objects, roles alternate.</summary>
+internal sealed class TrlFormat : ConversationFormat
+{
+    // Images are a column of every line where there are any, so they are there only when asked for.
+    private bool _withImages;
+
+    public override ShapeRules Shape(ExportRequest request)
+    {
+        _withImages = request is { KeepsImageFiles: true, MaxImages: > 0 };
+        return new ShapeRules(
+            false,
+            _withImages ? request.MaxImages!.Value : 0,
+            image => _withImages && ImageFiles.IsReadable(image, null, "image/png", "image/jpeg", "image/webp", "image/gif"));
+    }
+
+    public override void Write(Utf8JsonWriter writer, Conversation conversation, ImageFiles images)
+    {
+        var columns = _withImages ? new List<string>() : null;
+        writer.WriteStartObject();
+        writer.WriteStartArray("messages");
+        TrlMessages.WriteSystem(writer, conversation.System, _withImages);
+        TrlMessages.WriteTurns(writer, conversation.Turns, columns is null ? null : image => columns.Add(images.Add(image)));
+        writer.WriteEndArray();
+        TrlMessages.WriteTools(writer, conversation.Tools);
+        if (columns is not null)
+        {
+            writer.WriteStartArray("images");
+            columns.ForEach(writer.WriteStringValue);
+            writer.WriteEndArray();
+        }
+
+        writer.WriteEndObject();
+    }
+}
+
+/// <summary>Messages as chat templates take them.</summary>
+internal static class TrlMessages
+{
+    public static void WriteSystem(Utf8JsonWriter writer, string? system, bool inParts)
+    {
+        if (!string.IsNullOrEmpty(system))
+        {
+            Write(writer, "system", null, [new TextPart(system)], inParts ? _ => { } : null);
+        }
+    }
+
+    /// <summary>Writes turns; client turns beside each other are one message. With <paramref name="addImage"/> contents are parts.</summary>
+    public static void WriteTurns(Utf8JsonWriter writer, IReadOnlyList<Turn> turns, Action<ImageSource>? addImage)
+    {
+        for (var i = 0; i < turns.Count; i++)
+        {
+            if (turns[i].IsAssistant)
+            {
+                WriteAssistant(writer, turns[i], addImage);
+                continue;
+            }
+
+            var parts = new List<Part>(turns[i].Parts);
+            while (i + 1 < turns.Count && !turns[i + 1].IsAssistant)
+            {
+                parts.AddRange(turns[++i].Parts);
+            }
+
+            foreach (var result in parts.OfType<ResultPart>())
+            {
+                var text = (result.IsError ? "ERROR: " : "") + (result.Text.Length == 0 ? "(no output)" : result.Text);
+                Write(writer, "tool", result.Name, [new TextPart(text)], addImage);
+            }
+
+            List<Part> rest = [.. parts.OfType<ResultPart>().SelectMany(r => r.Images).Select(i => new ImagePart(i)), .. parts.Where(p => p is not ResultPart)];
+            if (rest.Exists(p => p is not OtherPart { Mark: null }))
+            {
+                Write(writer, "user", null, rest, addImage);
+            }
+        }
+    }
+
+    public static void WriteTools(Utf8JsonWriter writer, IReadOnlyList<OfferedTool> tools)
+    {
+        if (tools.Count > 0)
+        {
+            writer.WritePropertyName("tools");
+            OpenAiMessages.WriteToolList(writer, tools);
+        }
+    }
+
+    private static void WriteAssistant(Utf8JsonWriter writer, Turn turn, Action<ImageSource>? addImage)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("role", "assistant");
+        WriteContent(writer, [new TextPart(turn.Text)], addImage);
+        var calls = turn.Calls.ToList();
+        if (calls.Count > 0)
+        {
+            writer.WriteStartArray("tool_calls");
+            foreach (var call in calls)
+            {
+                writer.WriteStartObject();
+                writer.WriteString("type", "function");
+                writer.WriteStartObject("function");
+                writer.WriteString("name", call.Name);
+                writer.WritePropertyName("arguments");
+                StrictJson.Write(writer, call.Arguments);
+                writer.WriteEndObject();
+                writer.WriteEndObject();
+            }
+
+            writer.WriteEndArray();
+        }
+
+        writer.WriteEndObject();
+    }
+
+    private static void Write(Utf8JsonWriter writer, string role, string? name, IReadOnlyList<Part> parts, Action<ImageSource>? addImage)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("role", role);
+        if (name is not null)
+        {
+            writer.WriteString("name", name);
+        }
+
+        WriteContent(writer, parts, addImage);
+        writer.WriteEndObject();
+    }
+
+    private static void WriteContent(Utf8JsonWriter writer, IReadOnlyList<Part> parts, Action<ImageSource>? addImage)
+    {
+        if (addImage is null)
+        {
+            writer.WriteString("content", string.Join('\n', parts.Select(TextOf).Where(t => t.Length > 0)));
+            return;
+        }
+
+        writer.WriteStartArray("content");
+        foreach (var part in parts)
+        {
+            if (part is ImagePart image)
+            {
+                addImage(image.Image);
+                writer.WriteStartObject();
+                writer.WriteString("type", "image");
+                writer.WriteEndObject();
+            }
+            else if (TextOf(part) is { Length: > 0 } text)
+            {
+                writer.WriteStartObject();
+                writer.WriteString("type", "text");
+                writer.WriteString("text", text);
+                writer.WriteEndObject();
+            }
+        }
+
+        writer.WriteEndArray();
+    }
+
+    private static string TextOf(Part part) => part is TextPart text ? text.Text : (part as OtherPart)?.Mark ?? "";
+}

@@ -1,0 +1,256 @@
+using System.Buffers;
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Export.Conversations;
+using LlmProxy.Core.Export.Formats;
+using LlmProxy.Core.Export.Pairs;
+using LlmProxy.Core.Export.Validation;
+using LlmProxy.Core.Recording;
+using LlmProxy.Core.Storage;
+using LlmProxy.Core.Trajectories;
+
+namespace LlmProxy.Core.Export;
+
+/// <summary>
+/// Makes training data of recorded runs, one run at a time. Examples and texts that the proxy put into prompts are not
+/// in it: the agent's own prompt is what is kept of each step.
+/// </summary>
+/// <remarks>Safe for concurrent use.</remarks>
+public sealed class TrajectoryExporter(ITrajectoryStore store, TrajectoryReader reader, LlmProxyOptions options, TimeProvider time)
+{
+    /// <summary>Exports. Nothing is written anywhere; <see cref="ExportFiles"/> does that.</summary>
+    /// <exception cref="StoreException">The store cannot be read.</exception>
+    public async IAsyncEnumerable<ExportEvent> ExportAsync(ExportRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        // 1. Which runs, and whose outputs they hold.
+        var selection = await RunSelection.MakeAsync(store, request, options, time.GetUtcNow(), cancellationToken);
+        yield return new ExportStart(selection.Count, selection.Providers, NoticeOf(selection.Providers));
+
+        // 2. Run by run: its segments, their conversations, their lines.
+        var work = new Work(request, selection, new ExportNotes(), request.Redact ? new Redactor(new RedactionOptions { Patterns = options.Recording.Redaction.Patterns }) : null);
+        var items = request.Format.IsPreference() ? PairsAsync(work, cancellationToken) : RunsAsync(work, cancellationToken);
+        await foreach (var item in items.WithCancellation(cancellationToken))
+        {
+            yield return item;
+        }
+
+        // 3. What came of it.
+        yield return new ExportSummary(work.Lines, work.ValidationLines, work.Runs, selection.LeftOut, work.Notes.Counts, selection.NextSince);
+    }
+
+    private async IAsyncEnumerable<ExportEvent> RunsAsync(Work work, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var format = (ConversationFormat)work.Format;
+        var done = 0;
+        await foreach (var run in work.Selection.ReadAsync(cancellationToken))
+        {
+            var segment = 0;
+            foreach (var conversation in await ReadAsync(run, work, cancellationToken))
+            {
+                var images = new ImageFiles(work.Request.ImageUri);
+                var json = work.Write(writer => format.Write(writer, conversation, images));
+                if (!work.Accepts(json))
+                {
+                    continue;
+                }
+
+                foreach (var (name, bytes) in images.Files)
+                {
+                    yield return new ExportImage(name, bytes);
+                }
+
+                yield return work.Line(json, work.Selection.IsValidation(run), OriginOf(run, conversation.Models) with
+                {
+                    Segment = ++segment,
+                    Replies = [.. conversation.Turns.Where(t => t.IsAssistant).Select(t => t.IsTrained ? t.Step : 0)],
+                    Times = [.. conversation.Turns.Where(t => t.IsAssistant).Select(t => t.At)],
+                });
+            }
+
+            work.End(segment);
+            yield return new ExportProgress(++done);
+        }
+    }
+
+    private async IAsyncEnumerable<ExportEvent> PairsAsync(Work work, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var format = (PairFormat)work.Format;
+        var done = 0;
+        await foreach (var pair in new PairFinder(store, work.Request.Tenant).FindAsync(work.Selection.Candidates, cancellationToken))
+        {
+            if (work.Runs >= (work.Request.Limit ?? int.MaxValue))
+            {
+                yield break;
+            }
+
+            // A pair compares whole runs from their beginning: the first segment of each.
+            var better = (await ReadAsync(pair.Better, work, cancellationToken)).FirstOrDefault();
+            var worse = (await ReadAsync(pair.Worse, work, cancellationToken)).FirstOrDefault();
+            var isValidation = work.Selection.IsValidation(pair.Better);
+            var (comparison, reason) =
+                better is null || worse is null ? (null, "no conversation to learn from")
+                : isValidation != work.Selection.IsValidation(pair.Worse) ? (null, "its two runs are on different sides of the split")
+                : Comparison.Find(better, worse, format.Takes);
+            if (comparison is null)
+            {
+                work.Notes.Add("pairs left out: " + reason);
+            }
+            else if (work.Write(writer => format.Write(writer, comparison)) is var json && work.Accepts(json))
+            {
+                yield return work.Line(json, isValidation, OriginOf(pair.Better, better!.Models) with
+                {
+                    Pair = new PairOrigin(pair.Worse.Id, pair.Worse.QualityScore, pair.Worse.Success, pair.Similarity, pair.Reason, comparison.Compared),
+                });
+                work.End(1);
+            }
+
+            yield return new ExportProgress(done += 2);
+        }
+
+        if (work.Selection.Candidates.Count > 0 && !work.Selection.Candidates.Exists(c => c.Failed))
+        {
+            work.Notes.Add("no failed run has content: set Recording:Failures to record the worse half of pairs");
+        }
+    }
+
+    private async Task<IReadOnlyList<Conversation>> ReadAsync(Trajectory run, Work work, CancellationToken cancellationToken)
+    {
+        var steps = await reader.ReadAsync(run.Id, cancellationToken);
+        var others = steps.Any(s => s.Messages.Any(m => m.IsForeign)) ? await work.RepliesOfConversationAsync(run, reader, cancellationToken) : null;
+        var segments = SegmentBuilder.Build(steps, print => others?.Contains(print) == true);
+        var conversations = new List<Conversation>(segments.Count);
+        foreach (var segment in segments)
+        {
+            var shaper = new ConversationShaper(work.Format.Shape(work.Request), work.Redactor, work.Notes);
+            if (shaper.Shape(segment) is { } conversation)
+            {
+                conversations.Add(conversation);
+            }
+            else
+            {
+                work.Notes.Add("segments without a reply to a client's message left out");
+            }
+        }
+
+        return conversations;
+    }
+
+    private static ExportOrigin OriginOf(Trajectory run, IReadOnlyList<string> models) => new()
+    {
+        TrajectoryId = run.Id,
+        TaskId = run.TaskId,
+        ConversationId = run.ConversationId,
+        TaskKey = TaskKeys.Text(TaskKeys.Task(run)),
+        TaskDescription = run.TaskDescription,
+        Provider = run.Provider,
+        Models = models,
+        QualityScore = run.QualityScore,
+        Success = run.Success,
+        StartedAt = run.StartedAt,
+        CompletedAt = run.CompletedAt,
+        Client = run.Client,
+        Preset = run.Preset,
+    };
+
+    private static string NoticeOf(IReadOnlyDictionary<string, int> providers) => providers.Count == 0
+        ? ""
+        : $"This data holds outputs of {string.Join(", ", providers.Select(p => string.Create(CultureInfo.InvariantCulture, $"{p.Key} ({p.Value} runs)")))}. "
+            + "The providers' terms may forbid training other models on their outputs (Anthropic's commercial terms forbid training competing models without approval): "
+            + "check them for your use. LlmProxy:Export:AllowProviders restricts whose outputs are exported.";
+
+    /// <summary>What one export carries along.</summary>
+    private sealed class Work(ExportRequest request, RunSelection selection, ExportNotes notes, Redactor? redactor)
+    {
+        private readonly ArrayBufferWriter<byte> _buffer = new(64 << 10);
+        private readonly LineValidator _validator = LineValidator.Of(request.Format, request.MaxImages);
+        private (ulong Conversation, HashSet<UInt128> Replies)? _conversation;
+
+        public ExportRequest Request => request;
+
+        public RunSelection Selection => selection;
+
+        public ExportNotes Notes => notes;
+
+        public Redactor? Redactor => redactor;
+
+        public LineFormat Format { get; } = LineFormat.Of(request.Format);
+
+        public int Lines { get; private set; }
+
+        public int ValidationLines { get; private set; }
+
+        public int Runs { get; private set; }
+
+        public byte[] Write(Action<Utf8JsonWriter> write)
+        {
+            _buffer.ResetWrittenCount();
+            using (var writer = new Utf8JsonWriter(_buffer, StrictJson.Options))
+            {
+                write(writer);
+            }
+
+            return _buffer.WrittenSpan.ToArray();
+        }
+
+        /// <summary>Whether the consumer would take the line; if not it is left out and counted, since one such line spoils the file.</summary>
+        public bool Accepts(byte[] json)
+        {
+            using var line = JsonDocument.Parse(json, LineValidator.Reading);
+            var findings = new LineFindings();
+            _validator.Check(line.RootElement, findings);
+            if (findings.Problems.Count == 0)
+            {
+                return true;
+            }
+
+            notes.Add($"lines left out by the format's rule {findings.Problems[0].Rule}");
+            return false;
+        }
+
+        public ExportLine Line(byte[] json, bool isValidation, ExportOrigin origin)
+        {
+            Lines += isValidation ? 0 : 1;
+            ValidationLines += isValidation ? 1 : 0;
+            return new ExportLine(json, isValidation, origin);
+        }
+
+        public void End(int lines)
+        {
+            if (lines > 0)
+            {
+                Runs++;
+            }
+            else
+            {
+                selection.LeftOut["nothing to learn from"] = selection.LeftOut.GetValueOrDefault("nothing to learn from") + 1;
+            }
+        }
+
+        /// <summary>The replies of the other runs of a conversation: a coding agent's next task resends those of the one before.</summary>
+        public async Task<HashSet<UInt128>> RepliesOfConversationAsync(Trajectory run, TrajectoryReader reader, CancellationToken cancellationToken)
+        {
+            var key = TaskKeys.Conversation(run);
+            if (_conversation is { } held && held.Conversation == key)
+            {
+                return held.Replies;
+            }
+
+            var replies = new HashSet<UInt128>();
+            foreach (var id in selection.OthersOfConversation(run))
+            {
+                foreach (var step in await reader.ReadAsync(id, cancellationToken))
+                {
+                    if (step.Reply is { } reply)
+                    {
+                        replies.Add(MessagePrint.Of(reply));
+                    }
+                }
+            }
+
+            _conversation = (key, replies);
+            return replies;
+        }
+    }
+}

@@ -1,0 +1,333 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using LlmProxy.Core.Dialects.Json;
+
+namespace LlmProxy.Core.Export.Validation;
+
+/// <summary>The rules of Google's agent platform for a supervised line of Gemini.</summary>
+internal partial class GeminiValidator(FormatLimits limits) : LineValidator(limits)
+{
+    private static readonly string[] SchemaKeywords =
+    [
+        "type", "format", "title", "description", "nullable", "enum", "maxItems", "minItems", "properties", "required", "minProperties", "maxProperties",
+        "minLength", "maxLength", "pattern", "example", "anyOf", "propertyOrdering", "default", "items", "minimum", "maximum",
+    ];
+
+    protected override void CheckObject(JsonElement line, LineFindings findings)
+    {
+        CheckKeys(line, "the line", findings, "systemInstruction", "system_instruction", "contents", "tools", "toolConfig", "generationConfig", "labels");
+        CheckSystem(line, findings);
+        var contents = List(line, "contents", "the line", findings);
+        CheckContents(contents, findings, textOnly: false);
+        if (contents.Count > 0 && TextOf(contents[^1], "role") != "model")
+        {
+            findings.Add("last-content", "the last content must be the model's");
+        }
+
+        CheckTools(line, findings);
+    }
+
+    /// <summary>The system instruction.</summary>
+    protected static void CheckSystem(JsonElement line, LineFindings findings)
+    {
+        var system = Get(line, "systemInstruction");
+        var other = Get(line, "system_instruction");
+        if (system.Exists() && other.Exists())
+        {
+            findings.Add("system-twice", "there are both systemInstruction and system_instruction");
+        }
+
+        system = system.Exists() ? system : other;
+        if (system.Exists() && (Get(system, "parts").ValueKind != JsonValueKind.Array || !Get(system, "parts").EnumerateArray().All(p => IsText(Get(p, "text")))))
+        {
+            findings.Add("system-parts", "a system instruction must hold parts that are text");
+        }
+    }
+
+    /// <summary>Contents by themselves and in their order.</summary>
+    protected void CheckContents(IReadOnlyList<JsonElement> contents, LineFindings findings, bool textOnly)
+    {
+        var calls = new List<string>();
+        string? last = null;
+        for (var i = 0; i < contents.Count; i++)
+        {
+            var where = FormattableString.Invariant($"content {i + 1}");
+            var role = TextOf(contents[i], "role");
+            if (role is not ("user" or "model" or "function"))
+            {
+                findings.Add(role is null ? "missing-role" : "unknown-role", $"{where} has the role \"{role}\"; it must be user or model");
+                continue;
+            }
+
+            role = role == "model" ? role : "user";
+            if (i == 0 && role == "model")
+            {
+                findings.Add("first-content", "the first content must be the user's");
+            }
+
+            if (role == last)
+            {
+                findings.Add("alternation", $"{where} has the same role as the one before it");
+            }
+
+            last = role;
+            CheckKeys(contents[i], where, findings, "role", "parts");
+            var answers = new List<string>();
+            var asked = new List<string>();
+            foreach (var part in List(contents[i], "parts", where, findings))
+            {
+                CheckPart(part, role, where, findings, textOnly, asked, answers);
+            }
+
+            CheckAnswers(calls, answers, where, findings);
+            calls = asked;
+        }
+    }
+
+    private static void CheckAnswers(List<string> calls, List<string> answers, string where, LineFindings findings)
+    {
+        if (answers.Count > 0 && calls.Count == 0)
+        {
+            findings.Add("response-without-call", $"{where} answers {answers[0]}, which the content before it does not call");
+        }
+        else if (calls.Count > 0 && !calls.Order(StringComparer.Ordinal).SequenceEqual(answers.Order(StringComparer.Ordinal)))
+        {
+            findings.Add("call-unanswered", $"{where} must answer each function call of the content before it, and nothing else");
+        }
+    }
+
+    private void CheckPart(JsonElement part, string role, string where, LineFindings findings, bool textOnly, List<string> calls, List<string> answers)
+    {
+        if (part.ValueKind != JsonValueKind.Object)
+        {
+            findings.Add("part-type", $"a part of {where} must be an object");
+            return;
+        }
+
+        if (Get(part, "thought").ValueKind == JsonValueKind.True || Get(part, "thoughtSignature").Exists())
+        {
+            findings.Add("thought", $"{where} holds thinking, which tuning leaves out");
+            return;
+        }
+
+        var kinds = part.EnumerateObject().Select(p => p.Name).ToList();
+        if (kinds is ["text"])
+        {
+            if (Get(part, "text").Text() is not { Length: > 0 })
+            {
+                findings.Add("empty-text", $"a text part of {where} is empty");
+            }
+        }
+        else if (textOnly)
+        {
+            findings.Add("text-only", $"{where} holds something else than text");
+        }
+        else if (kinds is ["fileData"])
+        {
+            CheckFile(Get(part, "fileData"), role, where, findings);
+        }
+        else if (kinds is ["functionCall"])
+        {
+            CheckCall(Get(part, "functionCall"), role, where, findings, calls);
+        }
+        else if (kinds is ["functionResponse"])
+        {
+            CheckResponse(Get(part, "functionResponse"), role, where, findings, answers);
+        }
+        else if (kinds.Contains("inlineData"))
+        {
+            findings.Add("inline-data", $"{where} holds inline data; tuning takes files by their address");
+        }
+        else
+        {
+            findings.Add("part-kind", $"a part of {where} must hold one of text, fileData, functionCall, functionResponse, not {string.Join(", ", kinds)}");
+        }
+    }
+
+    private static void CheckFile(JsonElement file, string role, string where, LineFindings findings)
+    {
+        findings.Images++;
+        var uri = TextOf(file, "fileUri");
+        if (role == "model")
+        {
+            findings.Add("image-role", $"{where} is the model's and holds an image");
+        }
+
+        if (uri is null || !(uri.StartsWith("gs://", StringComparison.Ordinal) || uri.StartsWith("https://", StringComparison.Ordinal) || uri.StartsWith("http://", StringComparison.Ordinal)))
+        {
+            findings.Add("file-uri", $"a file of {where} must have a gs:// or http(s) address");
+        }
+
+        if (string.IsNullOrEmpty(TextOf(file, "mimeType")))
+        {
+            findings.Add("mime-type", $"a file of {where} has no mimeType");
+        }
+    }
+
+    private static void CheckCall(JsonElement call, string role, string where, LineFindings findings, List<string> calls)
+    {
+        var name = TextOf(call, "name");
+        CheckName(name, findings);
+        calls.Add(name ?? "");
+        if (role != "model")
+        {
+            findings.Add("call-role", $"{where} calls a function and is not the model's");
+        }
+
+        if (Get(call, "args").ValueKind is not (JsonValueKind.Object or JsonValueKind.Undefined))
+        {
+            findings.Add("args-type", $"args of a function call of {where} must be an object");
+        }
+    }
+
+    private static void CheckResponse(JsonElement response, string role, string where, LineFindings findings, List<string> answers)
+    {
+        var name = TextOf(response, "name");
+        CheckName(name, findings);
+        answers.Add(name ?? "");
+        if (role == "model")
+        {
+            findings.Add("response-role", $"{where} is the model's and answers a function call");
+        }
+
+        if (Get(response, "response").ValueKind != JsonValueKind.Object)
+        {
+            findings.Add("response-type", $"the response of a function response of {where} must be an object");
+        }
+    }
+
+    private static void CheckTools(JsonElement line, LineFindings findings)
+    {
+        var tools = Get(line, "tools");
+        if (tools.ValueKind is JsonValueKind.Undefined)
+        {
+            return;
+        }
+
+        if (tools.ValueKind != JsonValueKind.Array)
+        {
+            findings.Add("tools-type", "\"tools\" must be a list");
+            return;
+        }
+
+        foreach (var tool in tools.EnumerateArray())
+        {
+            foreach (var function in List(tool, "functionDeclarations", "a tool", findings))
+            {
+                var name = TextOf(function, "name");
+                CheckName(name, findings);
+                var parameters = Get(function, "parameters");
+                if (parameters.Exists() && (TextOf(parameters, "type") != "OBJECT" ? "its type must be OBJECT" : SchemaProblem(parameters)) is { } problem)
+                {
+                    findings.Add("tool-schema", $"parameters of the function \"{name}\": {problem}");
+                }
+            }
+        }
+    }
+
+    private static string? SchemaProblem(JsonElement schema)
+    {
+        if (schema.ValueKind != JsonValueKind.Object)
+        {
+            return "a schema must be an object";
+        }
+
+        foreach (var property in schema.EnumerateObject())
+        {
+            if (!SchemaKeywords.Contains(property.Name, StringComparer.Ordinal))
+            {
+                return $"\"{property.Name}\" is no keyword of Gemini's schemas";
+            }
+        }
+
+        var type = Get(schema, "type");
+        if (type.Exists() && type.Text() is not ("STRING" or "NUMBER" or "INTEGER" or "BOOLEAN" or "ARRAY" or "OBJECT"))
+        {
+            return $"{type.GetRawText()} is no type: STRING, NUMBER, INTEGER, BOOLEAN, ARRAY, OBJECT";
+        }
+
+        var properties = Get(schema, "properties");
+        if (properties.Exists() && properties.ValueKind != JsonValueKind.Object)
+        {
+            return "\"properties\" must be an object";
+        }
+
+        var inner = properties.ValueKind == JsonValueKind.Object ? properties.EnumerateObject().Select(p => p.Value) : [];
+        inner = Get(schema, "items").Exists() ? inner.Append(Get(schema, "items")) : inner;
+        inner = inner.Concat(Get(schema, "anyOf").Items());
+        return inner.Select(SchemaProblem).FirstOrDefault(problem => problem is not null);
+    }
+
+    private static void CheckName(string? name, LineFindings findings)
+    {
+        if (name is null || !Name().IsMatch(name))
+        {
+            findings.Add("function-name", $"\"{name}\" is no function name: a letter or _, then up to 63 letters, digits, _, - and .");
+        }
+    }
+
+    [GeneratedRegex("^[a-zA-Z_][a-zA-Z0-9_.-]{0,63}\\z", RegexOptions.CultureInvariant)]
+    private static partial Regex Name();
+}
+
+/// <summary>The rules for a preference line of Gemini.</summary>
+internal sealed class GeminiDpoValidator(FormatLimits limits) : GeminiValidator(limits)
+{
+    protected override void CheckObject(JsonElement line, LineFindings findings)
+    {
+        CheckKeys(line, "the line", findings, "systemInstruction", "system_instruction", "contents", "completions");
+        CheckSystem(line, findings);
+        var contents = List(line, "contents", "the line", findings);
+        CheckContents(contents, findings, textOnly: true);
+        if (contents.Count > 0 && TextOf(contents[^1], "role") != "user")
+        {
+            findings.Add("last-content", "the last content must be the user's");
+        }
+
+        var completions = List(line, "completions", "the line", findings);
+        if (completions.Count is not (0 or 2))
+        {
+            findings.Add("completion-count", "there must be two completions");
+        }
+
+        foreach (var completion in completions)
+        {
+            CheckKeys(completion, "a completion", findings, "score", "completion");
+            var score = Get(completion, "score");
+            if (score.ValueKind != JsonValueKind.Number || score.GetRawText() is not ("0" or "1"))
+            {
+                findings.Add("score-value", "a completion's score must be 0 or 1");
+            }
+
+            var content = Get(completion, "completion");
+            if (TextOf(content, "role") != "model")
+            {
+                findings.Add("completion-role", "a completion must have the role model");
+            }
+
+            foreach (var part in List(content.ValueKind == JsonValueKind.Object ? content : default, "parts", findings))
+            {
+                if (part.ValueKind != JsonValueKind.Object || part.EnumerateObject().Count() != 1 || !IsText(Get(part, "text")))
+                {
+                    findings.Add("text-only", "a completion must hold text alone");
+                }
+            }
+        }
+
+        if (completions.Count == 2 && Get(completions[0], "score").ValueKind == JsonValueKind.Number && JsonElement.DeepEquals(Get(completions[0], "score"), Get(completions[1], "score")))
+        {
+            findings.Add("score-pair", "one completion must have score 1 and the other 0");
+        }
+    }
+
+    private static List<JsonElement> List(JsonElement value, string name, LineFindings findings)
+    {
+        if (value.ValueKind == JsonValueKind.Object)
+        {
+            return List(value, name, "a completion", findings);
+        }
+
+        findings.Add("completion-type", "a completion must hold a content");
+        return [];
+    }
+}

@@ -1,0 +1,220 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using LlmProxy.Core.Dialects.Json;
+
+namespace LlmProxy.Core.Export.Validation;
+
+/// <summary>What is wrong with a line, and how large it is.</summary>
+internal sealed class LineFindings
+{
+    /// <summary>Rule and reason of each problem.</summary>
+    public List<(string Rule, string Reason)> Problems { get; } = [];
+
+    /// <summary>Estimated tokens.</summary>
+    public int Tokens { get; set; }
+
+    /// <summary>Images.</summary>
+    public int Images { get; set; }
+
+    /// <summary>Adds a problem.</summary>
+    public void Add(string rule, string reason) => Problems.Add((rule, reason));
+}
+
+/// <summary>Checks lines of one format by the rules that its consumer applies. Holds no state.</summary>
+internal abstract partial class LineValidator(FormatLimits limits)
+{
+    /// <summary>How lines are read.</summary>
+    public static JsonDocumentOptions Reading { get; } = new() { MaxDepth = 1000 };
+
+    /// <summary>The format's limits.</summary>
+    protected FormatLimits Limits { get; } = limits;
+
+    /// <summary>The validator of a format.</summary>
+    /// <param name="format">The format.</param>
+    /// <param name="maxImages">Images of an example in place of the format's own limit: Azure takes 64 where OpenAI takes 10.</param>
+    public static LineValidator Of(ExportFormat format, int? maxImages = null)
+    {
+        var limits = format.Limits();
+        limits = maxImages > limits.MaxImages && limits.MaxImages > 0 ? limits with { MaxImages = maxImages } : limits;
+        return format switch
+        {
+            ExportFormat.OpenAi => new OpenAiValidator(limits),
+            ExportFormat.OpenAiDpo => new OpenAiDpoValidator(limits),
+            ExportFormat.Gemini => new GeminiValidator(limits),
+            ExportFormat.GeminiDpo => new GeminiDpoValidator(limits),
+            ExportFormat.Anthropic => new AnthropicValidator(limits),
+            ExportFormat.Trl => new TrlValidator(limits),
+            ExportFormat.TrlDpo => new TrlDpoValidator(limits),
+            ExportFormat.ShareGpt => new ShareGptValidator(limits),
+            _ => throw new ArgumentOutOfRangeException(nameof(format), format, null),
+        };
+    }
+
+    /// <summary>Checks a line.</summary>
+    public void Check(JsonElement line, LineFindings findings)
+    {
+        findings.Tokens = TokenEstimate.OfLine(line);
+        if (line.ValueKind != JsonValueKind.Object)
+        {
+            findings.Add("not-object", "a line must be a JSON object");
+            return;
+        }
+
+        CheckObject(line, findings);
+        if (findings.Tokens > Limits.MaxTokens)
+        {
+            findings.Add("token-limit", FormattableString.Invariant($"about {findings.Tokens} tokens; {Limits.Source} takes {Limits.MaxTokens} in an example"));
+        }
+
+        if (findings.Images > Limits.MaxImages)
+        {
+            findings.Add("image-count", FormattableString.Invariant($"{findings.Images} images; {Limits.Source} takes {Limits.MaxImages} in an example"));
+        }
+    }
+
+    /// <summary>Checks a line that is an object.</summary>
+    protected abstract void CheckObject(JsonElement line, LineFindings findings);
+
+    /// <summary>Names keys that are not allowed.</summary>
+    protected static void CheckKeys(JsonElement value, string where, LineFindings findings, params ReadOnlySpan<string> allowed)
+    {
+        foreach (var property in value.EnumerateObject())
+        {
+            if (!allowed.Contains(property.Name))
+            {
+                findings.Add("unknown-key", $"{where} has the key \"{property.Name}\", which the format does not know");
+            }
+        }
+    }
+
+    /// <summary>The items of a list that must be there and hold something.</summary>
+    protected static List<JsonElement> List(JsonElement value, string name, string where, LineFindings findings)
+    {
+        if (!value.TryGetProperty(name, out var list))
+        {
+            findings.Add("missing-" + name, $"{where} has no \"{name}\"");
+            return [];
+        }
+
+        if (list.ValueKind != JsonValueKind.Array)
+        {
+            findings.Add(name + "-type", $"\"{name}\" of {where} must be a list");
+            return [];
+        }
+
+        var items = list.EnumerateArray().ToList();
+        if (items.Count == 0)
+        {
+            findings.Add(name + "-empty", $"\"{name}\" of {where} is empty");
+        }
+
+        return items;
+    }
+
+    /// <summary>Whether a value is a text that says something.</summary>
+    protected static bool IsText(JsonElement value) => value.ValueKind == JsonValueKind.String && !string.IsNullOrWhiteSpace(value.Text());
+
+    /// <summary>A property, or an undefined value.</summary>
+    protected static JsonElement Get(JsonElement value, string name) =>
+        value.ValueKind == JsonValueKind.Object && value.TryGetProperty(name, out var found) ? found : default;
+
+    /// <summary>A text property, or null.</summary>
+    protected static string? TextOf(JsonElement value, string name) => Get(value, name).Text();
+
+    /// <summary>Checks a list of functions in OpenAI's form.</summary>
+    protected static void CheckOpenAiTools(JsonElement holder, LineFindings findings)
+    {
+        var tools = Get(holder, "tools");
+        if (tools.ValueKind is JsonValueKind.Undefined)
+        {
+            return;
+        }
+
+        if (tools.ValueKind != JsonValueKind.Array)
+        {
+            findings.Add("tools-type", "\"tools\" must be a list");
+            return;
+        }
+
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var tool in tools.EnumerateArray())
+        {
+            var function = Get(tool, "function");
+            if (TextOf(tool, "type") != "function" || function.ValueKind != JsonValueKind.Object)
+            {
+                findings.Add("tool-type", "a tool must be {\"type\": \"function\", \"function\": {…}}");
+                continue;
+            }
+
+            var name = TextOf(function, "name");
+            CheckFunctionName(name, findings);
+            if (name is not null && !names.Add(name))
+            {
+                findings.Add("tool-twice", $"the tool \"{name}\" is defined twice");
+            }
+
+            var parameters = Get(function, "parameters");
+            if (parameters.ValueKind is not JsonValueKind.Undefined && JsonSchemaProblem(parameters) is { } problem)
+            {
+                findings.Add("tool-schema", $"parameters of the tool \"{name}\": {problem}");
+            }
+        }
+    }
+
+    /// <summary>Checks a function's name.</summary>
+    protected static void CheckFunctionName(string? name, LineFindings findings)
+    {
+        if (name is null || !FunctionName().IsMatch(name))
+        {
+            findings.Add("function-name", $"\"{name}\" is no function name: 1 to 64 letters, digits, _ and -");
+        }
+    }
+
+    /// <summary>What is wrong with a JSON schema of parameters, or null.</summary>
+    protected static string? JsonSchemaProblem(JsonElement schema) =>
+        schema.ValueKind != JsonValueKind.Object ? "a schema must be an object"
+        : TextOf(schema, "type") != "object" ? "the schema's type must be \"object\""
+        : SchemaPartProblem(schema, 0);
+
+    private static string? SchemaPartProblem(JsonElement schema, int depth)
+    {
+        if (schema.ValueKind is JsonValueKind.True or JsonValueKind.False || depth > 100)
+        {
+            return null;
+        }
+
+        if (schema.ValueKind != JsonValueKind.Object)
+        {
+            return "a schema must be an object";
+        }
+
+        var type = Get(schema, "type");
+        if (type.ValueKind is not JsonValueKind.Undefined
+            && !(type.Text() is { } one ? IsType(one) : type.ValueKind == JsonValueKind.Array && type.EnumerateArray().All(t => t.Text() is { } many && IsType(many))))
+        {
+            return $"{type.GetRawText()} is no type of JSON schema";
+        }
+
+        var properties = Get(schema, "properties");
+        if (properties.ValueKind is not (JsonValueKind.Undefined or JsonValueKind.Object))
+        {
+            return "\"properties\" must be an object";
+        }
+
+        var required = Get(schema, "required");
+        if (required.ValueKind is not JsonValueKind.Undefined && (required.ValueKind != JsonValueKind.Array || required.EnumerateArray().Any(r => r.ValueKind != JsonValueKind.String)))
+        {
+            return "\"required\" must be a list of names";
+        }
+
+        var inner = properties.ValueKind == JsonValueKind.Object ? properties.EnumerateObject().Select(p => p.Value) : [];
+        var items = Get(schema, "items");
+        inner = items.ValueKind is JsonValueKind.Undefined or JsonValueKind.Array ? inner : inner.Append(items);
+        return inner.Select(part => SchemaPartProblem(part, depth + 1)).FirstOrDefault(problem => problem is not null);
+    }
+
+    private static bool IsType(string type) => type is "object" or "array" or "string" or "number" or "integer" or "boolean" or "null";
+
+    [GeneratedRegex("^[a-zA-Z0-9_-]{1,64}\\z", RegexOptions.CultureInvariant)]
+    private static partial Regex FunctionName();
+}

@@ -1,0 +1,224 @@
+using System.Text.Json;
+using LlmProxy.Core.Dialects.Json;
+
+namespace LlmProxy.Core.Export.Validation;
+
+/// <summary>TRL's rules for a conversation, and those of the chat templates behind it.</summary>
+internal class TrlValidator(FormatLimits limits) : LineValidator(limits)
+{
+    protected override void CheckObject(JsonElement line, LineFindings findings)
+    {
+        CheckKeys(line, "the line", findings, "messages", "tools", "images");
+        var messages = List(line, "messages", "the line", findings);
+        CheckMessages(messages, "message", findings);
+        if (messages.Count > 0 && TextOf(messages[^1], "role") != "assistant")
+        {
+            findings.Add("last-message", "the last message must be the assistant's");
+        }
+
+        CheckOpenAiTools(line, findings);
+        CheckImages(line, findings);
+    }
+
+    /// <summary>Messages by themselves and in their order.</summary>
+    protected static void CheckMessages(List<JsonElement> messages, string what, LineFindings findings)
+    {
+        string? last = null;
+        for (var i = 0; i < messages.Count; i++)
+        {
+            var where = FormattableString.Invariant($"{what} {i + 1}");
+            var message = messages[i];
+            var role = TextOf(message, "role");
+            if (role is not ("system" or "user" or "assistant" or "tool"))
+            {
+                findings.Add(role is null ? "missing-role" : "unknown-role", $"{where} has the role \"{role}\"; it must be system, user, assistant or tool");
+                continue;
+            }
+
+            CheckKeys(message, where, findings, "role", "content", "name", "tool_calls", "tool_call_id", "thinking", "train");
+            if (role == "system" && i > 0)
+            {
+                findings.Add("system-place", $"{where} is a system message and not the first");
+            }
+
+            if (role == last && role is "user" or "assistant")
+            {
+                findings.Add("alternation", $"{where} has the same role as the one before it; chat templates demand that they alternate");
+            }
+
+            if (role == "tool" && last is not ("assistant" or "tool"))
+            {
+                findings.Add("tool-place", $"{where} is a tool message without a call before it");
+            }
+
+            if (role == "tool" && string.IsNullOrEmpty(TextOf(message, "name")))
+            {
+                findings.Add("tool-name", $"{where} is a tool message without a name");
+            }
+
+            last = role;
+            CheckContent(message, role, where, findings);
+            CheckCalls(message, role, where, findings);
+        }
+    }
+
+    private static void CheckContent(JsonElement message, string role, string where, LineFindings findings)
+    {
+        var content = Get(message, "content");
+        var hasCalls = Get(message, "tool_calls").ValueKind == JsonValueKind.Array && Get(message, "tool_calls").GetArrayLength() > 0;
+        if (content.ValueKind == JsonValueKind.Array)
+        {
+            foreach (var part in content.EnumerateArray())
+            {
+                var type = TextOf(part, "type");
+                findings.Images += type == "image" ? 1 : 0;
+                if (type is not ("text" or "image") || (type == "text" && Get(part, "text").ValueKind != JsonValueKind.String))
+                {
+                    findings.Add("content-part", $"{where} holds a part that is neither text nor image");
+                }
+            }
+
+            if (content.GetArrayLength() == 0 && !hasCalls)
+            {
+                findings.Add("empty-content", $"the content of {where} is empty");
+            }
+        }
+        else if (content.ValueKind == JsonValueKind.String || (hasCalls && content.ValueKind == JsonValueKind.Undefined))
+        {
+            if (!hasCalls && content.Text() is { Length: 0 })
+            {
+                findings.Add("empty-content", $"the content of {where} is empty");
+            }
+        }
+        else
+        {
+            findings.Add("content-type", $"the content of {where} must be a text{(role == "assistant" ? " (an empty one beside calls)" : "")}");
+        }
+    }
+
+    private static void CheckCalls(JsonElement message, string role, string where, LineFindings findings)
+    {
+        var calls = Get(message, "tool_calls");
+        if (calls.ValueKind is JsonValueKind.Undefined)
+        {
+            return;
+        }
+
+        if (role != "assistant" || calls.ValueKind != JsonValueKind.Array)
+        {
+            findings.Add("tool-calls-type", $"\"tool_calls\" of {where} must be a list of an assistant message");
+            return;
+        }
+
+        foreach (var call in calls.EnumerateArray())
+        {
+            var function = Get(call, "function");
+            if (TextOf(call, "type") != "function")
+            {
+                findings.Add("call-type", $"a tool call of {where} must have the type \"function\"");
+            }
+
+            CheckFunctionName(TextOf(function, "name"), findings);
+            if (Get(function, "arguments").ValueKind != JsonValueKind.Object)
+            {
+                findings.Add("arguments-type", $"the arguments of a tool call of {where} must be an object, not a string");
+            }
+        }
+    }
+
+    private static void CheckImages(JsonElement line, LineFindings findings)
+    {
+        var images = Get(line, "images");
+        var count = images.ValueKind == JsonValueKind.Array ? images.GetArrayLength() : 0;
+        if (images.ValueKind is not (JsonValueKind.Undefined or JsonValueKind.Array) || count != findings.Images)
+        {
+            findings.Add("images-column", FormattableString.Invariant($"the column \"images\" holds {count}, and the messages name {findings.Images}"));
+        }
+    }
+}
+
+/// <summary>TRL's rules for a preference with an explicit prompt.</summary>
+internal sealed class TrlDpoValidator(FormatLimits limits) : TrlValidator(limits)
+{
+    protected override void CheckObject(JsonElement line, LineFindings findings)
+    {
+        CheckKeys(line, "the line", findings, "prompt", "chosen", "rejected", "tools");
+        var prompt = List(line, "prompt", "the line", findings);
+        CheckMessages(prompt, "prompt message", findings);
+        if (prompt.Count > 0 && TextOf(prompt[^1], "role") is not ("user" or "tool"))
+        {
+            findings.Add("prompt-end", "the prompt must end with a user or tool message");
+        }
+
+        foreach (var name in (ReadOnlySpan<string>)["chosen", "rejected"])
+        {
+            var messages = List(line, name, "the line", findings);
+            CheckMessages(messages, name + " message", findings);
+            if (messages.Count > 0 && TextOf(messages[0], "role") != "assistant")
+            {
+                findings.Add("completion-start", $"\"{name}\" must begin with an assistant message");
+            }
+        }
+
+        if (Get(line, "chosen").Exists() && Get(line, "rejected").Exists() && JsonElement.DeepEquals(Get(line, "chosen"), Get(line, "rejected")))
+        {
+            findings.Add("outputs-equal", "chosen and rejected are the same");
+        }
+
+        CheckOpenAiTools(line, findings);
+    }
+}
+
+/// <summary>The rules of the ShareGPT form as Axolotl reads it (<c>field_messages: conversations</c>).</summary>
+internal sealed class ShareGptValidator(FormatLimits limits) : LineValidator(limits)
+{
+    protected override void CheckObject(JsonElement line, LineFindings findings)
+    {
+        CheckKeys(line, "the line", findings, "conversations");
+        var messages = List(line, "conversations", "the line", findings);
+        string? last = null;
+        for (var i = 0; i < messages.Count; i++)
+        {
+            var where = FormattableString.Invariant($"message {i + 1}");
+            var from = TextOf(messages[i], "from");
+            if (from is not ("system" or "human" or "gpt" or "tool"))
+            {
+                findings.Add("unknown-role", $"{where} is from \"{from}\"; it must be from system, human, gpt or tool");
+                continue;
+            }
+
+            CheckKeys(messages[i], where, findings, "from", "value");
+            if (!IsText(Get(messages[i], "value")))
+            {
+                findings.Add("empty-value", $"{where} has no value that is a text");
+            }
+
+            if (from == "system" && i > 0)
+            {
+                findings.Add("system-place", $"{where} is from the system and not the first");
+            }
+
+            if (last is null or "system" && from is not ("human" or "system"))
+            {
+                findings.Add("first-message", $"{where} is from {from}; a conversation begins with human");
+            }
+
+            if (from == last)
+            {
+                findings.Add("alternation", $"{where} is from the same as the one before it");
+            }
+
+            if (from == "tool" && last != "gpt")
+            {
+                findings.Add("tool-place", $"{where} is from a tool and does not follow gpt");
+            }
+
+            last = from;
+        }
+
+        if (messages.Count > 0 && last != "gpt")
+        {
+            findings.Add("last-message", "the last message must be from gpt");
+        }
+    }
+}
