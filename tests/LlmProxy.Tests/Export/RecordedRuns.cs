@@ -1,6 +1,4 @@
 using System.Collections.Concurrent;
-using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using LlmProxy.Tests.Wire;
 
@@ -46,7 +44,8 @@ internal static class RecordedRuns
     public static async Task<(int Runs, int Calls)> RecordTasksAsync(RunningProxy proxy)
     {
         var runs = new[] { "tasks-01.jsonl.gz", "tasks-02.jsonl.gz" }.SelectMany(SharedData.ReadJsonLines).Select(d => JsonNode.Parse(d.RootElement.GetRawText())!.AsObject()).ToList();
-        proxy.Upstream.Answer = (context, received) => ScriptedUpstream.WriteAsync(context, Encoding.UTF8.GetString(Convert.FromBase64String(received.Headers["x-answer"].Single())), 200, "application/json");
+        var answers = new ConcurrentDictionary<string, string>(StringComparer.Ordinal);
+        proxy.Upstream.Answer = (context, received) => ScriptedUpstream.WriteAsync(context, answers[received.Headers["x-answer"].Single()], 200, "application/json");
         var calls = 0;
         var outcomes = new ConcurrentBag<(string Task, bool Success)>();
         await Parallel.ForEachAsync(runs, new ParallelOptions { MaxDegreeOfParallelism = 4 }, async (run, _) =>
@@ -55,10 +54,9 @@ internal static class RecordedRuns
             foreach (var (request, answer) in Calls(run))
             {
                 Interlocked.Increment(ref calls);
-                proxy.Upstream.Answer = (context, received) => ScriptedUpstream.WriteAsync(context, Answers[received.Headers["x-answer"].Single()], 200, "application/json");
                 var key = Guid.NewGuid().ToString("N");
-                Answers[key] = answer;
-                using var reply = await proxy.PostAsync("/openai/v1/chat/completions", request, ("LlmProxy-Task", id), ("x-answer", key));
+                answers[key] = answer;
+                using var reply = await proxy.PostAsync("/openai/v1/chat/completions", request, ("LlmProxy-Task", id), ("LlmProxy-Task-Description", TaskOf(run)), ("x-answer", key));
                 Assert.True(reply.IsSuccessStatusCode);
             }
 
@@ -68,8 +66,6 @@ internal static class RecordedRuns
         return (runs.Count, calls);
     }
 
-    private static ConcurrentDictionary<string, string> Answers { get; } = new(StringComparer.Ordinal);
-
     private static async Task CompleteAsync(RunningProxy proxy, IEnumerable<(string Task, bool Success)> outcomes)
     {
         await proxy.SettleAsync();
@@ -77,6 +73,14 @@ internal static class RecordedRuns
         {
             await proxy.Tasks.CompleteAsync("default", task, success, null, null, CancellationToken.None);
         }
+    }
+
+    /// <summary>Trials of one task ("task37-trial1") have the same description, whatever words the simulated user began with.</summary>
+    private static string TaskOf(JsonObject run)
+    {
+        var name = run["run"]!.GetValue<string>();
+        var trial = name.IndexOf("-trial", StringComparison.Ordinal);
+        return trial > 0 ? "airline " + name[..trial] : new string([.. run["task"]!.GetValue<string>().Take(200).Select(c => c is >= ' ' and < (char)127 ? c : ' ')]);
     }
 
     /// <summary>The calls that made a run: each holds what came before its reply.</summary>

@@ -94,6 +94,11 @@ internal sealed partial class ConversationShaper(ShapeRules rules, Redactor? red
             parts.RemoveAll(p => p is OtherPart { Mark: null });
         }
 
+        if (parts.OfType<TextPart>().All(p => string.IsNullOrWhiteSpace(p.Text)))
+        {
+            parts.RemoveAll(p => p is TextPart);
+        }
+
         return new Turn
         {
             IsAssistant = entry.Message.IsAssistant,
@@ -105,7 +110,7 @@ internal sealed partial class ConversationShaper(ShapeRules rules, Redactor? red
         };
     }
 
-    private static bool IsEmpty(Turn turn) => turn.Parts.TrueForAll(p => p is TextPart) && string.IsNullOrWhiteSpace(turn.Text);
+    private static bool IsEmpty(Turn turn) => turn.Parts.Count == 0;
 
     /// <summary>Takes foreign turns out, with the results of their calls.</summary>
     private void DropForeign(List<Turn> turns)
@@ -231,16 +236,14 @@ internal sealed partial class ConversationShaper(ShapeRules rules, Redactor? red
                         continue;
                     }
 
-                    // Gemini's calls have no ids: its results answer the calls of their name in order.
+                    // Gemini's calls have no ids: its results answer the calls of their name in order. Some clients give
+                    // calls ids of their own: what answers nothing else answers the first call that is open.
                     var at = original.FindIndex(c => c.Id.Length > 0 && c.Id == result.CallId);
-                    for (var k = 0; at < 0 && k < original.Count; k++)
-                    {
-                        at = original[k].Id.Length == 0 && original[k].Name == result.CallId && results[k] is null ? k : -1;
-                    }
-
+                    at = at >= 0 ? at : FirstOpen(k => original[k].Id.Length == 0 && original[k].Name == result.CallId);
+                    at = at >= 0 || _answered.Contains(result.CallId) || turn.Parts.Exists(o => o is ResultPart other && original.Exists(c => c.Id == other.CallId)) ? at : FirstOpen(_ => true);
                     if (at >= 0)
                     {
-                        var block = calls[at].Id == original[at].Id ? result.AnthropicBlock : default;
+                        var block = calls[at].Id == result.CallId ? result.AnthropicBlock : default;
                         results[at] = results[at] is { } before ? Join(before, result) : result with { CallId = calls[at].Id, Name = calls[at].Name, AnthropicBlock = block };
                         turn.Parts.RemoveAt(p--);
                     }
@@ -267,6 +270,19 @@ internal sealed partial class ConversationShaper(ShapeRules rules, Redactor? red
             }
 
             clients[0].Parts.InsertRange(0, results!);
+
+            int FirstOpen(Func<int, bool> fits)
+            {
+                for (var k = 0; k < results.Length; k++)
+                {
+                    if (results[k] is null && fits(k))
+                    {
+                        return k;
+                    }
+                }
+
+                return -1;
+            }
         }
 
         /// <summary>Ids of their own for calls that have none, or one that came before, or one that consumers refuse.</summary>

@@ -1,24 +1,37 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.RegularExpressions;
 using LlmProxy.Core.Dialects;
+using LlmProxy.Core.Dialects.Json;
 
 namespace LlmProxy.Core.Export.Conversations;
 
-/// <summary>What a message is known by when it comes again in another form: clients change marks, nulls and blocks of what they send back.</summary>
-internal static class MessagePrint
+/// <summary>
+/// What a message is known by when it comes again in another form. Clients give calls ids of their own, put thinking
+/// into the text or take it out, trim, and write arguments anew; what was said and called stays.
+/// </summary>
+internal static partial class MessagePrint
 {
     public static UInt128 Of(ConversationMessage message)
     {
-        var text = new StringBuilder(message.IsAssistant ? "assistant\n" : "other\n").Append(message.Text.AsSpan().Trim());
+        var text = new StringBuilder(message.IsAssistant ? "assistant\n" : "other\n");
+        foreach (var c in message.IsAssistant ? Thinking().Replace(message.Text, "") : message.Text)
+        {
+            if (!char.IsWhiteSpace(c))
+            {
+                text.Append(c);
+            }
+        }
+
         foreach (var call in message.ToolCalls)
         {
-            text.Append("\0call\0").Append(call.Id).Append('\0').Append(call.Name);
+            text.Append("\0call\0").Append(call.Name).Append('\0').Append(CanonicalJson.Of(Encoding.UTF8.GetBytes(call.Arguments)));
         }
 
         foreach (var result in message.ToolResults)
         {
-            text.Append("\0result\0").Append(result.Id).Append('\0').Append(result.Content);
+            text.Append("\0result\0").Append(result.Content.AsSpan().Trim());
         }
 
         if (!message.IsAssistant && message.ToolResults.Count == 0 && message.Text.Length == 0)
@@ -30,4 +43,7 @@ internal static class MessagePrint
         SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString()), hash);
         return BinaryPrimitives.ReadUInt128BigEndian(hash);
     }
+
+    [GeneratedRegex("<think(?:ing)?>.*?</think(?:ing)?>", RegexOptions.Singleline | RegexOptions.CultureInvariant)]
+    private static partial Regex Thinking();
 }

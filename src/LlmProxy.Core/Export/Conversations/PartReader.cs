@@ -106,7 +106,9 @@ internal static class PartReader
     {
         if (item.ValueKind == JsonValueKind.Array)
         {
-            foreach (var inner in item.Items())
+            // A turn of the model: calls that the server answered within it are its own affair.
+            var answered = item.Items().Where(IsOutput).Select(CallIdOf).ToHashSet(StringComparer.Ordinal);
+            foreach (var inner in item.Items().Where(i => !IsOutput(i) && !(i.Text("call_id"u8) is { } id && answered.Contains(id))))
             {
                 ReadResponses(inner, parts);
             }
@@ -119,10 +121,10 @@ internal static class PartReader
             case null or "message":
                 AddContent(item.Get("content"u8), parts);
                 break;
-            case { } type when type.EndsWith("_output", StringComparison.Ordinal):
+            case { } when IsOutput(item):
                 var output = item.Get("output"u8);
                 var (text, images) = ResultContent(output.Exists() ? output : item.Get("tools"u8));
-                parts.Add(new ResultPart(Clean(item.Text("call_id"u8) ?? item.Text("id"u8)), "", text, images, false));
+                parts.Add(new ResultPart(Clean(CallIdOf(item)), "", text, images, false));
                 break;
             case { } type when (type.EndsWith("_call", StringComparison.Ordinal) || type == "program") && item.Text("call_id"u8) is { Length: > 0 } id:
                 var arguments = item.Get("arguments"u8);
@@ -137,6 +139,10 @@ internal static class PartReader
                 break;
         }
     }
+
+    private static bool IsOutput(JsonElement item) => item.Text("type"u8)?.EndsWith("_output", StringComparison.Ordinal) == true;
+
+    private static string? CallIdOf(JsonElement item) => item.Text("call_id"u8) ?? item.Text("id"u8);
 
     private static void ReadGemini(JsonElement content, List<Part> parts)
     {
