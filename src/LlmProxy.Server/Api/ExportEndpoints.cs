@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Globalization;
 using LlmProxy.Core.Export;
 using LlmProxy.Server.Auth;
 
@@ -17,7 +16,7 @@ internal static class ExportEndpoints
         api.MapGet("/export", ExportAsync).Produces(200, contentType: "application/jsonl").ProducesProblem(400)
             .WithTags("Maintenance").WithSummary("Training data as JSON lines; with Accept: " + ExportStream.MediaType + " each with its origin, and a summary");
 
-    private static async Task ExportAsync(
+    private static async Task<IResult> ExportAsync(
         HttpContext context,
         TrajectoryExporter exporter,
         TimeProvider time,
@@ -58,31 +57,46 @@ internal static class ExportEndpoints
             throw ApiProblemException.BadField("part", $"must be training or validation, not \"{part}\"");
         }
 
-        // 2. Line by line, as they are made.
-        context.Response.ContentType = withEvents ? ExportStream.MediaType : "application/jsonl";
-        var output = context.Response.BodyWriter;
-        await foreach (var item in exporter.ExportAsync(request, cancellationToken))
+        // 2. The first event tells whether the store answers, while an error can still be one.
+        var events = exporter.ExportAsync(request, cancellationToken).GetAsyncEnumerator(cancellationToken);
+        await events.MoveNextAsync();
+        if (!withEvents && events.Current is ExportStart { Notice.Length: > 0 } start)
         {
-            if (withEvents)
-            {
-                ExportStream.Write(output, item);
-            }
-            else if (item is ExportLine line && line.IsValidation == (part == "validation"))
-            {
-                output.Write(line.Json.Span);
-                output.Write("\n"u8);
-            }
-            else if (item is ExportStart { Notice.Length: > 0 } start)
-            {
-                context.Response.Headers[NoticeHeader] = string.Create(CultureInfo.InvariantCulture, $"outputs of {string.Join(", ", start.Providers.Keys)}; their terms may forbid training other models on them");
-            }
-
-            if (output.UnflushedBytes >= FlushAt)
-            {
-                await output.FlushAsync(cancellationToken);
-            }
+            context.Response.Headers[NoticeHeader] = $"outputs of {string.Join(", ", start.Providers.Keys)}; their terms may forbid training other models on them";
         }
 
-        await output.FlushAsync(cancellationToken);
+        return new ExportAnswer(events, withEvents, part == "validation");
+    }
+
+    /// <summary>Writes the lines as they are made.</summary>
+    private sealed class ExportAnswer(IAsyncEnumerator<ExportEvent> events, bool withEvents, bool isValidation) : IResult
+    {
+        public async Task ExecuteAsync(HttpContext httpContext)
+        {
+            await using (events)
+            {
+                httpContext.Response.ContentType = withEvents ? ExportStream.MediaType : "application/jsonl";
+                var output = httpContext.Response.BodyWriter;
+                do
+                {
+                    if (withEvents)
+                    {
+                        ExportStream.Write(output, events.Current);
+                    }
+                    else if (events.Current is ExportLine line && line.IsValidation == isValidation)
+                    {
+                        output.Write(line.Json.Span);
+                        output.Write("\n"u8);
+                    }
+
+                    if (output.UnflushedBytes >= FlushAt)
+                    {
+                        await output.FlushAsync(httpContext.RequestAborted);
+                    }
+                }
+                while (await events.MoveNextAsync());
+                await output.FlushAsync(httpContext.RequestAborted);
+            }
+        }
     }
 }

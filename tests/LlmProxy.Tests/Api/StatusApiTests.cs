@@ -150,12 +150,4 @@ public sealed class StatusApiTests
         Assert.Equal(HttpStatusCode.NotFound, unknown.StatusCode);
         Assert.Empty(proxy.Upstream.Received);
     }
-
-    [Fact]
-    public async Task Export_says_that_it_is_not_there_yet()
-    {
-        await using var proxy = await RunningProxy.StartAsync();
-        using var answer = await proxy.Client.GetAsync(new Uri(proxy.Address, "/_llmproxy/export?format=openai"));
-        Assert.Equal(HttpStatusCode.NotImplemented, answer.StatusCode);
-    }
 }

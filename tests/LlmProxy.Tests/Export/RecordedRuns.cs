@@ -4,6 +4,35 @@ using LlmProxy.Tests.Wire;
 
 namespace LlmProxy.Tests.Export;
 
+/// <summary>All of them, recorded once for the tests of a class.</summary>
+public sealed class RecordedRunsFixture : IAsyncLifetime
+{
+    internal RunningProxy Proxy { get; private set; } = null!;
+
+    internal string Counts { get; private set; } = "";
+
+    public async Task InitializeAsync()
+    {
+        if (SharedData.Root is null)
+        {
+            return;
+        }
+
+        Proxy = await RecordedRuns.StartProxyAsync();
+        var (recordings, exchanges) = await RecordedRuns.RecordExchangesAsync(Proxy);
+        var (runs, calls) = await RecordedRuns.RecordTasksAsync(Proxy);
+        Counts = $"{recordings} multi-step recordings with {exchanges} calls, {runs} task runs with {calls} calls";
+    }
+
+    public async Task DisposeAsync()
+    {
+        if (Proxy is not null)
+        {
+            await Proxy.DisposeAsync();
+        }
+    }
+}
+
 /// <summary>Real runs of <c>../shared/data</c>, recorded by sending them through the running proxy.</summary>
 internal static class RecordedRuns
 {

@@ -137,7 +137,8 @@ internal sealed partial class ConversationShaper(ShapeRules rules, Redactor? red
         var merged = new List<Turn>();
         foreach (var turn in turns)
         {
-            if (!turn.IsAssistant || merged.Count == 0 || !merged[^1].IsAssistant)
+            // Anthropic's API joins such turns by itself; there each stays the reply of its step.
+            if (!turn.IsAssistant || merged.Count == 0 || !merged[^1].IsAssistant || (rules.KeepsBlocks && turn.IsTrained && merged[^1].IsTrained && !merged[^1].Calls.Any()))
             {
                 merged.Add(turn);
             }

@@ -55,7 +55,7 @@ internal static class ToolSchema
     public static void WriteGemini(Utf8JsonWriter writer, string schema)
     {
         using var document = Elements.Parse(Encoding.UTF8.GetBytes(schema));
-        WriteGemini(writer, document!.RootElement, document.RootElement, "OBJECT", 0);
+        WriteGemini(writer, document!.RootElement, document.RootElement, "OBJECT", false, 0);
     }
 
     /// <summary>Gemini's own requests spell types in capitals.</summary>
@@ -106,14 +106,14 @@ internal static class ToolSchema
         }
     }
 
-    private static void WriteGemini(Utf8JsonWriter writer, JsonElement schema, JsonElement root, string? wanted, int depth)
+    private static void WriteGemini(Utf8JsonWriter writer, JsonElement schema, JsonElement root, string? wanted, bool isNullable, int depth)
     {
         schema = Resolve(schema, root);
         var choices = Choices(schema);
         if (choices.Count == 1 && !schema.Get("type"u8).Exists() && depth < MaxDepth)
         {
             // Optional values are a choice between a type and null.
-            WriteGemini(writer, choices[0].Choice, root, wanted, depth + 1);
+            WriteGemini(writer, choices[0].Choice, root, wanted, isNullable || choices[0].IsNullable, depth + 1);
             return;
         }
 
@@ -124,7 +124,7 @@ internal static class ToolSchema
             writer.WriteString("type", type);
         }
 
-        if (schema.Get("nullable"u8).ValueKind == JsonValueKind.True || choices.Any(c => c.IsNullable) || schema.Get("type"u8).Items().Any(t => t.Is("null"u8)))
+        if (isNullable || schema.Get("nullable"u8).ValueKind == JsonValueKind.True || choices.Any(c => c.IsNullable) || schema.Get("type"u8).Items().Any(t => t.Is("null"u8)))
         {
             writer.WriteBoolean("nullable", true);
         }
@@ -189,7 +189,7 @@ internal static class ToolSchema
                 if (names.Add(name))
                 {
                     writer.WritePropertyName(name);
-                    WriteGemini(writer, property.Value, root, null, depth + 1);
+                    WriteGemini(writer, property.Value, root, null, false, depth + 1);
                 }
             }
 
@@ -209,7 +209,7 @@ internal static class ToolSchema
             writer.WritePropertyName("items");
             if (items.ValueKind == JsonValueKind.Object)
             {
-                WriteGemini(writer, items, root, null, depth + 1);
+                WriteGemini(writer, items, root, null, false, depth + 1);
             }
             else
             {
@@ -224,7 +224,7 @@ internal static class ToolSchema
             writer.WriteStartArray("anyOf");
             foreach (var (choice, _) in choices)
             {
-                WriteGemini(writer, choice, root, null, depth + 1);
+                WriteGemini(writer, choice, root, null, false, depth + 1);
             }
 
             writer.WriteEndArray();

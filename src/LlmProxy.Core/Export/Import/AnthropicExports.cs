@@ -1,0 +1,123 @@
+using System.Text;
+using System.Text.Json;
+using LlmProxy.Core.Dialects.Json;
+
+namespace LlmProxy.Core.Export.Import;
+
+/// <summary>
+/// Reads files of the format <c>anthropic</c>. With the origins file beside it each reply goes back to its step, and the
+/// lines of a run whose history was rewritten become one run again; without it each line is a run and each reply a step.
+/// </summary>
+internal sealed class AnthropicExports(ImportReport report)
+{
+    /// <summary>The runs of a file, one at a time.</summary>
+    public async IAsyncEnumerable<ImportedRun> ReadAsync(string path, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var origins = File.Exists(ExportFiles.OriginsOf(path)) ? File.ReadLinesAsync(ExportFiles.OriginsOf(path), cancellationToken).GetAsyncEnumerator(cancellationToken) : null;
+        try
+        {
+            ImportedRun? run = null;
+            await foreach (var line in File.ReadLinesAsync(path, cancellationToken))
+            {
+                var origin = origins is not null && await origins.MoveNextAsync() ? JsonSerializer.Deserialize(origins.Current, ExportJson.Default.ExportOrigin) : null;
+                using var document = Elements.Parse(Encoding.UTF8.GetBytes(line));
+                if (document?.RootElement.Get("messages"u8).ValueKind != JsonValueKind.Array)
+                {
+                    ImportReport.Count(report.Unknown, document is null ? "broken JSON" : "line without messages");
+                    continue;
+                }
+
+                if (run is null || origin is null || run.Origin?.TrajectoryId != origin.TrajectoryId)
+                {
+                    if (run is not null)
+                    {
+                        yield return run;
+                    }
+
+                    run = Start(line, origin, document.RootElement);
+                }
+
+                AddLine(run, document.RootElement, origin);
+            }
+
+            if (run is not null)
+            {
+                yield return run;
+            }
+        }
+        finally
+        {
+            if (origins is not null)
+            {
+                await origins.DisposeAsync();
+            }
+        }
+    }
+
+    private static ImportedRun Start(string line, ExportOrigin? origin, JsonElement root)
+    {
+        var id = origin?.TrajectoryId ?? ImportedRun.IdOf("anthropic\n" + line);
+        return new ImportedRun
+        {
+            Id = id,
+            TaskId = origin?.TaskId ?? id,
+            ConversationId = origin?.ConversationId ?? id,
+            Provider = origin?.Provider ?? "anthropic",
+            Client = origin?.Client ?? "",
+            Preset = origin is { Preset.Length: > 0 } ? origin.Preset : "generic",
+            TaskDescription = origin?.TaskDescription ?? Retrieval.TaskText.Describe(FirstText(root), []),
+            Origin = origin,
+        };
+    }
+
+    private static void AddLine(ImportedRun run, JsonElement root, ExportOrigin? origin)
+    {
+        var system = root.Get("system"u8);
+        var prompt = system.Text() ?? string.Join("\n\n", system.Items().Select(b => b.Text("text"u8)).Where(t => !string.IsNullOrEmpty(t)));
+        ReadOnlyMemory<byte>? tools = root.Get("tools"u8).Exists() ? root.Get("tools"u8).Raw().ToArray() : null;
+        var pending = new List<ImportedMessage>();
+        var (reply, kept) = (0, 0);
+        foreach (var message in root.Get("messages"u8).Items())
+        {
+            var json = message.Raw().ToArray();
+            if (message.Text("role"u8) != "assistant")
+            {
+                pending.Add(new ImportedMessage(json));
+                continue;
+            }
+
+            var step = origin is null ? run.Steps.Count + 1 : reply < origin.Replies.Count ? origin.Replies[reply] : 0;
+            var at = origin is not null && reply < origin.Times.Count && origin.Times[reply] > DateTimeOffset.UnixEpoch ? origin.Times[reply] : origin?.StartedAt ?? default;
+            reply++;
+            if (step == 0)
+            {
+                // Context: a reply of an earlier segment, or of another run of the conversation.
+                pending.Add(new ImportedMessage(json, IsForeign: !run.Steps.Exists(s => s.Reply.Span.SequenceEqual(json))));
+                continue;
+            }
+
+            run.Steps.Add(new ImportedStep
+            {
+                Index = step,
+                Messages = [.. pending],
+                HistoryKept = kept,
+                Reply = json,
+                Model = root.Text("model"u8) ?? "",
+                System = prompt.Length > 0 ? prompt : null,
+                Tools = tools,
+                StopReason = message.Get("content"u8).Items().Any(b => b.Get("type"u8).Is("tool_use"u8)) ? "tool_use" : "end_turn",
+                StartedAt = at,
+                EndedAt = at,
+            });
+            kept += pending.Count + 1;
+            pending.Clear();
+        }
+    }
+
+    private static string FirstText(JsonElement root)
+    {
+        var first = root.Get("messages"u8).Items().FirstOrDefault(m => m.Text("role"u8) == "user");
+        var content = first.Get("content"u8);
+        return content.Text() ?? string.Join('\n', content.Items().Select(b => b.Text("text"u8)).Where(t => !string.IsNullOrEmpty(t)));
+    }
+}

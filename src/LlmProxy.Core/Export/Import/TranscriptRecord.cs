@@ -1,0 +1,181 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text.Json;
+using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Core.Export.Conversations;
+using LlmProxy.Core.Trajectories;
+
+namespace LlmProxy.Core.Export.Import;
+
+/// <summary>
+/// One record of a Claude Code transcript. The format is internal to that program and documented nowhere by its makers;
+/// what is read here is what its files of versions 1 and 2 have in common.
+/// </summary>
+internal sealed class TranscriptRecord
+{
+    // Records that hold no message of the conversation.
+    private static readonly string[] KnownTypes =
+    [
+        "summary", "system", "file-history-snapshot", "queue-operation", "progress", "permission-mode", "attachment", "custom-title", "ai-title", "last-prompt", "tag", "agent-name", "mode", "pr-link", "worktree-state",
+    ];
+
+    public required string Type { get; init; }
+
+    public string? Uuid { get; init; }
+
+    public string? Parent { get; init; }
+
+    public string SessionId { get; init; } = "";
+
+    public string? AgentId { get; init; }
+
+    public string Version { get; init; } = "";
+
+    public DateTimeOffset At { get; init; }
+
+    public bool IsSidechain { get; init; }
+
+    /// <summary>Whether it is not what a person typed: the program's own messages, command output, summaries.</summary>
+    public bool IsMeta { get; init; }
+
+    /// <summary>Whether the history begins anew with it.</summary>
+    public bool BeginsHistory { get; init; }
+
+    public string? MessageId { get; init; }
+
+    public string Model { get; init; } = "";
+
+    public string? StopReason { get; init; }
+
+    public TokenUsage Usage { get; init; } = TokenUsage.None;
+
+    /// <summary>The content's blocks, each as JSON; a text is one text block.</summary>
+    public IReadOnlyList<ReadOnlyMemory<byte>> Blocks { get; init; } = [];
+
+    /// <summary>Its texts.</summary>
+    public string Text { get; init; } = "";
+
+    public IReadOnlyList<string> CallIds { get; init; } = [];
+
+    public IReadOnlyList<string> ResultIds { get; init; } = [];
+
+    public bool IsMessage => Type is "user" or "assistant";
+
+    /// <summary>Reads a line.</summary>
+    /// <returns>The record; null where it is none of a conversation's, which is counted.</returns>
+    public static TranscriptRecord? Read(ReadOnlyMemory<byte> line, ImportReport report)
+    {
+        using var document = Elements.Parse(line);
+        if (document?.RootElement is not { ValueKind: JsonValueKind.Object } root)
+        {
+            ImportReport.Count(report.Unknown, "broken JSON");
+            return null;
+        }
+
+        var type = root.Text("type"u8) ?? "(no type)";
+        var message = root.Get("message"u8);
+        var isMessage = type is "user" or "assistant" && message.ValueKind == JsonValueKind.Object;
+        if (!isMessage)
+        {
+            ImportReport.Count(KnownTypes.Contains(type, StringComparer.Ordinal) ? report.Ignored : report.Unknown, type);
+            if (root.Text("uuid"u8) is null)
+            {
+                return null;
+            }
+        }
+        else if (root.Get("isApiErrorMessage"u8).ValueKind == JsonValueKind.True || message.Text("model"u8) == "<synthetic>")
+        {
+            // What the program says in the model's place.
+            ImportReport.Count(report.Ignored, "assistant (synthetic)");
+            isMessage = false;
+        }
+
+        return Make(root, isMessage ? type : "other", message);
+    }
+
+    private static TranscriptRecord Make(JsonElement root, string type, JsonElement message)
+    {
+        var content = message.Get("content"u8);
+        var blocks = new List<ReadOnlyMemory<byte>>();
+        var texts = new List<string>();
+        if (content.Text() is { } text)
+        {
+            texts.Add(text);
+            blocks.Add(TextBlock(text));
+        }
+
+        foreach (var block in content.Items())
+        {
+            blocks.Add(JsonCutter.WithoutCacheControl(block.Raw()));
+            if (block.Text("type"u8) == "text" && block.Text("text"u8) is { } part)
+            {
+                texts.Add(part);
+            }
+        }
+
+        var isSummary = root.Get("isCompactSummary"u8).ValueKind == JsonValueKind.True;
+        return new TranscriptRecord
+        {
+            Type = type,
+            Uuid = root.Text("uuid"u8),
+            Parent = root.Text("parentUuid"u8) ?? root.Text("logicalParentUuid"u8),
+            SessionId = root.Text("sessionId"u8) ?? "",
+            AgentId = root.Text("agentId"u8),
+            Version = root.Text("version"u8) ?? "",
+            At = DateTimeOffset.TryParse(root.Text("timestamp"u8), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var at) ? at : default,
+            IsSidechain = root.Get("isSidechain"u8).ValueKind == JsonValueKind.True,
+            IsMeta = isSummary || root.Get("isMeta"u8).ValueKind == JsonValueKind.True,
+            BeginsHistory = isSummary,
+            MessageId = message.Text("id"u8),
+            Model = message.Text("model"u8) ?? "",
+            StopReason = message.Text("stop_reason"u8),
+            Usage = UsageOf(message.Get("usage"u8)),
+            Blocks = blocks,
+            Text = string.Join('\n', texts),
+            CallIds = [.. content.Items().Where(b => b.Get("type"u8).Is("tool_use"u8)).Select(b => b.Text("id"u8) ?? "")],
+            ResultIds = [.. content.Items().Where(b => b.Get("type"u8).Is("tool_result"u8)).Select(b => b.Text("tool_use_id"u8) ?? "")],
+        };
+    }
+
+    /// <summary>A message of some blocks.</summary>
+    public static byte[] Message(string role, IEnumerable<ReadOnlyMemory<byte>> blocks)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var writer = new Utf8JsonWriter(buffer, StrictJson.Options))
+        {
+            writer.WriteStartObject();
+            writer.WriteString("role", role);
+            writer.WriteStartArray("content");
+            foreach (var block in blocks)
+            {
+                StrictJson.Write(writer, block);
+            }
+
+            writer.WriteEndArray();
+            writer.WriteEndObject();
+        }
+
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    private static byte[] TextBlock(string text)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var writer = new Utf8JsonWriter(buffer, StrictJson.Options))
+        {
+            writer.WriteStartObject();
+            writer.WriteString("type", "text");
+            writer.WriteString("text", StrictJson.Clean(text));
+            writer.WriteEndObject();
+        }
+
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    private static TokenUsage UsageOf(JsonElement usage)
+    {
+        var read = usage.Number("cache_read_input_tokens"u8) ?? 0;
+        var written = usage.Number("cache_creation_input_tokens"u8) ?? 0;
+        return new TokenUsage((usage.Number("input_tokens"u8) ?? 0) + read + written, usage.Number("output_tokens"u8) ?? 0, read, written, 0);
+    }
+}
