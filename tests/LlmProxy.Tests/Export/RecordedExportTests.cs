@@ -106,7 +106,7 @@ public sealed class RecordedExportTests(RecordedRunsFixture recorded, ITestOutpu
     {
         try
         {
-            return JsonNode.Parse(text.Length == 0 ? "{}" : text) is JsonObject o ? string.Join(',', o.OrderBy(p => p.Key, StringComparer.Ordinal).Select(p => $"{p.Key}={p.Value?.ToJsonString()}")) : "input=" + JsonValue.Create(text).ToJsonString();
+            return JsonNode.Parse(text is "" or "null" ? "{}" : text) is JsonObject o ? string.Join(',', o.OrderBy(p => p.Key, StringComparer.Ordinal).Select(p => $"{p.Key}={p.Value?.ToJsonString()}")) : "input=" + JsonValue.Create(text).ToJsonString();
         }
         catch (JsonException)
         {

@@ -14,6 +14,9 @@ internal sealed record ShapeRules(bool KeepForeign, int MaxImages, Func<ImageSou
 {
     /// <summary>Whether blocks of Anthropic's own stay.</summary>
     public bool KeepsBlocks { get; init; }
+
+    /// <summary>Whether names of tools must begin with a letter or _.</summary>
+    public bool NamesBeginWithLetter { get; init; }
 }
 
 /// <summary>Counts what was changed or left out, by what it was.</summary>
@@ -37,7 +40,7 @@ internal sealed class ExportNotes
 internal sealed partial class ConversationShaper(ShapeRules rules, Redactor? redactor, ExportNotes notes)
 {
     private const string NoResult = "No result was recorded.";
-    private readonly ToolNames _names = new();
+    private readonly ToolNames _names = new(rules.NamesBeginWithLetter);
 
     /// <summary>The conversation; null where nothing of it can be learned from, or it does not begin with the client.</summary>
     public Conversation? Shape(Segment segment)
@@ -163,8 +166,8 @@ internal sealed partial class ConversationShaper(ShapeRules rules, Redactor? red
         return merged;
     }
 
-    /// <summary>Names that every consumer takes: letters, digits, _ and -, at most 64, not beginning with a digit or -.</summary>
-    internal sealed partial class ToolNames
+    /// <summary>Names that a consumer takes: letters, digits, _ and -, at most 64.</summary>
+    internal sealed partial class ToolNames(bool beginWithLetter)
     {
         private readonly Dictionary<string, string> _given = new(StringComparer.Ordinal);
 
@@ -176,7 +179,7 @@ internal sealed partial class ConversationShaper(ShapeRules rules, Redactor? red
             }
 
             var clean = Unwanted().Replace(name, "_");
-            clean = clean.Length == 0 ? "tool" : char.IsAsciiLetter(clean[0]) || clean[0] == '_' ? clean : "_" + clean;
+            clean = clean.Length == 0 ? "tool" : !beginWithLetter || char.IsAsciiLetter(clean[0]) || clean[0] == '_' ? clean : "_" + clean;
             clean = clean.Length > 64 ? clean[..64] : clean;
             for (var i = 2; _given.ContainsValue(clean); i++)
             {

@@ -13,7 +13,10 @@ internal sealed class GeminiFormat : ConversationFormat
         return new ShapeRules(
             false,
             request.MaxImages ?? limits.MaxImages!.Value,
-            image => IsWebAddress(image.Url) || image.Url?.StartsWith("gs://", StringComparison.Ordinal) == true || (hasPlace && ImageFiles.IsReadable(image, limits.MaxImageBytes, "image/png", "image/jpeg", "image/webp")));
+            image => IsWebAddress(image.Url) || image.Url?.StartsWith("gs://", StringComparison.Ordinal) == true || (hasPlace && ImageFiles.IsReadable(image, limits.MaxImageBytes, "image/png", "image/jpeg", "image/webp")))
+        {
+            NamesBeginWithLetter = true,
+        };
     }
 
     public override void Write(Utf8JsonWriter writer, Conversation conversation, ImageFiles images)

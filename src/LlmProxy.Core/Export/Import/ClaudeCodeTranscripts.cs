@@ -98,6 +98,7 @@ internal sealed class ClaudeCodeTranscripts(TaskRules rules, ImportReport report
         private readonly List<ImportedMessage> _history = [];
         private readonly List<ImportedMessage> _pending = [];
         private readonly List<ReadOnlyMemory<byte>> _reply = [];
+        private readonly List<ImportedMessage> _condensed = [];
         private TranscriptRecord? _prompt;
         private string? _replyId;
         private bool _isRewritten;
@@ -127,6 +128,7 @@ internal sealed class ClaudeCodeTranscripts(TaskRules rules, ImportReport report
             if (record.BeginsHistory)
             {
                 EndReply();
+                _condensed.AddRange(_pending);
                 _history.Clear();
                 _pending.Clear();
                 _isRewritten = true;
@@ -184,6 +186,7 @@ internal sealed class ClaudeCodeTranscripts(TaskRules rules, ImportReport report
             {
                 Index = _runs[^1].Steps.Count + 1,
                 Messages = messages,
+                Condensed = [.. _condensed],
                 HistoryKept = _kept,
                 Reply = default,
                 Model = record.Model,
@@ -194,6 +197,7 @@ internal sealed class ClaudeCodeTranscripts(TaskRules rules, ImportReport report
             _kept += messages.Count + 1;
             _history.AddRange(_pending);
             _pending.Clear();
+            _condensed.Clear();
             _prompt = null;
             _isRewritten = false;
             _repliesCall = false;

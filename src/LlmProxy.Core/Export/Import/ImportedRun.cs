@@ -16,6 +16,9 @@ internal sealed class ImportedStep
 
     public required IReadOnlyList<ImportedMessage> Messages { get; init; }
 
+    /// <summary>Messages that were condensed into a summary before any call held them: no part of a history, but their results count.</summary>
+    public IReadOnlyList<ImportedMessage> Condensed { get; init; } = [];
+
     /// <summary>How many messages of the run's history before this step it keeps.</summary>
     public int HistoryKept { get; init; }
 

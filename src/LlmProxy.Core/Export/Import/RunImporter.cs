@@ -158,7 +158,7 @@ public sealed class RunImporter(ITrajectoryStore store, LlmProxyOptions options,
         foreach (var step in run.Steps)
         {
             // A run's first step resends the whole conversation: only what belongs to this run counts.
-            var fresh = step.Messages.Skip(step.Messages.ToList().FindLastIndex(m => m.IsForeign) + 1);
+            var fresh = step.Condensed.Concat(step.Messages.Skip(step.Messages.ToList().FindLastIndex(m => m.IsForeign) + 1));
             foreach (var message in fresh.Select(m => dialect.ReadMessage(m.Json)))
             {
                 foreach (var result in message.ToolResults)
