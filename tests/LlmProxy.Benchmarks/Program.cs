@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using LlmProxy.Benchmarks;
 using LlmProxy.Benchmarks.Analyzer;
 using LlmProxy.Benchmarks.Children;
+using LlmProxy.Benchmarks.Export;
 using LlmProxy.Benchmarks.Parts;
 using LlmProxy.Benchmarks.Proxy;
 using LlmProxy.Benchmarks.Templates;
@@ -13,12 +14,14 @@ return args switch
     ["parts", .. var rest] => await Run(rest, PartsOptions.Parse, PartsScenario.RunAsync),
     ["templates", .. var rest] => await Run(rest, TemplatesOptions.Parse, TemplatesScenario.RunAsync),
     ["analyzer", .. var rest] => await Run(rest, AnalyzerOptions.Parse, AnalyzerScenario.RunAsync),
+    ["export", .. var rest] => await Run(rest, ExportBenchmarkOptions.Parse, ExportScenario.RunAsync),
 
     // What this program starts itself as: each process's processor time is then its own.
     ["child", "upstream"] => await FakeUpstream.RunAsync(),
     ["child", "yarp", var upstream] => await BareYarp.RunAsync(upstream),
     ["child", "llmproxy", var upstream, var folder] => await ProxyChild.RunAsync(upstream, folder, withStore: true),
     ["child", "llmproxy-path", var upstream, var folder] => await ProxyChild.RunAsync(upstream, folder, withStore: false),
+    ["child", "export", var folder, var format] => await ExportScenario.ExportAsync(folder, format),
     _ => Usage.Print(),
 };
 

@@ -29,6 +29,13 @@ internal static class Usage
 
           dotnet run -c Release --project tests/LlmProxy.Benchmarks -- analyzer [--rounds N]
               What the analyzer adds to a build of a project with 20 templates while the compiler server is warm (15).
+
+          dotnet run -c Release --project tests/LlmProxy.Benchmarks -- export [options]
+              An export of many runs, in a process of its own: time and peak memory.
+              --runs N          runs in the store (10000)
+              --steps N         steps of each (20)
+              --format F        format (openai)
+              --json            one JSON object in place of the line
         """;
 
     public static int Print(string? problem = null)
