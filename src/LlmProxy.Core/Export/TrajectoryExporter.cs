@@ -86,8 +86,8 @@ public sealed class TrajectoryExporter(ITrajectoryStore store, TrajectoryReader 
             }
 
             // A pair compares whole runs from their beginning: the first segment of each.
-            var better = (await ReadAsync(pair.Better, work, cancellationToken)).FirstOrDefault();
-            var worse = (await ReadAsync(pair.Worse, work, cancellationToken)).FirstOrDefault();
+            var better = await ReadAsync(pair.Better, work, cancellationToken) is [var first, ..] ? first : null;
+            var worse = await ReadAsync(pair.Worse, work, cancellationToken) is [var second, ..] ? second : null;
             var isValidation = work.Selection.IsValidation(pair.Better);
             var (comparison, reason) =
                 better is null || worse is null ? (null, "no conversation to learn from")

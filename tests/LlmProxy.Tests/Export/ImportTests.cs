@@ -1,4 +1,3 @@
-using LlmProxy.Core.Export;
 using LlmProxy.Core.Export.Import;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;

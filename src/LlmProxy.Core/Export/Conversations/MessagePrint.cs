@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.RegularExpressions;
 using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Dialects.Json;
 
@@ -11,12 +10,12 @@ namespace LlmProxy.Core.Export.Conversations;
 /// What a message is known by when it comes again in another form. Clients give calls ids of their own, put thinking
 /// into the text or take it out, trim, and write arguments anew; what was said and called stays.
 /// </summary>
-internal static partial class MessagePrint
+internal static class MessagePrint
 {
     public static UInt128 Of(ConversationMessage message)
     {
         var text = new StringBuilder(message.IsAssistant ? "assistant\n" : "other\n");
-        foreach (var c in message.IsAssistant ? Thinking().Replace(message.Text, "") : message.Text)
+        foreach (var c in message.IsAssistant ? WithoutThinking(message.Text) : message.Text)
         {
             if (!char.IsWhiteSpace(c))
             {
@@ -44,6 +43,18 @@ internal static partial class MessagePrint
         return BinaryPrimitives.ReadUInt128BigEndian(hash);
     }
 
-    [GeneratedRegex("<think(?:ing)?>.*?</think(?:ing)?>", RegexOptions.Singleline | RegexOptions.CultureInvariant)]
-    private static partial Regex Thinking();
+    /// <summary>The text without what stands between think tags.</summary>
+    private static string WithoutThinking(string text)
+    {
+        foreach (var tag in (ReadOnlySpan<string>)["think", "thinking"])
+        {
+            var (open, close) = ($"<{tag}>", $"</{tag}>");
+            while (text.IndexOf(open, StringComparison.Ordinal) is >= 0 and var start && text.IndexOf(close, start, StringComparison.Ordinal) is >= 0 and var end)
+            {
+                text = text.Remove(start, end + close.Length - start);
+            }
+        }
+
+        return text;
+    }
 }

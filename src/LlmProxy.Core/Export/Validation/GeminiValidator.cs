@@ -1,11 +1,10 @@
 using System.Text.Json;
-using System.Text.RegularExpressions;
 using LlmProxy.Core.Dialects.Json;
 
 namespace LlmProxy.Core.Export.Validation;
 
 /// <summary>The rules of Google's agent platform for a supervised line of Gemini.</summary>
-internal partial class GeminiValidator(FormatLimits limits) : LineValidator(limits)
+internal class GeminiValidator(FormatLimits limits) : LineValidator(limits)
 {
     private static readonly string[] SchemaKeywords =
     [
@@ -260,14 +259,11 @@ internal partial class GeminiValidator(FormatLimits limits) : LineValidator(limi
 
     private static void CheckName(string? name, LineFindings findings)
     {
-        if (name is null || !Name().IsMatch(name))
+        if (name is not { Length: >= 1 and <= 64 } || !(char.IsAsciiLetter(name[0]) || name[0] == '_') || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.'))
         {
             findings.Add("function-name", $"\"{name}\" is no function name: a letter or _, then up to 63 letters, digits, _, - and .");
         }
     }
-
-    [GeneratedRegex("^[a-zA-Z_][a-zA-Z0-9_.-]{0,63}\\z", RegexOptions.CultureInvariant)]
-    private static partial Regex Name();
 }
 
 /// <summary>The rules for a preference line of Gemini.</summary>

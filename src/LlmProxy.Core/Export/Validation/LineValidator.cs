@@ -1,6 +1,6 @@
 using System.Text.Json;
-using System.Text.RegularExpressions;
 using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Core.Export.Conversations;
 
 namespace LlmProxy.Core.Export.Validation;
 
@@ -21,7 +21,7 @@ internal sealed class LineFindings
 }
 
 /// <summary>Checks lines of one format by the rules that its consumer applies. Holds no state.</summary>
-internal abstract partial class LineValidator(FormatLimits limits)
+internal abstract class LineValidator(FormatLimits limits)
 {
     /// <summary>How lines are read.</summary>
     public static JsonDocumentOptions Reading { get; } = new() { MaxDepth = 1000 };
@@ -164,7 +164,7 @@ internal abstract partial class LineValidator(FormatLimits limits)
     /// <summary>Checks a function's name.</summary>
     protected static void CheckFunctionName(string? name, LineFindings findings)
     {
-        if (name is null || !FunctionName().IsMatch(name))
+        if (!ToolNames.Takes(name))
         {
             findings.Add("function-name", $"\"{name}\" is no function name: 1 to 64 letters, digits, _ and -");
         }
@@ -214,7 +214,4 @@ internal abstract partial class LineValidator(FormatLimits limits)
     }
 
     private static bool IsType(string type) => type is "object" or "array" or "string" or "number" or "integer" or "boolean" or "null";
-
-    [GeneratedRegex("^[a-zA-Z0-9_-]{1,64}\\z", RegexOptions.CultureInvariant)]
-    private static partial Regex FunctionName();
 }

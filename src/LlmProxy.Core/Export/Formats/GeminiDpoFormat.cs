@@ -4,60 +4,6 @@ using LlmProxy.Core.Export.Pairs;
 
 namespace LlmProxy.Core.Export.Formats;
 
-/// <summary>OpenAI's preference format (developers.openai.com, "Direct preference optimization"): text alone, one reply compared with one.</summary>
-internal sealed class OpenAiDpoFormat : PairFormat
-{
-    public override ShapeRules Shape(ExportRequest request) => TextOnly();
-
-    public override void Write(Utf8JsonWriter writer, Comparison comparison)
-    {
-        writer.WriteStartObject();
-        writer.WriteStartObject("input");
-        writer.WriteStartArray("messages");
-        OpenAiMessages.WriteSystem(writer, comparison.System);
-        foreach (var turn in comparison.Input)
-        {
-            OpenAiMessages.WriteTurn(writer, turn, withWeight: false);
-        }
-
-        writer.WriteEndArray();
-        OpenAiMessages.WriteTools(writer, comparison.Tools, [.. comparison.Input, comparison.Preferred, comparison.Other]);
-        writer.WriteEndObject();
-        foreach (var (name, turn) in new[] { ("preferred_output", comparison.Preferred), ("non_preferred_output", comparison.Other) })
-        {
-            writer.WriteStartArray(name);
-            OpenAiMessages.WriteTurn(writer, turn, withWeight: false);
-            writer.WriteEndArray();
-        }
-
-        writer.WriteEndObject();
-    }
-}
-
-/// <summary>Preferences for TRL with an explicit prompt.</summary>
-internal sealed class TrlDpoFormat : PairFormat
-{
-    public override ShapeRules Shape(ExportRequest request) => TextOnly();
-
-    public override void Write(Utf8JsonWriter writer, Comparison comparison)
-    {
-        writer.WriteStartObject();
-        writer.WriteStartArray("prompt");
-        TrlMessages.WriteSystem(writer, comparison.System, inParts: false);
-        TrlMessages.WriteTurns(writer, comparison.Input, null);
-        writer.WriteEndArray();
-        foreach (var (name, turn) in new[] { ("chosen", comparison.Preferred), ("rejected", comparison.Other) })
-        {
-            writer.WriteStartArray(name);
-            TrlMessages.WriteTurns(writer, [turn], null);
-            writer.WriteEndArray();
-        }
-
-        TrlMessages.WriteTools(writer, comparison.Tools);
-        writer.WriteEndObject();
-    }
-}
-
 /// <summary>
 /// Preference tuning of Gemini (Google's agent platform, "Prepare data for preference tuning"). It takes text alone and
 /// learns from the completions alone, so calls and results of the input are told in words, and a reply that calls a

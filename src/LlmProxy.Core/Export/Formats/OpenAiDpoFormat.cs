@@ -1,0 +1,35 @@
+using System.Text.Json;
+using LlmProxy.Core.Export.Conversations;
+using LlmProxy.Core.Export.Pairs;
+
+namespace LlmProxy.Core.Export.Formats;
+
+/// <summary>OpenAI's preference format (developers.openai.com, "Direct preference optimization"): text alone, one reply compared with one.</summary>
+internal sealed class OpenAiDpoFormat : PairFormat
+{
+    public override ShapeRules Shape(ExportRequest request) => TextOnly();
+
+    public override void Write(Utf8JsonWriter writer, Comparison comparison)
+    {
+        writer.WriteStartObject();
+        writer.WriteStartObject("input");
+        writer.WriteStartArray("messages");
+        OpenAiMessages.WriteSystem(writer, comparison.System);
+        foreach (var turn in comparison.Input)
+        {
+            OpenAiMessages.WriteTurn(writer, turn, withWeight: false);
+        }
+
+        writer.WriteEndArray();
+        OpenAiMessages.WriteTools(writer, comparison.Tools, [.. comparison.Input, comparison.Preferred, comparison.Other]);
+        writer.WriteEndObject();
+        foreach (var (name, turn) in new[] { ("preferred_output", comparison.Preferred), ("non_preferred_output", comparison.Other) })
+        {
+            writer.WriteStartArray(name);
+            OpenAiMessages.WriteTurn(writer, turn, withWeight: false);
+            writer.WriteEndArray();
+        }
+
+        writer.WriteEndObject();
+    }
+}
