@@ -159,8 +159,21 @@ public sealed class ExportFiles
             return false;
         }
 
-        await File.WriteAllBytesAsync(path, image.Bytes, cancellationToken);
+        await using var file = new FileStream(path, Private());
+        await file.WriteAsync(image.Bytes, cancellationToken);
         return true;
+    }
+
+    /// <summary>What agents saw is in it: for its owner alone, as everything recorded is.</summary>
+    private static FileStreamOptions Private()
+    {
+        var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, BufferSize = 1 << 16, Options = FileOptions.Asynchronous };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
+        return options;
     }
 
     /// <summary>A file and its origins while they are written.</summary>
@@ -216,14 +229,7 @@ public sealed class ExportFiles
 
         private static async Task<FileStream> OpenOneAsync(string path, bool goesOn, CancellationToken cancellationToken)
         {
-            // What agents saw is in it: for its owner alone, as everything recorded is.
-            var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, BufferSize = 1 << 16, Options = FileOptions.Asynchronous };
-            if (!OperatingSystem.IsWindows())
-            {
-                options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-            }
-
-            var stream = new FileStream(path + Part, options);
+            var stream = new FileStream(path + Part, Private());
             if (goesOn && File.Exists(path))
             {
                 await using var before = File.OpenRead(path);

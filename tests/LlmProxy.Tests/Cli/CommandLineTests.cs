@@ -29,12 +29,12 @@ public sealed class CommandLineTests
     {
         var help = (await Llmproxy.RunAsync("--help")).Output;
 
-        foreach (var verb in (string[])["serve", "init", "connect", "demo", "doctor", "tasks", "search", "stats", "cleanup", "templates", "keys"])
+        foreach (var verb in (string[])["serve", "init", "connect", "demo", "doctor", "tasks", "search", "stats", "export", "import", "cleanup", "templates", "keys"])
         {
             Assert.Contains("\n  " + verb + " ", help, StringComparison.Ordinal);
         }
 
-        foreach (var verb in (string[])["export", "import", "embed", "replay", "db"])
+        foreach (var verb in (string[])["embed", "replay", "db"])
         {
             Assert.DoesNotContain("\n  " + verb + " ", help, StringComparison.Ordinal);
         }

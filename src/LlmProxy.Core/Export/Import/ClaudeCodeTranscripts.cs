@@ -173,7 +173,7 @@ internal sealed class ClaudeCodeTranscripts(TaskRules rules, ImportReport report
                     TaskId = key,
                     ConversationId = agent.Length == 0 ? session : session + "/" + agent,
                     SessionId = session,
-                    Client = "claude-code/" + (record.Version.Length > 0 ? record.Version : "unknown") + ClientMark,
+                    Client = "claude-code" + (record.Version.Length > 0 ? "/" + record.Version : "") + ClientMark,
                     Preset = rules.Name,
                     TaskDescription = _prompt is null ? "" : TaskText.Describe(_prompt.Text, rules.Boilerplate),
                 });
