@@ -381,9 +381,21 @@ public sealed class UpstreamOptions
     /// <summary>Environment variable with the provider's key, which this proxy then adds; null for the client's own.</summary>
     public string? ApiKeyEnv { get; init; }
 
-    /// <summary>Retries of connection failures before the first byte.</summary>
+    /// <summary>Retries of connection failures, and of answers with <see cref="RetryStatuses"/>, before the first byte.</summary>
     /// <value>2.</value>
     public int Retries { get; init; } = 2;
+
+    /// <summary>Statuses of answers that are tried again, such as 429, 502, 503 and 529.</summary>
+    /// <value>None: clients retry by themselves.</value>
+    public IReadOnlyList<int> RetryStatuses { get; init; } = [];
+
+    /// <summary>Tries of one destination within 30 s, half of which must have failed, after which it is left alone for <see cref="BreakFor"/>; 0 for never, else 2 or more.</summary>
+    /// <value>10.</value>
+    public int BreakAfter { get; init; } = 10;
+
+    /// <summary>How long a destination that keeps failing is left alone.</summary>
+    /// <value>10 seconds.</value>
+    public TimeSpan BreakFor { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>Longest silence between two reads.</summary>
     /// <value>10 minutes.</value>
@@ -403,7 +415,11 @@ public sealed class LimitOptions
     /// <summary>Largest request body, in bytes; null for none.</summary>
     public long? MaxRequestBytes { get; init; }
 
-    /// <summary>Streams at a time of one key; null for any number.</summary>
+    /// <summary>Largest sum of a request's header names and values, in bytes.</summary>
+    /// <value>64 KiB.</value>
+    public long MaxHeaderBytes { get; init; } = 64 << 10;
+
+    /// <summary>Calls under way at a time of one key (without keys: of all callers together); null for any number.</summary>
     public int? MaxStreamsPerKey { get; init; }
 }
 

@@ -300,6 +300,9 @@ public static class OptionsReader
         {
             ApiKeyEnv = reader.Text(nameof(defaults.ApiKeyEnv)),
             Retries = reader.Integer(nameof(defaults.Retries), defaults.Retries),
+            RetryStatuses = reader.Integers(nameof(defaults.RetryStatuses), defaults.RetryStatuses),
+            BreakAfter = reader.Integer(nameof(defaults.BreakAfter), defaults.BreakAfter),
+            BreakFor = reader.Duration(nameof(defaults.BreakFor), defaults.BreakFor),
             ActivityTimeout = reader.Duration(nameof(defaults.ActivityTimeout), defaults.ActivityTimeout),
             FirstByteTimeout = reader.Duration(nameof(defaults.FirstByteTimeout), defaults.FirstByteTimeout),
             TotalTimeout = reader.OptionalDuration(nameof(defaults.TotalTimeout)),
@@ -309,6 +312,7 @@ public static class OptionsReader
     private static LimitOptions Limits(SectionReader reader) => new()
     {
         MaxRequestBytes = reader.OptionalBytes(nameof(LimitOptions.MaxRequestBytes)),
+        MaxHeaderBytes = reader.Bytes(nameof(LimitOptions.MaxHeaderBytes), new LimitOptions().MaxHeaderBytes),
         MaxStreamsPerKey = reader.OptionalInteger(nameof(LimitOptions.MaxStreamsPerKey)),
     };
 

@@ -220,6 +220,13 @@ public static class OptionsValidator
     private static void Upstream(UpstreamOptions options, Check check)
     {
         check.NotNegative(nameof(options.Retries), options.Retries);
+        foreach (var status in options.RetryStatuses)
+        {
+            check.Ensure(status is >= 400 and < 600, nameof(options.RetryStatuses), status, "write HTTP statuses from 400 to 599, such as 429, 502, 503, 529.");
+        }
+
+        check.Ensure(options.BreakAfter is 0 or >= 2, nameof(options.BreakAfter), options.BreakAfter, "write 0 for never, or 2 and more.");
+        check.Ensure(options.BreakFor >= TimeSpan.FromMilliseconds(500) && options.BreakFor <= TimeSpan.FromDays(1), nameof(options.BreakFor), options.BreakFor, "write a time from 500ms to 1d.");
         check.Time(nameof(options.ActivityTimeout), options.ActivityTimeout);
         check.Time(nameof(options.FirstByteTimeout), options.FirstByteTimeout);
         check.Time(nameof(options.TotalTimeout), options.TotalTimeout);
@@ -228,6 +235,7 @@ public static class OptionsValidator
     private static void Limits(LimitOptions options, Check check)
     {
         check.Positive(nameof(options.MaxRequestBytes), options.MaxRequestBytes ?? 1);
+        check.Ensure(options.MaxHeaderBytes is >= 1024 and <= 1 << 20, nameof(options.MaxHeaderBytes), options.MaxHeaderBytes, "write a size from 1KiB to 1MiB.");
         check.Positive(nameof(options.MaxStreamsPerKey), options.MaxStreamsPerKey ?? 1);
     }
 
@@ -343,7 +351,7 @@ public static class OptionsValidator
             }
         }
 
-        private void Ensure(bool holds, string key, IFormattable value, string fix)
+        public void Ensure(bool holds, string key, IFormattable value, string fix)
         {
             if (!holds)
             {

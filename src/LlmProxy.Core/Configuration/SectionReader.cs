@@ -70,6 +70,31 @@ internal sealed class SectionReader(ConfigurationNode node, ICollection<Configur
     /// <summary>Names; one string may hold several, separated by commas.</summary>
     public IReadOnlyList<string> Names(string name, IReadOnlyList<string> fallback) => List(name, fallback, text => text.Split(',', StringSplitOptions.TrimEntries));
 
+    /// <summary>Whole numbers; one string may hold several, separated by commas.</summary>
+    public IReadOnlyList<int> Integers(string name, IReadOnlyList<int> fallback)
+    {
+        others.Add(name);
+        if (Node.Child(name).Highest() is null)
+        {
+            return fallback;
+        }
+
+        var values = new List<int>();
+        foreach (var text in Names(name, []))
+        {
+            if (ValueParser.TryInteger(text, out var value))
+            {
+                values.Add(value);
+            }
+            else
+            {
+                problems.Add(new(Node.Child(name).Origin, text, ValueParser.IntegerFix));
+            }
+        }
+
+        return values;
+    }
+
     /// <summary>Regular expressions: commas and blanks belong to them, so one string is one entry.</summary>
     public IReadOnlyList<string> Expressions(string name) => List(name, [], text => [text]);
 

@@ -59,6 +59,6 @@ internal sealed partial class LearningStart(
         }
     }
 
-    [LoggerMessage(5002, LogLevel.Error, "The {Provider} store cannot be opened. Calls are forwarded and wait in the spool; it is tried again every {Seconds} s")]
+    [LoggerMessage(1202, LogLevel.Error, "The {Provider} store cannot be opened. Calls are forwarded and wait in the spool; it is tried again every {Seconds} s")]
     private partial void LogStoreMissing(string provider, double seconds, Exception error);
 }

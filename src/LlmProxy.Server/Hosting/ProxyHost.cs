@@ -4,6 +4,7 @@ using LlmProxy.Core.Configuration;
 using LlmProxy.Server.Api;
 using LlmProxy.Server.Auth;
 using LlmProxy.Server.Pipeline;
+using LlmProxy.Server.Telemetry;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
@@ -55,6 +56,12 @@ internal static class ProxyHost
         {
             proxy.UseLoadBalancing();
             proxy.UsePassiveHealthChecks();
+            if (TelemetryExport.IsOn(configuration.Options.Telemetry))
+            {
+                proxy.UseMiddleware<TelemetryMiddleware>();
+            }
+
+            proxy.UseMiddleware<CallLimits>();
             proxy.UseMiddleware<ExchangeMiddleware>();
         });
         return app;
@@ -71,6 +78,12 @@ internal static class ProxyHost
         kestrel.RequestHeaderEncodingSelector = _ => Encoding.Latin1;
         kestrel.ResponseHeaderEncodingSelector = _ => Encoding.Latin1;
         kestrel.Limits.MaxRequestBodySize = options.Limits.MaxRequestBytes;
+
+        // CallLimits answers in the client's dialect; Kestrel's own limits, which answer without a body, stand behind it.
+        kestrel.Limits.MaxRequestHeadersTotalSize = (int)options.Limits.MaxHeaderBytes * 2;
+        kestrel.Limits.MaxRequestHeaderCount = 1_000;
+        kestrel.Limits.MaxRequestLineSize = 64 << 10;
+
         // A model that thinks is silent for minutes, and so may its client be slow: neither is an attack here.
         kestrel.Limits.MinRequestBodyDataRate = null;
         kestrel.Limits.MinResponseDataRate = null;

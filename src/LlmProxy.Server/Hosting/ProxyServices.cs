@@ -7,6 +7,7 @@ using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Auth;
 using LlmProxy.Server.Pipeline;
+using LlmProxy.Server.Telemetry;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace LlmProxy.Server.Hosting;
@@ -76,12 +77,19 @@ internal static class ProxyServices
         services.AddSingleton(new RecordingSwitch(options.Recording));
         services.AddSingleton<CorrelationSecret>();
         services.AddSingleton<WarmUp>();
+        services.AddSingleton<ProxyMetrics>();
+        if (TelemetryExport.IsOn(options.Telemetry))
+        {
+            services.AddHostedService<TelemetryExport>();
+        }
+
         services.AddHostedService<LearningStart>();
         services.AddSingleton<IForwarderHttpClientFactory, UpstreamClientFactory>();
         services.AddReverseProxy()
             .LoadFromConfig(configuration.Root.GetSection("ReverseProxy"))
             .AddTransforms<ExactTarget>()
             .AddTransforms<ProviderKeys>()
+            .AddTransforms<TraceContext>()
             .AddConfigFilter<UpstreamTimeouts>();
         return services;
     }

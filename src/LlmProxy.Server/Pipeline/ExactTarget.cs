@@ -32,6 +32,8 @@ internal sealed class ExactTarget : ITransformProvider
             var target = TargetOf(transform.HttpContext, hasPrefix);
             transform.ProxyRequest.RequestUri = new Uri(string.Concat(transform.DestinationPrefix.TrimEnd('/'), target), AsWritten);
 
+            UpstreamCall.Attach(transform.HttpContext.Features, transform.ProxyRequest);
+
             var headers = transform.ProxyRequest.Headers;
             foreach (var name in ProxyHeaders.OfRequests)
             {

@@ -34,6 +34,12 @@ internal sealed class ExchangeFeature
     /// <summary>Arm of the experiment, or null.</summary>
     public string? Arm { get; set; }
 
+    /// <summary>What became of examples, for the answer's header; null where none were looked for.</summary>
+    public string? FewShotResult { get; set; }
+
+    /// <summary>Examples in the prompt that is sent.</summary>
+    public IReadOnlyList<string> ExampleIds { get; set; } = [];
+
     /// <summary>Its record in the spool, or null where it is not recorded.</summary>
     public SpooledExchange? Record { get; set; }
 

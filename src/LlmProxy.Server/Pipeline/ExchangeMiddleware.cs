@@ -8,6 +8,7 @@ using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Auth;
+using LlmProxy.Server.Telemetry;
 using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Model;
 
@@ -68,6 +69,8 @@ internal sealed partial class ExchangeMiddleware(
             return;
         }
 
+        await using var call = new UpstreamCall { ReadTimestamp = time.GetTimestamp(), Body = body.IsWhole ? body.Bytes : default(ReadOnlyMemory<byte>?) };
+        context.Features.Set(call);
         var original = context.Request.Body;
         await using var forwarded = body.ToStream(original);
         context.Request.Body = forwarded;
@@ -86,7 +89,7 @@ internal sealed partial class ExchangeMiddleware(
         await PlaceAsync(context, exchange);
 
         var plain = context.Features.GetRequiredFeature<IHttpResponseBodyFeature>();
-        await using var tee = new ResponseTee(context, plain, exchange, time, options.Recording.MaxBodyBytes, reply => Publish(exchange, reply), LogCopyFailed);
+        await using var tee = new ResponseTee(context, plain, exchange, time, options.Recording.MaxBodyBytes, reply => Publish(exchange, reply), LogCopyFailed) { Measures = context.Features.Get<CallSpan>() is not null };
         var outcome = ExchangeOutcome.ClientLeft;
         try
         {
@@ -96,6 +99,7 @@ internal sealed partial class ExchangeMiddleware(
             if (rewritten is not null)
             {
                 context.Request.Body = rewritten;
+                call.Body = sentPrompt!.Body;
                 context.Request.ContentLength = rewritten.Length;
                 context.Request.Headers.Remove("Content-Encoding");
             }
@@ -123,7 +127,32 @@ internal sealed partial class ExchangeMiddleware(
             End(context, exchange, tee, outcome);
         }
 
+        if (outcome != ExchangeOutcome.Complete && !context.Response.HasStarted)
+        {
+            // An answer that breaks off before its first byte is cleared by YARP, our headers with it.
+            Stamp(context, exchange);
+        }
+
         await UpstreamErrors.WriteAsync(context, outcome, kind.Value, log);
+    }
+
+    private static void Stamp(HttpContext context, ExchangeFeature exchange)
+    {
+        var headers = context.Response.Headers;
+        if (exchange.Place is { IsSideCall: false, Task: { } task })
+        {
+            headers[ProxyHeaders.Task] = task.TaskId;
+        }
+
+        if (exchange.FewShotResult is { } fewShot)
+        {
+            headers[ProxyHeaders.FewShotResult] = fewShot;
+        }
+
+        if (exchange.ExampleIds.Count > 0)
+        {
+            headers[ProxyHeaders.Examples] = string.Join(',', exchange.ExampleIds);
+        }
     }
 
     private bool IsRefusedWebSocket(HttpContext context) =>
@@ -148,6 +177,11 @@ internal sealed partial class ExchangeMiddleware(
         catch (Exception error) when (error is BadHttpRequestException or IOException or OperationCanceledException)
         {
             LogRequestBroke(error.Message);
+            if (!context.Response.HasStarted && TotalTime.IsOver(context))
+            {
+                throw;
+            }
+
             if (!context.Response.HasStarted && !context.RequestAborted.IsCancellationRequested)
             {
                 var status = (error as BadHttpRequestException)?.StatusCode ?? StatusCodes.Status400BadRequest;
@@ -213,10 +247,7 @@ internal sealed partial class ExchangeMiddleware(
                 },
                 exchange.Keys,
                 context.RequestAborted);
-            if (exchange.Place is { IsSideCall: false, Task: { } task })
-            {
-                context.Response.Headers[ProxyHeaders.Task] = task.TaskId;
-            }
+            Stamp(context, exchange);
         }
         catch (Exception error) when (error is not OperationCanceledException || !context.RequestAborted.IsCancellationRequested)
         {
@@ -240,17 +271,10 @@ internal sealed partial class ExchangeMiddleware(
                     FewShot = Header(context, ProxyHeaders.FewShot),
                 },
                 context.RequestAborted);
-            if (result.FewShotResult is { } fewShot)
-            {
-                context.Response.Headers[ProxyHeaders.FewShotResult] = fewShot;
-            }
-
-            if (result.ExampleIds.Count > 0)
-            {
-                context.Response.Headers[ProxyHeaders.Examples] = string.Join(',', result.ExampleIds);
-            }
-
+            exchange.FewShotResult = result.FewShotResult;
+            exchange.ExampleIds = result.ExampleIds;
             exchange.Arm = result.Arm;
+            Stamp(context, exchange);
             return result.Body is null ? null : new EnhancedRequest(result.Body, result.SentPrompt ?? "", result.ExampleIds);
         }
         catch (Exception error) when (error is not OperationCanceledException || !context.RequestAborted.IsCancellationRequested)
@@ -358,6 +382,23 @@ internal sealed partial class ExchangeMiddleware(
             {
                 recorder.Complete(record, record.IsTruncated ? null : reply);
             }
+        }
+
+        if (context.Features.Get<CallSpan>() is { } span)
+        {
+            Describe(span, context, exchange, tee, reply);
+        }
+    }
+
+    private void Describe(CallSpan span, HttpContext context, ExchangeFeature exchange, ResponseTee tee, AssembledReply? reply)
+    {
+        try
+        {
+            span.Describe(exchange, reply, tee.FirstChunkTimestamp, tee.CopyTime, context.Features.Get<UpstreamCall>());
+        }
+        catch (Exception error)
+        {
+            LogLearningFailed("telemetry", error);
         }
     }
 

@@ -48,6 +48,15 @@ internal sealed class ResponseTee : Stream, IHttpResponseBodyFeature
     /// <summary>Whether any of the answer came.</summary>
     public bool HasStarted => _started;
 
+    /// <summary>Whether times are noted, for telemetry.</summary>
+    public bool Measures { get; init; }
+
+    /// <summary>When the first bytes of the body came, by the monotonic clock; 0 for not yet or not noted.</summary>
+    public long FirstChunkTimestamp { get; private set; }
+
+    /// <summary>Time spent on the copy, where it is noted.</summary>
+    public TimeSpan CopyTime { get; private set; }
+
     /// <summary>Whether the answer could be read so far: known encoding, nothing broken.</summary>
     public bool IsReadable => _assembler is not null && _copying;
 
@@ -165,6 +174,8 @@ internal sealed class ResponseTee : Stream, IHttpResponseBodyFeature
             return;
         }
 
+        var began = Measures ? _time.GetTimestamp() : 0;
+        FirstChunkTimestamp = FirstChunkTimestamp == 0 ? began : FirstChunkTimestamp;
         try
         {
             _received += bytes.Length;
@@ -191,6 +202,10 @@ internal sealed class ResponseTee : Stream, IHttpResponseBodyFeature
         catch (Exception error)
         {
             StopCopy(error);
+        }
+        finally
+        {
+            CopyTime += Measures ? _time.GetElapsedTime(began) : TimeSpan.Zero;
         }
     }
 

@@ -1,5 +1,7 @@
+using System.Globalization;
 using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Recording;
+using Polly.CircuitBreaker;
 using Yarp.ReverseProxy.Forwarder;
 using Yarp.ReverseProxy.Model;
 
@@ -9,16 +11,22 @@ namespace LlmProxy.Server.Pipeline;
 internal static partial class UpstreamErrors
 {
     /// <summary>How the forwarding of a request ended.</summary>
-    public static ExchangeOutcome OutcomeOf(HttpContext context) => context.Features.Get<IForwarderErrorFeature>()?.Error switch
+    public static ExchangeOutcome OutcomeOf(HttpContext context)
     {
-        null or ForwarderError.None => ExchangeOutcome.Complete,
-        ForwarderError.RequestTimedOut => ExchangeOutcome.UpstreamTimeout,
-        ForwarderError.Request or ForwarderError.NoAvailableDestinations or ForwarderError.RequestCreation => ExchangeOutcome.UpstreamRefused,
-        ForwarderError.ResponseBodyDestination or ForwarderError.RequestBodyDestination or ForwarderError.ResponseHeaders
-            or ForwarderError.UpgradeResponseDestination or ForwarderError.UpgradeRequestDestination => ExchangeOutcome.UpstreamBroke,
-        ForwarderError.RequestCanceled when !context.RequestAborted.IsCancellationRequested => ExchangeOutcome.UpstreamTimeout,
-        _ => ExchangeOutcome.ClientLeft,
-    };
+        var feature = context.Features.Get<IForwarderErrorFeature>();
+        return feature?.Error switch
+        {
+            null or ForwarderError.None => ExchangeOutcome.Complete,
+            _ when TotalTime.IsOver(context) => ExchangeOutcome.UpstreamTimeout,
+            ForwarderError.RequestTimedOut => ExchangeOutcome.UpstreamTimeout,
+            ForwarderError.Request when !WasReached(feature.Exception) => ExchangeOutcome.UpstreamRefused,
+            ForwarderError.NoAvailableDestinations or ForwarderError.RequestCreation => ExchangeOutcome.UpstreamRefused,
+            ForwarderError.Request or ForwarderError.ResponseBodyDestination or ForwarderError.RequestBodyDestination or ForwarderError.ResponseHeaders
+                or ForwarderError.UpgradeResponseDestination or ForwarderError.UpgradeRequestDestination => ExchangeOutcome.UpstreamBroke,
+            ForwarderError.RequestCanceled when !context.RequestAborted.IsCancellationRequested => ExchangeOutcome.UpstreamTimeout,
+            _ => ExchangeOutcome.ClientLeft,
+        };
+    }
 
     /// <summary>Writes the error body where forwarding failed before anything went to the client; logs the cause in one line.</summary>
     public static async Task WriteAsync(HttpContext context, ExchangeOutcome outcome, DialectKind dialect, ILogger logger)
@@ -34,6 +42,11 @@ internal static partial class UpstreamErrors
         if (outcome == ExchangeOutcome.ClientLeft)
         {
             LogClientLeft(logger, cluster, cause);
+            if (Find<BadHttpRequestException>(error?.Exception) is { } bad && !context.Response.HasStarted)
+            {
+                await WriteAsync(context, bad.StatusCode, dialect, $"LlmProxy: the request body could not be read ({bad.Message})");
+            }
+
             return;
         }
 
@@ -43,9 +56,18 @@ internal static partial class UpstreamErrors
             return;
         }
 
+        if (Find<BrokenCircuitException>(error?.Exception) is { } broken)
+        {
+            var seconds = Math.Max(1, (int)Math.Ceiling((broken.RetryAfter ?? TimeSpan.Zero).TotalSeconds)).ToString(CultureInfo.InvariantCulture);
+            context.Response.Headers.RetryAfter = seconds;
+            await WriteAsync(context, StatusCodes.Status503ServiceUnavailable, dialect, $"LlmProxy: the upstream '{cluster}' keeps failing and is tried again in {seconds} s. LlmProxy:Upstreams:{cluster}:BreakAfter and BreakFor say when it is left alone and how long.");
+            return;
+        }
+
         var status = outcome == ExchangeOutcome.UpstreamTimeout ? StatusCodes.Status504GatewayTimeout : StatusCodes.Status502BadGateway;
         var message = outcome switch
         {
+            ExchangeOutcome.UpstreamTimeout when context.Features.Get<TotalTime>() is { Token.IsCancellationRequested: true } total => TotalTime.Message(cluster, total.Timeout),
             ExchangeOutcome.UpstreamTimeout => $"LlmProxy: the upstream '{cluster}' did not answer in time ({cause}). Raise LlmProxy:Upstreams:{cluster}:FirstByteTimeout or ActivityTimeout if it needs longer.",
             ExchangeOutcome.UpstreamRefused => $"LlmProxy: the upstream '{cluster}' could not be reached ({cause}). Check ReverseProxy:Clusters:{cluster}:Destinations:default:Address.",
             _ => $"LlmProxy: the upstream '{cluster}' broke off ({cause}).",
@@ -60,8 +82,24 @@ internal static partial class UpstreamErrors
         context.Response.StatusCode = status;
         context.Response.ContentType = "application/json";
         context.Response.ContentLength = body.Length;
-        await context.Response.Body.WriteAsync(body, context.RequestAborted);
+
+        // A call whose time is over is cancelled, and its client is still to hear of it.
+        await context.Response.Body.WriteAsync(body, CancellationToken.None);
     }
+
+    /// <summary>Whether there was a connection at all, over which the request may have gone.</summary>
+    private static bool WasReached(Exception? exception) =>
+        Find<BrokenCircuitException>(exception) is null
+        && Find<HttpRequestException>(exception)?.HttpRequestError is not (HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError or HttpRequestError.ProxyTunnelError);
+
+    private static T? Find<T>(Exception? exception)
+        where T : Exception => exception switch
+        {
+            null => null,
+            T found => found,
+            AggregateException many => many.InnerExceptions.Select(Find<T>).FirstOrDefault(found => found is not null),
+            _ => Find<T>(exception.InnerException),
+        };
 
     private static string Cause(IForwarderErrorFeature? error)
     {

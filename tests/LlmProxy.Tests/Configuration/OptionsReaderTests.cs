@@ -268,11 +268,14 @@ public sealed class OptionsReaderTests
     public void Upstreams_are_laid_over_each_other_and_new_ones_have_the_defaults()
     {
         var options = new ConfigurationStack()
-            .Section("""{ "Upstreams": { "anthropic": { "Retries": 5 }, "mine": { "TotalTimeout": "1h" } } }""")
+            .Section("""{ "Upstreams": { "anthropic": { "Retries": 5, "RetryStatuses": [429, 529] }, "openai": { "RetryStatuses": "502, 503" }, "mine": { "TotalTimeout": "1h" } } }""")
             .Environment("LlmProxy__Upstreams__anthropic__ApiKeyEnv", "ANTHROPIC_API_KEY")
             .ReadValid();
 
         Assert.Equal((5, "ANTHROPIC_API_KEY"), (options.Upstreams["anthropic"].Retries, options.Upstreams["anthropic"].ApiKeyEnv));
+        Assert.Equal([429, 529], options.Upstreams["anthropic"].RetryStatuses);
+        Assert.Equal([502, 503], options.Upstreams["openai"].RetryStatuses);
+        Assert.Empty(options.Upstreams["mine"].RetryStatuses);
         Assert.Equal((2, TimeSpan.FromMinutes(10), TimeSpan.FromHours(1)), (options.Upstreams["mine"].Retries, options.Upstreams["mine"].ActivityTimeout, options.Upstreams["mine"].TotalTimeout));
     }
 

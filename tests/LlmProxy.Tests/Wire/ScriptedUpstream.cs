@@ -41,13 +41,13 @@ internal sealed class ScriptedUpstream : IAsyncDisposable
 
     public ReceivedRequest Last => Received.Last();
 
-    public static async Task<ScriptedUpstream> StartAsync()
+    public static async Task<ScriptedUpstream> StartAsync(HttpProtocols protocols = HttpProtocols.Http1)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
-            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http1);
+            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = protocols);
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = null;
             kestrel.RequestHeaderEncodingSelector = _ => System.Text.Encoding.Latin1;
@@ -55,6 +55,7 @@ internal sealed class ScriptedUpstream : IAsyncDisposable
         });
         var app = builder.Build();
         var upstream = new ScriptedUpstream(app);
+        app.UseWebSockets();
         app.Run(upstream.HandleAsync);
         await app.StartAsync();
         upstream.Address = new Uri(app.Services.GetRequiredService<Microsoft.AspNetCore.Hosting.Server.IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());

@@ -12,7 +12,7 @@ internal static class DialectErrors
     {
         var type = status switch
         {
-            400 or 422 or 426 => "invalid_request_error",
+            400 or 422 or 426 or 431 => "invalid_request_error",
             401 => "authentication_error",
             402 => "billing_error",
             403 => "permission_error",
@@ -50,7 +50,7 @@ internal static class DialectErrors
     {
         var name = status switch
         {
-            400 => "INVALID_ARGUMENT",
+            400 or 431 => "INVALID_ARGUMENT",
             401 => "UNAUTHENTICATED",
             403 => "PERMISSION_DENIED",
             404 => "NOT_FOUND",

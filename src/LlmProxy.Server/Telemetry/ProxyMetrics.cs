@@ -1,0 +1,81 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+
+namespace LlmProxy.Server.Telemetry;
+
+/// <summary>The proxy's own figures. Without a listener every instrument is off and costs a comparison.</summary>
+internal sealed class ProxyMetrics : IDisposable
+{
+    // The buckets that the GenAI conventions ask for.
+    private static readonly double[] DurationBuckets = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
+    private static readonly long[] TokenBuckets = [1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864];
+
+    // Around what the proxy is meant to cost: tens of microseconds to a few milliseconds.
+    private static readonly double[] OverheadBuckets = [0.00005, 0.0001, 0.0002, 0.0004, 0.0008, 0.0016, 0.0032, 0.0064, 0.0128, 0.0256, 0.0512, 0.1024, 0.3, 1];
+
+    private readonly Meter _meter = new(TelemetryNames.Source);
+    private readonly Histogram<double> _duration;
+    private readonly Histogram<double> _firstChunk;
+    private readonly Histogram<double> _overhead;
+    private readonly Histogram<long> _tokens;
+    private readonly Counter<long> _retries;
+    private readonly Counter<long> _breaks;
+
+    public ProxyMetrics()
+    {
+        _duration = _meter.CreateHistogram(TelemetryNames.DurationMetric, "s", "A call, from its arrival to its answer's end", advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = DurationBuckets });
+        _firstChunk = _meter.CreateHistogram(TelemetryNames.FirstChunkMetric, "s", "From a call's arrival to the first bytes of its answer", advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = DurationBuckets });
+        _overhead = _meter.CreateHistogram(TelemetryNames.OverheadMetric, "s", "What the proxy added to a call: from the whole request to its sending, and the copying of its answer", advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = OverheadBuckets });
+        _tokens = _meter.CreateHistogram(TelemetryNames.TokenMetric, "{token}", "Tokens of a call; input includes cached ones", advice: new InstrumentAdvice<long> { HistogramBucketBoundaries = TokenBuckets });
+        _retries = _meter.CreateCounter<long>(TelemetryNames.RetryMetric, "{try}", "Calls sent again");
+        _breaks = _meter.CreateCounter<long>(TelemetryNames.BreakMetric, "{break}", "Destinations left alone because they kept failing");
+    }
+
+    /// <summary>Counts a call that is sent again.</summary>
+    public void CountRetry(string cluster, string reason) => _retries.Add(1, new(TelemetryNames.Cluster, cluster), new(TelemetryNames.Reason, reason));
+
+    /// <summary>Counts a destination that is left alone.</summary>
+    public void CountBreak(string cluster) => _breaks.Add(1, new KeyValuePair<string, object?>(TelemetryNames.Cluster, cluster));
+
+    /// <summary>What the recorder holds, asked for when metrics are sent.</summary>
+    public void Observe(Func<long> pending, Func<IReadOnlyDictionary<string, long>> notRecorded)
+    {
+        _meter.CreateObservableGauge(TelemetryNames.PendingMetric, pending, "{call}", "Calls that are not in the store yet");
+        _meter.CreateObservableCounter(
+            TelemetryNames.NotRecordedMetric,
+            () => notRecorded().Select(entry => new Measurement<long>(entry.Value, new KeyValuePair<string, object?>(TelemetryNames.Reason, entry.Key))),
+            "{call}",
+            "Calls that were not recorded");
+    }
+
+    /// <summary>Notes a completion call that is over.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="tags">What tells calls apart.</param>
+    public void Record(CallSpan call, in TagList tags)
+    {
+        _duration.Record(call.Duration.TotalSeconds, tags);
+        if (call.Overhead is { } overhead)
+        {
+            _overhead.Record(overhead.TotalSeconds, tags);
+        }
+
+        if (call.TimeToFirstChunk is { } firstChunk)
+        {
+            _firstChunk.Record(firstChunk.TotalSeconds, tags);
+        }
+
+        if (call.Usage is { } usage)
+        {
+            RecordTokens(usage.Input, "input", tags);
+            RecordTokens(usage.Output, "output", tags);
+        }
+    }
+
+    public void Dispose() => _meter.Dispose();
+
+    private void RecordTokens(long count, string type, TagList tags)
+    {
+        tags.Add(TelemetryNames.TokenType, type);
+        _tokens.Record(count, tags);
+    }
+}
