@@ -6,18 +6,23 @@ using LlmProxy.Benchmarks.Export;
 using LlmProxy.Benchmarks.Parts;
 using LlmProxy.Benchmarks.Proxy;
 using LlmProxy.Benchmarks.Templates;
+using LlmProxy.Benchmarks.Soak;
+using LlmProxy.Benchmarks.Upload;
 
 return args switch
 {
     // What a person calls.
     ["proxy", .. var rest] => await Run(rest, ProxyOptions.Parse, ProxyScenario.RunAsync),
+    ["soak", .. var rest] => await Run(rest, SoakOptions.Parse, SoakScenario.RunAsync),
+    ["upload", .. var rest] => await Run(rest, UploadOptions.Parse, UploadScenario.RunAsync),
     ["parts", .. var rest] => await Run(rest, PartsOptions.Parse, PartsScenario.RunAsync),
     ["templates", .. var rest] => await Run(rest, TemplatesOptions.Parse, TemplatesScenario.RunAsync),
     ["analyzer", .. var rest] => await Run(rest, AnalyzerOptions.Parse, AnalyzerScenario.RunAsync),
     ["export", .. var rest] => await Run(rest, ExportBenchmarkOptions.Parse, ExportScenario.RunAsync),
 
     // What this program starts itself as: each process's processor time is then its own.
-    ["child", "upstream"] => await FakeUpstream.RunAsync(),
+    ["child", "upstream"] => await FakeUpstream.RunAsync(checksRequests: false),
+    ["child", "upstream", "checking"] => await FakeUpstream.RunAsync(checksRequests: true),
     ["child", "yarp", var upstream] => await BareYarp.RunAsync(upstream),
     ["child", "llmproxy", var upstream, var folder] => await ProxyChild.RunAsync(upstream, folder, withStore: true),
     ["child", "llmproxy-path", var upstream, var folder] => await ProxyChild.RunAsync(upstream, folder, withStore: false),

@@ -18,6 +18,18 @@ internal static class Usage
               --only WHAT       path (processor time of the request path) or cpu (that, and of everything until it is stored)
               --json            one JSON object in place of the tables
 
+          dotnet run -c Release --project tests/LlmProxy.Benchmarks -- soak [options]
+              Calls of all dialects at a time, each with a number of its own: nothing lost or mixed up, memory flat.
+              --requests N      calls in all (200000)
+              --streams N       at a time (64)
+              --kilobytes N     mean size of a request (12)
+              --pending N       calls wait while more than N are not in the store (2000)
+              --json            one JSON object in place of the text
+
+          dotnet run -c Release --project tests/LlmProxy.Benchmarks -- upload [options]
+              One large file through the proxy, and its memory meanwhile.
+              --megabytes N     size of the file (2048)
+
           dotnet run -c Release --project tests/LlmProxy.Benchmarks -- parts [options]
               The parts of a request by themselves, in this process.
               --only WORD       only parts whose name holds this

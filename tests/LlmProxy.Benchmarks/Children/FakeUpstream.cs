@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json;
 using LlmProxy.Benchmarks.Wire;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -16,25 +17,36 @@ namespace LlmProxy.Benchmarks.Children;
 /// </summary>
 internal static class FakeUpstream
 {
+    /// <summary>The status for a request that is not the one that was sent.</summary>
+    public const int WrongRequest = 422;
+
     private static readonly ConcurrentDictionary<(AgentWire Wire, int Step, bool IsLast, bool Stream), MarkedText[]> Answers = new();
 
-    public static async Task<int> RunAsync()
+    /// <summary>Runs it.</summary>
+    /// <param name="checksRequests">Whether each request's body is looked at, too: whole JSON, with the marks of the run that its header names.</param>
+    public static async Task<int> RunAsync(bool checksRequests)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = null);
         await using var app = builder.Build();
-        app.Run(AnswerAsync);
+        app.Run(context => AnswerAsync(context, checksRequests));
         return await ControlLoop.RunAsync(app);
     }
 
-    private static async Task AnswerAsync(HttpContext context)
+    private static async Task AnswerAsync(HttpContext context, bool checksRequests)
     {
-        await DrainAsync(context.Request.BodyReader);
+        var body = await ReadAsync(context.Request.BodyReader, keep: checksRequests);
         var call = context.Request.Headers["x-bench-call"].ToString().Split(' ');
         var numbers = call.Select(n => long.Parse(n, CultureInfo.InvariantCulture)).ToArray();
         var (run, step, isLast, stream, pause) = (numbers[0], (int)numbers[1], numbers[2] == 1, numbers[3] == 1, (int)numbers[4]);
+        if (body is not null && !IsWhole(body, run, step))
+        {
+            context.Response.StatusCode = WrongRequest;
+            return;
+        }
+
         var wire = AgentWire.OfPath(context.Request.Path.Value!);
         var pieces = Answers.GetOrAdd((wire, step, isLast, stream), static key => Prepare(key.Wire, key.Step, key.IsLast, key.Stream));
         var response = context.Response;
@@ -57,16 +69,42 @@ internal static class FakeUpstream
     private static MarkedText[] Prepare(AgentWire wire, int step, bool isLast, bool stream) =>
         [.. (stream ? wire.Events(step, isLast) : [wire.Reply(step, isLast)]).Select(text => new MarkedText(text))];
 
-    private static async Task DrainAsync(System.IO.Pipelines.PipeReader body)
+    private static async Task<byte[]?> ReadAsync(System.IO.Pipelines.PipeReader body, bool keep)
     {
         while (true)
         {
             var read = await body.ReadAsync();
-            body.AdvanceTo(read.Buffer.End);
-            if (read.IsCompleted)
+            if (!read.IsCompleted)
             {
-                return;
+                body.AdvanceTo(keep ? read.Buffer.Start : read.Buffer.End, read.Buffer.End);
+                continue;
+            }
+
+            var whole = keep ? read.Buffer.ToArray() : null;
+            body.AdvanceTo(read.Buffer.End);
+            return whole;
+        }
+    }
+
+    /// <summary>Whether a body is JSON from end to end and holds the result of each earlier step of this run.</summary>
+    private static bool IsWhole(byte[] body, long run, int step)
+    {
+        Span<byte> mark = stackalloc byte[4 + Marks.Run.Length + 1];
+        "run "u8.CopyTo(mark);
+        MarkedText.Write(mark.Slice(4, Marks.Run.Length), run);
+        mark[^1] = (byte)':';
+        try
+        {
+            var json = new Utf8JsonReader(body);
+            while (json.Read())
+            {
             }
         }
+        catch (JsonException)
+        {
+            return false;
+        }
+
+        return body.AsSpan().Count(mark) >= step - 1;
     }
 }

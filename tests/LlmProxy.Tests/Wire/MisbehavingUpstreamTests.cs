@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.IO.Compression;
 using System.Net;
-using System.Net.Sockets;
 using System.Text;
 
 namespace LlmProxy.Tests.Wire;
@@ -207,13 +206,15 @@ public sealed class MisbehavingUpstreamTests
             var piece = new byte[64 << 10];
             while (written < Total)
             {
+                var writing = connection.Stream.WriteAsync(piece).AsTask();
+
                 // Nobody takes anything for a whole second: the way is full.
-                if (!connection.Socket.Poll(TimeSpan.FromSeconds(1), SelectMode.SelectWrite))
+                if (await Task.WhenAny(writing, Task.Delay(TimeSpan.FromSeconds(1))) != writing)
                 {
                     blocked.TrySetResult();
                 }
 
-                await connection.Stream.WriteAsync(piece);
+                await writing;
                 Interlocked.Add(ref written, piece.Length);
             }
 

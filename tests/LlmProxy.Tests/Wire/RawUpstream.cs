@@ -108,6 +108,12 @@ internal sealed class RawConnection(Socket socket) : IAsyncDisposable
     /// <summary>Reads so many bytes.</summary>
     public async Task<byte[]> ReadAsync(int count)
     {
+        if (_held.Count == 0 && count <= 1 << 20)
+        {
+            var piece = new byte[count];
+            return piece[..await Stream.ReadAtLeastAsync(piece, count, throwOnEndOfStream: false)];
+        }
+
         while (_held.Count < count && await FillAsync())
         {
         }

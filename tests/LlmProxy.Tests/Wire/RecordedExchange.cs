@@ -4,13 +4,14 @@ using Microsoft.AspNetCore.Http;
 
 namespace LlmProxy.Tests.Wire;
 
-/// <summary>A real exchange that a public project recorded, from <c>../shared/data</c>.</summary>
+/// <summary>A real exchange that a public project recorded, from <c>../shared/data</c>. Exact: its bytes are those of the wire, in both directions.</summary>
 internal sealed record RecordedExchange(
     string Id,
     string Cassette,
     int Sequence,
     bool IsMultiStep,
     bool ExtendsEarlier,
+    bool IsExact,
     string Route,
     string Method,
     string Path,
@@ -51,10 +52,11 @@ internal sealed record RecordedExchange(
     {
         context.Response.StatusCode = Status;
         context.Response.ContentType = ContentType;
-        var random = new Random(Response.Length);
+        var random = new Random(Id.Aggregate(Response.Length, (seed, c) => unchecked((seed * 31) + c)));
         for (var sent = 0; sent < Response.Length;)
         {
-            var piece = Math.Min(Response.Length - sent, random.Next(1, 4_000));
+            // Torn in the middle of a character or an event now and then, in large pieces at other times.
+            var piece = Math.Min(Response.Length - sent, random.Next(4) == 0 ? random.Next(1, 12) : random.Next(1, 6_000));
             await context.Response.Body.WriteAsync(Response.AsMemory(sent, piece));
             await context.Response.Body.FlushAsync();
             sent += piece;
@@ -75,6 +77,7 @@ internal sealed record RecordedExchange(
                     line.GetProperty("seq").GetInt32(),
                     line.TryGetProperty("multi_step", out var steps) && steps.ValueKind == JsonValueKind.True,
                     line.GetProperty("features").EnumerateArray().Any(f => f.GetString() == "extends_earlier_request"),
+                    line.GetProperty("request_exact").GetBoolean() && line.GetProperty("response_exact").GetBoolean(),
                     RouteOf(line.GetProperty("api").GetString()!, line.GetProperty("provider").GetString()!),
                     line.GetProperty("method").GetString()!,
                     line.GetProperty("path").GetString()!,

@@ -45,6 +45,9 @@ internal sealed class RunningProxy : IAsyncDisposable
 
     public LogLines Log { get; }
 
+    /// <summary>Where its store and its spool lie.</summary>
+    public string Folder => _folder;
+
     public IServiceProvider Services => _app.Services;
 
     public ITrajectoryStore Store => Services.GetRequiredService<ITrajectoryStore>();
