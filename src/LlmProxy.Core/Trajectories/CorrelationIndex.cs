@@ -11,6 +11,9 @@ internal sealed class CorrelationIndex
 {
     private const int MaxTasks = 20_000;
 
+    // A call leaves about five keys of some 300 bytes each, so it is their number that memory goes by.
+    private const int MaxKeys = 100_000;
+
     // Thousands of tasks can begin with the same words: the latest are enough, and the store has the others.
     private const int MaxEntriesOfKey = 64;
 
@@ -20,6 +23,8 @@ internal sealed class CorrelationIndex
     private readonly Dictionary<(string Tenant, string SessionId), List<OpenTask>> _sessions = [];
     private readonly Dictionary<(string Tenant, TurnKey Key), List<CorrelationEntry>> _entries = [];
     private readonly Dictionary<OpenTask, List<TurnKey>> _keysOfTask = new(ReferenceEqualityComparer.Instance);
+
+    private int _keys;
 
     public int Count => _tasks.Count;
 
@@ -39,9 +44,9 @@ internal sealed class CorrelationIndex
 
     public void Add(OpenTask task)
     {
-        if (_tasks.Count >= MaxTasks)
+        if (_tasks.Count >= MaxTasks || _keys >= MaxKeys)
         {
-            Forget(MaxTasks / 10);
+            Forget(Math.Max(1, _tasks.Count / 10));
         }
 
         _tasks[(task.Tenant, task.TaskId)] = task;
@@ -78,6 +83,7 @@ internal sealed class CorrelationIndex
         if (_keysOfTask.TryGetValue(task, out var keys))
         {
             keys.Add(entry.Key);
+            _keys++;
         }
     }
 
@@ -88,6 +94,7 @@ internal sealed class CorrelationIndex
             return;
         }
 
+        _keys -= keys.Count;
         _tasks.Remove((task.Tenant, task.TaskId));
         foreach (var key in keys)
         {

@@ -16,6 +16,7 @@ public sealed class LogEventTests
         ("LlmProxy.Core.Prompting", 2100, 3999),
         ("LlmProxy.Core.Recording", 4000, 4999),
         ("LlmProxy.Core.Storage", 5000, 5999),
+        ("LlmProxy.Core.Trajectories", 6000, 6099),
     ];
 
     [Fact]
