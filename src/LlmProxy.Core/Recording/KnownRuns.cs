@@ -4,7 +4,7 @@ namespace LlmProxy.Core.Recording;
 /// <remarks>Safe for concurrent use; the runs themselves belong to the recorder's worker.</remarks>
 internal sealed class KnownRuns
 {
-    private const int MaxRuns = 4_000;
+    private const int MaxRuns = 1_000;
 
     private readonly Dictionary<(string Tenant, string TaskId), RunState> _runs = [];
     private readonly Lock _lock = new();

@@ -35,7 +35,7 @@ internal sealed class TaskQueue(string tenant, string taskId)
 internal sealed class TaskQueues
 {
     // Answers that wait in memory beside their copy in the spool; the others are read from there again.
-    private const int MaxHeldReplies = 1_000;
+    private const int MaxHeldReplies = 200;
 
     private readonly Channel<TaskQueue> _runnable = Channel.CreateUnbounded<TaskQueue>(new UnboundedChannelOptions { SingleReader = true });
     private readonly Dictionary<(string Tenant, string TaskId), TaskQueue> _queues = [];

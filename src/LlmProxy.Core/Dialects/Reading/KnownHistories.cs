@@ -8,8 +8,8 @@ namespace LlmProxy.Core.Dialects.Reading;
 /// <remarks>Safe for concurrent use.</remarks>
 public sealed class KnownHistories
 {
-    // Of both generations together: some 20 MB.
-    private const int MaxMessages = 400_000;
+    // Of both generations together: some 10 MB.
+    private const int MaxMessages = 200_000;
 
     private readonly Lock _lock = new();
     private Dictionary<UInt128, HistoryStart> _young = [];
