@@ -69,6 +69,7 @@ internal static class CommandLine
         root.Add(ImportVerb.Create(context));
         root.Add(CleanupVerb.Create(context));
         root.Add(TemplatesVerb.Create(context));
+        root.Add(DbVerb.Create(context));
         root.Add(KeysVerb.Create(context));
         return root;
     }

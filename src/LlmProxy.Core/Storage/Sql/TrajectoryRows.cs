@@ -77,6 +77,10 @@ internal static class TrajectoryRows
         .With("comment", run.Comment)
         .With("version", run.Version);
 
+    /// <summary>Whether two rows hold the same, their version apart.</summary>
+    public static bool AreEqual(Trajectory one, Trajectory other) =>
+        Save(one with { Version = null }).Parameters.SequenceEqual(Save(other with { Version = null }).Parameters);
+
     /// <summary>Reads a run whose columns begin at an ordinal.</summary>
     public static Trajectory Read(SqlSession session, DbDataReader r, int at = 0) => new()
     {
