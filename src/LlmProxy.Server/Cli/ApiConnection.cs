@@ -202,6 +202,7 @@ internal sealed class LocalServer : IAsyncDisposable
             configuration.With(new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase)
             {
                 ["LlmProxy:Recording:Spool:Directory"] = folder,
+                ["LlmProxy:Cleanup:Every"] = "off",
                 ["LlmProxy:Auth:Keys:0:Name"] = "command line",
                 ["LlmProxy:Auth:Keys:0:Tenant"] = Caller.DefaultTenant,
                 ["LlmProxy:Auth:Keys:0:Sha256"] = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key))),

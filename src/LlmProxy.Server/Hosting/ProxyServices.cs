@@ -84,6 +84,7 @@ internal static class ProxyServices
         }
 
         services.AddHostedService<LearningStart>();
+        services.AddHostedService<ScheduledCleanup>();
         services.AddSingleton<IForwarderHttpClientFactory, UpstreamClientFactory>();
         services.AddReverseProxy()
             .LoadFromConfig(configuration.Root.GetSection("ReverseProxy"))

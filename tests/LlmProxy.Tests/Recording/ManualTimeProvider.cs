@@ -5,6 +5,7 @@ internal sealed class ManualTimeProvider : TimeProvider
 {
     private readonly Lock _lock = new();
     private readonly List<ManualTimer> _timers = [];
+    private readonly TaskCompletionSource _firstTimer = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private DateTimeOffset _now = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
@@ -23,8 +24,12 @@ internal sealed class ManualTimeProvider : TimeProvider
     {
         var timer = new ManualTimer(this, callback, state);
         timer.Change(dueTime, period);
+        _firstTimer.TrySetResult();
         return timer;
     }
+
+    /// <summary>Waits until somebody has made a timer.</summary>
+    public Task WaitForTimerAsync() => _firstTimer.Task.WaitAsync(TimeSpan.FromSeconds(60));
 
     public void Advance(TimeSpan by)
     {

@@ -98,7 +98,7 @@ internal sealed class InMemoryStore : ITrajectoryStore
 
     public Task DropContentAsync(string tenant, string trajectoryId, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-    public Task<int> CleanupAsync(string tenant, DateTimeOffset endedBefore, double maxQuality, bool includeUnscored, bool dryRun, CancellationToken cancellationToken) => throw new NotSupportedException();
+    public Task<int> CleanupAsync(string? tenant, DateTimeOffset endedBefore, double maxQuality, bool includeUnscored, bool dryRun, CancellationToken cancellationToken) => throw new NotSupportedException();
 
     public Task<IReadOnlyList<CorrelationEntry>> FindCorrelationAsync(string tenant, IReadOnlyCollection<TurnKey> keys, CancellationToken cancellationToken) => throw new NotSupportedException();
 

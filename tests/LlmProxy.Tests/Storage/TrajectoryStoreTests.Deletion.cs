@@ -117,6 +117,38 @@ public abstract partial class TrajectoryStoreTests
     }
 
     [StoreFact]
+    public async Task Cleanup_without_a_tenant_takes_those_of_all()
+    {
+        await SaveAsync(
+            new TrajectoryChange { Trajectory = Run("a") with { QualityScore = 0.1 } },
+            new TrajectoryChange { Trajectory = Run("b") with { QualityScore = 0.1, Tenant = "other" } });
+
+        Assert.Equal(2, await Store.CleanupAsync(null, Start.AddDays(1), 0.3, includeUnscored: false, dryRun: true, default));
+        Assert.Equal(2, await Store.CleanupAsync(null, Start.AddDays(1), 0.3, includeUnscored: false, dryRun: false, default));
+
+        Assert.Equal(0, await CountAsync("SELECT count(*) FROM task_trajectory"));
+    }
+
+    [StoreFact]
+    public async Task Two_processes_that_clean_up_at_once_delete_each_run_once_while_others_write()
+    {
+        await Store.SaveAsync(Enumerable.Range(0, 400).Select(i => Change(Run($"old{i}") with { QualityScore = 0.1 }, Text("content of " + i), Text("shared"))).ToList(), default);
+        var other = OpenStore(ConnectionString);
+        Task<int> CleanUpAsync(ITrajectoryStore store) => store.CleanupAsync(null, Start.AddDays(1), 0.3, includeUnscored: false, dryRun: false, default);
+
+        var cleaning = new[] { CleanUpAsync(Store), CleanUpAsync(other) };
+        for (var i = 0; i < 50; i++)
+        {
+            await SaveAsync(Change(Run($"new{i}"), Text($"new content {i}"), Text("shared")));
+        }
+
+        Assert.Equal(400, (await Task.WhenAll(cleaning)).Sum());
+        Assert.Equal(50, await CountAsync("SELECT count(*) FROM task_trajectory"));
+        Assert.Equal(51, await CountAsync("SELECT count(*) FROM content"));
+        Assert.Equal(100, await CountAsync("SELECT count(*) FROM trajectory_content u JOIN content c ON c.id = u.content_id"));
+    }
+
+    [StoreFact]
     public async Task Writers_side_by_side_lose_nothing()
     {
         var shared = Text("shared by all of them");

@@ -4,7 +4,7 @@ namespace LlmProxy.Core.Storage.Sql;
 public abstract partial class SqlTrajectoryStore
 {
     /// <summary>A deletion of many runs is cut into transactions of so many, so that writers get their turn in between.</summary>
-    private const int CleanupBatch = 200;
+    private const int CleanupBatch = 50;
 
     /// <inheritdoc />
     public async Task SaveAsync(IReadOnlyList<TrajectoryChange> changes, CancellationToken cancellationToken)
@@ -56,39 +56,53 @@ public abstract partial class SqlTrajectoryStore
             cancellationToken);
 
     /// <inheritdoc />
-    /// <remarks>Runs whose example is pinned stay: somebody wanted them.</remarks>
-    public async Task<int> CleanupAsync(string tenant, DateTimeOffset endedBefore, double maxQuality, bool includeUnscored, bool dryRun, CancellationToken cancellationToken)
+    /// <remarks>
+    /// Runs whose example is pinned stay: somebody wanted them. Which runs go is read without a lock, and looked at once
+    /// more in the transaction that deletes them: another process may clean up at the same time, and a run may have been
+    /// pinned or continued since.
+    /// </remarks>
+    public async Task<int> CleanupAsync(string? tenant, DateTimeOffset endedBefore, double maxQuality, bool includeUnscored, bool dryRun, CancellationToken cancellationToken)
     {
-        var conditions =
-            " FROM task_trajectory t WHERE t.tenant = @tenant AND t.completed_at < @before AND t.status <> 'active' " +
+        SqlStatement Query(string select) => new SqlStatement(
+            select + " FROM task_trajectory t WHERE t.completed_at < @before AND t.status <> 'active' " +
             (includeUnscored ? "AND (t.quality_score <= @quality OR t.quality_score IS NULL) " : "AND t.quality_score <= @quality ") +
-            "AND NOT EXISTS (SELECT 1 FROM few_shot_example x WHERE x.trajectory_row = t.row_id AND x.pinned)";
-        SqlStatement Query(string select, string end) => new SqlStatement(select + conditions + end)
-            .With("tenant", tenant).With("before", endedBefore).With("quality", maxQuality);
+            "AND NOT EXISTS (SELECT 1 FROM few_shot_example x WHERE x.trajectory_row = t.row_id AND x.pinned)")
+            .With("before", endedBefore).With("quality", maxQuality)
+            .AppendIf(tenant, " AND t.tenant = @tenant", "tenant");
 
         if (dryRun)
         {
-            return await ReadAsync("count runs to clean up", s => s.QueryFirstAsync(Query("SELECT count(*)", ""), r => (int)r.GetInt64(0), cancellationToken), cancellationToken);
+            return await ReadAsync("count runs to clean up", s => s.QueryFirstAsync(Query("SELECT count(*)"), r => (int)r.GetInt64(0), cancellationToken), cancellationToken);
         }
 
         var total = 0;
-        int deleted;
-        do
+        var last = 0L;
+        while (true)
         {
-            deleted = await WriteAsync(
+            var chosen = await ReadAsync(
+                "choose runs to clean up",
+                s => s.QueryAsync(
+                    Query("SELECT t.row_id").Append(" AND t.row_id > @last ORDER BY t.row_id LIMIT @limit").With("last", last).With("limit", CleanupBatch),
+                    r => r.GetInt64(0),
+                    cancellationToken),
+                cancellationToken);
+            if (chosen.Count == 0)
+            {
+                return total;
+            }
+
+            total += await WriteAsync(
                 "clean up",
                 removes: true,
                 async s =>
                 {
-                    var rows = await s.QueryAsync(Query("SELECT t.row_id", " ORDER BY t.row_id LIMIT @limit").With("limit", CleanupBatch), r => r.GetInt64(0), cancellationToken);
+                    var rows = await s.QueryAsync(Query("SELECT t.row_id").Append(" AND t.row_id " + s.AnyNumber("rows")).With("rows", chosen), r => r.GetInt64(0), cancellationToken);
                     await TrajectoryRemoval.DeleteAsync(s, rows, cancellationToken);
                     return rows.Count;
                 },
                 cancellationToken);
-            total += deleted;
+            last = chosen[^1];
         }
-        while (deleted == CleanupBatch);
-        return total;
     }
 
     /// <summary>Whatever a model's vectors need before the first of them is stored.</summary>

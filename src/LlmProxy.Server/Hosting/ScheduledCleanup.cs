@@ -1,0 +1,50 @@
+using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Storage;
+
+namespace LlmProxy.Server.Hosting;
+
+/// <summary>
+/// Deletes old poor runs of all tenants every <c>Cleanup:Every</c>, for the first time a minute after the start, so that
+/// a process that is restarted each night cleans up too. Several replicas may do so at once: each deletes what is left.
+/// </summary>
+internal sealed partial class ScheduledCleanup(ITrajectoryStore store, CleanupOptions options, TimeProvider time, ILogger<ScheduledCleanup> log) : BackgroundService
+{
+    /// <summary>From the start to the first cleanup, where <c>Every</c> is longer.</summary>
+    public static readonly TimeSpan FirstAfter = TimeSpan.FromMinutes(1);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        if (options.Every is not { } every)
+        {
+            return;
+        }
+
+        await Task.Delay(every < FirstAfter ? every : FirstAfter, time, stoppingToken);
+        using var timer = new PeriodicTimer(every, time);
+        do
+        {
+            await CleanUpAsync(stoppingToken);
+        }
+        while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+
+    private async Task CleanUpAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var deleted = await store.CleanupAsync(
+                tenant: null, time.GetUtcNow() - TimeSpan.FromDays(options.OlderThanDays), options.MaxQuality, includeUnscored: false, dryRun: false, cancellationToken);
+            LogDeleted(deleted, options.OlderThanDays, options.MaxQuality);
+        }
+        catch (StoreException error)
+        {
+            LogFailed(options.Every!.Value, error);
+        }
+    }
+
+    [LoggerMessage(5003, LogLevel.Information, "Scheduled cleanup deleted {Count} runs that ended more than {Days} days ago and score at most {Quality}")]
+    private partial void LogDeleted(int count, int days, double quality);
+
+    [LoggerMessage(5004, LogLevel.Warning, "Scheduled cleanup failed; the next one is in {Every}")]
+    private partial void LogFailed(TimeSpan every, Exception error);
+}

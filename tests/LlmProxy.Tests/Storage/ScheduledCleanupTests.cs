@@ -1,0 +1,128 @@
+using System.Threading.Channels;
+using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Storage;
+using LlmProxy.Core.Storage.Sqlite;
+using LlmProxy.Server.Hosting;
+using LlmProxy.Tests.Cli;
+using LlmProxy.Tests.Recording;
+using LlmProxy.Tests.Wire;
+using Microsoft.Extensions.Logging;
+using static LlmProxy.Tests.Storage.SampleRuns;
+
+namespace LlmProxy.Tests.Storage;
+
+public sealed class ScheduledCleanupTests : IAsyncLifetime, IDisposable
+{
+    private readonly TestFolder _folder = new();
+    private readonly ManualTimeProvider _time = new();
+    private readonly Channel<bool> _cleanups = Channel.CreateUnbounded<bool>();
+    private readonly LogLines _log = new();
+    private readonly LoggerFactory _loggers = new();
+    private ITrajectoryStore _sqlite = null!;
+    private FaultyStore _store = null!;
+
+    public async Task InitializeAsync()
+    {
+        _loggers.AddProvider(_log);
+        _sqlite = new SqliteTrajectoryStore("Data Source=" + _folder["llmproxy.db"], _time);
+        await _sqlite.InitializeAsync(default);
+        _store = FaultyStore.Around(_sqlite);
+        _store.Fault = (name, _) =>
+        {
+            if (name == nameof(ITrajectoryStore.CleanupAsync))
+            {
+                _cleanups.Writer.TryWrite(true);
+            }
+
+            return null;
+        };
+    }
+
+    public async Task DisposeAsync()
+    {
+        await _sqlite.DisposeAsync();
+    }
+
+    public void Dispose()
+    {
+        _loggers.Dispose();
+        _log.Dispose();
+        _folder.Dispose();
+    }
+
+    [Fact]
+    public async Task It_deletes_a_minute_after_the_start_and_then_as_often_as_was_set()
+    {
+        var now = _time.GetUtcNow();
+        await _sqlite.SaveAsync([Poor("old", now.AddDays(-91)), Poor("young", now.AddDays(-89.95)), Poor("of another tenant", now.AddDays(-91), "other")], default);
+        using var cleanup = await StartAsync(new CleanupOptions { Every = TimeSpan.FromHours(6) });
+
+        _time.Advance(TimeSpan.FromSeconds(59));
+        Assert.Equal(0, _cleanups.Reader.Count);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        await DoneAsync("deleted 2 runs");
+        Assert.Null(await _sqlite.FindTrajectoryAsync(Tenant, "old", default));
+        Assert.NotNull(await _sqlite.FindTrajectoryAsync(Tenant, "young", default));
+
+        _time.Advance(TimeSpan.FromHours(6));
+        await DoneAsync("deleted 1 runs");
+        Assert.Null(await _sqlite.FindTrajectoryAsync(Tenant, "young", default));
+        await cleanup.StopAsync(default);
+    }
+
+    [Fact]
+    public async Task A_store_that_is_down_is_tried_again_at_the_next_time()
+    {
+        await _sqlite.SaveAsync([Poor("old", _time.GetUtcNow().AddDays(-91))], default);
+        var isDown = true;
+        _store.Fault = (_, _) => isDown ? new StoreException("down") : null;
+        using var cleanup = await StartAsync(new CleanupOptions { Every = TimeSpan.FromSeconds(30) });
+
+        _time.Advance(TimeSpan.FromSeconds(30));
+        await _log.WaitForAsync("Scheduled cleanup failed");
+        isDown = false;
+        _time.Advance(TimeSpan.FromSeconds(30));
+
+        await _log.WaitForAsync("deleted 1 runs");
+        await cleanup.StopAsync(default);
+    }
+
+    [Fact]
+    public async Task Without_a_schedule_nothing_is_deleted()
+    {
+        using var cleanup = await StartAsync(new CleanupOptions());
+
+        await cleanup.ExecuteTask!.WaitAsync(TimeSpan.FromSeconds(60));
+        Assert.Equal(0, _cleanups.Reader.Count);
+    }
+
+    [Fact]
+    public async Task The_setting_reaches_the_running_proxy()
+    {
+        await using var proxy = await RunningProxy.StartAsync(null, ("LlmProxy:Cleanup:Every", "00:00:01"));
+
+        await proxy.Log.WaitForAsync("Scheduled cleanup deleted 0 runs that ended more than 90 days ago and score at most 0.3");
+    }
+
+    private static TrajectoryChange Poor(string id, DateTimeOffset ended, string tenant = Tenant) =>
+        new() { Trajectory = Run(id) with { Tenant = tenant, QualityScore = 0.1, StartedAt = ended, LastActivityAt = ended, CompletedAt = ended } };
+
+    private async Task<ScheduledCleanup> StartAsync(CleanupOptions options)
+    {
+        var cleanup = new ScheduledCleanup(_store.Store, options, _time, _loggers.CreateLogger<ScheduledCleanup>());
+        await cleanup.StartAsync(default);
+        if (options.Every is not null)
+        {
+            // The background part starts on a thread of its own; until it waits, moving the clock would be too early.
+            await _time.WaitForTimerAsync();
+        }
+
+        return cleanup;
+    }
+
+    private async Task DoneAsync(string text)
+    {
+        await _cleanups.Reader.ReadAsync();
+        await _log.WaitForAsync(text);
+    }
+}
