@@ -3,8 +3,11 @@ using LlmProxy.Benchmarks;
 using LlmProxy.Benchmarks.Analyzer;
 using LlmProxy.Benchmarks.Children;
 using LlmProxy.Benchmarks.Export;
+using LlmProxy.Benchmarks.Crash;
 using LlmProxy.Benchmarks.Parts;
 using LlmProxy.Benchmarks.Proxy;
+using LlmProxy.Benchmarks.Record;
+using LlmProxy.Benchmarks.Storage;
 using LlmProxy.Benchmarks.Templates;
 using LlmProxy.Benchmarks.Soak;
 using LlmProxy.Benchmarks.Upload;
@@ -17,6 +20,9 @@ return args switch
     ["upload", .. var rest] => await Run(rest, UploadOptions.Parse, UploadScenario.RunAsync),
     ["parts", .. var rest] => await Run(rest, PartsOptions.Parse, PartsScenario.RunAsync),
     ["templates", .. var rest] => await Run(rest, TemplatesOptions.Parse, TemplatesScenario.RunAsync),
+    ["crash", .. var rest] => await Run(rest, CrashOptions.Parse, CrashScenario.RunAsync),
+    ["storage", .. var rest] => await Run(rest, StorageRunOptions.Parse, StorageScenario.RunAsync),
+    ["record", .. var rest] => await Run(rest, RecordOptions.Parse, RecordScenario.RunAsync),
     ["analyzer", .. var rest] => await Run(rest, AnalyzerOptions.Parse, AnalyzerScenario.RunAsync),
     ["export", .. var rest] => await Run(rest, ExportBenchmarkOptions.Parse, ExportScenario.RunAsync),
 

@@ -39,6 +39,19 @@ internal static class Usage
           dotnet run -c Release --project tests/LlmProxy.Benchmarks -- templates [--json]
               Prompts of 2, 8 and 30 KB with 3 examples of 10 steps, beside a StringBuilder that writes the same text.
 
+          dotnet run -c Release --project tests/LlmProxy.Benchmarks -- crash [--runs N] [--kills N] [--seed N]
+              Runs through the real server, which is killed (SIGKILL) at random moments and started again: every answer
+              that its client has whole must be in the store exactly once; else it exits with 1 (500 runs, 20 kills).
+
+          dotnet run -c Release --project tests/LlmProxy.Benchmarks -- storage [--data FOLDER]
+              Bytes in the store against the bytes of the final histories and against whole requests: a run of 30 steps
+              that ends with 400 KB, images sent again 30 times, and recorded conversations in FOLDER (tasks*.jsonl.gz);
+              what each level of compression costs and saves.
+
+          dotnet run -c Release --project tests/LlmProxy.Benchmarks -- record [--rate N] [--seconds N]
+              Whether recorder and SQLite store keep up with N exchanges of 40 KB a second (500), and how long calls
+              take with the store paused and not.
+
           dotnet run -c Release --project tests/LlmProxy.Benchmarks -- analyzer [--rounds N]
               What the analyzer adds to a build of a project with 20 templates while the compiler server is warm (15).
 

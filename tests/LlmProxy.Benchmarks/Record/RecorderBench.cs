@@ -1,0 +1,83 @@
+using LlmProxy.Benchmarks.Parts;
+using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Dialects;
+using LlmProxy.Core.Dialects.Reading;
+using LlmProxy.Core.Recording;
+using LlmProxy.Core.Storage;
+using LlmProxy.Core.Trajectories;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace LlmProxy.Benchmarks.Record;
+
+/// <summary>Spool, recorder and a SQLite store of their own, without the request path before them.</summary>
+internal sealed class RecorderBench : IAsyncDisposable
+{
+    private readonly TemporaryStore _stored;
+    private readonly Recorder _recorder;
+
+    private RecorderBench(TemporaryStore stored)
+    {
+        _stored = stored;
+        var options = new LlmProxyOptions();
+        Spool = new Spool(new SpoolOptions { MaxBytes = 8L << 30 }, Path.Combine(stored.Folder, "spool"), TimeProvider.System, NullLogger<Spool>.Instance);
+        _recorder = new Recorder(
+            Spool,
+            stored.Store,
+            new TrajectoryReader(stored.Store),
+            options,
+            new TaskRulesCatalog(options.Tasks),
+            static (_, _) => Task.FromResult<IReadOnlyList<TrajectoryEmbedding>>([]),
+            new KnownHistories(),
+            TimeProvider.System,
+            NullLogger<Recorder>.Instance);
+    }
+
+    public Spool Spool { get; }
+
+    public ITrajectoryStore Store => _stored.Store;
+
+    public static async Task<RecorderBench> OpenAsync()
+    {
+        var bench = new RecorderBench(await TemporaryStore.OpenAsync());
+        await bench._recorder.StartAsync(SampleCalls.Secret, CancellationToken.None);
+        return bench;
+    }
+
+    /// <summary>Adds an exchange in the Messages dialect, as the request path does.</summary>
+    public void Add(string run, int step, byte[] body, byte[] answer)
+    {
+        var head = SpoolParts.Head(step) with
+        {
+            ExchangeId = $"exchange-{run}-{step}",
+            TaskId = "task-" + run,
+            TrajectoryId = "run-" + run,
+            ConversationId = "task-" + run,
+            StepIndex = step,
+        };
+        var exchange = Spool.Begin(head, body, null) ?? throw new InvalidOperationException("The spool is full.");
+        _recorder.Register(exchange);
+        exchange.WriteAnswerHead(new AnswerHead(200, "application/json", null, 1));
+        exchange.WriteAnswer(answer);
+        exchange.WriteTail(new ExchangeTail(ExchangeOutcome.Complete, 2, false));
+        var assembler = DialectCatalog.Get(DialectKind.AnthropicMessages).CreateAssembler("application/json", streamRequested: false);
+        assembler.Append(answer);
+        _recorder.Complete(exchange, assembler.ToReply());
+    }
+
+    /// <summary>Waits until everything is in the store.</summary>
+    public async Task SettleAsync(CancellationToken cancellationToken)
+    {
+        while (Spool.Pending > 0)
+        {
+            await Task.Delay(1, cancellationToken);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _recorder.StopAsync(TimeSpan.FromSeconds(10));
+        await _recorder.DisposeAsync();
+        Spool.Dispose();
+        await _stored.DisposeAsync();
+    }
+}
