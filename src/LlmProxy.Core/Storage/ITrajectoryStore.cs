@@ -334,6 +334,8 @@ public sealed record StoreStatistics
 /// <param name="Interventions">Sum of interventions.</param>
 /// <param name="Tokens">Sum of tokens.</param>
 /// <param name="CostUsd">Sum of known costs.</param>
+/// <param name="ClickAccuracies">Sum of the click accuracies of runs where one was stated or counted.</param>
+/// <param name="RunsWithClicks">Number of those runs.</param>
 public sealed record ModelStatistics(
     string Provider,
     string Model,
@@ -346,7 +348,9 @@ public sealed record ModelStatistics(
     long FailedToolResults,
     long Interventions,
     long Tokens,
-    decimal? CostUsd);
+    decimal? CostUsd,
+    double ClickAccuracies,
+    long RunsWithClicks);
 
 /// <summary>A curated example: one row of <c>few_shot_example</c>.</summary>
 /// <param name="TrajectoryId">The run that it stands for.</param>

@@ -71,7 +71,7 @@ internal static class StatisticsEndpoints
             Ratio(models.Sum(m => m.ToolCalls), runs),
             Ratio(tokens, runs),
             Ratio(models.Sum(m => m.FailedToolResults), models.Sum(m => m.ToolCalls)),
-            null,
+            Mean(models.Sum(m => m.ClickAccuracies), models.Sum(m => m.RunsWithClicks)),
             Ratio(models.Sum(m => m.Interventions), runs),
             Ratio(tokens, successful),
             paidSuccesses == 0 ? null : costs.Sum(m => m.CostUsd) / paidSuccesses);
@@ -102,5 +102,7 @@ internal static class StatisticsEndpoints
         return intervals;
     }
 
-    private static double? Ratio(long part, long whole) => whole == 0 ? null : (double)part / whole;
+    private static double? Ratio(long part, long whole) => Mean(part, whole);
+
+    private static double? Mean(double sum, long count) => count == 0 ? null : sum / count;
 }

@@ -63,6 +63,10 @@ public sealed class StatusApiTests
         Assert.Equal(1, (int?)Assert.Single(all["intervals"]!.AsArray())!["total"]);
         Assert.Equal(2, (int?)all["storage"]!["steps"]);
         Assert.Equal(0, (int?)(await proxy.GetJsonAsync("/_llmproxy/statistics?model=other"))["total"]);
+        Assert.Null(all["averageMetrics"]!["clickAccuracy"]);
+
+        using var stated = await proxy.PostAsync("/_llmproxy/tasks/last/complete", """{"success":true,"metrics":{"clickAccuracy":0.25}}""");
+        Assert.Equal(0.25, (double?)(await proxy.GetJsonAsync("/_llmproxy/statistics"))["averageMetrics"]!["clickAccuracy"]);
     }
 
     [Fact]

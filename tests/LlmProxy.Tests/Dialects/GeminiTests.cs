@@ -37,6 +37,20 @@ public sealed class GeminiTests
         $"[{First}\r\n,\r\n{Second},{Third}\n]",
     ];
 
+    [Theory]
+    [InlineData("""{"name":"weather","content":"12 degrees"}""", "12 degrees")]
+    [InlineData("""{"name":"weather","content":{"degrees":12}}""", """{"degrees":12}""")]
+    [InlineData("""{"name":"weather","content":"12 degrees","unit":"C"}""", """{"name":"weather","content":"12 degrees","unit":"C"}""")]
+    [InlineData("""{"content":"12 degrees"}""", """{"content":"12 degrees"}""")]
+    public void A_result_under_the_functions_name_is_its_content(string response, string text)
+    {
+        var request = Request.Replace("""{"error":"no network"}""", response, StringComparison.Ordinal);
+
+        var result = Assert.Single(DialectCatalog.Get(Kind).ReadContent(System.Text.Encoding.UTF8.GetBytes(request))!.Messages.SelectMany(message => message.ToolResults));
+
+        Assert.Equal((text, false), (result.Content, result.IsError));
+    }
+
     [Fact]
     public void The_end_of_a_thought_signature_marks_an_answer_and_the_history_that_holds_it()
     {

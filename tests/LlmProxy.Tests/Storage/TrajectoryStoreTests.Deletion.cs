@@ -117,6 +117,29 @@ public abstract partial class TrajectoryStoreTests
     }
 
     [StoreFact]
+    public async Task A_deleted_run_leaves_no_text_in_the_prompts_that_other_tasks_have_pinned()
+    {
+        const string Values = """{"taskDescription":"Zähle","examples":[{"trajectoryId":"gone","task":"the secret task"},{"trajectoryId":"stays","task":"the other task"}]}""";
+        await SaveAsync(Change(Run("gone"), Text("a")), Change(Run("stays"), Text("b")), Change(Run("dropped"), Text("c")));
+        await Store.PinAsync(Pin("task-1", "injected=2") with { ValuesJson = Values, ExampleIds = ["gone", "stays"] }, default);
+        await Store.PinAsync(Pin("task-2") with { ValuesJson = Values.Replace("gone", "dropped", StringComparison.Ordinal).Replace("stays", "other", StringComparison.Ordinal), ExampleIds = ["dropped"] }, default);
+        await Store.PinAsync(Pin("task-3") with { ValuesJson = "no JSON", ExampleIds = ["gone"] }, default);
+        await Store.PinAsync(Pin("task-4") with { ValuesJson = Values, ExampleIds = ["stays"] }, default);
+
+        await Store.DeleteAsync(Tenant, "gone", default);
+        await Store.DropContentAsync(Tenant, "dropped", default);
+
+        var changed = (await Store.FindPinAsync(Tenant, "task-1", default))!;
+        Assert.Equal("""{"taskDescription":"Zähle","examples":[{"trajectoryId":"stays","task":"the other task"}]}""", changed.ValuesJson);
+        Assert.Equal(("injected=1", "stays"), (changed.Result, Assert.Single(changed.ExampleIds)));
+        var emptied = (await Store.FindPinAsync(Tenant, "task-2", default))!;
+        Assert.DoesNotContain("the secret task", emptied.ValuesJson, StringComparison.Ordinal);
+        Assert.Equal(("none; reason=purged", 0), (emptied.Result, emptied.ExampleIds.Count));
+        Assert.Equal("", (await Store.FindPinAsync(Tenant, "task-3", default))!.ValuesJson);
+        Assert.Equal(Values, (await Store.FindPinAsync(Tenant, "task-4", default))!.ValuesJson);
+    }
+
+    [StoreFact]
     public async Task Cleanup_without_a_tenant_takes_those_of_all()
     {
         await SaveAsync(

@@ -400,4 +400,17 @@ public abstract partial class TrajectoryStoreTests
         Assert.Equal((0, 0, null, 0), (none.Total, none.Active, none.AverageQuality, none.Storage.ContentBytes));
         Assert.Empty(none.ByModel);
     }
+
+    [StoreFact]
+    public async Task Click_accuracies_are_counted_where_a_run_has_one()
+    {
+        await SaveAsync(
+            new TrajectoryChange { Trajectory = Run("counted") with { ClicksTotal = 4, ClicksHit = 1 } },
+            new TrajectoryChange { Trajectory = Run("stated") with { ClicksTotal = 4, ClicksHit = 4, StatedClickAccuracy = 0.75 } },
+            new TrajectoryChange { Trajectory = Run("without") });
+
+        var model = Assert.Single((await Store.ReadStatisticsAsync(Tenant, null, null, null, default)).ByModel);
+
+        Assert.Equal((1.0, 2), (model.ClickAccuracies, model.RunsWithClicks));
+    }
 }

@@ -62,9 +62,15 @@ internal static class GeminiContentReader
         var response = result.Get("response"u8);
         var error = response.Get("error"u8);
         var value = error.Exists() ? error : response.Get("output"u8, "result"u8);
+
+        // The Vercel AI SDK writes {"name": the function's, "content": the result}.
+        var content = response.Get("content"u8);
+        var isNamedContent = !value.Exists() && content.Exists() && response.Get("name"u8).Exists() && response.EnumerateObject().Count() == 2;
+        value = isNamedContent ? content : value;
+
         var text = value.Text()
             ?? (error.Exists() ? error.RawText()
-                : value.Exists() && response.EnumerateObject().Count() == 1 ? value.RawText()
+                : value.Exists() && (isNamedContent || response.EnumerateObject().Count() == 1) ? value.RawText()
                 : response.Exists() ? response.RawText() : "");
         var hasImage = false;
         foreach (var part in result.Get("parts"u8).Items())

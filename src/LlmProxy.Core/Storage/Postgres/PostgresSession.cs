@@ -32,6 +32,8 @@ internal sealed class PostgresSession : SqlSession
 
     public override string AnyBytes(string parameter) => $"= ANY(@{parameter})";
 
+    public override string ElementsOf(string column) => $"jsonb_array_elements_text({column}::jsonb) AS elements(value)";
+
     // Words hold letters and digits alone, so quotation marks are enough.
     public override string AllWords(IReadOnlyList<string> words) => string.Join(" & ", words.Select(w => $"'{w}':*A"));
 

@@ -20,6 +20,9 @@ internal abstract class SqlSession
     /// <summary>As <see cref="AnyText"/> for byte strings.</summary>
     public abstract string AnyBytes(string parameter);
 
+    /// <summary>The strings of a column that holds a JSON array of them, as a table with the column <c>value</c>.</summary>
+    public abstract string ElementsOf(string column);
+
     /// <summary>The value of <c>@words</c> in <see cref="WordsCondition"/>: every word, each as a prefix.</summary>
     public abstract string AllWords(IReadOnlyList<string> words);
 

@@ -21,14 +21,16 @@ internal static class Statistics
                     coalesce(sum(CASE WHEN t.quality_score >= 0.5 AND t.quality_score < 0.7 THEN 1 ELSE 0 END), 0),
                     coalesce(sum(CASE WHEN t.quality_score < 0.5 THEN 1 ELSE 0 END), 0),
                     sum(t.iteration_count), sum(t.tool_calls_count), sum(t.failed_tool_results), sum(t.user_interventions),
-                    CAST(sum(t.input_tokens + t.output_tokens) AS bigint), sum(t.cost_usd)
+                    CAST(sum(t.input_tokens + t.output_tokens) AS bigint), sum(t.cost_usd),
+                    coalesce(sum(coalesce(t.stated_click_accuracy, t.clicks_hit / (1.0 * nullif(t.clicks_total, 0)))), 0.0),
+                    count(coalesce(t.stated_click_accuracy, t.clicks_hit / (1.0 * nullif(t.clicks_total, 0))))
                 """).Append(" AND t.status IN ('completed', 'failed', 'needs_help') GROUP BY t.provider, t.model ORDER BY t.provider, t.model"),
             r => new Group(
                 new ModelStatistics(
                     r.GetString(0), r.GetString(1), r.GetInt64(2), r.GetInt64(3), r.GetInt64(4),
                     r.GetInt64(5) == 0 ? null : r.GetDouble(6) / r.GetInt64(5),
                     r.GetInt64(11), r.GetInt64(12), r.GetInt64(13), r.GetInt64(14), r.GetInt64(15),
-                    r.IsDBNull(16) ? null : r.GetDecimal(16)),
+                    r.IsDBNull(16) ? null : r.GetDecimal(16), r.GetDouble(17), r.GetInt64(18)),
                 r.GetInt64(5),
                 r.GetDouble(6),
                 [r.GetInt64(7), r.GetInt64(8), r.GetInt64(9), r.GetInt64(10)]),

@@ -74,6 +74,7 @@ internal static class TrajectoryRemoval
                 ByRow(session, "DELETE FROM few_shot_example WHERE trajectory_row ", rows),
             ],
             cancellationToken);
+        await PinnedExamples.RemoveAsync(session, rows, cancellationToken);
         await Documents.ChangeAsync(session, documents, [], cancellationToken);
     }
 

@@ -16,11 +16,14 @@ internal sealed class SqliteSession : SqlSession, IDisposable
     private const int MaxPrepared = 200;
 
     private readonly SqliteConnection _connection;
+    private readonly int _busyMilliseconds;
     private readonly Dictionary<string, SqliteCommand> _prepared = new(StringComparer.Ordinal);
 
-    public SqliteSession(SqliteConnection connection)
+    public SqliteSession(SqliteConnection connection, int busyMilliseconds)
     {
         _connection = connection;
+        _busyMilliseconds = busyMilliseconds;
+        raw.sqlite3_busy_timeout(connection.Handle!, busyMilliseconds);
     }
 
     /// <summary>Changes of vectors that the running transaction has made, to be made in memory once it is committed.</summary>
@@ -38,6 +41,8 @@ internal sealed class SqliteSession : SqlSession, IDisposable
     public override string AnyNumber(string parameter) => $"IN (SELECT value FROM json_each(@{parameter}))";
 
     public override string AnyBytes(string parameter) => $"IN (SELECT unhex(value) FROM json_each(@{parameter}))";
+
+    public override string ElementsOf(string column) => $"json_each({column})";
 
     // Words hold letters and digits alone, so quotation marks are enough.
     public override string AllWords(IReadOnlyList<string> words) => $"{{task}} : ({string.Join(" AND ", words.Select(w => $"\"{w}\"*"))})";
@@ -89,6 +94,28 @@ internal sealed class SqliteSession : SqlSession, IDisposable
         catch (SqliteException e) when (e.SqliteErrorCode == raw.SQLITE_INTERRUPT && cancellationToken.IsCancellationRequested)
         {
             throw new OperationCanceledException("The query was cancelled.", e, cancellationToken);
+        }
+    }
+
+    /// <summary>Begins a transaction that may write; false where another process has one, without waiting for it.</summary>
+    public bool TryBegin()
+    {
+        var handle = _connection.Handle!;
+        raw.sqlite3_busy_timeout(handle, 0);
+        try
+        {
+            // Past the driver, which waits by itself.
+            var code = raw.sqlite3_exec(handle, "BEGIN IMMEDIATE");
+            if (code is not (raw.SQLITE_OK or raw.SQLITE_BUSY))
+            {
+                throw new SqliteException(raw.sqlite3_errmsg(handle).utf8_to_string(), code);
+            }
+
+            return code == raw.SQLITE_OK;
+        }
+        finally
+        {
+            raw.sqlite3_busy_timeout(handle, _busyMilliseconds);
         }
     }
 

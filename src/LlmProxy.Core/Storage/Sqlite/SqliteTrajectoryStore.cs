@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using System.Globalization;
+using System.Diagnostics;
 using LlmProxy.Core.Storage.Sql;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
@@ -14,6 +14,9 @@ public sealed class SqliteTrajectoryStore : SqlTrajectoryStore
 {
     // How long a statement waits for another process that writes.
     private const int BusySeconds = 10;
+
+    // And how long it waits between two looks, in milliseconds.
+    private const int LongestBusyPause = 20;
 
     private const int IdleReaders = 8;
 
@@ -167,7 +170,7 @@ public sealed class SqliteTrajectoryStore : SqlTrajectoryStore
                     ObjectDisposedException.ThrowIf(_disposed, this);
                     var session = Writer();
                     session.BeginWork();
-                    session.Run("BEGIN IMMEDIATE");
+                    await BeginAsync(session, cancellationToken);
                     try
                     {
                         var result = await work(session);
@@ -272,6 +275,25 @@ public sealed class SqliteTrajectoryStore : SqlTrajectoryStore
         }
     }
 
+    /// <summary>
+    /// Takes the writer's turn among processes. Waiting in the driver would hold a thread of the pool, and the proxy's
+    /// calls run on the same few threads.
+    /// </summary>
+    private async Task BeginAsync(SqliteSession session, CancellationToken cancellationToken)
+    {
+        // The other process lives in real time, whatever clock this one was given.
+        var started = Stopwatch.GetTimestamp();
+        for (var pause = 1; !session.TryBegin(); pause = Math.Min(pause * 2, LongestBusyPause))
+        {
+            if (Stopwatch.GetElapsedTime(started) > TimeSpan.FromSeconds(BusySeconds))
+            {
+                throw new SqliteException("database is locked", raw.SQLITE_BUSY);
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(pause), cancellationToken);
+        }
+    }
+
     private SqliteSession Writer() => _writer ??= Open(readOnly: false);
 
     private SqliteSession Open(bool readOnly)
@@ -284,16 +306,17 @@ public sealed class SqliteTrajectoryStore : SqlTrajectoryStore
         try
         {
             connection.Open();
-            var session = new SqliteSession(connection);
-            session.Run(string.Create(CultureInfo.InvariantCulture, $"PRAGMA busy_timeout = {BusySeconds * 1000}"));
+            var session = new SqliteSession(connection, BusySeconds * 1000);
             if (readOnly)
             {
                 session.Run("PRAGMA query_only = ON");
             }
             else
             {
+                // A piece of content is mostly one row of a few kilobytes, whose last page is half empty: small pages waste
+                // less of them. Only a new file takes it; an older one keeps its own.
                 // Freed pages can be given back, deleted text is overwritten, the log does not stay at its largest.
-                session.Run("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON; PRAGMA journal_size_limit = 67108864");
+                session.Run("PRAGMA page_size = 2048; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON; PRAGMA journal_size_limit = 67108864");
             }
 
             return session;
