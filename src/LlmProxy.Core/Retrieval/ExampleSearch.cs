@@ -1,4 +1,3 @@
-using System.Numerics.Tensors;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
@@ -15,14 +14,14 @@ public sealed class ExampleSearch
     /// <summary>Constant of reciprocal rank fusion: a run's score is the sum of <c>1/(60 + rank)</c> (Cormack, Clarke and Büttcher, 2009).</summary>
     private const double FusionConstant = 60;
 
-    // So many ranks a run stands lower when nobody but the idle rule says that it succeeded: enough to decide between neighbours.
-    private const int IdleRanks = 3;
-
-    // Two tasks this alike are one task that was done twice.
-    private const float NearDuplicate = 0.97f;
+    // Two tasks this alike are one task that was done twice, for another person or on another day.
+    private const float NearDuplicate = 0.85f;
 
     // Maximal marginal relevance (Carbonell and Goldstein, 1998): weight of relevance against likeness to what is chosen.
-    private const double RelevanceWeight = 0.8;
+    private const double RelevanceWeight = 0.9;
+
+    // So many different tasks, for each that is wanted, compete for a place.
+    private const int CompetitorsForPlace = 4;
 
     // What finding and reading runs needs of the time limit, so that a slow embedder leaves room for the fallback.
     private static readonly TimeSpan SearchReserve = TimeSpan.FromMilliseconds(300);
@@ -84,6 +83,7 @@ public sealed class ExampleSearch
         var candidates = new List<Candidate>();
         double? best = null;
         var offered = ToolNames.Offer(query.OfferedTools);
+        var tools = new DecisiveTools();
         foreach (var hit in hits)
         {
             if (IsOwn(hit.Trajectory, query))
@@ -94,7 +94,7 @@ public sealed class ExampleSearch
             best = hit.Similarity is { } seen && !(seen <= best) ? seen : best;
 
             // 3. What cannot be used, each with its reason. NaN, from a zero vector, passes no threshold.
-            var fit = ToolFit(hit.Trajectory, offered);
+            var fit = ToolFit(hit.Trajectory, tools, offered);
             var reason = !hit.Trajectory.HasContent ? "no-content"
                 : hit.Similarity is not { } similarity ? "no-vector"
                 : !(similarity >= threshold) ? "below-threshold"
@@ -106,13 +106,14 @@ public sealed class ExampleSearch
                 continue;
             }
 
-            candidates.Add(new Candidate(hit.Trajectory, hit.Similarity!.Value, Fuse(hit), fit >= 0.5, LexicalEmbedder.Embed(hit.Trajectory.TaskDescription)));
+            candidates.Add(new Candidate(hit.Trajectory, hit.Similarity!.Value, Fuse(hit), fit >= 0.5));
         }
 
-        // 4. One run for each task, the most trustworthy; then the best that differ.
-        var ranked = candidates.OrderByDescending(c => c.FitsTools).ThenByDescending(c => c.Score).ThenByDescending(c => c.Similarity)
+        // 4. How relevant each is; then one run for each task, the most trustworthy; then the best that differ.
+        var ranked = Relevance.Weigh(candidates, tools)
+            .OrderByDescending(c => c.FitsTools).ThenByDescending(c => c.Score).ThenByDescending(c => c.Similarity)
             .ThenByDescending(c => c.Run.QualityScore).ThenBy(c => c.Run.IterationCount).ThenBy(c => c.Run.Id, StringComparer.Ordinal).ToList();
-        var distinct = WithoutDuplicates(ranked, leftOut);
+        var distinct = WithoutDuplicates(ranked, Math.Max(0, query.Count) * CompetitorsForPlace, leftOut);
         var chosen = Diverse(distinct, Math.Max(0, query.Count));
         leftOut.AddRange(distinct.Except(chosen).Select(c => new RunLeftOut(c.Run, c.Similarity, "count")));
 
@@ -135,38 +136,45 @@ public sealed class ExampleSearch
 
     private static double Fuse(SearchHit hit)
     {
-        var lower = hit.Trajectory.OutcomeSource is OutcomeSource.Api or OutcomeSource.Tool ? 0 : IdleRanks;
         return Share(hit.VectorRank) + Share(hit.TextRank);
 
-        double Share(int? rank) => rank is { } r ? 1 / (FusionConstant + r + lower) : 0;
+        static double Share(int? rank) => rank is { } r ? 1 / (FusionConstant + r) : 0;
     }
 
     /// <summary>
     /// Share of the run's decisive tools that are offered; 1 where either side is unknown. Decisive are those that
     /// change something, by their names; all, where a run only looked.
     /// </summary>
-    private static double ToolFit(Trajectory run, HashSet<string> offered)
+    private static double ToolFit(Trajectory run, DecisiveTools decisive, HashSet<string> offered)
     {
         if (offered.Count == 0 || run.ToolsUsed.Count == 0)
         {
             return 1;
         }
 
-        var decisive = run.ToolsUsed.Where(t => !ToolNames.IsObservation(t)).ToList();
-        IReadOnlyList<string> tools = decisive.Count > 0 ? decisive : run.ToolsUsed;
+        var changing = decisive.Of(run);
+        IReadOnlyCollection<string> tools = changing.Count > 0 ? changing : run.ToolsUsed;
         return (double)tools.Count(t => ToolNames.Offers(offered, t)) / tools.Count;
     }
 
-    private static List<Candidate> WithoutDuplicates(List<Candidate> ranked, List<RunLeftOut> leftOut)
+    private static List<Candidate> WithoutDuplicates(List<Candidate> ranked, int enough, List<RunLeftOut> leftOut)
     {
         var groups = new List<Candidate>();
-        foreach (var candidate in ranked)
+        for (var next = 0; next < ranked.Count; next++)
         {
+            var candidate = ranked[next];
             var i = groups.FindIndex(g => candidate.IsLike(g, NearDuplicate));
-            if (i < 0)
+            if (i < 0 && groups.Count < enough)
             {
                 groups.Add(candidate);
                 continue;
+            }
+
+            if (i < 0)
+            {
+                // What stands further down cannot be chosen any more, and comparing all of them is what would take the time.
+                leftOut.AddRange(ranked.Skip(next).Select(c => new RunLeftOut(c.Run, c.Similarity, "count")));
+                break;
             }
 
             // The group keeps its place; who stands for it is decided by trust, not by the accident of rank.
@@ -185,10 +193,9 @@ public sealed class ExampleSearch
         foreach (var part in (Candidate[][])[[.. candidates.Where(c => c.FitsTools)], [.. candidates.Where(c => !c.FitsTools)]])
         {
             var left = part.ToList();
-            var highest = left.Count == 0 ? 1 : left.Max(c => c.Score);
             while (chosen.Count < count && left.Count > 0)
             {
-                var next = left.MaxBy(c => (RelevanceWeight * c.Score / highest) - ((1 - RelevanceWeight) * (chosen.Count == 0 ? 0 : chosen.Max(c.Likeness))))!;
+                var next = left.MaxBy(c => (RelevanceWeight * c.Score) - ((1 - RelevanceWeight) * (chosen.Count == 0 ? 0 : chosen.Max(c.Likeness))))!;
                 chosen.Add(next);
                 left.Remove(next);
             }
@@ -211,22 +218,5 @@ public sealed class ExampleSearch
                 : "count";
             leftOut.Add(new RunLeftOut(run, hit.Similarity, reason));
         }
-    }
-
-    private sealed record Candidate(Trajectory Run, double Similarity, double Score, bool FitsTools, float[] Lexical)
-    {
-        public double Likeness(Candidate other) => TensorPrimitives.Dot<float>(Lexical, other.Lexical);
-
-        public bool IsLike(Candidate other, float least) =>
-            string.Equals(Run.TaskDescription, other.Run.TaskDescription, StringComparison.OrdinalIgnoreCase) || Likeness(other) >= least;
-
-        public bool IsBetterThan(Candidate other)
-        {
-            var mine = (FitsTools ? 1 : 0, IsStated(Run) ? 1 : 0, Run.QualityScore ?? 0, -Run.IterationCount, Run.StartedAt.UtcTicks);
-            var theirs = (other.FitsTools ? 1 : 0, IsStated(other.Run) ? 1 : 0, other.Run.QualityScore ?? 0, -other.Run.IterationCount, other.Run.StartedAt.UtcTicks);
-            return mine.CompareTo(theirs) > 0;
-        }
-
-        private static bool IsStated(Trajectory run) => run.OutcomeSource is OutcomeSource.Api or OutcomeSource.Tool;
     }
 }

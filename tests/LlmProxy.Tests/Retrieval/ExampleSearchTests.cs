@@ -141,7 +141,7 @@ public sealed class ExampleSearchTests : IDisposable
         var found = await FindAsync(new ExampleQuery("default", "Cancel the flight of Anna Berger and refund her credit card today", 2) { MinSimilarity = 0.1 });
 
         Assert.Equal(["a", "c"], Ids(found));
-        Assert.Equal([("b", "count")], Reasons(found));
+        Assert.Equal([("b", "near-duplicate")], Reasons(found));
     }
 
     [Fact]

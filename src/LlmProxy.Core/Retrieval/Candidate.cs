@@ -1,0 +1,35 @@
+using System.Numerics.Tensors;
+using LlmProxy.Core.Trajectories;
+
+namespace LlmProxy.Core.Retrieval;
+
+/// <summary>A run that may become an example.</summary>
+/// <param name="Run">The run.</param>
+/// <param name="Similarity">Cosine to the task at hand.</param>
+/// <param name="Score">How relevant it is: from the search the sum of its reciprocal ranks, from <see cref="Relevance"/> on about 0 to 1.</param>
+/// <param name="FitsTools">Whether the request offers at least half of the tools that made the run.</param>
+internal sealed record Candidate(Trajectory Run, double Similarity, double Score, bool FitsTools)
+{
+    // Made when it is first compared: most candidates never are.
+    private float[]? _vector;
+
+    /// <summary>Whether the API or a tool of the agent said how the run ended.</summary>
+    public bool IsStated => Run.OutcomeSource is OutcomeSource.Api or OutcomeSource.Tool;
+
+    /// <summary>Cosine of the two tasks' lexical vectors.</summary>
+    public double Likeness(Candidate other) => TensorPrimitives.Dot<float>(Vector(), other.Vector());
+
+    /// <summary>Whether both are the same task, or at least so alike.</summary>
+    public bool IsLike(Candidate other, float least) =>
+        string.Equals(Run.TaskDescription, other.Run.TaskDescription, StringComparison.OrdinalIgnoreCase) || Likeness(other) >= least;
+
+    /// <summary>Which of two runs of one task teaches: fitting tools, a stated outcome, the score, fewer steps, the newer one.</summary>
+    public bool IsBetterThan(Candidate other)
+    {
+        var mine = (FitsTools ? 1 : 0, IsStated ? 1 : 0, Run.QualityScore ?? 0, -Run.IterationCount, Run.StartedAt.UtcTicks);
+        var theirs = (other.FitsTools ? 1 : 0, other.IsStated ? 1 : 0, other.Run.QualityScore ?? 0, -other.Run.IterationCount, other.Run.StartedAt.UtcTicks);
+        return mine.CompareTo(theirs) > 0;
+    }
+
+    private float[] Vector() => _vector ??= LexicalEmbedder.Embed(Run.TaskDescription);
+}
