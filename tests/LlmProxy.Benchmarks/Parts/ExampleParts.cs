@@ -48,11 +48,12 @@ internal static class ExampleParts
             options,
             (run, cancellationToken) => reader.ReadAsync(run.Id, cancellationToken),
             NullLogger<FewShotService>.Instance);
+        await MeasureStagesAsync(loop, stored.Store, reader, embeddings, options, count);
         var turn = 0;
         var found = 0;
         await loop.MeasureAsync(Name, $"{count} runs of {StepsOfRun} steps, 3 wanted", async () =>
         {
-            var query = new ExampleQuery("default", Description(turn++ * 7) + " and tell me when it is done", 3) { PromptLength = 8000 };
+            var query = new ExampleQuery("default", Query(turn++), 3) { PromptLength = 8000 };
             found += (await service.SelectAsync(query, CancellationToken.None)).Examples.Count;
         });
         if (found == 0)
@@ -60,6 +61,30 @@ internal static class ExampleParts
             throw new InvalidOperationException("No example was found, so nothing was measured.");
         }
     }
+
+    /// <summary>The same by its stages, to see where the time goes.</summary>
+    private static async Task MeasureStagesAsync(PartLoop loop, ITrajectoryStore store, TrajectoryReader reader, EmbeddingService embeddings, FewShotOptions options, int count)
+    {
+        var note = $"{count} runs of {StepsOfRun} steps";
+        var turn = 0;
+        await loop.MeasureAsync(Name + ": store searched", note, async () =>
+        {
+            var text = Query(turn++);
+            var query = await embeddings.EmbedQueryAsync(text, TimeSpan.FromSeconds(1), (buckets, token) => store.ReadDocumentFrequenciesAsync("default", buckets, token), CancellationToken.None);
+            await store.SearchAsync(new SearchQuery("default", query.Model, query.Vector, text, 30) { MinQuality = 0.7, Providers = ["anthropic"] }, CancellationToken.None);
+        });
+        var search = new ExampleSearch(store, embeddings, options, new QualityOptions(), NullLogger<ExampleSearch>.Instance);
+        await loop.MeasureAsync(Name + ": found", note, async () => await search.FindAsync(new ExampleQuery("default", Query(turn++), 3), CancellationToken.None));
+        await loop.MeasureAsync(Name + ": 3 runs read", note, async () =>
+        {
+            for (var i = 0; i < 3; i++)
+            {
+                await reader.ReadAsync($"run-{turn++ * 7 % count}", CancellationToken.None);
+            }
+        });
+    }
+
+    private static string Query(int turn) => Description(turn * 7) + " and tell me when it is done";
 
     private static string Description(int number) => string.Create(
         CultureInfo.InvariantCulture,

@@ -10,7 +10,7 @@ namespace LlmProxy.Core.Storage.Sqlite;
 /// Runs in a SQLite file, the embedded default: no server, one writer at a time, any number of readers beside it (WAL).
 /// Several processes may use one file on the same machine.
 /// </summary>
-public sealed class SqliteTrajectoryStore : SqlTrajectoryStore
+public sealed partial class SqliteTrajectoryStore : SqlTrajectoryStore
 {
     // How long a statement waits for another process that writes.
     private const int BusySeconds = 10;
@@ -205,50 +205,6 @@ public sealed class SqliteTrajectoryStore : SqlTrajectoryStore
 
     private protected override bool IsDuplicateKey(Exception exception) =>
         exception is SqliteException { SqliteExtendedErrorCode: raw.SQLITE_CONSTRAINT_UNIQUE or raw.SQLITE_CONSTRAINT_PRIMARYKEY };
-
-    private protected override async Task<IReadOnlyList<(long Run, double Similarity)>> FindNearestAsync(SqlSession session, SearchQuery query, int limit, CancellationToken cancellationToken)
-    {
-        var matrix = await _vectors.OpenAsync((SqliteSession)session, query.Tenant, query.Model, query.Vector.Length, cancellationToken);
-        // The filter is applied to the nearest runs, more and more of them until enough have passed or all were seen:
-        // exact, and cheap where most runs pass.
-        for (var count = limit * 4; ; count *= 8)
-        {
-            var candidates = matrix.Nearest(query.Vector, count);
-            var passed = (await session.QueryAsync(
-                SearchConditions(session, new SqlStatement($"SELECT t.row_id FROM task_trajectory t WHERE t.row_id {session.AnyNumber("rows")}").With("rows", candidates.Select(c => c.Run).ToList()), query),
-                r => r.GetInt64(0),
-                cancellationToken)).ToHashSet();
-            if (passed.Count >= limit || candidates.Count < count)
-            {
-                return candidates.Where(c => passed.Contains(c.Run)).Take(limit).ToList();
-            }
-        }
-    }
-
-    private protected override async Task<IReadOnlyList<long>> FindWordsAsync(SqlSession session, SearchQuery query, IReadOnlyList<string> words, int limit, CancellationToken cancellationToken)
-    {
-        var statement = new SqlStatement("SELECT t.row_id FROM task_search JOIN task_trajectory t ON t.row_id = task_search.rowid WHERE task_search MATCH @words")
-            .With("words", SqliteSession.AnyWord(words));
-        return await session.QueryAsync(
-            SearchConditions(session, statement, query).Append(" ORDER BY bm25(task_search, 2.0, 1.0), t.row_id LIMIT @limit").With("limit", limit),
-            r => r.GetInt64(0),
-            cancellationToken);
-    }
-
-    private protected override async Task<IReadOnlyDictionary<long, double>> ReadSimilaritiesAsync(SqlSession session, SearchQuery query, IReadOnlyCollection<long> runs, CancellationToken cancellationToken)
-    {
-        var matrix = await _vectors.OpenAsync((SqliteSession)session, query.Tenant, query.Model, query.Vector.Length, cancellationToken);
-        var similarities = new Dictionary<long, double>();
-        foreach (var run in runs)
-        {
-            if (matrix.Similarity(run, query.Vector) is { } similarity)
-            {
-                similarities[run] = similarity;
-            }
-        }
-
-        return similarities;
-    }
 
     // The driver blocks. A caller on the request path waits with a time limit of its own, which it could not do if its
     // own thread were blocked.

@@ -4,17 +4,23 @@ using System.Numerics.Tensors;
 namespace LlmProxy.Core.Storage.Sqlite;
 
 /// <summary>
-/// All vectors of one tenant, model and dimension in memory, of length 1, searched by SIMD. They stand one behind the
-/// other in blocks of about a megabyte: growing copies nothing, and a removed vector's place is taken by the last one.
-/// Safe for concurrent use.
+/// All vectors of one tenant, model and dimension in memory, of length 1, rounded to bytes and searched by SIMD. They
+/// stand one behind the other in blocks of about a megabyte: growing copies nothing, and a removed vector's place is
+/// taken by the last one. Safe for concurrent use.
 /// </summary>
+/// <remarks>
+/// A number is its byte times the vector's own step, its largest number divided by 127. That takes a quarter of the
+/// memory, and of the time, which is what reading it costs. Similarities are therefore near ones (to some thousandths):
+/// whoever wants them exactly compares the few best with the stored vectors.
+/// </remarks>
 internal sealed class VectorMatrix : IDisposable
 {
-    private const int BlockFloats = 256 * 1024;
+    private const int BlockNumbers = 1024 * 1024;
 
     private readonly int _dimensions;
     private readonly int _perBlock;
-    private readonly List<float[]> _blocks = [];
+    private readonly List<sbyte[]> _blocks = [];
+    private readonly List<float> _steps = [];
     private readonly List<(long Run, string Kind)> _owners = [];
     private readonly Dictionary<long, List<int>> _positions = [];
     private readonly ReaderWriterLockSlim _lock = new();
@@ -22,7 +28,7 @@ internal sealed class VectorMatrix : IDisposable
     public VectorMatrix(int dimensions)
     {
         _dimensions = dimensions;
-        _perBlock = Math.Max(1, BlockFloats / dimensions);
+        _perBlock = Math.Max(1, BlockNumbers / dimensions);
     }
 
     /// <summary>Adds a vector, or puts it in the place of the one with the same run and kind.</summary>
@@ -45,14 +51,15 @@ internal sealed class VectorMatrix : IDisposable
             {
                 position = _owners.Count;
                 _owners.Add((run, kind));
+                _steps.Add(0);
                 positions.Add(position);
                 if (position / _perBlock == _blocks.Count)
                 {
-                    _blocks.Add(new float[_perBlock * _dimensions]);
+                    _blocks.Add(new sbyte[_perBlock * _dimensions]);
                 }
             }
 
-            Normalize(vector, At(position));
+            _steps[position] = Round(vector, At(position));
         }
         finally
         {
@@ -78,6 +85,7 @@ internal sealed class VectorMatrix : IDisposable
                 if (position != last)
                 {
                     At(last).CopyTo(At(position));
+                    _steps[position] = _steps[last];
                     var moved = _owners[last];
                     _owners[position] = moved;
                     var places = _positions[moved.Run];
@@ -85,6 +93,7 @@ internal sealed class VectorMatrix : IDisposable
                 }
 
                 _owners.RemoveAt(last);
+                _steps.RemoveAt(last);
             }
         }
         finally
@@ -96,15 +105,16 @@ internal sealed class VectorMatrix : IDisposable
     /// <summary>The runs whose best vector is nearest, best first; ties by the older run.</summary>
     public IReadOnlyList<(long Run, double Similarity)> Nearest(ReadOnlySpan<float> query, int count)
     {
-        var unit = new float[_dimensions];
-        Normalize(query, unit);
+        var rounded = new sbyte[_dimensions];
+        var step = Round(query, rounded);
+        var wide = Array.ConvertAll(rounded, number => (short)number);
         _lock.EnterReadLock();
         var scores = ArrayPool<float>.Shared.Rent(Math.Max(1, _owners.Count));
         try
         {
             for (var i = 0; i < _owners.Count; i++)
             {
-                scores[i] = TensorPrimitives.Dot<float>(unit, At(i));
+                scores[i] = ByteVectors.Dot(wide, At(i)) * step * _steps[i];
             }
 
             return Best(scores, count);
@@ -116,25 +126,9 @@ internal sealed class VectorMatrix : IDisposable
         }
     }
 
-    /// <summary>The best cosine of a run's vectors, or null where it has none.</summary>
-    public double? Similarity(long run, ReadOnlySpan<float> query)
-    {
-        var unit = new float[_dimensions];
-        Normalize(query, unit);
-        _lock.EnterReadLock();
-        try
-        {
-            return _positions.TryGetValue(run, out var positions) ? positions.Max(p => Cosine(TensorPrimitives.Dot<float>(unit, At(p)))) : null;
-        }
-        finally
-        {
-            _lock.ExitReadLock();
-        }
-    }
-
     public void Dispose() => _lock.Dispose();
 
-    private Span<float> At(int position) => _blocks[position / _perBlock].AsSpan(position % _perBlock * _dimensions, _dimensions);
+    private Span<sbyte> At(int position) => _blocks[position / _perBlock].AsSpan(position % _perBlock * _dimensions, _dimensions);
 
     private List<(long Run, double Similarity)> Best(float[] scores, int count)
     {
@@ -143,16 +137,18 @@ internal sealed class VectorMatrix : IDisposable
         for (var room = (long)count * 2; ; room *= 4)
         {
             var heap = new PriorityQueue<int, (float Score, long Age)>();
+            var least = float.NegativeInfinity;
             for (var i = 0; i < _owners.Count; i++)
             {
-                var priority = (scores[i], -_owners[i].Run);
                 if (heap.Count < room)
                 {
-                    heap.Enqueue(i, priority);
+                    heap.Enqueue(i, (scores[i], -_owners[i].Run));
+                    least = heap.Count == room && heap.TryPeek(out _, out var worst) ? worst.Score : least;
                 }
-                else
+                else if (scores[i] >= least)
                 {
-                    heap.EnqueueDequeue(i, priority);
+                    heap.EnqueueDequeue(i, (scores[i], -_owners[i].Run));
+                    least = heap.TryPeek(out _, out var worst) ? worst.Score : least;
                 }
             }
 
@@ -162,7 +158,7 @@ internal sealed class VectorMatrix : IDisposable
             {
                 if (best.Count < count && seen.Add(_owners[position].Run))
                 {
-                    best.Add((_owners[position].Run, Cosine(scores[position])));
+                    best.Add((_owners[position].Run, Math.Clamp((double)scores[position], -1, 1)));
                 }
             }
 
@@ -173,18 +169,23 @@ internal sealed class VectorMatrix : IDisposable
         }
     }
 
-    private static double Cosine(float dot) => Math.Clamp((double)dot, -1, 1);
-
-    private static void Normalize(ReadOnlySpan<float> vector, Span<float> unit)
+    /// <summary>Rounds a vector, made of length 1, to bytes. Returns what a byte of 1 stands for; 0 for a vector without a length.</summary>
+    private static float Round(ReadOnlySpan<float> vector, Span<sbyte> bytes)
     {
         var length = TensorPrimitives.Norm(vector);
-        if (length > 0 && float.IsFinite(length))
+        var largest = TensorPrimitives.MaxMagnitude(vector);
+        if (!(length > 0) || !float.IsFinite(length))
         {
-            TensorPrimitives.Divide(vector, length, unit);
+            bytes.Clear();
+            return 0;
         }
-        else
+
+        var scale = 127 / Math.Abs(largest);
+        for (var i = 0; i < bytes.Length; i++)
         {
-            unit.Clear();
+            bytes[i] = (sbyte)MathF.Round(vector[i] * scale);
         }
+
+        return 1 / (scale * length);
     }
 }

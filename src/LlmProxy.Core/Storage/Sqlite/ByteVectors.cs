@@ -1,0 +1,40 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace LlmProxy.Core.Storage.Sqlite;
+
+/// <summary>Arithmetic on vectors of bytes from -127 to 127.</summary>
+internal static class ByteVectors
+{
+    /// <summary>The sum of the products, of two vectors of one length (up to 100 000 numbers, so that an int holds it).</summary>
+    /// <param name="a">Numbers from -127 to 127. Wider than they need be: of the many vectors that one is compared with, each is read once and this one always.</param>
+    /// <param name="b">The other numbers.</param>
+    public static int Dot(ReadOnlySpan<short> a, ReadOnlySpan<sbyte> b)
+    {
+        var sums = Vector256<int>.Zero;
+        var left = MemoryMarshal.Cast<short, Vector256<short>>(a);
+        var right = MemoryMarshal.Cast<sbyte, Vector128<sbyte>>(b);
+        for (var i = 0; i < right.Length; i++)
+        {
+            if (Avx2.IsSupported)
+            {
+                sums += Avx2.MultiplyAddAdjacent(left[i], Avx2.ConvertToVector256Int16(right[i]));
+                continue;
+            }
+
+            // A product is at most 127 * 127, which a short still holds.
+            var (lower, upper) = Vector128.Widen(right[i]);
+            var (low, high) = Vector256.Widen(left[i] * Vector256.Create(lower, upper));
+            sums += low + high;
+        }
+
+        var sum = Vector256.Sum(sums);
+        for (var i = right.Length * Vector128<sbyte>.Count; i < b.Length; i++)
+        {
+            sum += a[i] * b[i];
+        }
+
+        return sum;
+    }
+}
