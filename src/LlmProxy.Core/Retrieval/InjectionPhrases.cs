@@ -34,6 +34,7 @@ internal static class InjectionPhrases
         "system|admin|administrator|developer|root + override|overrule",
         "this|following + is|are ~2 system|administrator|admin|operator|developer + message|override|command|instruction|instructions|notice|prompt",
         "begin|start|end + of ~2 system + prompt|message|instructions",
+        "begin|start|here|following ~2 your|new|real + system + prompt|message|instructions",
         "begin|start|end ~2 recorded + run|runs|example|examples",
 
         // Another role
