@@ -345,6 +345,10 @@ public sealed class ExperimentOptions
     /// <summary>That share.</summary>
     /// <value>0.1.</value>
     public double Holdout { get; init; } = 0.1;
+
+    /// <summary>Whether examples whose tasks succeed less often than the holdout's, with a probability of 99 %, are retired by themselves. Pinned ones stay.</summary>
+    /// <value>False: they are shown with the evidence.</value>
+    public bool RetireHarmful { get; init; }
 }
 
 /// <summary>Settings <c>LlmProxy:Cleanup</c>.</summary>

@@ -269,6 +269,7 @@ public static class OptionsReader
         {
             Enabled = reader.Boolean(nameof(defaults.Enabled), defaults.Enabled),
             Holdout = reader.Number(nameof(defaults.Holdout), defaults.Holdout),
+            RetireHarmful = reader.Boolean(nameof(defaults.RetireHarmful), defaults.RetireHarmful),
         };
     }
 

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Core.Retrieval;
@@ -10,6 +11,15 @@ namespace LlmProxy.Core.Retrieval;
 /// <param name="FitsTools">Whether the request offers at least half of the tools that made the run.</param>
 internal sealed record Candidate(Trajectory Run, double Similarity, double Score, bool FitsTools)
 {
+    /// <summary>What a person made of it, or null.</summary>
+    public FewShotExampleRow? Curated { get; init; }
+
+    /// <summary>From -1 to 1: what experiments say of it as an example.</summary>
+    public double Lean { get; init; }
+
+    /// <summary>Whether a person wants it before others.</summary>
+    public bool IsPinned => Curated is { Pinned: true };
+
     // Made when it is first compared: most candidates never are.
     private float[]? _vector;
 
@@ -23,11 +33,11 @@ internal sealed record Candidate(Trajectory Run, double Similarity, double Score
     public bool IsLike(Candidate other, float least) =>
         string.Equals(Run.TaskDescription, other.Run.TaskDescription, StringComparison.OrdinalIgnoreCase) || Likeness(other) >= least;
 
-    /// <summary>Which of two runs of one task teaches: fitting tools, a stated outcome, the score, fewer steps, the newer one.</summary>
+    /// <summary>Which of two runs of one task teaches: fitting tools, a pin, a stated outcome, the score, fewer steps, the newer one.</summary>
     public bool IsBetterThan(Candidate other)
     {
-        var mine = (FitsTools ? 1 : 0, IsStated ? 1 : 0, Run.QualityScore ?? 0, -Run.IterationCount, Run.StartedAt.UtcTicks);
-        var theirs = (other.FitsTools ? 1 : 0, other.IsStated ? 1 : 0, other.Run.QualityScore ?? 0, -other.Run.IterationCount, other.Run.StartedAt.UtcTicks);
+        var mine = (FitsTools ? 1 : 0, IsPinned ? 1 : 0, IsStated ? 1 : 0, Run.QualityScore ?? 0, -Run.IterationCount, Run.StartedAt.UtcTicks);
+        var theirs = (other.FitsTools ? 1 : 0, other.IsPinned ? 1 : 0, other.IsStated ? 1 : 0, other.Run.QualityScore ?? 0, -other.Run.IterationCount, other.Run.StartedAt.UtcTicks);
         return mine.CompareTo(theirs) > 0;
     }
 

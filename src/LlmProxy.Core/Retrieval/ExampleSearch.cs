@@ -1,4 +1,5 @@
 using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using Microsoft.Extensions.Logging;
@@ -31,11 +32,25 @@ public sealed class ExampleSearch
     private readonly EmbeddingService _embeddings;
     private readonly FewShotOptions _options;
     private readonly QualityOptions _quality;
+    private readonly ExampleLedger? _ledger;
     private readonly ILogger _logger;
 
     /// <summary>A search in a store.</summary>
-    public ExampleSearch(ITrajectoryStore store, EmbeddingService embeddings, FewShotOptions options, QualityOptions quality, ILogger<ExampleSearch> logger)
+    /// <param name="store">The store.</param>
+    /// <param name="embeddings">Makes the query's vector.</param>
+    /// <param name="options">The settings.</param>
+    /// <param name="quality">The least score.</param>
+    /// <param name="logger">Where findings go.</param>
+    /// <param name="ledger">What experiments say of examples: those that help rank higher. Null for none.</param>
+    public ExampleSearch(
+        ITrajectoryStore store,
+        EmbeddingService embeddings,
+        FewShotOptions options,
+        QualityOptions quality,
+        ILogger<ExampleSearch> logger,
+        ExampleLedger? ledger = null)
     {
+        _ledger = ledger;
         _store = store;
         _embeddings = embeddings;
         _options = options;
@@ -109,9 +124,10 @@ public sealed class ExampleSearch
             candidates.Add(new Candidate(hit.Trajectory, hit.Similarity!.Value, Fuse(hit), fit >= 0.5));
         }
 
-        // 4. How relevant each is; then one run for each task, the most trustworthy; then the best that differ.
+        // 4. How relevant each is; then one run for each task, the most trustworthy; then the best that differ, pinned ones first.
+        await AddCurationAsync(query.Tenant, candidates, cancellationToken);
         var ranked = Relevance.Weigh(candidates, tools)
-            .OrderByDescending(c => c.FitsTools).ThenByDescending(c => c.Score).ThenByDescending(c => c.Similarity)
+            .OrderByDescending(c => c.FitsTools).ThenByDescending(c => c.IsPinned).ThenByDescending(c => c.Score).ThenByDescending(c => c.Similarity)
             .ThenByDescending(c => c.Run.QualityScore).ThenBy(c => c.Run.IterationCount).ThenBy(c => c.Run.Id, StringComparer.Ordinal).ToList();
         var distinct = WithoutDuplicates(ranked, Math.Max(0, query.Count) * CompetitorsForPlace, leftOut);
         var chosen = Diverse(distinct, Math.Max(0, query.Count));
@@ -124,7 +140,7 @@ public sealed class ExampleSearch
 
         RetrievalLog.Found(_logger, chosen.Count, threshold);
         return new ExampleSearchResult(
-            [.. chosen.Select(c => new ChosenRun(c.Run, c.Similarity))],
+            [.. chosen.Select(c => new ChosenRun(c.Run, c.Similarity, c.Curated?.EditedJson))],
             [.. leftOut.OrderByDescending(l => l.Similarity ?? -2)],
             threshold,
             best,
@@ -188,9 +204,10 @@ public sealed class ExampleSearch
 
     private static List<Candidate> Diverse(List<Candidate> candidates, int count)
     {
-        // Runs that fit the tools come before all others; within each part by marginal relevance.
+        // Runs that fit the tools come before all others, among them those that a person pinned; within each part by
+        // marginal relevance.
         var chosen = new List<Candidate>(count);
-        foreach (var part in (Candidate[][])[[.. candidates.Where(c => c.FitsTools)], [.. candidates.Where(c => !c.FitsTools)]])
+        foreach (var part in candidates.GroupBy(c => (c.FitsTools, c.IsPinned)).OrderByDescending(g => g.Key))
         {
             var left = part.ToList();
             while (chosen.Count < count && left.Count > 0)
@@ -202,6 +219,26 @@ public sealed class ExampleSearch
         }
 
         return chosen;
+    }
+
+    private async Task AddCurationAsync(string tenant, List<Candidate> candidates, CancellationToken cancellationToken)
+    {
+        if (candidates.Count == 0)
+        {
+            return;
+        }
+
+        var rows = (await _store.FindExamplesAsync(tenant, [.. candidates.Select(c => c.Run.Id)], cancellationToken)).ToDictionary(r => r.TrajectoryId, StringComparer.Ordinal);
+        var evidence = _ledger?.Peek(tenant);
+        for (var i = 0; i < candidates.Count; i++)
+        {
+            var id = candidates[i].Run.Id;
+            candidates[i] = candidates[i] with
+            {
+                Curated = rows.GetValueOrDefault(id),
+                Lean = evidence is not null && evidence.TryGetValue(id, out var known) ? known.Lean : 0,
+            };
+        }
     }
 
     private async Task AddFilteredAsync(ExampleQuery query, SearchQuery search, IReadOnlyList<SearchHit> hits, List<RunLeftOut> leftOut, CancellationToken cancellationToken)

@@ -59,7 +59,8 @@ public sealed record ExampleQuery(string Tenant, string TaskDescription, int Cou
 /// <summary>A run that was chosen.</summary>
 /// <param name="Trajectory">The run.</param>
 /// <param name="Similarity">Cosine.</param>
-public sealed record ChosenRun(Trajectory Trajectory, double Similarity);
+/// <param name="EditedJson">What a person made of it, or null.</param>
+public sealed record ChosenRun(Trajectory Trajectory, double Similarity, string? EditedJson = null);
 
 /// <summary>A run that was left out.</summary>
 /// <param name="Trajectory">The run.</param>

@@ -144,7 +144,7 @@ public sealed class FewShotService
             try
             {
                 var steps = await _readSteps(chosen.Trajectory, cancellationToken);
-                runs.Add(new RunToCondense(chosen.Trajectory, steps, chosen.Similarity));
+                runs.Add(new RunToCondense(chosen.Trajectory, steps, chosen.Similarity, chosen.EditedJson));
             }
             catch (Exception e) when (!cancellationToken.IsCancellationRequested)
             {

@@ -30,6 +30,9 @@ internal static class Relevance
     // What a run loses when nobody but the idle rule says that it succeeded.
     private const double IdleLoss = 0.1;
 
+    // What experiments can add or take: as much as a good place in the lists.
+    private const double EvidenceWeight = 0.2;
+
     /// <summary>The candidates with their relevance as score.</summary>
     public static IEnumerable<Candidate> Weigh(IReadOnlyList<Candidate> candidates, DecisiveTools tools)
     {
@@ -43,7 +46,7 @@ internal static class Relevance
         var nearest = near.Max(c => c.Similarity);
         var voters = near.OrderByDescending(c => c.Score).Take(Voters)
             .Select(c => (c.Run.Id, Tools: tools.Of(c.Run), Weight: Math.Exp((c.Similarity - nearest) / VoteDecay))).ToList();
-        return near.Select(c => c with { Score = ((1 - AgreementWeight) * c.Score) + (AgreementWeight * Agreement(c)) - (c.IsStated ? 0 : IdleLoss) });
+        return near.Select(c => c with { Score = ((1 - AgreementWeight) * c.Score) + (AgreementWeight * Agreement(c)) - (c.IsStated ? 0 : IdleLoss) + (EvidenceWeight * c.Lean) });
 
         double Agreement(Candidate candidate)
         {

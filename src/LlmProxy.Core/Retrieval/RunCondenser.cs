@@ -9,7 +9,8 @@ namespace LlmProxy.Core.Retrieval;
 /// <param name="Trajectory">The run.</param>
 /// <param name="Steps">Its steps in order.</param>
 /// <param name="Similarity">Cosine to the task at hand.</param>
-public sealed record RunToCondense(Trajectory Trajectory, IReadOnlyList<StepView> Steps, double Similarity);
+/// <param name="EditedJson">What a person made of the example, see <see cref="EditedExample"/>, or null.</param>
+public sealed record RunToCondense(Trajectory Trajectory, IReadOnlyList<StepView> Steps, double Similarity, string? EditedJson = null);
 
 /// <summary>
 /// Condenses a run to an example that teaches: each step that mattered with why, which tool with what, and what came
@@ -97,6 +98,7 @@ public sealed partial class RunCondenser
     public IReadOnlyList<FewShotExample> CondenseMany(IReadOnlyList<RunToCondense> runs, int totalBudget, RemovedText? removed = null)
     {
         ArgumentNullException.ThrowIfNull(runs);
+        removed ??= new RemovedText();
         var result = new List<FewShotExample>(runs.Count);
         var left = totalBudget;
         for (var i = 0; i < runs.Count; i++)
@@ -107,7 +109,9 @@ public sealed partial class RunCondenser
                 shares += Share(n);
             }
 
-            var example = Condense(runs[i].Trajectory, runs[i].Steps, runs[i].Similarity, (int)(left * Share(i) / shares), removed);
+            var budget = (int)(left * Share(i) / shares);
+            var example = Condense(runs[i].Trajectory, runs[i].Steps, runs[i].Similarity, budget, removed);
+            example = runs[i].EditedJson is { } edited ? EditedExample.Apply(example, edited, budget, removed) ?? example : example;
             if (example.Steps.Count > 0)
             {
                 result.Add(example);

@@ -8,7 +8,7 @@ namespace LlmProxy.Core.Storage;
 /// All methods are safe for concurrent use. Every query is limited to one tenant. Failures are exceptions of the
 /// driver wrapped in <see cref="StoreException"/>.
 /// </summary>
-public interface ITrajectoryStore : IAsyncDisposable
+public partial interface ITrajectoryStore : IAsyncDisposable
 {
     /// <summary><c>sqlite</c> or <c>postgres</c>.</summary>
     string Provider { get; }
@@ -369,4 +369,11 @@ public sealed record FewShotExampleRow(
     bool Retired,
     string? EditedJson,
     long UsageCount,
-    DateTimeOffset? LastUsedAt);
+    DateTimeOffset? LastUsedAt)
+{
+    /// <summary>How many tasks that used it somebody outside called a success.</summary>
+    public long StatedSuccesses { get; init; }
+
+    /// <summary>How many they called a failure.</summary>
+    public long StatedFailures { get; init; }
+}

@@ -1,5 +1,8 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
+using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Api.Shapes;
@@ -23,15 +26,16 @@ internal static class ExampleEndpoints
             .WithTags("Examples").WithSummary("Pins, retires or edits an example");
     }
 
-    private static async Task<IResult> ListAsync(HttpContext context, ITrajectoryStore store, string? limit, CancellationToken cancellationToken)
+    private static async Task<IResult> ListAsync(HttpContext context, ITrajectoryStore store, ExampleLedger ledger, string? limit, CancellationToken cancellationToken)
     {
         var rows = await store.ListExamplesAsync(context.GetTenant(), ApiInput.Whole("limit", limit, 1, LargestLimit) ?? DefaultLimit, cancellationToken);
-        return TypedResults.Json(new PageShape<ExampleShape>([.. rows.Select(Shape)], null), ApiJson.Default.PageShapeExampleShape);
+        var evidence = await ledger.ReadAsync(context.GetTenant(), cancellationToken);
+        return TypedResults.Json(new PageShape<ExampleShape>([.. rows.Select(row => Shape(row, evidence))], null), ApiJson.Default.PageShapeExampleShape);
     }
 
-    private static async Task<IResult> UseAsync(HttpContext context, string id, TaskService tasks, ITrajectoryStore store, TimeProvider time, CancellationToken cancellationToken)
+    private static async Task<IResult> UseAsync(HttpContext context, string id, TaskService tasks, ITrajectoryStore store, ExampleLedger ledger, TimeProvider time, CancellationToken cancellationToken)
     {
-        _ = await ApiInput.ReadBodyAsync(context, ApiJson.Default.ExampleUsageRequest);
+        var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.ExampleUsageRequest);
         var tenant = context.GetTenant();
         if (await tasks.FindAsync(tenant, id, cancellationToken) is not { } run)
         {
@@ -39,10 +43,15 @@ internal static class ExampleEndpoints
         }
 
         await store.RecordExampleUsageAsync(tenant, [run.Id], time.GetUtcNow(), cancellationToken);
-        return TypedResults.Json(Shape(await FindAsync(store, run, cancellationToken)), ApiJson.Default.ExampleShape);
+        if (request.Success is { } success)
+        {
+            await store.RecordExampleOutcomeAsync(tenant, run.Id, success, cancellationToken);
+        }
+
+        return TypedResults.Json(Shape(await FindAsync(store, run, cancellationToken), await ledger.ReadAsync(tenant, cancellationToken)), ApiJson.Default.ExampleShape);
     }
 
-    private static async Task<IResult> UpdateAsync(HttpContext context, string id, TaskService tasks, ITrajectoryStore store, CancellationToken cancellationToken)
+    private static async Task<IResult> UpdateAsync(HttpContext context, string id, TaskService tasks, ITrajectoryStore store, ExampleLedger ledger, CancellationToken cancellationToken)
     {
         var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.UpdateExampleRequest);
         var tenant = context.GetTenant();
@@ -51,9 +60,13 @@ internal static class ExampleEndpoints
             return TrajectoryEndpoints.NoRun(id);
         }
 
-        if (request.Edited is { } edited && edited is not JsonObject)
+        if (request.Edited is { } edited)
         {
-            throw ApiProblemException.BadField("edited", "must be an object");
+            using var document = JsonDocument.Parse(edited.ToJsonString());
+            if (EditedExample.FindProblem(document.RootElement) is { } problem)
+            {
+                throw ApiProblemException.BadField("edited", problem);
+            }
         }
 
         var before = await FindAsync(store, run, cancellationToken);
@@ -62,18 +75,27 @@ internal static class ExampleEndpoints
             Pinned = request.Pinned ?? before.Pinned,
             Retired = request.Retired ?? before.Retired,
             TaskDescription = request.TaskDescription ?? before.TaskDescription,
-            EditedJson = request.Edited?.ToJsonString() ?? before.EditedJson,
+            EditedJson = request.Edited is JsonObject { Count: 0 } ? null : request.Edited?.ToJsonString() ?? before.EditedJson,
         };
         return await store.UpdateExampleAsync(tenant, row, cancellationToken)
-            ? TypedResults.Json(Shape(row), ApiJson.Default.ExampleShape)
+            ? TypedResults.Json(Shape(row, await ledger.ReadAsync(tenant, cancellationToken)), ApiJson.Default.ExampleShape)
             : TrajectoryEndpoints.NoRun(id);
     }
 
     private static async Task<FewShotExampleRow> FindAsync(ITrajectoryStore store, Trajectory run, CancellationToken cancellationToken) =>
-        (await store.ListExamplesAsync(run.Tenant, int.MaxValue, cancellationToken)).FirstOrDefault(row => row.TrajectoryId == run.Id)
-            ?? new FewShotExampleRow(run.Id, run.TaskDescription, run.QualityScore, Pinned: false, Retired: false, EditedJson: null, UsageCount: 0, LastUsedAt: null);
+        await store.FindExamplesAsync(run.Tenant, [run.Id], cancellationToken) is [var row, ..]
+            ? row
+            : new FewShotExampleRow(run.Id, run.TaskDescription, run.QualityScore, Pinned: false, Retired: false, EditedJson: null, UsageCount: 0, LastUsedAt: null);
 
-    private static ExampleShape Shape(FewShotExampleRow row) => new(
+    /// <summary>Recorded evidence, and what somebody outside stated.</summary>
+    public static ExampleEvidenceShape Shape(ExampleEvidence? evidence, FewShotExampleRow? row)
+    {
+        var (stated, successes) = ((row?.StatedSuccesses + row?.StatedFailures) ?? 0, row?.StatedSuccesses ?? 0);
+        return new ExampleEvidenceShape(
+            (evidence?.Tasks ?? 0) + stated, (evidence?.Successes ?? 0) + successes, evidence?.Compared ?? 0, evidence?.Difference, evidence?.ProbabilityOfHelp, evidence?.Finding ?? "too-few");
+    }
+
+    private static ExampleShape Shape(FewShotExampleRow row, IReadOnlyDictionary<string, ExampleEvidence> evidence) => new(
         row.TrajectoryId,
         row.TrajectoryId,
         row.TaskDescription,
@@ -82,5 +104,6 @@ internal static class ExampleEndpoints
         row.Retired,
         row.EditedJson is { } json ? JsonNode.Parse(json) : null,
         row.UsageCount,
-        row.LastUsedAt?.UtcDateTime);
+        row.LastUsedAt?.UtcDateTime,
+        Shape(evidence.GetValueOrDefault(row.TrajectoryId), row));
 }

@@ -1,4 +1,5 @@
 using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Storage;
 using LlmProxy.Server.Api.Shapes;
 using LlmProxy.Server.Auth;
@@ -15,7 +16,7 @@ internal static class StatisticsEndpoints
             .WithTags("Statistics").WithSummary("Success, quality, effort and cost, in all, by model and by interval");
 
     private static async Task<IResult> ReadAsync(
-        HttpContext context, ITrajectoryStore store, LlmProxyOptions options, TimeProvider time, string? since, string? until, string? model, string? interval, CancellationToken cancellationToken)
+        HttpContext context, ITrajectoryStore store, LlmProxyOptions options, TimeProvider time, string? since, string? until, string? model, string? interval, bool? experiments, ExampleLedger ledger, CancellationToken cancellationToken)
     {
         var from = ApiInput.Time("since", since, time);
         var to = ApiInput.Time("until", until, time);
@@ -36,9 +37,23 @@ internal static class StatisticsEndpoints
         var shape = Shape(all) with
         {
             TrainingReady = good.Items.Count >= RunsForTraining,
+            Experiments = experiments == true ? await ExperimentsAsync(store, ledger, options.Experiments, tenant, from, to, model, cancellationToken) : null,
             Intervals = string.IsNullOrEmpty(interval) ? [] : await IntervalsAsync(store, tenant, from, to ?? time.GetUtcNow(), model, interval == "week", cancellationToken),
         };
         return TypedResults.Json(shape, ApiJson.Default.StatisticsShape);
+    }
+
+    private static async Task<ExperimentsShape> ExperimentsAsync(
+        ITrajectoryStore store, ExampleLedger ledger, ExperimentOptions options, string tenant, DateTimeOffset? since, DateTimeOffset? until, string? model, CancellationToken cancellationToken)
+    {
+        var models = ArmComparison.Compare(await store.ReadArmsAsync(tenant, since, until, model, cancellationToken));
+        var evidence = await ledger.ReadAsync(tenant, cancellationToken);
+        return new ExperimentsShape(
+            options.Enabled,
+            [.. models.Select(m => new ExperimentShape(m.Provider, m.Model, Arm(m.WithExamples), Arm(m.Holdout), m.Difference, m.Interval.Low, m.Interval.High, m.Finding, m.Verdict))],
+            [.. evidence.Values.Where(e => e.Finding == "harms").OrderBy(e => e.ProbabilityOfHelp).Select(e => new HarmfulExampleShape(e.TrajectoryId, ExampleEndpoints.Shape(e, null)))]);
+
+        static ArmShape Arm(ArmSummary arm) => new(arm.Tasks, arm.Successes, arm.SuccessRate, arm.Iterations, arm.Interventions, arm.Tokens, arm.CostPerSuccess);
     }
 
     private static StatisticsShape Shape(StoreStatistics all) => new()

@@ -1,5 +1,6 @@
 using LlmProxy.Core.Dialects.Reading;
 using LlmProxy.Core.Export;
+using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
@@ -41,6 +42,8 @@ internal static class ProxyServices
             var embeddings = p.GetRequiredService<EmbeddingService>();
             return async (text, cancellationToken) => (await embeddings.EmbedForStoreAsync(text, cancellationToken)).Embeddings;
         });
+        services.AddSingleton(options.Experiments);
+        services.AddSingleton<ExampleLedger>();
         services.AddSingleton<ExampleSearch>();
         services.AddSingleton(p =>
         {

@@ -70,6 +70,19 @@ internal sealed class InMemoryStore : ITrajectoryStore
 
     public Task<StoreHealth> CheckAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
 
+    public List<FewShotExampleRow> Examples { get; } = [];
+
+    public IReadOnlyList<ExampleOutcome> Outcomes { get; set; } = [];
+
+    public Task<IReadOnlyList<FewShotExampleRow>> FindExamplesAsync(string tenant, IReadOnlyCollection<string> trajectoryIds, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<FewShotExampleRow>>([.. Examples.Where(e => trajectoryIds.Contains(e.TrajectoryId, StringComparer.Ordinal))]);
+
+    public Task<IReadOnlyList<ExampleOutcome>> ReadExampleOutcomesAsync(string tenant, CancellationToken cancellationToken) => Task.FromResult(Outcomes);
+
+    public Task<bool> RecordExampleOutcomeAsync(string tenant, string trajectoryId, bool success, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<IReadOnlyList<ArmStatistics>> ReadArmsAsync(string tenant, DateTimeOffset? since, DateTimeOffset? until, string? model, CancellationToken cancellationToken) => throw new NotSupportedException();
+
     public Task<byte[]> ReadCorrelationSecretAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
 
     public Task SaveAsync(IReadOnlyList<TrajectoryChange> changes, CancellationToken cancellationToken) => throw new NotSupportedException();
@@ -116,7 +129,16 @@ internal sealed class InMemoryStore : ITrajectoryStore
 
     public Task RecordExampleUsageAsync(string tenant, IReadOnlyCollection<string> trajectoryIds, DateTimeOffset at, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-    public Task<bool> UpdateExampleAsync(string tenant, FewShotExampleRow example, CancellationToken cancellationToken) => throw new NotSupportedException();
+    public Task<bool> UpdateExampleAsync(string tenant, FewShotExampleRow example, CancellationToken cancellationToken)
+    {
+        var i = Examples.FindIndex(e => string.Equals(e.TrajectoryId, example.TrajectoryId, StringComparison.Ordinal));
+        if (i >= 0)
+        {
+            Examples[i] = example;
+        }
+
+        return Task.FromResult(i >= 0);
+    }
 
     public Task<IReadOnlySet<string>> FindUsableExamplesAsync(string tenant, IReadOnlyCollection<string> trajectoryIds, CancellationToken cancellationToken) => throw new NotSupportedException();
 

@@ -352,6 +352,52 @@ public abstract partial class TrajectoryStoreTests
     }
 
     [StoreFact]
+    public async Task Stated_outcomes_of_tasks_with_an_example_are_counted_beside_its_uses()
+    {
+        await SaveAsync(new TrajectoryChange { Trajectory = Run("a") }, new TrajectoryChange { Trajectory = Run("b") }, new TrajectoryChange { Trajectory = Run("x") with { Tenant = "other" } });
+        await Store.RecordExampleUsageAsync(Tenant, ["a"], Start, default);
+        foreach (var success in (bool[])[true, false, true])
+        {
+            Assert.True(await Store.RecordExampleOutcomeAsync(Tenant, "a", success, default));
+        }
+
+        Assert.True(await Store.RecordExampleOutcomeAsync(Tenant, "b", false, default));
+        Assert.False(await Store.RecordExampleOutcomeAsync(Tenant, "x", true, default));
+        await Store.UpdateExampleAsync(Tenant, (await Store.FindExamplesAsync(Tenant, ["a"], default))[0] with { Pinned = true }, default);
+
+        var rows = (await Store.FindExamplesAsync(Tenant, ["a", "b", "x", "unknown"], default)).OrderBy(r => r.TrajectoryId).ToList();
+        Assert.Equal([("a", true, 1L, 2L, 1L), ("b", false, 0L, 0L, 1L)], rows.Select(r => (r.TrajectoryId, r.Pinned, r.UsageCount, r.StatedSuccesses, r.StatedFailures)));
+        Assert.Equal(rows[0], (await Store.ListExamplesAsync(Tenant, 10, default))[0]);
+    }
+
+    [StoreFact]
+    public async Task What_became_of_tasks_is_read_by_arm_and_by_the_examples_that_they_used()
+    {
+        var gpt = Run("x") with { Provider = "openai", Model = "gpt-4o", Arm = "examples", ExampleIds = ["e1", "e2"], IterationCount = 3, UserInterventions = 1, TokenUsage = new TokenUsage(10, 5, 0, 0, 0), CostUsd = 0.5m };
+        await SaveAsync(
+            new TrajectoryChange { Trajectory = gpt with { Id = "a", TaskId = "a" } },
+            new TrajectoryChange { Trajectory = gpt with { Id = "b", TaskId = "b", Success = false, Status = TrajectoryStatus.Failed, CostUsd = null } },
+            new TrajectoryChange { Trajectory = gpt with { Id = "c", TaskId = "c", Success = null, ExampleIds = [] } },
+            new TrajectoryChange { Trajectory = gpt with { Id = "d", TaskId = "d", Arm = "holdout", ExampleIds = [], StartedAt = Start.AddDays(1) } },
+            new TrajectoryChange { Trajectory = gpt with { Id = "e", TaskId = "e", Arm = null, ExampleIds = ["e1"] } },
+            new TrajectoryChange { Trajectory = gpt with { Id = "f", TaskId = "f", Arm = null, ExampleIds = [] } },
+            new TrajectoryChange { Trajectory = gpt with { Id = "g", TaskId = "g", Status = TrajectoryStatus.Active } },
+            new TrajectoryChange { Trajectory = gpt with { Id = "h", TaskId = "h", Tenant = "other" } });
+
+        var arms = await Store.ReadArmsAsync(Tenant, null, null, null, default);
+        Assert.Equal(
+            [new ArmStatistics("openai", "gpt-4o", "examples", 3, 2, 1, 9, 3, 45, 1.0m), new ArmStatistics("openai", "gpt-4o", "holdout", 1, 1, 1, 3, 1, 15, 0.5m)],
+            arms);
+        Assert.Equal(["holdout"], (await Store.ReadArmsAsync(Tenant, Start.AddDays(1), null, "gpt-4o", default)).Select(a => a.Arm));
+        Assert.Empty(await Store.ReadArmsAsync(Tenant, null, Start, null, default));
+
+        var outcomes = await Store.ReadExampleOutcomesAsync(Tenant, default);
+        Assert.Equal(
+            ["-: e1 1/1", "examples: e1,e2 1/2", "holdout:  1/1"],
+            outcomes.Select(o => $"{o.Arm ?? "-"}: {string.Join(',', o.ExampleIds)} {o.Successful}/{o.Judged}").Order(StringComparer.Ordinal));
+    }
+
+    [StoreFact]
     public async Task Only_runs_with_content_that_are_not_retired_may_stand_in_a_prompt()
     {
         await SaveAsync(new TrajectoryChange { Trajectory = Run("good") }, new TrajectoryChange { Trajectory = Run("retired") }, new TrajectoryChange { Trajectory = Run("dropped") }, new TrajectoryChange { Trajectory = Run("deleted") });

@@ -169,6 +169,11 @@ internal static class PostgresSchema
         CREATE INDEX task_search_by_word ON task_search USING gin (tokens);
         """,
         "ALTER TABLE task_trajectory ADD COLUMN version bigint NOT NULL DEFAULT 1",
+        """
+        ALTER TABLE few_shot_example ADD COLUMN stated_successes bigint NOT NULL DEFAULT 0;
+        ALTER TABLE few_shot_example ADD COLUMN stated_failures bigint NOT NULL DEFAULT 0;
+        CREATE INDEX task_trajectory_by_arm ON task_trajectory (tenant, started_at) WHERE arm IS NOT NULL OR example_ids <> '[]';
+        """,
     ];
 
     /// <summary>All tables, for the store's size.</summary>

@@ -100,16 +100,9 @@ public abstract partial class SqlTrajectoryStore
         ReadAsync<IReadOnlyList<FewShotExampleRow>>(
             "list examples",
             async s => await s.QueryAsync(
-                new SqlStatement(
-                    """
-                    SELECT t.id, coalesce(x.task_description, t.task_description), t.quality_score, x.pinned, x.retired, nullif(x.edited_json, ''), x.usage_count, x.last_used_at
-                    FROM few_shot_example x JOIN task_trajectory t ON t.row_id = x.trajectory_row
-                    WHERE x.tenant = @tenant
-                    ORDER BY x.pinned DESC, x.usage_count DESC, t.quality_score DESC NULLS LAST, t.id
-                    LIMIT @limit
-                    """).With("tenant", tenant).With("limit", limit),
-                r => new FewShotExampleRow(
-                    r.GetString(0), r.GetString(1), r.Real(2), r.GetBoolean(3), r.GetBoolean(4), r.Text(5), r.GetInt64(6), r.IsDBNull(7) ? null : s.ReadTime(r, 7)),
+                new SqlStatement(ExampleColumns + " WHERE x.tenant = @tenant ORDER BY x.pinned DESC, x.usage_count DESC, t.quality_score DESC NULLS LAST, t.id LIMIT @limit")
+                    .With("tenant", tenant).With("limit", limit),
+                r => ReadExample(s, r),
                 cancellationToken),
             cancellationToken);
 

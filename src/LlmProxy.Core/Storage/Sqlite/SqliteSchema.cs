@@ -175,5 +175,10 @@ internal static class SqliteSchema
         CREATE VIRTUAL TABLE task_search USING fts5 (task, texts, content = '', contentless_delete = 1, tokenize = 'ascii');
         """,
         "ALTER TABLE task_trajectory ADD COLUMN version INTEGER NOT NULL DEFAULT 1",
+        """
+        ALTER TABLE few_shot_example ADD COLUMN stated_successes INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE few_shot_example ADD COLUMN stated_failures INTEGER NOT NULL DEFAULT 0;
+        CREATE INDEX task_trajectory_by_arm ON task_trajectory (tenant, started_at) WHERE arm IS NOT NULL OR example_ids <> '[]';
+        """,
     ];
 }

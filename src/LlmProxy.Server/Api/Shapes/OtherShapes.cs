@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 
 namespace LlmProxy.Server.Api.Shapes;
 
@@ -26,7 +27,41 @@ public sealed record ExampleShape(
     bool Retired,
     JsonNode? Edited,
     long UsageCount,
-    DateTime? LastUsedAt);
+    DateTime? LastUsedAt,
+    ExampleEvidenceShape Evidence);
+
+/// <summary>What is known of an example from the tasks that used it.</summary>
+/// <param name="Tasks">Ended tasks with it whose success is known, recorded and stated ones.</param>
+/// <param name="Successes">Those that succeeded.</param>
+/// <param name="Compared">Those that are compared with a holdout of the same model.</param>
+/// <param name="Difference">Success rate with it less that of the holdout.</param>
+/// <param name="ProbabilityOfHelp">How likely its tasks succeed more often.</param>
+/// <param name="Finding"><c>helps</c>, <c>harms</c>, <c>undecided</c> or <c>too-few</c>.</param>
+public sealed record ExampleEvidenceShape(long Tasks, long Successes, long Compared, double? Difference, double? ProbabilityOfHelp, string Finding);
+
+/// <summary>What examples do for the success of tasks, by model.</summary>
+/// <param name="Enabled">Whether new tasks take part.</param>
+/// <param name="Models">The comparisons.</param>
+/// <param name="Harmful">Examples that seem to harm, the surest first.</param>
+public sealed record ExperimentsShape(bool Enabled, IReadOnlyList<ExperimentShape> Models, IReadOnlyList<HarmfulExampleShape> Harmful);
+
+/// <summary>The arms of one model.</summary>
+/// <param name="Provider">Whose model.</param>
+/// <param name="Model">The model.</param>
+/// <param name="WithExamples">Tasks that get examples.</param>
+/// <param name="Holdout">Tasks that get none.</param>
+/// <param name="Difference">Success rate with examples less without.</param>
+/// <param name="Low">Lower end of its 95 % interval.</param>
+/// <param name="High">Upper end.</param>
+/// <param name="Finding"><c>helps</c>, <c>harms</c>, <c>undecided</c> or <c>too-few</c>.</param>
+/// <param name="Verdict">The same in a sentence.</param>
+public sealed record ExperimentShape(string Provider, string Model, ArmShape WithExamples, ArmShape Holdout, double? Difference, double Low, double High, string Finding, string Verdict);
+
+/// <summary>One arm: judged tasks, and means over ended ones.</summary>
+public sealed record ArmShape(long Tasks, long Successes, double? SuccessRate, double? Iterations, double? Interventions, double? Tokens, decimal? CostPerSuccess);
+
+/// <summary>An example that seems to harm.</summary>
+public sealed record HarmfulExampleShape(string TrajectoryId, ExampleEvidenceShape Evidence);
 
 /// <summary>The vectors that a run has got.</summary>
 /// <param name="TrajectoryId">The run.</param>
@@ -73,6 +108,10 @@ public sealed record StatisticsShape
 
     /// <summary>Numbers by day or week.</summary>
     public IReadOnlyList<IntervalStatistics> Intervals { get; init; } = [];
+
+    /// <summary>What examples do for success; only where it is asked for.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ExperimentsShape? Experiments { get; init; }
 
     /// <summary>The store's size.</summary>
     public StorageStatistics Storage { get; init; } = new(0, 0, 0, 0);

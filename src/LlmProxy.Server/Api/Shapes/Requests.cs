@@ -49,7 +49,7 @@ public sealed record ExampleUsageRequest(bool? Success = null);
 /// <param name="Pinned">Kept before others.</param>
 /// <param name="Retired">Never used again.</param>
 /// <param name="TaskDescription">Its task in other words.</param>
-/// <param name="Edited">An example in place of the condensed run.</param>
+/// <param name="Edited">Task, outcome or steps in place of the condensed ones; an empty object takes an earlier edit back.</param>
 public sealed record UpdateExampleRequest(bool? Pinned = null, bool? Retired = null, string? TaskDescription = null, JsonNode? Edited = null);
 
 /// <summary>Which runs to delete.</summary>

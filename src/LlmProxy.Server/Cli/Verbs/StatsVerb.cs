@@ -18,13 +18,14 @@ internal static class StatsVerb
         var model = new Option<string?>("--model") { Description = "Only this model" };
         var interval = new Option<string?>("--interval") { Description = "day or week" };
         interval.AcceptOnlyFromAmong("day", "week");
+        var experiments = new Option<bool>("--experiments") { Description = "Does it help? Tasks with examples against those without, by model" };
         var output = new Option<string?>("--output") { Description = "Write the JSON to a file", HelpName = "FILE" };
         var json = CliContext.JsonOption();
-        var command = new Command("stats", "Success, quality, effort and cost") { since, until, model, interval, output, json };
+        var command = new Command("stats", "Success, quality, effort and cost") { since, until, model, interval, experiments, output, json };
         command.SetAction(async (parse, cancellationToken) =>
         {
             await using var api = await TasksVerb.OpenAsync(context, parse, cancellationToken);
-            var query = TasksVerb.Query(("since", parse.GetValue(since)), ("until", parse.GetValue(until)), ("model", parse.GetValue(model)), ("interval", parse.GetValue(interval)));
+            var query = TasksVerb.Query(("since", parse.GetValue(since)), ("until", parse.GetValue(until)), ("model", parse.GetValue(model)), ("interval", parse.GetValue(interval)), ("experiments", parse.GetValue(experiments) ? "true" : null));
             var answer = await api.GetAsync("/statistics" + query, cancellationToken);
             if (parse.GetValue(output) is { } file)
             {
@@ -87,6 +88,54 @@ internal static class StatsVerb
             }
 
             console.Ansi.Write(table);
+        }
+
+        if (all.Experiments is { } experiments)
+        {
+            Print(console, experiments);
+        }
+    }
+
+    private static void Print(CliConsole console, ExperimentsShape experiments)
+    {
+        console.Line();
+        if (experiments.Models.Count == 0)
+        {
+            console.Line(experiments.Enabled
+                ? "No task of an experiment has ended yet."
+                : "There is no experiment: LlmProxy:Experiments:Enabled gives a share of tasks (Holdout) no examples, for comparison.");
+            return;
+        }
+
+        var table = console.NewTable("Provider", "Model", "Arm", "Tasks", "Success", "Steps", "Interventions", "Tokens", "Cost per success");
+        foreach (var model in experiments.Models)
+        {
+            foreach (var (name, arm) in ((string, ArmShape)[])[("examples", model.WithExamples), ("holdout", model.Holdout)])
+            {
+                table.AddRow(
+                    new Text(model.Provider),
+                    new Text(model.Model),
+                    new Text(name),
+                    new Text(arm.Tasks.ToString(CultureInfo.InvariantCulture)),
+                    new Text(Percent(arm.SuccessRate)),
+                    new Text(Number(arm.Iterations, "0.#")),
+                    new Text(Number(arm.Interventions, "0.##")),
+                    new Text(Number(arm.Tokens, "N0")),
+                    new Text(arm.CostPerSuccess is { } cost ? "$" + cost.ToString("0.####", CultureInfo.InvariantCulture) : "-"));
+            }
+        }
+
+        console.Ansi.Write(table);
+        foreach (var model in experiments.Models)
+        {
+            console.Line(model.Verdict);
+        }
+
+        foreach (var harmful in experiments.Harmful)
+        {
+            console.Line(string.Create(
+                CultureInfo.InvariantCulture,
+                $"Example {harmful.TrajectoryId} seems to harm: {harmful.Evidence.Successes} of {harmful.Evidence.Tasks} tasks with it succeeded, {harmful.Evidence.Difference * 100:+0;-0} points against the holdout, probability of harm {1 - harmful.Evidence.ProbabilityOfHelp:0.000}"));
         }
     }
 

@@ -1,0 +1,110 @@
+using System.Collections.Concurrent;
+using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Storage;
+using Microsoft.Extensions.Logging;
+
+namespace LlmProxy.Core.Experiments;
+
+/// <summary>
+/// The evidence for each example, read from the store now and then. Whoever asks gets what is known so far and waits for
+/// nothing; harmful examples are retired at a reading where <c>Experiments:RetireHarmful</c> says so.
+/// </summary>
+/// <remarks>Safe for concurrent use. A failure leaves the evidence as it is until the next reading.</remarks>
+public sealed partial class ExampleLedger
+{
+    private static readonly TimeSpan ReadEvery = TimeSpan.FromMinutes(1);
+    private static readonly IReadOnlyDictionary<string, ExampleEvidence> Nothing = new Dictionary<string, ExampleEvidence>(StringComparer.Ordinal);
+
+    private readonly ITrajectoryStore _store;
+    private readonly ExperimentOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger<ExampleLedger> _logger;
+    private readonly ConcurrentDictionary<string, Page> _pages = new(StringComparer.Ordinal);
+
+    /// <summary>A ledger over a store.</summary>
+    public ExampleLedger(ITrajectoryStore store, ExperimentOptions options, TimeProvider time, ILogger<ExampleLedger> logger)
+    {
+        _store = store;
+        _options = options;
+        _time = time;
+        _logger = logger;
+    }
+
+    /// <summary>What is known of a tenant's examples; at most about a minute old while it is asked for.</summary>
+    public IReadOnlyDictionary<string, ExampleEvidence> Peek(string tenant)
+    {
+        if (!_options.Enabled)
+        {
+            return Nothing;
+        }
+
+        var page = _pages.GetOrAdd(tenant, static _ => new Page());
+        var now = _time.GetUtcNow();
+        if (now - page.ReadAt >= ReadEvery && Interlocked.CompareExchange(ref page.Reading, 1, 0) == 0)
+        {
+            page.ReadAt = now;
+            _ = Task.Run(() => ReadAgainAsync(tenant, page));
+        }
+
+        return page.Evidence;
+    }
+
+    /// <summary>Reads the evidence now, and retires what harms where the setting says so.</summary>
+    /// <returns>The evidence for each example.</returns>
+    public async Task<IReadOnlyDictionary<string, ExampleEvidence>> ReadAsync(string tenant, CancellationToken cancellationToken)
+    {
+        var evidence = ExampleJudge.Judge(await _store.ReadExampleOutcomesAsync(tenant, cancellationToken));
+        if (_options.RetireHarmful)
+        {
+            await RetireAsync(tenant, [.. evidence.Values.Where(e => e.Finding == "harms")], cancellationToken);
+        }
+
+        _pages.GetOrAdd(tenant, static _ => new Page()).Evidence = evidence;
+        return evidence;
+    }
+
+    private async Task RetireAsync(string tenant, List<ExampleEvidence> harmful, CancellationToken cancellationToken)
+    {
+        var rows = harmful.Count == 0 ? [] : await _store.FindExamplesAsync(tenant, [.. harmful.Select(e => e.TrajectoryId)], cancellationToken);
+        foreach (var row in rows.Where(r => !r.Retired && !r.Pinned))
+        {
+            // Who pinned an example has decided already.
+            if (await _store.UpdateExampleAsync(tenant, row with { Retired = true }, cancellationToken))
+            {
+                var evidence = harmful.Find(e => string.Equals(e.TrajectoryId, row.TrajectoryId, StringComparison.Ordinal))!;
+                LogRetired(row.TrajectoryId, evidence.Successes, evidence.Tasks, evidence.ProbabilityOfHarm ?? 0);
+            }
+        }
+    }
+
+    private async Task ReadAgainAsync(string tenant, Page page)
+    {
+        try
+        {
+            await ReadAsync(tenant, CancellationToken.None);
+        }
+        catch (StoreException error)
+        {
+            LogUnread(error);
+        }
+        finally
+        {
+            Interlocked.Exchange(ref page.Reading, 0);
+        }
+    }
+
+    [LoggerMessage(2105, LogLevel.Information, "Example {TrajectoryId} is retired: {Successes} of {Tasks} tasks that used it succeeded, with a probability of {Probability:0.000} fewer than without examples")]
+    private partial void LogRetired(string trajectoryId, long successes, long tasks, double probability);
+
+    [LoggerMessage(2106, LogLevel.Warning, "The success of examples could not be read; what was known before still counts")]
+    private partial void LogUnread(Exception error);
+
+    private sealed class Page
+    {
+        public volatile IReadOnlyDictionary<string, ExampleEvidence> Evidence = Nothing;
+
+        public int Reading;
+
+        public DateTimeOffset ReadAt { get; set; } = DateTimeOffset.MinValue;
+    }
+}

@@ -1,0 +1,86 @@
+using System.Text.Json;
+
+namespace LlmProxy.Core.Retrieval;
+
+/// <summary>
+/// What a person made of an example (<c>PUT /_llmproxy/examples/{id}</c>, <c>edited</c>): <c>task</c>, <c>outcome</c> and
+/// <c>steps</c> (each <c>reasoning</c>, <c>tool</c>, <c>arguments</c>, <c>result</c>) in place of the condensed ones; what is
+/// missing stays.
+/// </summary>
+/// <remarks>It is cleaned like recorded text: it stands in the same fence.</remarks>
+public static class EditedExample
+{
+    /// <summary>What is wrong with an edit, for people, or null.</summary>
+    public static string? FindProblem(JsonElement edited)
+    {
+        if (edited.ValueKind != JsonValueKind.Object)
+        {
+            return "must be an object";
+        }
+
+        foreach (var property in edited.EnumerateObject())
+        {
+            switch (property.Name)
+            {
+                case "task" or "outcome" when property.Value.ValueKind == JsonValueKind.String:
+                    break;
+                case "steps" when property.Value.ValueKind == JsonValueKind.Array && property.Value.EnumerateArray().All(IsStep):
+                    break;
+                case "task" or "outcome":
+                    return $"\"{property.Name}\" must be a text";
+                case "steps":
+                    return "\"steps\" must be a list of objects with the texts reasoning, tool, arguments, result";
+                default:
+                    return $"\"{property.Name}\" is not known; task, outcome and steps can be edited";
+            }
+        }
+
+        return null;
+
+        static bool IsStep(JsonElement step) => step.ValueKind == JsonValueKind.Object
+            && step.EnumerateObject().All(p => p.Name is "reasoning" or "tool" or "arguments" or "result" && p.Value.ValueKind == JsonValueKind.String);
+    }
+
+    /// <summary>The example with the edit, within a budget: steps that do not fit are left out from the end. Null where the edit cannot be read.</summary>
+    /// <param name="example">The condensed example.</param>
+    /// <param name="editedJson">The edit.</param>
+    /// <param name="tokenBudget">Most tokens by <see cref="RunCondenser.CountTokens"/>.</param>
+    /// <param name="removed">Where to count what was taken out of texts.</param>
+    public static FewShotExample? Apply(FewShotExample example, string editedJson, int tokenBudget, RemovedText removed)
+    {
+        ArgumentNullException.ThrowIfNull(example);
+        try
+        {
+            using var document = JsonDocument.Parse(editedJson);
+            var edited = document.RootElement;
+            if (FindProblem(edited) is not null)
+            {
+                return null;
+            }
+
+            var result = example with
+            {
+                Task = edited.TryGetProperty("task", out var task) ? RecordedText.CleanLine(task.GetString(), removed) : example.Task,
+                Outcome = edited.TryGetProperty("outcome", out var outcome) ? RecordedText.CleanLine(outcome.GetString(), removed) : example.Outcome,
+                Steps = edited.TryGetProperty("steps", out var steps) ? [.. steps.EnumerateArray().Select(s => Step(s, removed))] : example.Steps,
+            };
+            while (result.Steps.Count > 1 && RunCondenser.CountTokens(result) > tokenBudget)
+            {
+                result = result with { Steps = [.. result.Steps.SkipLast(1)] };
+            }
+
+            return RunCondenser.CountTokens(result) <= tokenBudget ? result : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    private static FewShotStep Step(JsonElement step, RemovedText removed)
+    {
+        return new FewShotStep(Text("reasoning"), Text("tool"), Text("arguments"), Text("result"));
+
+        string Text(string name) => step.TryGetProperty(name, out var value) ? RecordedText.CleanLine(value.GetString(), removed) : "";
+    }
+}

@@ -1,0 +1,39 @@
+namespace LlmProxy.Core.Storage;
+
+/// <content>Examples and what became of the tasks that used them.</content>
+public partial interface ITrajectoryStore
+{
+    /// <summary>The examples that stand for some runs; runs without a row are left out.</summary>
+    Task<IReadOnlyList<FewShotExampleRow>> FindExamplesAsync(string tenant, IReadOnlyCollection<string> trajectoryIds, CancellationToken cancellationToken);
+
+    /// <summary>Counts how a task that used an example ended, as somebody outside said it; the row is made where it is missing. False where the run is not there.</summary>
+    Task<bool> RecordExampleOutcomeAsync(string tenant, string trajectoryId, bool success, CancellationToken cancellationToken);
+
+    /// <summary>Ended tasks whose success is known and that used examples or took part in an experiment, in groups.</summary>
+    Task<IReadOnlyList<ExampleOutcome>> ReadExampleOutcomesAsync(string tenant, CancellationToken cancellationToken);
+
+    /// <summary>Ended tasks that took part in an experiment, by model and arm. A task belongs to the time in which it started.</summary>
+    Task<IReadOnlyList<ArmStatistics>> ReadArmsAsync(string tenant, DateTimeOffset? since, DateTimeOffset? until, string? model, CancellationToken cancellationToken);
+}
+
+/// <summary>Tasks of one model and arm that used the same examples.</summary>
+/// <param name="Provider">Whose model.</param>
+/// <param name="Model">The model.</param>
+/// <param name="Arm">Arm of the experiment, or null for tasks outside of one.</param>
+/// <param name="ExampleIds">The examples in their prompts.</param>
+/// <param name="Judged">Number of tasks.</param>
+/// <param name="Successful">Those that succeeded.</param>
+public sealed record ExampleOutcome(string Provider, string Model, string? Arm, IReadOnlyList<string> ExampleIds, long Judged, long Successful);
+
+/// <summary>Numbers of one arm of a model's tasks.</summary>
+/// <param name="Provider">Whose model.</param>
+/// <param name="Model">The model.</param>
+/// <param name="Arm">The arm.</param>
+/// <param name="Total">Ended tasks.</param>
+/// <param name="Judged">Those whose success is known.</param>
+/// <param name="Successful">Those that succeeded.</param>
+/// <param name="Iterations">Sum of steps.</param>
+/// <param name="Interventions">Sum of interventions.</param>
+/// <param name="Tokens">Sum of input and output tokens.</param>
+/// <param name="CostUsd">Sum of known costs.</param>
+public sealed record ArmStatistics(string Provider, string Model, string Arm, long Total, long Judged, long Successful, long Iterations, long Interventions, long Tokens, decimal? CostUsd);
