@@ -42,9 +42,9 @@ internal sealed partial class ScheduledCleanup(ITrajectoryStore store, CleanupOp
         }
     }
 
-    [LoggerMessage(5003, LogLevel.Information, "Scheduled cleanup deleted {Count} runs that ended more than {Days} days ago and score at most {Quality}")]
+    [LoggerMessage(1203, LogLevel.Information, "Scheduled cleanup deleted {Count} runs that ended more than {Days} days ago and score at most {Quality}")]
     private partial void LogDeleted(int count, int days, double quality);
 
-    [LoggerMessage(5004, LogLevel.Warning, "Scheduled cleanup failed; the next one is in {Every}")]
+    [LoggerMessage(1204, LogLevel.Warning, "Scheduled cleanup failed; the next one is in {Every}")]
     private partial void LogFailed(TimeSpan every, Exception error);
 }

@@ -17,6 +17,7 @@ public sealed class LogEventTests
         ("LlmProxy.Core.Recording", 4000, 4999),
         ("LlmProxy.Core.Storage", 5000, 5999),
         ("LlmProxy.Core.Trajectories", 6000, 6099),
+        ("LlmProxy.Core.Experiments", 6100, 6199),
     ];
 
     [Fact]

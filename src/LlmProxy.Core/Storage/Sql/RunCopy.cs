@@ -12,7 +12,7 @@ internal sealed record RunCopy(TrajectoryChange Change, ExampleRow? Example)
 }
 
 /// <summary>A row of <c>few_shot_example</c> as it stands there.</summary>
-internal sealed record ExampleRow(string? TaskDescription, bool Pinned, bool Retired, string? EditedJson, long UsageCount, DateTimeOffset? LastUsedAt);
+internal sealed record ExampleRow(string? TaskDescription, bool Pinned, bool Retired, string? EditedJson, long UsageCount, DateTimeOffset? LastUsedAt, long StatedSuccesses, long StatedFailures);
 
 /// <summary>A run of a page, by its row.</summary>
 internal sealed record RunRow(long Row, Trajectory Run);

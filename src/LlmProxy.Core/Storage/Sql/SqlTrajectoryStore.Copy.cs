@@ -60,8 +60,8 @@ public abstract partial class SqlTrajectoryStore
                     r => new TrajectoryEmbedding(r.GetString(0), r.GetString(1), s.ReadVector(r, 2), r.GetString(3)),
                     cancellationToken);
                 var example = await s.QueryFirstAsync(
-                    OfRun("SELECT task_description, pinned, retired, edited_json, usage_count, last_used_at FROM few_shot_example WHERE trajectory_row = @row"),
-                    r => new ExampleRow(r.Text(0), r.GetBoolean(1), r.GetBoolean(2), r.Text(3), r.GetInt64(4), r.IsDBNull(5) ? null : s.ReadTime(r, 5)),
+                    OfRun("SELECT task_description, pinned, retired, edited_json, usage_count, last_used_at, stated_successes, stated_failures FROM few_shot_example WHERE trajectory_row = @row"),
+                    r => new ExampleRow(r.Text(0), r.GetBoolean(1), r.GetBoolean(2), r.Text(3), r.GetInt64(4), r.IsDBNull(5) ? null : s.ReadTime(r, 5), r.GetInt64(6), r.GetInt64(7)),
                     cancellationToken);
                 return new RunCopy(
                     new TrajectoryChange
@@ -94,14 +94,16 @@ public abstract partial class SqlTrajectoryStore
                     await s.ExecuteAsync(
                         examples.Where(e => rows.ContainsKey(e.Run.Id)).OrderBy(e => e.Run.Id, StringComparer.Ordinal).Select(e => new SqlStatement(
                             """
-                            INSERT INTO few_shot_example (trajectory_row, tenant, task_description, pinned, retired, edited_json, usage_count, last_used_at)
-                            VALUES (@row, @tenant, @description, @pinned, @retired, @edited, @uses, @used)
+                            INSERT INTO few_shot_example (trajectory_row, tenant, task_description, pinned, retired, edited_json, usage_count, last_used_at, stated_successes, stated_failures)
+                            VALUES (@row, @tenant, @description, @pinned, @retired, @edited, @uses, @used, @successes, @failures)
                             ON CONFLICT (trajectory_row) DO UPDATE SET task_description = excluded.task_description, pinned = excluded.pinned,
-                                retired = excluded.retired, edited_json = excluded.edited_json, usage_count = excluded.usage_count, last_used_at = excluded.last_used_at
+                                retired = excluded.retired, edited_json = excluded.edited_json, usage_count = excluded.usage_count, last_used_at = excluded.last_used_at,
+                                stated_successes = excluded.stated_successes, stated_failures = excluded.stated_failures
                             """)
                             .With("row", rows[e.Run.Id]).With("tenant", e.Run.Tenant).With("description", e.Example.TaskDescription)
                             .With("pinned", e.Example.Pinned).With("retired", e.Example.Retired).With("edited", e.Example.EditedJson)
-                            .With("uses", e.Example.UsageCount).With("used", e.Example.LastUsedAt)).ToList(),
+                            .With("uses", e.Example.UsageCount).With("used", e.Example.LastUsedAt)
+                            .With("successes", e.Example.StatedSuccesses).With("failures", e.Example.StatedFailures)).ToList(),
                         cancellationToken);
                     return true;
                 },
