@@ -13,17 +13,20 @@ public sealed partial class SharedIndex : IAsyncDisposable
 {
     // Behind this many the recorder is as early.
     private const int MaxWaiting = 1_000;
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
 
     private readonly ITrajectoryStore _store;
+    private readonly TimeProvider _time;
     private readonly ILogger<SharedIndex> _logger;
     private readonly Channel<OpenTaskKeys> _waiting = Channel.CreateBounded<OpenTaskKeys>(new BoundedChannelOptions(MaxWaiting) { SingleReader = true, FullMode = BoundedChannelFullMode.DropWrite });
     private readonly CancellationTokenSource _stopping = new();
     private readonly Task _worker;
 
     /// <summary>The index of a store.</summary>
-    public SharedIndex(ITrajectoryStore store, ILogger<SharedIndex> logger)
+    public SharedIndex(ITrajectoryStore store, TimeProvider time, ILogger<SharedIndex> logger)
     {
         _store = store;
+        _time = time;
         _logger = logger;
         _worker = store.IsShared ? Task.Run(WorkAsync, _stopping.Token) : Task.CompletedTask;
     }
@@ -64,6 +67,8 @@ public sealed partial class SharedIndex : IAsyncDisposable
             catch (StoreException error)
             {
                 LogFailed(batch.Count, error);
+                // A store that is down is left alone for a while: trying costs more than the calls do.
+                await Task.Delay(Pause, _time, _stopping.Token);
             }
         }
     }
