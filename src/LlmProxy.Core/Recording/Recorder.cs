@@ -39,12 +39,12 @@ public sealed partial class Recorder : IAsyncDisposable
     private readonly ContentPolicy _policy;
     private readonly TaskQueues _queues = new();
     private readonly KnownRuns _runs = new();
-    private readonly Dictionary<string, long> _notRecorded = new(StringComparer.Ordinal);
+    private readonly NotRecordedCounts _notRecorded = new();
     private readonly CancellationTokenSource _stopping = new();
     private readonly SemaphoreSlim _urgent = new(0);
     private readonly PatientStore _store;
     private readonly OutcomeJudge _judge;
-    private RunRecorder _recorder = null!;
+    private RunChanges _changes = null!;
     private IdleTasks? _idle;
     private Task? _worker;
 
@@ -72,39 +72,25 @@ public sealed partial class Recorder : IAsyncDisposable
         _policy = new ContentPolicy(options.Recording);
         _judge = new OutcomeJudge(options.Tasks, options.Quality);
         _store = new PatientStore(store, time, logger, _stopping.Token);
-        _embedder = new RunEmbedder(embed, logger, _stopping.Token);
+        _embedder = new RunEmbedder(embed, _policy, _queues, logger, _stopping.Token);
     }
 
     /// <summary>Whether the last save succeeded.</summary>
     public bool IsStoreReachable => _store.IsReachable;
 
     /// <summary>Why calls or runs were not recorded, counted.</summary>
-    public IReadOnlyDictionary<string, long> NotRecorded
-    {
-        get
-        {
-            lock (_notRecorded)
-            {
-                return new Dictionary<string, long>(_notRecorded, StringComparer.Ordinal);
-            }
-        }
-    }
+    public IReadOnlyDictionary<string, long> NotRecorded => _notRecorded.Snapshot();
 
     /// <summary>Counts a call or run that is not recorded.</summary>
-    public void CountNotRecorded(string reason)
-    {
-        lock (_notRecorded)
-        {
-            _notRecorded[reason] = _notRecorded.GetValueOrDefault(reason) + 1;
-        }
-    }
+    public void CountNotRecorded(string reason) => _notRecorded.Count(reason);
 
     /// <summary>Starts the worker; exchanges that an earlier process left in the spool come first.</summary>
     /// <param name="secret">The store's correlation secret.</param>
     /// <param name="cancellationToken">Ends the start.</param>
     public Task StartAsync(byte[] secret, CancellationToken cancellationToken)
     {
-        _recorder = new RunRecorder(_judge, _catalog, _redactor, _options.Prices, secret, _histories);
+        var recorder = new RunRecorder(_judge, _catalog, _redactor, _options.Prices, secret, _histories);
+        _changes = new RunChanges(recorder, _runs, _queues, _store, _reader, _policy, _embedder, _notRecorded, _logger);
         var leftovers = _spool.TakeLeftovers();
         if (leftovers.Count > 0)
         {
@@ -309,7 +295,7 @@ public sealed partial class Recorder : IAsyncDisposable
     private async Task RecordBatchAsync(List<(TaskQueue Queue, WorkItem Item)> batch)
     {
         // 1. Each item becomes a change of its run.
-        var results = new List<Result>();
+        var results = new List<RunChange>();
         foreach (var (queue, item) in batch)
         {
             if (await TryMakeAsync(queue, item) is { } result)
@@ -327,11 +313,11 @@ public sealed partial class Recorder : IAsyncDisposable
         }
 
         // 3. Content that is not kept goes, by what the run came to in the end; runs that are to be deleted go whole.
-        foreach (var last in results.Where(r => r.Row is not null).GroupBy(r => r.Row!.Id, StringComparer.Ordinal).Select(g => g.Last()))
+        foreach (var last in results.Where(r => r.Row is not null).GroupBy(r => r.Row!.Id, StringComparer.Ordinal).Select(g => g.Last()).ToList())
         {
             if (last.IsDeleted)
             {
-                await DeleteNowAsync(last.Row!);
+                await DeleteNowAsync(last);
             }
             else if (last.Drop && !last.Row!.HasContent)
             {
@@ -347,11 +333,11 @@ public sealed partial class Recorder : IAsyncDisposable
     }
 
     /// <summary>Makes an item's change; null where that failed, which was logged and counted then.</summary>
-    private async Task<Result?> TryMakeAsync(TaskQueue queue, WorkItem item)
+    private async Task<RunChange?> TryMakeAsync(TaskQueue queue, WorkItem item)
     {
         try
         {
-            return item.Exchange is not null ? await RecordExchangeAsync(queue, item) : await ApplyChangeAsync(queue, item);
+            return await _changes.MakeAsync(queue, item);
         }
         catch (Exception error) when (error is not OperationCanceledException)
         {
@@ -363,9 +349,9 @@ public sealed partial class Recorder : IAsyncDisposable
         }
     }
 
-    private async Task<List<Result>> SaveOneByOneAsync(List<Result> results)
+    private async Task<List<RunChange>> SaveOneByOneAsync(List<RunChange> results)
     {
-        var saved = new List<Result>();
+        var saved = new List<RunChange>();
         // The runs' states are ahead of the store by what was not saved.
         foreach (var result in results)
         {
@@ -385,7 +371,7 @@ public sealed partial class Recorder : IAsyncDisposable
         return saved;
     }
 
-    private async Task<Result?> TrySaveOneAsync(Result? result, HashSet<(string, string)> anew, (string Tenant, string TaskId) task)
+    private async Task<RunChange?> TrySaveOneAsync(RunChange? result, HashSet<(string, string)> anew, (string Tenant, string TaskId) task)
     {
         var (queue, item) = (result!.Queue, result.Item);
         for (var attempt = 1; ; attempt++)
@@ -427,7 +413,7 @@ public sealed partial class Recorder : IAsyncDisposable
         item.Done.TrySetException(error);
     }
 
-    private void Finish(Result result)
+    private void Finish(RunChange result)
     {
         if (result.Item.Exchange is { } exchange)
         {
@@ -439,18 +425,23 @@ public sealed partial class Recorder : IAsyncDisposable
             exchange.Release();
         }
 
-        if (result.Change is { Embeddings.Count: 0 } && result.Row is { } row && !result.IsDeleted)
-        {
-            EmbedLater(result.Queue, row);
-        }
-
+        _embedder.Follow(result);
         result.Item.Done.TrySetResult(result.Row);
     }
 
-    private async Task DeleteNowAsync(Trajectory row)
+    private async Task DeleteNowAsync(RunChange last)
     {
+        var row = last.Row!;
         _runs.Forget(row.Tenant, row.TaskId);
-        await _store.AskAsync((store, ct) => store.DeleteAsync(row.Tenant, row.Id, ct));
+        try
+        {
+            await _store.AskAsync((store, ct) => store.DeleteAsync(row.Tenant, row.Id, ct));
+        }
+        catch (StoreException error)
+        {
+            // Whoever asked for it is told. What the others of the batch did is saved and stays so.
+            last.Item.Done.TrySetException(error);
+        }
     }
 
     private async Task DropContentAsync(Trajectory row)
@@ -469,167 +460,8 @@ public sealed partial class Recorder : IAsyncDisposable
         }
     }
 
-    private async Task<Result> RecordExchangeAsync(TaskQueue queue, WorkItem item)
-    {
-        var head = item.Exchange!.Head;
-        var run = await FindRunAsync(queue.Tenant, queue.TaskId);
-        if (run is null)
-        {
-            if (head.IsSideCall)
-            {
-                return new Result(queue, item, null, null, false);
-            }
-
-            run = _recorder.Start(head);
-            _runs.Remember(run);
-            LogStarting(head.TaskId!);
-        }
-
-        if (run.Row.Status == TrajectoryStatus.Cancelled)
-        {
-            CountNotRecorded("cancelled");
-            return new Result(queue, item, null, run.Row, false);
-        }
-
-        var content = item.Exchange.Read();
-        if (head.IsSideCall)
-        {
-            return Made(queue, item, run, _recorder.RecordSideCall(run, head, content, item.Reply), drop: false);
-        }
-
-        if (run.LastStep is null && run.Row.IterationCount == 0)
-        {
-            // Opened by the API before its first call: that one says whose run it is.
-            _recorder.Adopt(run, head);
-        }
-
-        var change = _recorder.Record(run, head, content, item.Reply);
-        return await WithEmbeddingsAsync(Made(queue, item, run, change, Settle(run, queue)), run);
-    }
-
-    private async Task<Result> ApplyChangeAsync(TaskQueue queue, WorkItem item)
-    {
-        var before = await FindRunAsync(queue.Tenant, queue.TaskId);
-        if (before is null && _queues.NextCall(queue) is { } head)
-        {
-            // The task's first call has not ended yet: the task is there all the same.
-            before = _recorder.Start(head);
-            _runs.Remember(before);
-            LogStarting(head.TaskId!);
-        }
-
-        var run = item.Change!(before);
-        if (run is null)
-        {
-            return new Result(queue, item, null, before?.Row, false);
-        }
-
-        if (before is null)
-        {
-            _runs.Remember(run);
-        }
-
-        var drop = Settle(run, queue);
-        if (IsOver(run.Row))
-        {
-            LogSaved(run.Row.TaskId, run.Row.Success switch { true => "true", false => "false", null => "unknown" }, run.Row.QualityScore);
-        }
-
-        var result = Made(queue, item, run, new TrajectoryChange { Trajectory = run.Row, Embeddings = run.TakeEmbeddings() }, drop);
-        return await WithEmbeddingsAsync(result with { IsDeleted = run.IsDeleted }, run);
-    }
-
-    /// <summary>A change with the run as it is now. The store takes it only where the run is still what it was made from; the next change stands on this one.</summary>
-    private static Result Made(TaskQueue queue, WorkItem item, RunState run, TrajectoryChange change, bool drop)
-    {
-        var row = run.Row;
-        run.Row = row with { Version = (row.Version ?? 0) + 1 };
-        return new Result(queue, item, change with { Trajectory = row with { Version = row.Version ?? 0 } }, run.Row, drop);
-    }
-
-    private static bool IsOver(Trajectory row) => row is { IsProvisional: false, CompletedAt: not null };
-
-    /// <summary>Gives the content of a run up that is over and does not keep it. True where the store has to drop it.</summary>
-    private bool Settle(RunState run, TaskQueue queue)
-    {
-        if (!IsOver(run.Row) || _policy.Of(run.Row) is not { Keep: false, Reason: { } reason } || (reason == ContentPolicy.TooShort && _queues.NextCall(queue) is not null))
-        {
-            return false;
-        }
-
-        if (run.Row.HasContent)
-        {
-            run.Row = run.Row with { HasContent = false };
-            run.KeepContent = false;
-            CountNotRecorded(reason);
-            LogContentDropped(run.Row.TaskId, reason);
-        }
-
-        return true;
-    }
-
-    private async Task<Result> WithEmbeddingsAsync(Result result, RunState run)
-    {
-        var row = result.Row!;
-        if (result.IsDeleted || !WantsEmbeddings(row) || run.EmbeddedText == row.TaskDescription)
-        {
-            return result;
-        }
-
-        run.EmbeddedText = row.TaskDescription;
-        return await _embedder.TryAtOnceAsync(row) is { } embeddings ? result with { Change = result.Change! with { Embeddings = embeddings } } : result;
-    }
-
-    private bool WantsEmbeddings(Trajectory row) =>
-        row is { Success: true, HasContent: true } && row.TaskDescription.Length > 0 && _policy.Of(row).Keep;
-
-    /// <summary>Vectors that were not there at once come behind the run, so that a slow embedder keeps nothing waiting.</summary>
-    private void EmbedLater(TaskQueue queue, Trajectory row) => _embedder.WhenMade(
-        row,
-        embeddings => _queues.Add(queue.Tenant, queue.TaskId, new WorkItem
-        {
-            IsReady = true,
-            Change = run =>
-            {
-                if (run is null || !WantsEmbeddings(run.Row) || run.Row.TaskDescription != row.TaskDescription)
-                {
-                    return null;
-                }
-
-                run.EmbeddedText = row.TaskDescription;
-                run.GiveEmbeddings(embeddings);
-                return run;
-            },
-        }));
-
-    private async Task<RunState?> FindRunAsync(string tenant, string taskId)
-    {
-        if (_runs.Find(tenant, taskId) is { } known)
-        {
-            return known;
-        }
-
-        if (await _store.AskAsync((store, ct) => store.FindTaskAsync(tenant, taskId, ct)) is not { } row)
-        {
-            return null;
-        }
-
-        var run = _recorder.Rebuild(row, await _store.AskAsync((_, ct) => _reader.ReadAsync(row.Id, ct)));
-        _runs.Remember(run);
-        return run;
-    }
-
-    [LoggerMessage(4001, LogLevel.Information, "Starting trajectory recording for task {TaskId}")]
-    private partial void LogStarting(string taskId);
-
     [LoggerMessage(4002, LogLevel.Information, "Recorded iteration {Iteration} for task {TaskId}")]
     private partial void LogRecordedIteration(int iteration, string taskId);
-
-    [LoggerMessage(4003, LogLevel.Information, "Saved trajectory for task {TaskId} (success: {Success}, quality: {Quality})")]
-    private partial void LogSaved(string taskId, string success, double? quality);
-
-    [LoggerMessage(4004, LogLevel.Information, "The content of task {TaskId} is not kept ({Reason}); its metrics are")]
-    private partial void LogContentDropped(string taskId, string reason);
 
     [LoggerMessage(4005, LogLevel.Information, "{Count} calls that an earlier process left in the spool are recorded now")]
     private partial void LogLeftovers(int count);
@@ -642,15 +474,4 @@ public sealed partial class Recorder : IAsyncDisposable
 
     [LoggerMessage(4012, LogLevel.Error, "{Count} calls could not be recorded; they stay in the spool until the next start")]
     private partial void LogBatchFailed(int count, Exception error);
-
-    /// <summary>What became of an item.</summary>
-    /// <param name="Queue">Its task.</param>
-    /// <param name="Item">The item.</param>
-    /// <param name="Change">What is to be saved, or null.</param>
-    /// <param name="Row">The run as it is then, or null where there is none.</param>
-    /// <param name="Drop">Whether the store has to drop the run's content.</param>
-    private sealed record Result(TaskQueue Queue, WorkItem Item, TrajectoryChange? Change, Trajectory? Row, bool Drop)
-    {
-        public bool IsDeleted { get; init; }
-    }
 }

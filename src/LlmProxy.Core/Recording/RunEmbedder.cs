@@ -1,63 +1,100 @@
+using System.Collections.Concurrent;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Core.Recording;
 
-/// <summary>Asks for the vectors of finished runs. Those that are made here are there at once; a remote embedder's come when they come.</summary>
-/// <remarks>Used by the recorder's worker alone.</remarks>
-internal sealed partial class RunEmbedder(EmbedRun embed, ILogger logger, CancellationToken stopping)
+/// <summary>
+/// Asks for the vectors of runs that may become examples. Those that are made here are there at once; a remote
+/// embedder's come when they come. What could not be made is asked for again with the run's next change.
+/// </summary>
+/// <remarks>Its methods are called by the recorder's worker alone.</remarks>
+internal sealed partial class RunEmbedder(EmbedRun embed, ContentPolicy policy, TaskQueues queues, ILogger logger, CancellationToken stopping)
 {
     private static readonly TimeSpan AtOnce = TimeSpan.FromMilliseconds(20);
 
-    private readonly Dictionary<string, Task<IReadOnlyList<TrajectoryEmbedding>>> _late = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, (string Text, Task<IReadOnlyList<TrajectoryEmbedding>?> Vectors)> _underWay = new(StringComparer.Ordinal);
 
-    /// <summary>The vectors; null where they are not there at once, or could not be made.</summary>
-    public async Task<IReadOnlyList<TrajectoryEmbedding>?> TryAtOnceAsync(Trajectory row)
+    /// <summary>Adds the vectors to a run's change where the run wants them and they are there at once.</summary>
+    public async Task<RunChange> EmbedAsync(RunChange made, RunState run)
     {
-        var vectors = EmbedAsync(row);
+        var row = made.Row!;
+        if (made.IsDeleted || !Wants(row) || run.EmbeddedText == row.TaskDescription || (_underWay.TryGetValue(row.Id, out var known) && known.Text == row.TaskDescription))
+        {
+            return made;
+        }
+
+        var vectors = TryMakeAsync(row);
         if (!vectors.IsCompleted)
         {
             await Task.WhenAny(vectors, Task.Delay(AtOnce, stopping));
         }
 
-        if (vectors.IsCompleted)
+        if (!vectors.IsCompleted)
         {
-            return await vectors is { Count: > 0 } made ? made : null;
+            _underWay[row.Id] = (row.TaskDescription, vectors);
+            return made;
         }
 
-        _late[row.Id] = vectors;
-        return null;
+        if (await vectors is not { } embeddings)
+        {
+            return made;
+        }
+
+        run.EmbeddedText = row.TaskDescription;
+        return made with { Change = made.Change! with { Embeddings = embeddings } };
     }
 
-    /// <summary>Hands the vectors on that were not there at once, when they are.</summary>
-    public void WhenMade(Trajectory row, Action<IReadOnlyList<TrajectoryEmbedding>> take)
+    /// <summary>Lets vectors that were not there at once come behind the run, which is in the store now, so that a slow embedder keeps nothing waiting.</summary>
+    public void Follow(RunChange saved)
     {
-        if (_late.Remove(row.Id, out var vectors))
+        if (saved is { IsDeleted: false, Row: { } row } && _underWay.TryGetValue(row.Id, out var late) && late.Text == row.TaskDescription)
         {
-            _ = HandOnAsync(vectors, take);
+            _ = FollowAsync(saved.Queue, row, late);
         }
     }
 
-    private static async Task HandOnAsync(Task<IReadOnlyList<TrajectoryEmbedding>> vectors, Action<IReadOnlyList<TrajectoryEmbedding>> take)
+    private async Task FollowAsync(TaskQueue queue, Trajectory row, (string Text, Task<IReadOnlyList<TrajectoryEmbedding>?> Vectors) late)
     {
-        if (await vectors is { Count: > 0 } made)
+        var made = await late.Vectors;
+        if (!_underWay.TryRemove(KeyValuePair.Create(row.Id, late)) || made is null)
         {
-            take(made);
+            // Handed on already, asked for anew with another text, or not to be had.
+            return;
         }
+
+        queues.Add(queue.Tenant, queue.TaskId, new WorkItem
+        {
+            IsReady = true,
+            Change = run =>
+            {
+                if (run is null || !Wants(run.Row) || run.Row.TaskDescription != row.TaskDescription)
+                {
+                    return null;
+                }
+
+                run.EmbeddedText = row.TaskDescription;
+                run.GiveEmbeddings(made);
+                return run;
+            },
+        });
     }
 
-    private async Task<IReadOnlyList<TrajectoryEmbedding>> EmbedAsync(Trajectory row)
+    private bool Wants(Trajectory row) => row is { Success: true, HasContent: true } && row.TaskDescription.Length > 0 && policy.Of(row).Keep;
+
+    /// <summary>The vectors, or null where they cannot be made now.</summary>
+    private async Task<IReadOnlyList<TrajectoryEmbedding>?> TryMakeAsync(Trajectory row)
     {
         try
         {
-            return await embed(row.TaskDescription, stopping);
+            return await embed(row.TaskDescription, stopping) is { Count: > 0 } made ? made : null;
         }
         catch (Exception error)
         {
             // The run is worth more than its vector, which `embed --missing` can make at any time.
             LogFailed(row.TaskId, error);
-            return [];
+            return null;
         }
     }
 

@@ -436,6 +436,19 @@ public sealed class RecorderTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_vector_that_could_not_be_made_is_made_with_the_runs_next_change()
+    {
+        _lab.EmbeddingFault = new HttpRequestException("no route");
+        var task = await TwoStepsAsync();
+        Assert.Empty(_lab.Embedded);
+
+        _lab.EmbeddingFault = null;
+        await _lab.Tasks.CompleteAsync("default", task, true, null, null, default);
+
+        Assert.Equal(["Read a.txt for me"], _lab.Embedded);
+    }
+
+    [Fact]
     public async Task A_text_is_embedded_once_however_often_the_run_ends()
     {
         var task = await TwoStepsAsync();

@@ -241,6 +241,28 @@ public sealed class TaskServiceTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_deletion_that_the_store_refuses_is_told_and_keeps_no_call_in_the_spool()
+    {
+        // Both come in one batch: the recorder is kept busy until they are there.
+        var task = await RunAsync();
+        var run = await _lab.RunAsync(task);
+        var busy = new TaskCompletionSource();
+        _lab.Faults.Wait = ("SaveAsync", busy.Task);
+        _lab.Faults.Fault = (method, _) => method == "DeleteAsync" ? new StoreException("refused") : null;
+        var blocked = _lab.Recorder.ChangeAsync("default", task, r => r, TimeSpan.FromHours(1), default);
+        await _lab.UntilAsync(() => _lab.Faults.Calls.GetValueOrDefault("SaveAsync") > 0 && !blocked.IsCompleted);
+        var deletion = _lab.Tasks.DeleteAsync("default", run.Id, default);
+        var other = (await _lab.SendAsync(new WireCall(Request(User("another task"))) { Answer = Says("done") })).Task!.TaskId;
+        busy.SetResult();
+
+        await _lab.UntilAsync(() => deletion.IsCompleted && _lab.Spool.Pending == 0, TimeSpan.FromSeconds(1));
+
+        await Assert.ThrowsAsync<StoreException>(() => deletion);
+        Assert.Single(await _lab.StepsAsync(other));
+        Assert.NotEmpty(await _lab.StepsAsync(task));
+    }
+
+    [Fact]
     public async Task While_the_store_is_down_a_caller_is_told_and_the_change_is_made_later()
     {
         var task = await RunAsync();
