@@ -15,7 +15,8 @@ namespace LlmProxy.Core.Prompting;
 /// <remarks>Safe for concurrent use. A failure means the request goes as it is, one log line, and a count.</remarks>
 public sealed partial class TaskPrompts
 {
-    private const int MaxTasksInMemory = 20_000;
+    // Each holds its examples and its latest prompt, some 15 KB; the others are in the store.
+    private const int MaxTasksInMemory = 1_000;
     private static readonly TimeSpan ExamplesCheckedEvery = TimeSpan.FromSeconds(5);
 
     private readonly ITrajectoryStore _store;
@@ -215,7 +216,6 @@ public sealed partial class TaskPrompts
         var left = values.Examples.Count;
         var pin = pinned.Pin with
         {
-            ValuesJson = values.ToJson(),
             ExampleIds = [.. values.Examples.Select(e => e.TrajectoryId)],
             Result = left > 0 ? string.Create(CultureInfo.InvariantCulture, $"injected={left}") : "none; reason=purged",
         };
@@ -243,7 +243,7 @@ public sealed partial class TaskPrompts
 
         var now = _time.GetUtcNow();
         var arm = ExperimentArm.Of(_options.Experiments, pin.TaskId);
-        var fresh = new PinnedPrompt(pin, values, PromptRenderer.Prepare(set, values), set, arm) { LastUsed = now };
+        var fresh = new PinnedPrompt(pin with { ValuesJson = "" }, values, PromptRenderer.Prepare(set, values), set, arm) { LastUsed = now };
         if (now - pin.At < ExamplesCheckedEvery)
         {
             fresh.ExamplesChecked = now;
@@ -294,6 +294,7 @@ public sealed partial class TaskPrompts
     [LoggerMessage(2104, LogLevel.Warning, "The use of examples could not be counted")]
     private partial void LogUsageNotCounted(Exception error);
 
+    /// <summary>A pin as it is kept here: read, so without its text.</summary>
     private sealed class PinnedPrompt(PromptPin pin, PromptValues values, PreparedPrompt prompt, TemplateSet set, string? arm)
     {
         public PromptPin Pin { get; } = pin;
