@@ -115,14 +115,22 @@ public partial interface ITrajectoryStore : IAsyncDisposable
     /// <summary>Whether other processes may use the store at the same time and be asked for the same tasks.</summary>
     bool IsShared => false;
 
-    /// <summary>Saves keys of answers whose calls are not recorded yet. A task that is stored stays as it is; one that is not is stored without a step.</summary>
-    Task SaveOpenTasksAsync(IReadOnlyList<OpenTaskKeys> tasks, CancellationToken cancellationToken) => Task.CompletedTask;
-}
+    /// <summary>Tells other processes of open tasks whose last call is not recorded yet. What a later step of a task said stays.</summary>
+    Task SaveOpenTasksAsync(IReadOnlyList<SharedTask> tasks, CancellationToken cancellationToken) => Task.CompletedTask;
 
-/// <summary>An open task and keys by which its next call is found.</summary>
-/// <param name="Task">The task's row, as far as it is known while its call goes on.</param>
-/// <param name="Keys">The keys of an answer.</param>
-public sealed record OpenTaskKeys(Trajectory Task, IReadOnlyList<CorrelationEntry> Keys);
+    /// <summary>Open tasks that processes told of, with those of their keys that are among <paramref name="keys"/>.</summary>
+    Task<IReadOnlyList<SharedTask>> FindOpenTasksAsync(string tenant, IReadOnlyCollection<TurnKey> keys, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<SharedTask>>([]);
+
+    /// <summary>An open task that a process told of, without its keys; null where there is none.</summary>
+    Task<SharedTask?> FindOpenTaskAsync(string tenant, string taskId, CancellationToken cancellationToken) => Task.FromResult<SharedTask?>(null);
+
+    /// <summary>Hears what other processes tell of open tasks, until it is cancelled. What was told before or in between is found by asking.</summary>
+    /// <exception cref="StoreException">The connection broke.</exception>
+    Task ListenAsync(Action<SharedTask> told, CancellationToken cancellationToken) => Task.Delay(Timeout.Infinite, cancellationToken);
+
+    /// <summary>Forgets open tasks and keys that were told before a time: the recorder has saved them since.</summary>
+    Task RemoveOpenTasksAsync(DateTimeOffset before, CancellationToken cancellationToken) => Task.CompletedTask;
+}
 
 /// <summary>A failure of the store, with the driver's exception inside.</summary>
 public sealed class StoreException : Exception

@@ -53,6 +53,12 @@ public sealed class OpenTask
     /// <summary>Calls whose answer is still on its way.</summary>
     internal int InFlight { get; set; }
 
+    /// <summary>Whether another process told of its last call and not of the answer yet.</summary>
+    internal bool IsUnderWayElsewhere { get; set; }
+
+    /// <summary>Whether an answer is still on its way.</summary>
+    internal bool IsUnderWay => InFlight > 0 || IsUnderWayElsewhere;
+
     /// <summary>Whether its last call was answered in full.</summary>
     internal bool LastAnswered { get; set; }
 
@@ -98,6 +104,9 @@ public sealed record IncomingCall
 
     /// <summary>The system prompt; null for one that was not looked at yet.</summary>
     public SystemPrompt? SystemPrompt { get; init; }
+
+    /// <summary>Whether the server keeps the history: the call brings only what is new, and its tools may be there too.</summary>
+    internal bool KeepsHistory => Reading.PreviousResponseId is not null || Reading.ServerConversationId is not null;
 
     /// <summary>Whether the preset's own rules make it a side call.</summary>
     internal bool IsSideCallByPreset { get; init; }

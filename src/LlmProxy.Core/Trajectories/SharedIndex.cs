@@ -5,38 +5,46 @@ using Microsoft.Extensions.Logging;
 namespace LlmProxy.Core.Trajectories;
 
 /// <summary>
-/// Brings the keys of answers into a store that other processes read, right behind the answer and before the call is
-/// recorded: a task's next call may come to any of them, at once. Where no other process can be there, it does nothing.
+/// Tells other processes of open tasks, through the store, right behind an answer and before its call is recorded, and
+/// hears of theirs: a task's next call may come to any of them, at once. Where no other process can be there, it does
+/// nothing.
 /// </summary>
 /// <remarks>Safe for concurrent use. What cannot be written is given up: the recorder writes the same keys a little later.</remarks>
 public sealed partial class SharedIndex : IAsyncDisposable
 {
     // Behind this many the recorder is as early.
-    private const int MaxWaiting = 1_000;
+    private const int MaxWaiting = 2_000;
+    private const int BatchSize = 100;
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan RemovedEvery = TimeSpan.FromMinutes(1);
+
+    /// <summary>What is older was recorded long ago, unless the recorder is far behind: then other processes do without it.</summary>
+    private static readonly TimeSpan KeptFor = TimeSpan.FromMinutes(10);
 
     private readonly ITrajectoryStore _store;
+    private readonly TaskCorrelator _correlator;
     private readonly TimeProvider _time;
     private readonly ILogger<SharedIndex> _logger;
-    private readonly Channel<OpenTaskKeys> _waiting = Channel.CreateBounded<OpenTaskKeys>(new BoundedChannelOptions(MaxWaiting) { SingleReader = true, FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<SharedTask> _waiting = Channel.CreateBounded<SharedTask>(new BoundedChannelOptions(MaxWaiting) { SingleReader = true, FullMode = BoundedChannelFullMode.DropWrite });
     private readonly CancellationTokenSource _stopping = new();
-    private readonly Task _worker;
+    private Task _worker = Task.CompletedTask;
 
     /// <summary>The index of a store.</summary>
-    public SharedIndex(ITrajectoryStore store, TimeProvider time, ILogger<SharedIndex> logger)
+    public SharedIndex(ITrajectoryStore store, TaskCorrelator correlator, TimeProvider time, ILogger<SharedIndex> logger)
     {
         _store = store;
+        _correlator = correlator;
         _time = time;
         _logger = logger;
-        _worker = store.IsShared ? Task.Run(WorkAsync, _stopping.Token) : Task.CompletedTask;
     }
 
-    /// <summary>Writes an answer's keys, in the background.</summary>
-    public void Add(OpenTaskKeys keys)
+    /// <summary>Sets it going, once the store is there.</summary>
+    public void Start()
     {
         if (_store.IsShared)
         {
-            _waiting.Writer.TryWrite(keys);
+            _correlator.Tell = task => _waiting.Writer.TryWrite(task);
+            _worker = Task.WhenAll(Task.Run(TellAsync, _stopping.Token), Task.Run(ListenAsync, _stopping.Token));
         }
     }
 
@@ -49,20 +57,26 @@ public sealed partial class SharedIndex : IAsyncDisposable
         _stopping.Dispose();
     }
 
-    private async Task WorkAsync()
+    private async Task TellAsync()
     {
-        var batch = new List<OpenTaskKeys>();
+        var batch = new List<SharedTask>();
+        var removedAt = _time.GetTimestamp();
         while (await _waiting.Reader.WaitToReadAsync(_stopping.Token))
         {
             batch.Clear();
-            while (batch.Count < 100 && _waiting.Reader.TryRead(out var keys))
+            while (batch.Count < BatchSize && _waiting.Reader.TryRead(out var task))
             {
-                batch.Add(keys);
+                batch.Add(task);
             }
 
             try
             {
                 await _store.SaveOpenTasksAsync(batch, _stopping.Token);
+                if (_time.GetElapsedTime(removedAt) > RemovedEvery)
+                {
+                    removedAt = _time.GetTimestamp();
+                    await _store.RemoveOpenTasksAsync(_time.GetUtcNow() - KeptFor, _stopping.Token);
+                }
             }
             catch (StoreException error)
             {
@@ -73,6 +87,25 @@ public sealed partial class SharedIndex : IAsyncDisposable
         }
     }
 
-    [LoggerMessage(6001, LogLevel.Warning, "Other processes learn of {Count} answers only when they are recorded")]
+    private async Task ListenAsync()
+    {
+        while (true)
+        {
+            try
+            {
+                await _store.ListenAsync(_correlator.Learn, _stopping.Token);
+            }
+            catch (StoreException error)
+            {
+                LogDeaf(error);
+                await Task.Delay(Pause, _time, _stopping.Token);
+            }
+        }
+    }
+
+    [LoggerMessage(6001, LogLevel.Warning, "Other processes learn of {Count} calls only when they are recorded")]
     private partial void LogFailed(int count, Exception error);
+
+    [LoggerMessage(6002, LogLevel.Warning, "What other processes answer is not heard of at the moment; the store is asked instead")]
+    private partial void LogDeaf(Exception error);
 }

@@ -11,7 +11,7 @@ namespace LlmProxy.Core.Trajectories;
 /// no key: it holds clocks. See the README's section on how tasks are found.
 /// </summary>
 /// <remarks>Safe for concurrent use. Never throws for a store that is down: the call then opens a task of its own.</remarks>
-public sealed class TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeProvider time, Redactor? redactor = null)
+public sealed class TaskCorrelator
 {
     // An answer may still be on its way to the index when an eager client sends its next call.
     private static readonly TimeSpan WaitForAnswer = TimeSpan.FromMilliseconds(20);
@@ -19,10 +19,30 @@ public sealed class TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeP
     private const int StoredKeysAsked = 24;
     private const int AsksOfSharedStore = 3;
 
-    private readonly bool _isShared = store.IsShared;
+    private readonly ITrajectoryStore _store;
+    private readonly StoreGate _gate;
+    private readonly TimeProvider _time;
+    private readonly Redactor? _redactor;
+    private readonly bool _isShared;
     private readonly CorrelationIndex _index = new();
+    private readonly TaskMatcher _matcher;
     private readonly Lock _lock = new();
     private TaskCompletionSource _published = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>A correlator in front of a _store.</summary>
+    /// <param name="store">Where tasks are that this process does not know, or no more.</param>
+    /// <param name="gate">How long the request path may wait for it.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="redactor">Takes secrets out of tasks' descriptions, or null.</param>
+    public TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeProvider time, Redactor? redactor = null)
+    {
+        (_store, _gate, _time, _redactor) = (store, gate, time, redactor);
+        _isShared = store.IsShared;
+        _matcher = new TaskMatcher(_index);
+    }
+
+    /// <summary>Told of every call that begins and every answer that ends, for other processes; quick, and called under a lock.</summary>
+    internal Action<SharedTask>? Tell { get; set; }
 
     /// <summary>Finds the call's place. The answer is final: whoever records the call uses it.</summary>
     public async ValueTask<CallPlace> PlaceAsync(IncomingCall call, TurnKeys keys, CancellationToken cancellationToken)
@@ -32,50 +52,15 @@ public sealed class TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeP
         // 1. The header names the task.
         if (call.TaskId is { } named)
         {
-            return await PlaceNamedAsync(call, named, cancellationToken);
+            return await PlaceNamedAsync(call, named, keys, cancellationToken);
         }
 
-        // 2. A continuation is looked up in memory, then once more after a moment, then in the store.
+        // 2. A continuation is looked up in memory, then once more after a moment, then in the _store.
         if (call.Reading.IsContinuation)
         {
-            var probe = new HistoryProbe(call.Reading, keys);
-            var asked = time.GetTimestamp();
-            while (true)
+            if (await ContinueAsync(call, new HistoryProbe(call.Reading, keys), cancellationToken) is { } place)
             {
-                if (TryContinue(call, probe, surely: true, out var published) is { } place)
-                {
-                    return place;
-                }
-
-                // Any task's answer ends the wait: it goes on until its time is over.
-                var left = WaitForAnswer - time.GetElapsedTime(asked);
-                if (published is null || left <= TimeSpan.Zero)
-                {
-                    break;
-                }
-
-                await Task.WhenAny(published, Task.Delay(left, time, cancellationToken));
-                cancellationToken.ThrowIfCancellationRequested();
-            }
-
-            // Another process may have given the answer just now; its keys are on their way to the store.
-            for (var asks = _isShared ? AsksOfSharedStore : 1; asks > 0; asks--)
-            {
-                if (await LoadAsync(call, probe.StoredKeys(StoredKeysAsked), cancellationToken) && TryContinue(call, probe, surely: true, out _) is { } stored)
-                {
-                    return stored;
-                }
-
-                if (asks > 1)
-                {
-                    await Task.Delay(WaitForAnswer / AsksOfSharedStore, time, cancellationToken);
-                }
-            }
-
-            // What tells less is asked when nobody knows better: neither memory nor the store.
-            if (TryContinue(call, probe, surely: false, out _) is { } likely)
-            {
-                return likely;
+                return place;
             }
         }
         else if (call.RetryCount > 0 && call.Reading.Messages.Count > 0)
@@ -91,11 +76,52 @@ public sealed class TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeP
         }
     }
 
-    /// <summary>Puts an answer's keys into the index. To be called before the answer's last bytes go to the client.</summary>
-    /// <returns>The keys.</returns>
-    public IReadOnlyList<CorrelationEntry> Publish(OpenTask task, RequestReading reading, AssembledReply reply, TurnKeys keys, int stepIndex)
+    private async ValueTask<CallPlace?> ContinueAsync(IncomingCall call, HistoryProbe probe, CancellationToken cancellationToken)
     {
-        var entries = AnswerKeys.Make(reading, reply, keys, task.TaskId, stepIndex, time.GetUtcNow());
+        // 1. In memory. Where other processes serve the same tasks, one of them may know more than stands here.
+        var asked = _time.GetTimestamp();
+        while (true)
+        {
+            if (TryContinue(call, probe, _isShared ? Certainty.UpToDate : Certainty.Sure, out var published) is { } place)
+            {
+                return place;
+            }
+
+            // Any task's answer ends the wait: it goes on until its time is over.
+            var left = WaitForAnswer - _time.GetElapsedTime(asked);
+            if (published is null || left <= TimeSpan.Zero)
+            {
+                break;
+            }
+
+            await Task.WhenAny(published, Task.Delay(left, _time, cancellationToken));
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+
+        // 2. In the _store. Another process may have given the answer just now; its keys are on their way.
+        for (var asks = _isShared ? AsksOfSharedStore : 1; asks > 0; asks--)
+        {
+            if (await LoadAsync(call, probe.StoredKeys(StoredKeysAsked), cancellationToken)
+                && TryContinue(call, probe, asks > 1 ? Certainty.UpToDate : Certainty.Sure, out _) is { } stored)
+            {
+                return stored;
+            }
+
+            if (asks > 1)
+            {
+                await Task.Delay(WaitForAnswer / AsksOfSharedStore, _time, cancellationToken);
+            }
+        }
+
+        // 3. What tells less is asked when nobody knows better: neither memory nor the _store.
+        return TryContinue(call, probe, Certainty.Likely, out _);
+    }
+
+    /// <summary>Puts an answer's keys into the index. To be called before the answer's last bytes go to the client.</summary>
+    public void Publish(OpenTask task, RequestReading reading, AssembledReply reply, TurnKeys keys, int stepIndex)
+    {
+        var now = _time.GetUtcNow();
+        var entries = AnswerKeys.Make(reading, reply, keys, task.TaskId, stepIndex, now);
         lock (_lock)
         {
             foreach (var entry in entries)
@@ -111,9 +137,20 @@ public sealed class TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeP
             }
 
             Signal();
-        }
 
-        return entries;
+            // A later call of the task may be under way; of its answer nothing is known yet.
+            Tell?.Invoke(Snapshot(task, entries) with { LastStep = stepIndex, LastEndedTurn = reply.EndedTurn, LastAnswered = reply.IsComplete, LastReadable = true });
+        }
+    }
+
+    /// <summary>Takes what another process told of one of its calls.</summary>
+    public void Learn(SharedTask told)
+    {
+        lock (_lock)
+        {
+            Add(With(_index.Find(told.Tenant, told.TaskId), told), told.Keys);
+            Signal();
+        }
     }
 
     /// <summary>Says that a call is over.</summary>
@@ -126,11 +163,16 @@ public sealed class TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeP
         lock (_lock)
         {
             task.InFlight--;
-            task.LastUsed = time.GetUtcNow();
+            task.LastUsed = _time.GetUtcNow();
             if (stepIndex > 0 && stepIndex == task.LastStep)
             {
                 task.LastAnswered = answered;
                 task.LastReadable = readable;
+                if (!answered || !readable)
+                {
+                    // Of the others the answer itself told.
+                    Tell?.Invoke(Snapshot(task, []));
+                }
             }
 
             Signal();
@@ -167,22 +209,22 @@ public sealed class TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeP
         }
     }
 
-    private async ValueTask<CallPlace> PlaceNamedAsync(IncomingCall call, string taskId, CancellationToken cancellationToken)
+    private async ValueTask<CallPlace> PlaceNamedAsync(IncomingCall call, string taskId, TurnKeys keys, CancellationToken cancellationToken)
     {
         lock (_lock)
         {
-            if (_index.Find(call.Tenant, taskId) is { } known)
+            if (_index.Find(call.Tenant, taskId) is { } known && (!_isShared || IsUpToDate(known, call, keys)))
             {
                 return TakeNamed(known, call);
             }
         }
 
-        var (stored, _) = await gate.AskAsync("task by id", ct => store.FindTaskAsync(call.Tenant, taskId, ct), null, cancellationToken);
+        var (stored, _) = await _gate.AskAsync("task by id", ct => FindStoredAsync(call.Tenant, taskId, ct), null, cancellationToken);
         lock (_lock)
         {
             if (_index.Find(call.Tenant, taskId) is { } known)
             {
-                return TakeNamed(known, call);
+                return TakeNamed(stored is null ? known : Later(known, stored), call);
             }
 
             if (stored is null && call.IsSideCallByPreset)
@@ -190,11 +232,15 @@ public sealed class TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeP
                 return SideCall(null);
             }
 
-            var task = stored is null ? NewTask(call, taskId, conversation: null) : FromStore(stored);
+            var task = stored ?? NewTask(call, taskId, conversation: null);
             _index.Add(task);
             return TakeNamed(task, call) with { IsNewTask = stored is null };
         }
     }
+
+    /// <summary>Whether a call goes on from the latest answer that is known here, so that no other process has given one since.</summary>
+    private bool IsUpToDate(OpenTask task, IncomingCall call, TurnKeys keys) =>
+        _matcher.Match(call, new HistoryProbe(call.Reading, keys), Certainty.UpToDate) is { } match && ReferenceEquals(match.Task, task);
 
     // Who names the task means it: only the preset's own rules make such a call a side call.
     private CallPlace TakeNamed(OpenTask task, IncomingCall call) => call.IsSideCallByPreset ? SideCall(task) : Take(task, call, named: true);
@@ -204,7 +250,7 @@ public sealed class TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeP
     {
         var reading = call.Reading;
         var isContinuation = reading.IsContinuation;
-        var hasTools = reading.OffersTools || KeepsHistory(reading);
+        var hasTools = reading.OffersTools || call.KeepsHistory;
         var endsInUserText = isContinuation && call.Rules.IsTurnBoundary && call.EndsInUserText();
         var description = new Lazy<string>(call.Description, LazyThreadSafetyMode.None);
         if (!isContinuation)
@@ -220,19 +266,16 @@ public sealed class TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeP
         };
     }
 
-    /// <summary>Whether the server keeps the history: the call brings only what is new, and its tools may be there too.</summary>
-    private static bool KeepsHistory(RequestReading reading) => reading.PreviousResponseId is not null || reading.ServerConversationId is not null;
-
-    private CallPlace? TryContinue(IncomingCall call, HistoryProbe probe, bool surely, out Task? published)
+    private CallPlace? TryContinue(IncomingCall call, HistoryProbe probe, Certainty wanted, out Task? published)
     {
         lock (_lock)
         {
             published = null;
-            var match = Match(call, probe, surely);
+            var match = _matcher.Match(call, probe, wanted);
             if (match is null)
             {
                 // Worth a wait only where a call with the same beginning is under way.
-                if (probe.RequestChains.Any(c => Entries(call, c, CorrelationKind.Request).Any(e => _index.Find(call.Tenant, e.TaskId) is { InFlight: > 0 })))
+                if (probe.RequestChains.Any(c => _matcher.Entries(call, c, CorrelationKind.Request).Any(e => _index.Find(call.Tenant, e.TaskId) is { IsUnderWay: true })))
                 {
                     published = _published.Task;
                 }
@@ -249,7 +292,7 @@ public sealed class TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeP
             if (turnEnded && call.Rules.IsTurnBoundary && call.EndsInUserText())
             {
                 // The same turn begun again is that turn again.
-                if (Repeated(call, probe.Whole, task.ConversationId) is { LastStep: 1 } again)
+                if (_matcher.Repeated(call, probe.Whole, task.ConversationId) is { LastStep: 1 } again)
                 {
                     return Take(again, call, named: false);
                 }
@@ -264,119 +307,6 @@ public sealed class TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeP
         }
     }
 
-    /// <summary>The task whose latest call had this whole history, or null.</summary>
-    private OpenTask? Repeated(IncomingCall call, TurnKey whole, string? conversationId)
-    {
-        if (KeepsHistory(call.Reading) || whole == TurnKey.Empty)
-        {
-            return null;
-        }
-
-        var entries = SameSession(call, Entries(call, whole, CorrelationKind.Request)).Where(e =>
-            _index.Find(call.Tenant, e.TaskId) is { } task && task.LastStep == e.StepIndex && (conversationId is null || task.ConversationId == conversationId));
-        return Choose(call, [.. entries])?.Task;
-    }
-
-    private (OpenTask Task, bool TurnEnded)? Match(IncomingCall call, HistoryProbe probe, bool surely)
-    {
-        // a. The server keeps the history: the call names the answer that it continues.
-        foreach (var (key, kind) in probe.ServerKeys)
-        {
-            if (Choose(call, Entries(call, key, kind)) is { } byId)
-            {
-                return Continue(byId);
-            }
-        }
-
-        // b. The whole history up to its last assistant turn is one that was recorded.
-        if (probe.AssistantChains.Count > 0 && Choose(call, SameIds(call, probe, Entries(call, probe.AssistantChains[^1], CorrelationKind.Chain))) is { } whole)
-        {
-            return Continue(whole);
-        }
-
-        // c. A tool-call id in the history was given out by a recorded answer: the latest known one decides, the
-        //    longest common chain among those who share it. Some servers give the same ids out again and again
-        //    (call_0): of several tasks without a common chain an id alone does not tell which.
-        (OpenTask Task, CorrelationEntry Entry)? shared = null;
-        for (var i = probe.ToolCalls.Count - 1; i >= 0; i--)
-        {
-            var entries = Entries(call, probe.ToolCalls[i], CorrelationKind.ToolCall);
-            if (entries.Count > 0)
-            {
-                var sharers = entries.Select(e => e.TaskId).ToHashSet(StringComparer.Ordinal);
-                for (var depth = probe.AssistantChains.Count - 2; depth >= 0; depth--)
-                {
-                    if (Choose(call, [.. Entries(call, probe.AssistantChains[depth], CorrelationKind.Chain).Where(e => sharers.Contains(e.TaskId))]) is { } deepest)
-                    {
-                        return Continue(deepest);
-                    }
-                }
-
-                if (sharers.Count == 1 && Choose(call, entries) is { } byCall)
-                {
-                    return Continue(byCall);
-                }
-
-                shared ??= Choose(call, entries);
-            }
-        }
-
-        // d. The last assistant turn is a recorded answer, though what stands before it was rewritten.
-        if (Choose(call, SameSession(call, Entries(call, probe.LastTurn, CorrelationKind.Turn))) is { } byTurn)
-        {
-            return Continue(byTurn);
-        }
-
-        if (surely)
-        {
-            return null;
-        }
-
-        if (shared is { } latest)
-        {
-            return Continue(latest);
-        }
-
-        // e. An earlier part of the history was recorded; turns behind it were not, or came back changed.
-        for (var depth = probe.AssistantChains.Count - 2; depth >= 0; depth--)
-        {
-            if (Choose(call, SameSession(call, Entries(call, probe.AssistantChains[depth], CorrelationKind.Chain))) is { } partly)
-            {
-                return Continue(partly);
-            }
-        }
-
-        // f. The history goes on from a recorded call, behind an answer that came back changed (some clients give tool
-        //    calls ids of their own), that was cut off or could not be read: nobody else continued that call.
-        for (var i = probe.RequestChains.Count - 1; i >= 0; i--)
-        {
-            var unextended = Entries(call, probe.RequestChains[i], CorrelationKind.Request)
-                // Another process may have continued it, which is not known here; there the session has to say it too.
-                .Where(e => _index.Find(call.Tenant, e.TaskId) is { InFlight: 0 } task && task.LastStep == e.StepIndex && (!_isShared || (task.SessionId is not null && task.SessionId == call.SessionId)))
-                .ToList();
-            if (Choose(call, SameSession(call, unextended)) is { } changed)
-            {
-                return (changed.Task, changed.Task.LastEndedTurn || !changed.Task.LastReadable || !changed.Task.LastAnswered);
-            }
-        }
-
-        // g. A compacted history: its first message is the summary that a recorded answer gave.
-        foreach (var summary in probe.Summaries)
-        {
-            if (Choose(call, Entries(call, summary, CorrelationKind.Turn)) is { } compacted)
-            {
-                return (compacted.Task, false);
-            }
-        }
-
-        // h. None of its answers was recorded, but the call itself was: it is sent again.
-        return Repeated(call, probe.Whole, conversationId: null) is { } again ? (again, false) : null;
-
-        // Only the task's latest answer can have ended a turn that this call goes on from.
-        static (OpenTask Task, bool TurnEnded) Continue((OpenTask Task, CorrelationEntry Entry) found) =>
-            (found.Task, found.Task.LastEndedTurn && found.Entry.StepIndex == found.Task.LastStep);
-    }
-
     private CallPlace PlaceFirst(IncomingCall call)
     {
         if (IsSideCall(call, null))
@@ -387,11 +317,11 @@ public sealed class TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeP
         if (!call.Reading.IsContinuation && call.Reading.Messages.Count > 0)
         {
             // Of several equal ones it is rather the one that failed that is sent again.
-            var earlier = Entries(call, call.Reading.Messages[^1].Chain, CorrelationKind.Request)
+            var earlier = _matcher.Entries(call, call.Reading.Messages[^1].Chain, CorrelationKind.Request)
                 .Select(e => _index.Find(call.Tenant, e.TaskId))
                 .OfType<OpenTask>()
-                .Where(t => t.LastStep == 1 && t.SessionId == call.SessionId && t.Model == call.Reading.Model && time.GetUtcNow() - t.LastUsed < RetryWindow)
-                .Select(t => (Task: t, Failed: t.InFlight == 0 && !t.LastAnswered))
+                .Where(t => t.LastStep == 1 && t.SessionId == call.SessionId && t.Model == call.Reading.Model && _time.GetUtcNow() - t.LastUsed < RetryWindow)
+                .Select(t => (Task: t, Failed: !t.IsUnderWay && !t.LastAnswered))
                 .Where(t => t.Failed || call.RetryCount >= 1)
                 .OrderBy(t => (t.Failed, t.Task.LastUsed))
                 .Select(t => t.Task)
@@ -409,7 +339,7 @@ public sealed class TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeP
 
     private bool IsSideCall(IncomingCall call, OpenTask? task) =>
         call.IsSideCallByPreset
-        || (!call.Reading.OffersTools && !KeepsHistory(call.Reading)
+        || (!call.Reading.OffersTools && !call.KeepsHistory
             && (task is { OffersTools: true } || _index.OfSession(call.Tenant, call.SessionId).Any(t => t.OffersTools)));
 
     private CallPlace SideCall(OpenTask? task)
@@ -431,7 +361,7 @@ public sealed class TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeP
         var same = task.LastStep > 0
             && (task.LastRequest is { } last
                 ? last == chain && task.LastMessageCount == reading.Messages.Count && task.LastPrevious == reading.PreviousResponseId
-                : !KeepsHistory(reading) && chain != TurnKey.Empty && Entries(call, chain, CorrelationKind.Request).Exists(e => e.TaskId == task.TaskId && e.StepIndex == task.LastStep))
+                : !call.KeepsHistory && chain != TurnKey.Empty && _matcher.Entries(call, chain, CorrelationKind.Request).Exists(e => e.TaskId == task.TaskId && e.StepIndex == task.LastStep))
             && (call.RetryCount >= 1 || !task.LastAnswered || (reading.ServerConversationId is null && (!named || reading.IsContinuation)));
         if (!same)
         {
@@ -447,14 +377,17 @@ public sealed class TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeP
         task.LastEndedTurn = false;
         task.OffersTools |= reading.OffersTools;
         task.InFlight++;
-        task.LastUsed = time.GetUtcNow();
-        _index.Add(task, new CorrelationEntry(chain, CorrelationKind.Request, task.TaskId, task.LastStep, task.LastUsed));
+        task.LastUsed = _time.GetUtcNow();
+        task.IsUnderWayElsewhere = false;
+        var request = new CorrelationEntry(chain, CorrelationKind.Request, task.TaskId, task.LastStep, task.LastUsed);
+        _index.Add(task, request);
+        Tell?.Invoke(Snapshot(task, [request]) with { IsUnderWay = true });
         return new CallPlace(task, task.LastStep, IsNewTask: false, IsSideCall: false, IsRetry: same);
     }
 
     private OpenTask NewTask(IncomingCall call, string? taskId, OpenTask? conversation)
     {
-        var id = taskId ?? Guid.CreateVersion7(time.GetUtcNow()).ToString("N");
+        var id = taskId ?? Guid.CreateVersion7(_time.GetUtcNow()).ToString("N");
         // A sub-agent starts while a run of its session waits for the result of a tool.
         var parent = conversation is not null ? null : _index.OfSession(call.Tenant, call.SessionId)
             .Where(t => t is { OffersTools: true, LastEndedTurn: false, LastAnswered: true })
@@ -462,16 +395,86 @@ public sealed class TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeP
         return new OpenTask
         {
             TaskId = id,
-            TrajectoryId = Guid.CreateVersion7(time.GetUtcNow()).ToString("N"),
+            TrajectoryId = Guid.CreateVersion7(_time.GetUtcNow()).ToString("N"),
             Tenant = call.Tenant,
             ConversationId = conversation?.ConversationId ?? id,
             ParentId = conversation?.ParentId ?? parent?.TrajectoryId,
             SessionId = call.SessionId,
-            TaskDescription = redactor?.Redact(call.Description()) ?? call.Description(),
+            TaskDescription = _redactor?.Redact(call.Description()) ?? call.Description(),
             OffersTools = call.Reading.OffersTools,
-            StartedAt = time.GetUtcNow(),
-            LastUsed = time.GetUtcNow(),
+            StartedAt = _time.GetUtcNow(),
+            LastUsed = _time.GetUtcNow(),
         };
+    }
+
+    /// <summary>A task as the store has it, or as another process told of it; null where nobody knows it.</summary>
+    private async Task<OpenTask?> FindStoredAsync(string tenant, string taskId, CancellationToken cancellationToken)
+    {
+        var recorded = _store.FindTaskAsync(tenant, taskId, cancellationToken);
+        var told = _store.FindOpenTaskAsync(tenant, taskId, cancellationToken);
+        await Task.WhenAll(recorded, told);
+        var task = await recorded is { } row ? FromStore(row) : null;
+        return await told is { } later ? With(task, later) : task;
+    }
+
+    private async ValueTask<bool> LoadAsync(IncomingCall call, IReadOnlyCollection<TurnKey> keys, CancellationToken cancellationToken)
+    {
+        if (keys.Count == 0)
+        {
+            return false;
+        }
+
+        var (found, _) = await _gate.AskAsync("correlation", ct => FindStoredAsync(call.Tenant, keys, ct), null, cancellationToken);
+        if (found is not { } stored)
+        {
+            return false;
+        }
+
+        lock (_lock)
+        {
+            foreach (var (row, entries) in stored.Recorded)
+            {
+                Add(_index.Find(call.Tenant, row.TaskId) ?? FromStore(row), entries);
+            }
+
+            foreach (var told in stored.Told)
+            {
+                Add(With(_index.Find(call.Tenant, told.TaskId), told), told.Keys);
+            }
+        }
+
+        return stored.Recorded.Count + stored.Told.Count > 0;
+    }
+
+    private void Add(OpenTask task, IReadOnlyList<CorrelationEntry> entries)
+    {
+        if (_index.Find(task.Tenant, task.TaskId) is null)
+        {
+            _index.Add(task);
+        }
+
+        foreach (var entry in entries)
+        {
+            _index.Add(task, entry);
+        }
+    }
+
+    private async Task<StoredTasks?> FindStoredAsync(string tenant, IReadOnlyCollection<TurnKey> keys, CancellationToken cancellationToken)
+    {
+        // Both at once, over two connections where there are several.
+        var entries = _store.FindCorrelationAsync(tenant, keys, cancellationToken);
+        var told = _store.FindOpenTasksAsync(tenant, keys, cancellationToken);
+        await Task.WhenAll(entries, told);
+        var recorded = new List<(Trajectory Row, List<CorrelationEntry> Entries)>();
+        foreach (var group in (await entries).GroupBy(e => e.TaskId, StringComparer.Ordinal).Take(8))
+        {
+            if (await _store.FindTaskAsync(tenant, group.Key, cancellationToken) is { } row)
+            {
+                recorded.Add((row, [.. group]));
+            }
+        }
+
+        return new StoredTasks(recorded, await told);
     }
 
     private static OpenTask FromStore(Trajectory stored) => new()
@@ -492,99 +495,68 @@ public sealed class TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeP
         LastUsed = stored.LastActivityAt,
     };
 
-    private async ValueTask<bool> LoadAsync(IncomingCall call, IReadOnlyCollection<TurnKey> keys, CancellationToken cancellationToken)
+    /// <summary>A task with what another process told of it, where that is later than what is known here.</summary>
+    private static OpenTask With(OpenTask? known, SharedTask told)
     {
-        if (keys.Count == 0)
+        var other = new OpenTask
         {
-            return false;
-        }
-
-        var (loaded, _) = await gate.AskAsync(
-            "correlation",
-            async ct =>
-            {
-                var entries = await store.FindCorrelationAsync(call.Tenant, keys, ct);
-                var tasks = new List<(Trajectory Task, List<CorrelationEntry> Entries)>();
-                foreach (var group in entries.GroupBy(e => e.TaskId, StringComparer.Ordinal).Take(8))
-                {
-                    if (await store.FindTaskAsync(call.Tenant, group.Key, ct) is { } task)
-                    {
-                        tasks.Add((task, [.. group]));
-                    }
-                }
-
-                return tasks;
-            },
-            [],
-            cancellationToken);
-        lock (_lock)
-        {
-            foreach (var (stored, entries) in loaded)
-            {
-                var task = _index.Find(call.Tenant, stored.TaskId);
-                if (task is null)
-                {
-                    task = FromStore(stored);
-                    _index.Add(task);
-                }
-
-                foreach (var entry in entries)
-                {
-                    _index.Add(task, entry);
-                }
-            }
-        }
-
-        return loaded.Count > 0;
+            TaskId = told.TaskId,
+            TrajectoryId = told.TrajectoryId,
+            Tenant = told.Tenant,
+            ConversationId = told.ConversationId,
+            ParentId = told.ParentId,
+            SessionId = told.SessionId,
+            TaskDescription = told.TaskDescription,
+            StartedAt = told.StartedAt,
+            LastStep = told.LastStep,
+            LastEndedTurn = told.LastEndedTurn,
+            LastAnswered = told.LastAnswered,
+            LastReadable = told.LastReadable,
+            IsUnderWayElsewhere = told.IsUnderWay,
+            OffersTools = told.OffersTools,
+            Model = told.Model,
+            Stream = told.Stream,
+            LastUsed = told.At,
+        };
+        return known is null ? other : Later(known, other);
     }
 
-    private List<CorrelationEntry> Entries(IncomingCall call, TurnKey key, CorrelationKind kind) =>
-        [.. _index.Find(call.Tenant, key).Where(e => e.Kind == kind)];
-
-    private List<CorrelationEntry> SameSession(IncomingCall call, List<CorrelationEntry> entries) =>
-        [.. entries.Where(e => _index.Find(call.Tenant, e.TaskId) is { } task && (task.SessionId is null || call.SessionId is null || task.SessionId == call.SessionId))];
-
-    /// <summary>Of several tasks with the same words those alone that gave out an id which the history holds, if there are any.</summary>
-    private List<CorrelationEntry> SameIds(IncomingCall call, HistoryProbe probe, List<CorrelationEntry> entries)
+    /// <summary>A known task, brought to where another process has it if that is later.</summary>
+    private static OpenTask Later(OpenTask known, OpenTask other)
     {
-        if (entries.Count < 2 || entries.TrueForAll(e => e.TaskId == entries[0].TaskId))
+        known.OffersTools |= other.OffersTools;
+        // Of the last call: its beginning, or its end where it was not made here.
+        if (other.LastStep > known.LastStep || (other.LastStep == known.LastStep && known.LastRequest is null))
         {
-            return entries;
+            (known.LastStep, known.LastEndedTurn, known.LastAnswered, known.LastReadable) = (other.LastStep, other.LastEndedTurn, other.LastAnswered, other.LastReadable);
+            (known.Model, known.Stream, known.IsUnderWayElsewhere) = (other.Model, other.Stream, other.IsUnderWayElsewhere);
+            // The history of that call is known by its key alone.
+            (known.LastRequest, known.LastPrevious, known.LastMessageCount) = (null, null, 0);
         }
 
-        for (var i = probe.ToolCalls.Count - 1; i >= 0; i--)
-        {
-            var givers = Entries(call, probe.ToolCalls[i], CorrelationKind.ToolCall).Select(e => e.TaskId).ToHashSet(StringComparer.Ordinal);
-            if (entries.FindAll(e => givers.Contains(e.TaskId)) is { Count: > 0 } same)
-            {
-                return same;
-            }
-        }
-
-        return entries;
+        return known;
     }
 
-    /// <summary>Of several tasks that a key leads to: those of the call's session first, then of its model and kind of answer, then those that nobody continued yet, then the most recent.</summary>
-    private (OpenTask Task, CorrelationEntry Entry)? Choose(IncomingCall call, IReadOnlyList<CorrelationEntry> entries)
+    private SharedTask Snapshot(OpenTask task, IReadOnlyList<CorrelationEntry> keys) => new()
     {
-        (OpenTask Task, CorrelationEntry Entry)? best = null;
-        (bool Session, bool Model, bool Stream, bool Unextended, DateTimeOffset At) rank = default;
-        foreach (var entry in entries)
-        {
-            if (_index.Find(call.Tenant, entry.TaskId) is not { } task)
-            {
-                continue;
-            }
-
-            var own = (task.SessionId == call.SessionId, task.Model is null || task.Model == call.Reading.Model, task.Stream == call.Reading.Stream, entry.StepIndex == task.LastStep && !task.IsContinued, entry.At);
-            if (best is null || own.CompareTo(rank) > 0)
-            {
-                (best, rank) = ((task, entry), own);
-            }
-        }
-
-        return best;
-    }
+        TaskId = task.TaskId,
+        TrajectoryId = task.TrajectoryId,
+        Tenant = task.Tenant,
+        ConversationId = task.ConversationId,
+        ParentId = task.ParentId,
+        SessionId = task.SessionId,
+        TaskDescription = task.TaskDescription,
+        Model = task.Model,
+        StartedAt = task.StartedAt,
+        LastStep = task.LastStep,
+        LastEndedTurn = task.LastEndedTurn,
+        LastAnswered = task.LastAnswered,
+        LastReadable = task.LastReadable,
+        OffersTools = task.OffersTools,
+        Stream = task.Stream,
+        At = _time.GetUtcNow(),
+        Keys = keys,
+    };
 
     private void Signal()
     {
@@ -592,4 +564,6 @@ public sealed class TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeP
         _published = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         waiting.TrySetResult();
     }
+
+    private sealed record StoredTasks(IReadOnlyList<(Trajectory Row, List<CorrelationEntry> Entries)> Recorded, IReadOnlyList<SharedTask> Told);
 }

@@ -1,5 +1,6 @@
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Storage;
+using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Pipeline;
 
 namespace LlmProxy.Server.Hosting;
@@ -10,6 +11,7 @@ namespace LlmProxy.Server.Hosting;
 /// </summary>
 internal sealed partial class LearningStart(
     ITrajectoryStore store,
+    SharedIndex shared,
     Recorder recorder,
     WarmUp warmUp,
     CorrelationSecret secret,
@@ -45,6 +47,7 @@ internal sealed partial class LearningStart(
             {
                 await store.InitializeAsync(_stopping.Token);
                 secret.Value = await store.ReadCorrelationSecretAsync(_stopping.Token);
+                shared.Start();
                 await recorder.StartAsync(secret.Value, _stopping.Token);
 
                 // The first search of a process pays for its code being compiled; a task must not lose its examples to that.

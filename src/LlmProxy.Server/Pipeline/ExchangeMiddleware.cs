@@ -5,7 +5,6 @@ using LlmProxy.Core.Dialects.Reading;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Auth;
 using LlmProxy.Server.Telemetry;
@@ -29,7 +28,6 @@ internal sealed partial class ExchangeMiddleware(
     ProviderResolver providers,
     TaskRulesCatalog catalog,
     TaskCorrelator correlator,
-    SharedIndex shared,
     TaskPrompts prompts,
     Spool spool,
     Recorder recorder,
@@ -349,11 +347,7 @@ internal sealed partial class ExchangeMiddleware(
     {
         if (exchange.Place is { Task: { } task } place)
         {
-            var keys = correlator.Publish(task, exchange.Reading, reply, exchange.Keys, place.StepIndex);
-            if (exchange.Record is { } record && !place.IsSideCall)
-            {
-                shared.Add(new OpenTaskKeys(record.Head.ToRow(), keys));
-            }
+            correlator.Publish(task, exchange.Reading, reply, exchange.Keys, place.StepIndex);
         }
     }
 

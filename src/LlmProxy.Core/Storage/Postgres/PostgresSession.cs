@@ -104,6 +104,12 @@ internal sealed class PostgresSession : SqlSession
     public override SqlStatement UnindexText(IReadOnlyCollection<long> runs) =>
         new SqlStatement("DELETE FROM task_search WHERE trajectory_row = ANY(@rows)").With("rows", runs);
 
+    public override IReadOnlyList<SqlStatement> ForgetOpenTasks(IReadOnlyCollection<long> runs) =>
+        [
+            new SqlStatement("DELETE FROM open_key k USING task_trajectory t WHERE t.row_id = ANY(@rows) AND k.tenant = t.tenant AND k.task_id = t.task_id").With("rows", runs),
+            new SqlStatement("DELETE FROM open_task o USING task_trajectory t WHERE t.row_id = ANY(@rows) AND o.tenant = t.tenant AND o.task_id = t.task_id").With("rows", runs),
+        ];
+
     public override SqlStatement StoreSize() =>
         new SqlStatement("SELECT CAST(coalesce(sum(pg_total_relation_size(oid)), 0) AS bigint) FROM pg_class WHERE relkind = 'r' AND pg_table_is_visible(oid) AND relname = ANY(@tables)")
             .With("tables", PostgresSchema.Tables);

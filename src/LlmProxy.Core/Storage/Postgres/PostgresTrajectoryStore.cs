@@ -6,7 +6,7 @@ namespace LlmProxy.Core.Storage.Postgres;
 /// <summary>
 /// Runs in PostgreSQL with pgvector: for several replicas of the proxy on one store.
 /// </summary>
-public sealed class PostgresTrajectoryStore : SqlTrajectoryStore
+public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, ITrajectoryStore
 {
     // Advisory locks of this database; any numbers will do. Saves share the second, removals have it alone: else a
     // save could refer to content that is removed at the same moment because nobody else refers to it.
@@ -45,9 +45,6 @@ public sealed class PostgresTrajectoryStore : SqlTrajectoryStore
 
     /// <inheritdoc />
     public override string Provider => "postgres";
-
-    /// <inheritdoc />
-    public override bool IsShared => true;
 
     /// <inheritdoc />
     public override Task InitializeAsync(CancellationToken cancellationToken) =>

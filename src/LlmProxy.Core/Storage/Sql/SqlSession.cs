@@ -51,6 +51,9 @@ internal abstract class SqlSession
     /// <summary>The statement that removes runs from the full-text index.</summary>
     public abstract SqlStatement UnindexText(IReadOnlyCollection<long> runs);
 
+    /// <summary>The statements that remove what other processes were told of runs.</summary>
+    public virtual IReadOnlyList<SqlStatement> ForgetOpenTasks(IReadOnlyCollection<long> runs) => [];
+
     /// <summary>Size of the whole store in bytes, as a query with one value.</summary>
     public abstract SqlStatement StoreSize();
 

@@ -300,7 +300,7 @@ public abstract partial class SqlTrajectoryStore : ITrajectoryStore
         return bytes;
     }
 
-    private static TurnKey KeyOf(byte[] bytes) => new(
+    private protected static TurnKey KeyOf(byte[] bytes) => new(
         System.Buffers.Binary.BinaryPrimitives.ReadUInt64BigEndian(bytes),
         System.Buffers.Binary.BinaryPrimitives.ReadUInt64BigEndian(bytes.AsSpan(8)));
 

@@ -15,6 +15,7 @@ internal static class TrajectoryRemoval
         await session.ExecuteAsync(
             [
                 session.UnindexText(rows),
+                .. session.ForgetOpenTasks(rows),
                 ByRow(session, "DELETE FROM correlation_key WHERE trajectory_row ", rows),
                 ByRow(session, "DELETE FROM recorded_exchange WHERE trajectory_row ", rows),
                 new SqlStatement(
