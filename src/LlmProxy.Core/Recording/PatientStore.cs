@@ -10,10 +10,10 @@ internal sealed partial class PatientStore(ITrajectoryStore store, TimeProvider 
     private const int AttemptsOfOneChange = 3;
     private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(15);
 
-    private bool _failed;
+    private string? _problem;
 
-    /// <summary>Whether the last thing that was asked of the store succeeded.</summary>
-    public bool IsReachable => !Volatile.Read(ref _failed);
+    /// <summary>Why the last thing that was asked of the store failed; null where it succeeded.</summary>
+    public string? Problem => Volatile.Read(ref _problem);
 
     /// <summary>Asks, until there is an answer.</summary>
     /// <exception cref="StoreException">The store is well and cannot answer this one question.</exception>
@@ -24,14 +24,14 @@ internal sealed partial class PatientStore(ITrajectoryStore store, TimeProvider 
             try
             {
                 var answer = await ask(store, stopping);
-                Volatile.Write(ref _failed, false);
+                Volatile.Write(ref _problem, null);
                 return answer;
             }
             catch (StoreException error)
             {
-                Volatile.Write(ref _failed, true);
+                Volatile.Write(ref _problem, error.Message);
                 LogReadFailed(error);
-                if (attempt >= AttemptsOfOneQuestion && await IsWellAsync())
+                if (attempt >= AttemptsOfOneQuestion && !error.IsOutage && await IsWellAsync())
                 {
                     // The store is well and this one question fails: waiting on would keep everything else waiting too.
                     throw;
@@ -48,7 +48,7 @@ internal sealed partial class PatientStore(ITrajectoryStore store, TimeProvider 
         try
         {
             await store.SaveAsync(changes, stopping);
-            Volatile.Write(ref _failed, false);
+            Volatile.Write(ref _problem, null);
             return true;
         }
         catch (StoreException error) when (error.IsConflict)
@@ -59,7 +59,7 @@ internal sealed partial class PatientStore(ITrajectoryStore store, TimeProvider 
         }
         catch (Exception error) when (error is not OperationCanceledException)
         {
-            Volatile.Write(ref _failed, error is StoreException);
+            Volatile.Write(ref _problem, error is StoreException ? error.Message : null);
             LogSaveFailed(changes.Count, error);
             return false;
         }
@@ -74,17 +74,17 @@ internal sealed partial class PatientStore(ITrajectoryStore store, TimeProvider 
             try
             {
                 await store.SaveAsync([change], stopping);
-                Volatile.Write(ref _failed, false);
+                Volatile.Write(ref _problem, null);
                 return;
             }
             catch (StoreException error) when (!error.IsConflict)
             {
-                if (attempt >= AttemptsOfOneChange && await IsWellAsync())
+                if (attempt >= AttemptsOfOneChange && !error.IsOutage && await IsWellAsync())
                 {
                     throw;
                 }
 
-                Volatile.Write(ref _failed, true);
+                Volatile.Write(ref _problem, error.Message);
             }
 
             await BackOffAsync(attempt);

@@ -75,8 +75,8 @@ public sealed partial class Recorder : IAsyncDisposable
         _embedder = new RunEmbedder(embed, _policy, _queues, logger, _stopping.Token);
     }
 
-    /// <summary>Whether the last save succeeded.</summary>
-    public bool IsStoreReachable => _store.IsReachable;
+    /// <summary>Why the store does not take what is recorded, though it may answer questions; null where it does.</summary>
+    public string? StoreProblem => _store.Problem;
 
     /// <summary>Why calls or runs were not recorded, counted.</summary>
     public IReadOnlyDictionary<string, long> NotRecorded => _notRecorded.Snapshot();

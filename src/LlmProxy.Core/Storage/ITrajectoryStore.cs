@@ -147,6 +147,12 @@ public sealed class StoreException : Exception
     /// again does not help.
     /// </summary>
     public bool IsConflict { get; init; }
+
+    /// <summary>
+    /// Whether it is the store that is not well (away, no room, no rights, damaged), though it may still answer
+    /// questions: the same succeeds when somebody has mended it, and nothing may be given up for it.
+    /// </summary>
+    public bool IsOutage { get; init; }
 }
 
 /// <summary>What <see cref="ITrajectoryStore.CheckAsync"/> found.</summary>

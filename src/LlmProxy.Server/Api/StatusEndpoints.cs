@@ -54,7 +54,8 @@ internal static class StatusEndpoints
                     recorder.NotRecorded,
                     new SpoolStatus(spool.Pending, spool.Bytes, spool.Dropped)),
                 new FewShotStatus(options.FewShot.Enabled, reason is null, reason, prompts.Skipped),
-                new StoreStatus(store.Provider, health.Ok, health.Error),
+                // A disk without room still reads.
+                new StoreStatus(store.Provider, health.Ok && recorder.StoreProblem is null, health.Error ?? recorder.StoreProblem),
                 new EmbeddingsStatus(embeddings.Provider, embeddings.Model, embeddings.Dimensions, embeddingError is null, embeddingError),
                 templateFiles,
                 ProgramVersion),

@@ -23,13 +23,13 @@ public sealed class RecorderFailureTests : IAsyncLifetime
         var task = (await _lab.SendAsync(first)).Task!.TaskId;
         await _lab.SendAsync(second);
         await _lab.SendAsync(new WireCall(Request(User("another"))) { Answer = Says("Another one is answered.") });
-        await _lab.UntilAsync(() => !_lab.Recorder.IsStoreReachable);
+        await _lab.UntilAsync(() => _lab.Recorder.StoreProblem is not null);
         Assert.Equal(3, _lab.Spool.Pending);
 
         _lab.Faults.Fault = null;
         await _lab.UntilAsync(() => _lab.Spool.Pending == 0, TimeSpan.FromSeconds(1));
 
-        Assert.True(_lab.Recorder.IsStoreReachable);
+        Assert.Null(_lab.Recorder.StoreProblem);
         Assert.Equal(2, (await _lab.StepsAsync(task)).Count);
         Assert.Equal(2, (await _lab.Store.ListAsync(new TrajectoryQuery("default"), default)).Items.Count);
         Assert.Empty(_lab.Segments);
@@ -197,7 +197,7 @@ public sealed class RecorderFailureTests : IAsyncLifetime
         Assert.Single(await _lab.StepsAsync("good"));
         Assert.Null(await _lab.Store.FindTaskAsync("default", "bad", default));
         Assert.Equal(1, _lab.Recorder.NotRecorded["store-refused"]);
-        Assert.True(_lab.Recorder.IsStoreReachable);
+        Assert.Null(_lab.Recorder.StoreProblem);
         Assert.Empty(_lab.Segments);
     }
 

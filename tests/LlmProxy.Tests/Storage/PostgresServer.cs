@@ -15,6 +15,7 @@ public sealed class PostgresServer : IAsyncLifetime
     private static readonly Lazy<string?> Missing = new(Probe);
     private readonly string _folder = Path.Combine(Path.GetTempPath(), "llmproxy-postgres-" + Guid.NewGuid().ToString("N"));
     private int _databases;
+    private string _options = "";
 
     /// <summary>Why there is no server to test with, or null.</summary>
     public static string? WhyNot => Missing.Value;
@@ -40,8 +41,8 @@ public sealed class PostgresServer : IAsyncLifetime
         await RunAsServerUserAsync("initdb", "-D", data, "-U", "llmproxy", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync");
         var port = FreePort();
         // Nothing here outlives the test run, so nothing is forced to the disk.
-        var options = string.Create(CultureInfo.InvariantCulture, $"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='{_folder}' -c fsync=off -c full_page_writes=off -c max_connections=200");
-        await RunAsServerUserAsync("pg_ctl", "-D", data, "-o", options, "-l", Path.Combine(_folder, "log"), "-w", "-t", "60", "start");
+        _options = string.Create(CultureInfo.InvariantCulture, $"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='{_folder}' -c fsync=off -c full_page_writes=off -c max_connections=200");
+        await StartAsync();
         ConnectionString = string.Create(CultureInfo.InvariantCulture, $"Host=127.0.0.1;Port={port};Username=llmproxy;Database=postgres");
     }
 
@@ -50,8 +51,7 @@ public sealed class PostgresServer : IAsyncLifetime
         if (ConnectionString.Length > 0)
         {
             NpgsqlConnection.ClearAllPools();
-            // pg_ctl reads the server's own pid from the cluster's folder, and ends that one.
-            await RunAsServerUserAsync("pg_ctl", "-D", Path.Combine(_folder, "data"), "-m", "immediate", "-w", "stop");
+            await StopAsync();
         }
 
         if (Directory.Exists(_folder))
@@ -59,6 +59,15 @@ public sealed class PostgresServer : IAsyncLifetime
             Directory.Delete(_folder, recursive: true);
         }
     }
+
+    /// <summary>Ends the server as a crash does, in the middle of whatever it does. The test starts it again.</summary>
+    public Task StopAsync() =>
+        // pg_ctl reads the server's own pid from the cluster's folder, and ends that one.
+        RunAsServerUserAsync("pg_ctl", "-D", Path.Combine(_folder, "data"), "-m", "immediate", "-w", "stop");
+
+    /// <summary>Starts the server, and waits until it answers.</summary>
+    public Task StartAsync() =>
+        RunAsServerUserAsync("pg_ctl", "-D", Path.Combine(_folder, "data"), "-o", _options, "-l", Path.Combine(_folder, "log"), "-w", "-t", "60", "start");
 
     /// <summary>A new, empty database.</summary>
     public async Task<string> CreateDatabaseAsync()

@@ -35,6 +35,14 @@ internal static class PostgresErrors
         _ => exception.Message,
     };
 
+    /// <summary>
+    /// Whether it is the server that is not well, by the class of its error (PostgreSQL documentation, appendix A):
+    /// connection, authorization, resources, operator intervention, system. What is no answer of the server's at all is
+    /// one too.
+    /// </summary>
+    public static bool IsOutage(Exception exception) =>
+        exception is not PostgresException { SqlState: var state } || state[..2] is "08" or "28" or "53" or "57" or "58" or "F0" or "XX" || state == PostgresErrorCodes.InsufficientPrivilege || state == PostgresErrorCodes.ReadOnlySqlTransaction;
+
     /// <summary>Two transactions stood in each other's way and one was ended; done again it succeeds.</summary>
     public static bool IsWorthAnotherTry(Exception exception) =>
         exception is PostgresException { SqlState: PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure };

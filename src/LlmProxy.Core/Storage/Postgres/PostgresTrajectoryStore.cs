@@ -106,6 +106,8 @@ public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, ITraje
 
     private protected override string Explain(Exception exception) => PostgresErrors.Explain(exception);
 
+    private protected override bool IsOutage(Exception exception) => PostgresErrors.IsOutage(exception);
+
     private protected override bool IsDuplicateKey(Exception exception) => exception is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation };
 
     private protected override async Task PrepareVectorsAsync(IReadOnlyList<(string Model, int Dimensions)> models, CancellationToken cancellationToken)

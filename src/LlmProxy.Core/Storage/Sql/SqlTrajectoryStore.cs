@@ -50,6 +50,9 @@ public abstract partial class SqlTrajectoryStore : ITrajectoryStore
     /// <summary>Whether a driver's exception says that a key exists already.</summary>
     private protected abstract bool IsDuplicateKey(Exception exception);
 
+    /// <summary>Whether it is the database that is not well, and not what was asked of it.</summary>
+    private protected abstract bool IsOutage(Exception exception);
+
     /// <inheritdoc />
     public async Task<byte[]> ReadCorrelationSecretAsync(CancellationToken cancellationToken)
     {
@@ -288,7 +291,7 @@ public abstract partial class SqlTrajectoryStore : ITrajectoryStore
         catch (Exception e) when (e is DbException or IOException or UnauthorizedAccessException or TimeoutException)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            throw new StoreException($"The {Provider} store failed to {operation}: {Explain(e)}", e) { IsConflict = IsDuplicateKey(e) };
+            throw new StoreException($"The {Provider} store failed to {operation}: {Explain(e)}", e) { IsConflict = IsDuplicateKey(e), IsOutage = IsOutage(e) };
         }
     }
 

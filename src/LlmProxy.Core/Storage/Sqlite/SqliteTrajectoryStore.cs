@@ -203,6 +203,10 @@ public sealed partial class SqliteTrajectoryStore : SqlTrajectoryStore
         _ => exception.Message,
     };
 
+    private protected override bool IsOutage(Exception exception) =>
+        exception is not SqliteException sqlite
+        || sqlite.SqliteErrorCode is raw.SQLITE_BUSY or raw.SQLITE_LOCKED or raw.SQLITE_NOMEM or raw.SQLITE_READONLY or raw.SQLITE_IOERR or raw.SQLITE_CORRUPT or raw.SQLITE_FULL or raw.SQLITE_CANTOPEN or raw.SQLITE_PERM or raw.SQLITE_AUTH or raw.SQLITE_NOTADB;
+
     private protected override bool IsDuplicateKey(Exception exception) =>
         exception is SqliteException { SqliteExtendedErrorCode: raw.SQLITE_CONSTRAINT_UNIQUE or raw.SQLITE_CONSTRAINT_PRIMARYKEY };
 
