@@ -1,4 +1,5 @@
 using LlmProxy.Core.Dialects;
+using LlmProxy.Core.Storage;
 
 namespace LlmProxy.Core.Trajectories;
 
@@ -73,49 +74,82 @@ public sealed class OpenTask
 
     /// <summary>Last use, for forgetting.</summary>
     internal DateTimeOffset LastUsed { get; set; }
+
+    /// <summary>A task as the store has it.</summary>
+    internal static OpenTask From(Trajectory stored) => new()
+    {
+        TaskId = stored.TaskId,
+        TrajectoryId = stored.Id,
+        Tenant = stored.Tenant,
+        ConversationId = stored.ConversationId,
+        ParentId = stored.ParentId,
+        SessionId = stored.SessionId,
+        TaskDescription = stored.TaskDescription,
+        Model = stored.Model,
+        StartedAt = stored.StartedAt,
+        LastStep = stored.IterationCount,
+        LastAnswered = true,
+        LastEndedTurn = stored.IsProvisional || stored.Status == TrajectoryStatus.Completed,
+        OffersTools = stored.ToolCallsCount > 0,
+        LastUsed = stored.LastActivityAt,
+    };
+
+    /// <summary>A task as another process told of it.</summary>
+    internal static OpenTask From(SharedTask told) => new()
+    {
+        TaskId = told.TaskId,
+        TrajectoryId = told.TrajectoryId,
+        Tenant = told.Tenant,
+        ConversationId = told.ConversationId,
+        ParentId = told.ParentId,
+        SessionId = told.SessionId,
+        TaskDescription = told.TaskDescription,
+        StartedAt = told.StartedAt,
+        LastStep = told.LastStep,
+        LastEndedTurn = told.LastEndedTurn,
+        LastAnswered = told.LastAnswered,
+        LastReadable = told.LastReadable,
+        IsUnderWayElsewhere = told.IsUnderWay,
+        OffersTools = told.OffersTools,
+        Model = told.Model,
+        Stream = told.Stream,
+        LastUsed = told.At,
+    };
+
+    /// <summary>Takes over what another process knows, where that is later than what is known here.</summary>
+    internal void CatchUp(OpenTask other)
+    {
+        OffersTools |= other.OffersTools;
+
+        // Of the last call: its beginning, or its end where it was not made here.
+        if (other.LastStep > LastStep || (other.LastStep == LastStep && LastRequest is null))
+        {
+            (LastStep, LastEndedTurn, LastAnswered, LastReadable) = (other.LastStep, other.LastEndedTurn, other.LastAnswered, other.LastReadable);
+            (Model, Stream, IsUnderWayElsewhere) = (other.Model, other.Stream, other.IsUnderWayElsewhere);
+            // The history of that call is known by its key alone.
+            (LastRequest, LastPrevious, LastMessageCount) = (null, null, 0);
+        }
+    }
+
+    /// <summary>The task as other processes are told of it.</summary>
+    internal SharedTask Snapshot(IReadOnlyList<CorrelationEntry> keys, DateTimeOffset at) => new()
+    {
+        TaskId = TaskId,
+        TrajectoryId = TrajectoryId,
+        Tenant = Tenant,
+        ConversationId = ConversationId,
+        ParentId = ParentId,
+        SessionId = SessionId,
+        TaskDescription = TaskDescription,
+        Model = Model,
+        StartedAt = StartedAt,
+        LastStep = LastStep,
+        LastEndedTurn = LastEndedTurn,
+        LastAnswered = LastAnswered,
+        LastReadable = LastReadable,
+        OffersTools = OffersTools,
+        Stream = Stream,
+        At = at,
+        Keys = keys,
+    };
 }
-
-/// <summary>A call that looks for its task.</summary>
-public sealed record IncomingCall
-{
-    /// <summary>Whose.</summary>
-    public required string Tenant { get; init; }
-
-    /// <summary>The request, read.</summary>
-    public required RequestReading Reading { get; init; }
-
-    /// <summary>The client's rules.</summary>
-    public required TaskRules Rules { get; init; }
-
-    /// <summary>The task that the header names, or null.</summary>
-    public string? TaskId { get; init; }
-
-    /// <summary>The client's session, or null.</summary>
-    public string? SessionId { get; init; }
-
-    /// <summary>What the client's SDK says: how often it has sent this call before.</summary>
-    public int RetryCount { get; init; }
-
-    /// <summary>The task's description, asked for when a task is opened.</summary>
-    public required Func<string> Description { get; init; }
-
-    /// <summary>Whether the history ends in something that a person wrote, asked for where a turn's boundary may be.</summary>
-    public required Func<bool> EndsInUserText { get; init; }
-
-    /// <summary>The system prompt; null for one that was not looked at yet.</summary>
-    public SystemPrompt? SystemPrompt { get; init; }
-
-    /// <summary>Whether the server keeps the history: the call brings only what is new, and its tools may be there too.</summary>
-    internal bool KeepsHistory => Reading.PreviousResponseId is not null || Reading.ServerConversationId is not null;
-
-    /// <summary>Whether the preset's own rules make it a side call.</summary>
-    internal bool IsSideCallByPreset { get; init; }
-}
-
-/// <summary>Where a call belongs.</summary>
-/// <param name="Task">Its task; for a side call the task that it is for, or null.</param>
-/// <param name="StepIndex">Number of its step from 1; 0 for a side call.</param>
-/// <param name="IsNewTask">Whether it opened the task.</param>
-/// <param name="IsSideCall">Whether it is no step.</param>
-/// <param name="IsRetry">Whether it takes the place of an earlier call.</param>
-public sealed record CallPlace(OpenTask? Task, int StepIndex, bool IsNewTask, bool IsSideCall, bool IsRetry);

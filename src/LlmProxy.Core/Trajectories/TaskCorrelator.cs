@@ -139,7 +139,7 @@ public sealed class TaskCorrelator
             Signal();
 
             // A later call of the task may be under way; of its answer nothing is known yet.
-            Tell?.Invoke(Snapshot(task, entries) with { LastStep = stepIndex, LastEndedTurn = reply.EndedTurn, LastAnswered = reply.IsComplete, LastReadable = true });
+            Tell?.Invoke(task.Snapshot(entries, now) with { LastStep = stepIndex, LastEndedTurn = reply.EndedTurn, LastAnswered = reply.IsComplete, LastReadable = true });
         }
     }
 
@@ -148,7 +148,7 @@ public sealed class TaskCorrelator
     {
         lock (_lock)
         {
-            Add(With(_index.Find(told.Tenant, told.TaskId), told), told.Keys);
+            Add(Known(_index.Find(told.Tenant, told.TaskId), told), told.Keys);
             Signal();
         }
     }
@@ -171,7 +171,7 @@ public sealed class TaskCorrelator
                 if (!answered || !readable)
                 {
                     // Of the others the answer itself told.
-                    Tell?.Invoke(Snapshot(task, []));
+                    Tell?.Invoke(task.Snapshot([], task.LastUsed));
                 }
             }
 
@@ -224,7 +224,12 @@ public sealed class TaskCorrelator
         {
             if (_index.Find(call.Tenant, taskId) is { } known)
             {
-                return TakeNamed(stored is null ? known : Later(known, stored), call);
+                if (stored is not null)
+                {
+                    known.CatchUp(stored);
+                }
+
+                return TakeNamed(known, call);
             }
 
             if (stored is null && call.IsSideCallByPreset)
@@ -381,7 +386,7 @@ public sealed class TaskCorrelator
         task.IsUnderWayElsewhere = false;
         var request = new CorrelationEntry(chain, CorrelationKind.Request, task.TaskId, task.LastStep, task.LastUsed);
         _index.Add(task, request);
-        Tell?.Invoke(Snapshot(task, [request]) with { IsUnderWay = true });
+        Tell?.Invoke(task.Snapshot([request], task.LastUsed) with { IsUnderWay = true });
         return new CallPlace(task, task.LastStep, IsNewTask: false, IsSideCall: false, IsRetry: same);
     }
 
@@ -413,8 +418,8 @@ public sealed class TaskCorrelator
         var recorded = _store.FindTaskAsync(tenant, taskId, cancellationToken);
         var told = _store.FindOpenTaskAsync(tenant, taskId, cancellationToken);
         await Task.WhenAll(recorded, told);
-        var task = await recorded is { } row ? FromStore(row) : null;
-        return await told is { } later ? With(task, later) : task;
+        var task = await recorded is { } row ? OpenTask.From(row) : null;
+        return await told is { } later ? Known(task, later) : task;
     }
 
     private async ValueTask<bool> LoadAsync(IncomingCall call, IReadOnlyCollection<TurnKey> keys, CancellationToken cancellationToken)
@@ -434,12 +439,12 @@ public sealed class TaskCorrelator
         {
             foreach (var (row, entries) in stored.Recorded)
             {
-                Add(_index.Find(call.Tenant, row.TaskId) ?? FromStore(row), entries);
+                Add(_index.Find(call.Tenant, row.TaskId) ?? OpenTask.From(row), entries);
             }
 
             foreach (var told in stored.Told)
             {
-                Add(With(_index.Find(call.Tenant, told.TaskId), told), told.Keys);
+                Add(Known(_index.Find(call.Tenant, told.TaskId), told), told.Keys);
             }
         }
 
@@ -477,86 +482,12 @@ public sealed class TaskCorrelator
         return new StoredTasks(recorded, await told);
     }
 
-    private static OpenTask FromStore(Trajectory stored) => new()
+    private static OpenTask Known(OpenTask? known, SharedTask told)
     {
-        TaskId = stored.TaskId,
-        TrajectoryId = stored.Id,
-        Tenant = stored.Tenant,
-        ConversationId = stored.ConversationId,
-        ParentId = stored.ParentId,
-        SessionId = stored.SessionId,
-        TaskDescription = stored.TaskDescription,
-        Model = stored.Model,
-        StartedAt = stored.StartedAt,
-        LastStep = stored.IterationCount,
-        LastAnswered = true,
-        LastEndedTurn = stored.IsProvisional || stored.Status == TrajectoryStatus.Completed,
-        OffersTools = stored.ToolCallsCount > 0,
-        LastUsed = stored.LastActivityAt,
-    };
-
-    /// <summary>A task with what another process told of it, where that is later than what is known here.</summary>
-    private static OpenTask With(OpenTask? known, SharedTask told)
-    {
-        var other = new OpenTask
-        {
-            TaskId = told.TaskId,
-            TrajectoryId = told.TrajectoryId,
-            Tenant = told.Tenant,
-            ConversationId = told.ConversationId,
-            ParentId = told.ParentId,
-            SessionId = told.SessionId,
-            TaskDescription = told.TaskDescription,
-            StartedAt = told.StartedAt,
-            LastStep = told.LastStep,
-            LastEndedTurn = told.LastEndedTurn,
-            LastAnswered = told.LastAnswered,
-            LastReadable = told.LastReadable,
-            IsUnderWayElsewhere = told.IsUnderWay,
-            OffersTools = told.OffersTools,
-            Model = told.Model,
-            Stream = told.Stream,
-            LastUsed = told.At,
-        };
-        return known is null ? other : Later(known, other);
+        var other = OpenTask.From(told);
+        known?.CatchUp(other);
+        return known ?? other;
     }
-
-    /// <summary>A known task, brought to where another process has it if that is later.</summary>
-    private static OpenTask Later(OpenTask known, OpenTask other)
-    {
-        known.OffersTools |= other.OffersTools;
-        // Of the last call: its beginning, or its end where it was not made here.
-        if (other.LastStep > known.LastStep || (other.LastStep == known.LastStep && known.LastRequest is null))
-        {
-            (known.LastStep, known.LastEndedTurn, known.LastAnswered, known.LastReadable) = (other.LastStep, other.LastEndedTurn, other.LastAnswered, other.LastReadable);
-            (known.Model, known.Stream, known.IsUnderWayElsewhere) = (other.Model, other.Stream, other.IsUnderWayElsewhere);
-            // The history of that call is known by its key alone.
-            (known.LastRequest, known.LastPrevious, known.LastMessageCount) = (null, null, 0);
-        }
-
-        return known;
-    }
-
-    private SharedTask Snapshot(OpenTask task, IReadOnlyList<CorrelationEntry> keys) => new()
-    {
-        TaskId = task.TaskId,
-        TrajectoryId = task.TrajectoryId,
-        Tenant = task.Tenant,
-        ConversationId = task.ConversationId,
-        ParentId = task.ParentId,
-        SessionId = task.SessionId,
-        TaskDescription = task.TaskDescription,
-        Model = task.Model,
-        StartedAt = task.StartedAt,
-        LastStep = task.LastStep,
-        LastEndedTurn = task.LastEndedTurn,
-        LastAnswered = task.LastAnswered,
-        LastReadable = task.LastReadable,
-        OffersTools = task.OffersTools,
-        Stream = task.Stream,
-        At = _time.GetUtcNow(),
-        Keys = keys,
-    };
 
     private void Signal()
     {

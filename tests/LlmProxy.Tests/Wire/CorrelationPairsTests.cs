@@ -54,7 +54,7 @@ public sealed class CorrelationPairsTests(PostgresServer postgres, ITestOutputHe
         await using var upstream = await ScriptedUpstream.StartAsync();
         await using var first = await StartAsync(upstream, ("LlmProxy:Storage:Provider", "postgres"), ("LlmProxy:Storage:ConnectionString", database));
         await using var second = await StartAsync(upstream, ("LlmProxy:Storage:Provider", "postgres"), ("LlmProxy:Storage:ConnectionString", database));
-        AssertPairs(await ReplayAsync([first, second], new Replay { ToolTime = TimeSpan.FromMilliseconds(20) }), 0.95);
+        AssertPairs(await ReplayAsync([first, second], new Replay { ToolTime = TimeSpan.FromMilliseconds(20) }), 0.92);
     }
 
     /// <summary>How often the store was too slow for the request path, which then does without it.</summary>

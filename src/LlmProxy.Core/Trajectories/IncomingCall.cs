@@ -1,0 +1,48 @@
+using LlmProxy.Core.Dialects;
+
+namespace LlmProxy.Core.Trajectories;
+
+/// <summary>A call that looks for its task.</summary>
+public sealed record IncomingCall
+{
+    /// <summary>Whose.</summary>
+    public required string Tenant { get; init; }
+
+    /// <summary>The request, read.</summary>
+    public required RequestReading Reading { get; init; }
+
+    /// <summary>The client's rules.</summary>
+    public required TaskRules Rules { get; init; }
+
+    /// <summary>The task that the header names, or null.</summary>
+    public string? TaskId { get; init; }
+
+    /// <summary>The client's session, or null.</summary>
+    public string? SessionId { get; init; }
+
+    /// <summary>What the client's SDK says: how often it has sent this call before.</summary>
+    public int RetryCount { get; init; }
+
+    /// <summary>The task's description, asked for when a task is opened.</summary>
+    public required Func<string> Description { get; init; }
+
+    /// <summary>Whether the history ends in something that a person wrote, asked for where a turn's boundary may be.</summary>
+    public required Func<bool> EndsInUserText { get; init; }
+
+    /// <summary>The system prompt; null for one that was not looked at yet.</summary>
+    public SystemPrompt? SystemPrompt { get; init; }
+
+    /// <summary>Whether the server keeps the history: the call brings only what is new, and its tools may be there too.</summary>
+    internal bool KeepsHistory => Reading.PreviousResponseId is not null || Reading.ServerConversationId is not null;
+
+    /// <summary>Whether the preset's own rules make it a side call.</summary>
+    internal bool IsSideCallByPreset { get; init; }
+}
+
+/// <summary>Where a call belongs.</summary>
+/// <param name="Task">Its task; for a side call the task that it is for, or null.</param>
+/// <param name="StepIndex">Number of its step from 1; 0 for a side call.</param>
+/// <param name="IsNewTask">Whether it opened the task.</param>
+/// <param name="IsSideCall">Whether it is no step.</param>
+/// <param name="IsRetry">Whether it takes the place of an earlier call.</param>
+public sealed record CallPlace(OpenTask? Task, int StepIndex, bool IsNewTask, bool IsSideCall, bool IsRetry);
