@@ -70,7 +70,7 @@ internal sealed partial class IdleTasks : IAsyncDisposable
         try
         {
             var grace = _options.EndOfTurnGrace < _options.IdleTimeout ? _options.EndOfTurnGrace : _options.IdleTimeout;
-            foreach (var row in await _store.ListOpenAsync(now - grace, StoredAtOnce, _stopping))
+            foreach (var row in await _store.ClaimOpenAsync(now - grace, StoredAtOnce, _stopping))
             {
                 if (_runs.Find(row.Tenant, row.TaskId) is null && !_queues.Holds(row.Tenant, row.TaskId))
                 {

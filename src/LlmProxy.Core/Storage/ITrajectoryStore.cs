@@ -46,8 +46,11 @@ public partial interface ITrajectoryStore : IAsyncDisposable
     /// <summary>Trajectories by newest start first.</summary>
     Task<TrajectoryPage> ListAsync(TrajectoryQuery query, CancellationToken cancellationToken);
 
-    /// <summary>Trajectories of all tenants that are active or provisional and have had no activity since, oldest first.</summary>
-    Task<IReadOnlyList<Trajectory>> ListOpenAsync(DateTimeOffset idleSince, int limit, CancellationToken cancellationToken);
+    /// <summary>
+    /// Trajectories of all tenants that are active or provisional and have had no activity since, oldest first. Where
+    /// several processes use the store, each gets others, and what it got is offered to nobody else for half a minute.
+    /// </summary>
+    Task<IReadOnlyList<Trajectory>> ClaimOpenAsync(DateTimeOffset idleSince, int limit, CancellationToken cancellationToken);
 
     /// <summary>Number of active trajectories of the tenant.</summary>
     Task<int> CountActiveAsync(string tenant, CancellationToken cancellationToken);

@@ -99,7 +99,7 @@ internal sealed class InMemoryStore : ITrajectoryStore
 
     public Task<TrajectoryPage> ListAsync(TrajectoryQuery query, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-    public Task<IReadOnlyList<Trajectory>> ListOpenAsync(DateTimeOffset idleSince, int limit, CancellationToken cancellationToken) => throw new NotSupportedException();
+    public Task<IReadOnlyList<Trajectory>> ClaimOpenAsync(DateTimeOffset idleSince, int limit, CancellationToken cancellationToken) => throw new NotSupportedException();
 
     public Task<int> CountActiveAsync(string tenant, CancellationToken cancellationToken) => throw new NotSupportedException();
 

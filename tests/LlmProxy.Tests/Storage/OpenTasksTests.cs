@@ -37,8 +37,8 @@ public sealed class OpenTasksTests(PostgresServer server) : IAsyncLifetime, IAsy
     [Fact]
     public async Task What_one_process_tells_another_finds()
     {
-        var task = Task("task-1", step: 2, Key(1), Key(2));
-        await _one.SaveOpenTasksAsync([task, Task("task-2", step: 1, Key(3))], default);
+        var task = Told("task-1", step: 2, Key(1), Key(2));
+        await _one.SaveOpenTasksAsync([task, Told("task-2", step: 1, Key(3))], default);
 
         var found = Assert.Single(await _other.FindOpenTasksAsync(Tenant, [Key(2), Key(9)], default));
         Assert.Equal([Key(2)], found.Keys.Select(k => k.Key));
@@ -51,8 +51,8 @@ public sealed class OpenTasksTests(PostgresServer server) : IAsyncLifetime, IAsy
     [Fact]
     public async Task What_a_later_step_said_stays()
     {
-        await _one.SaveOpenTasksAsync([Task("task-1", step: 3, Key(3)) with { LastEndedTurn = true }], default);
-        await _other.SaveOpenTasksAsync([Task("task-1", step: 2, Key(2))], default);
+        await _one.SaveOpenTasksAsync([Told("task-1", step: 3, Key(3)) with { LastEndedTurn = true }], default);
+        await _other.SaveOpenTasksAsync([Told("task-1", step: 2, Key(2))], default);
 
         var found = Assert.Single(await _one.FindOpenTasksAsync(Tenant, [Key(2), Key(3)], default));
         Assert.Equal((3, true), (found.LastStep, found.LastEndedTurn));
@@ -71,12 +71,12 @@ public sealed class OpenTasksTests(PostgresServer server) : IAsyncLifetime, IAsy
         SharedTask? first = null;
         for (var step = 1; first is null; step++)
         {
-            await _other.SaveOpenTasksAsync([Task("warm-up", step)], patience.Token);
+            await _other.SaveOpenTasksAsync([Told("warm-up", step)], patience.Token);
             heard.Reader.TryRead(out first);
         }
 
-        await _one.SaveOpenTasksAsync([Task("own", step: 1, Key(1))], default);
-        var begun = Task("task-1", step: 4, Key(4)) with { IsUnderWay = true };
+        await _one.SaveOpenTasksAsync([Told("own", step: 1, Key(1))], default);
+        var begun = Told("task-1", step: 4, Key(4)) with { IsUnderWay = true };
         await _other.SaveOpenTasksAsync([begun], default);
         var told = await heard.Reader.ReadAsync(patience.Token);
         while (told.TaskId == "warm-up")
@@ -96,7 +96,7 @@ public sealed class OpenTasksTests(PostgresServer server) : IAsyncLifetime, IAsy
     {
         var run = Run("run-1");
         await _one.SaveAsync([new TrajectoryChange { Trajectory = run }], default);
-        await _one.SaveOpenTasksAsync([Task(run.TaskId, step: 1, Key(1))], default);
+        await _one.SaveOpenTasksAsync([Told(run.TaskId, step: 1, Key(1))], default);
 
         await _one.DeleteAsync(Tenant, "run-1", default);
 
@@ -107,7 +107,7 @@ public sealed class OpenTasksTests(PostgresServer server) : IAsyncLifetime, IAsy
     [Fact]
     public async Task What_is_old_is_forgotten()
     {
-        await _one.SaveOpenTasksAsync([Task("old", step: 1, Key(1)), Task("young", step: 1, Key(2)) with { At = Noon.AddMinutes(1) }], default);
+        await _one.SaveOpenTasksAsync([Told("old", step: 1, Key(1)), Told("young", step: 1, Key(2)) with { At = Noon.AddMinutes(1) }], default);
 
         await _one.RemoveOpenTasksAsync(Noon.AddSeconds(30), default);
 
@@ -116,11 +116,26 @@ public sealed class OpenTasksTests(PostgresServer server) : IAsyncLifetime, IAsy
     }
 
     [Fact]
+    public async Task Runs_that_wait_for_their_end_are_shared_among_the_processes()
+    {
+        await _one.SaveAsync([.. Enumerable.Range(0, 20).Select(i => new TrajectoryChange { Trajectory = Run($"run-{i:00}") with { Status = TrajectoryStatus.Active, CompletedAt = null, LastActivityAt = Noon } })], default);
+
+        var claims = await Task.WhenAll(Enumerable.Range(0, 4).Select(i => (i % 2 == 0 ? _one : _other).ClaimOpenAsync(Noon, 5, default)));
+
+        Assert.All(claims, c => Assert.InRange(c.Count, 1, 5));
+        var claimed = claims.SelectMany(c => c.Select(r => r.Id)).ToList();
+        Assert.Equal(claimed.Count, claimed.Distinct().Count());
+        var left = await _one.ClaimOpenAsync(Noon, 100, default);
+        Assert.Equal(20, claimed.Concat(left.Select(r => r.Id)).Distinct().Count());
+        Assert.Empty(await _other.ClaimOpenAsync(Noon, 100, default));
+    }
+
+    [Fact]
     public void Notices_stay_below_the_servers_limit_and_lose_nothing_but_what_cannot_fit()
     {
         var writer = new OpenTaskNotices();
-        var tasks = Enumerable.Range(0, 50).Select(i => Task($"task-{i}", i + 1, Key(i), Key(i + 100)) with { TaskDescription = new string('ü', i * 10) }).ToList();
-        tasks.Insert(25, Task("long", 1, Key(1)) with { TaskDescription = new string('x', 9_000) });
+        var tasks = Enumerable.Range(0, 50).Select(i => Told($"task-{i}", i + 1, Key(i), Key(i + 100)) with { TaskDescription = new string('ü', i * 10) }).ToList();
+        tasks.Insert(25, Told("long", 1, Key(1)) with { TaskDescription = new string('x', 9_000) });
 
         var payloads = writer.Write(tasks).ToList();
         var read = new List<SharedTask>();
@@ -137,7 +152,7 @@ public sealed class OpenTasksTests(PostgresServer server) : IAsyncLifetime, IAsy
 
     private static SharedTask Flat(SharedTask task) => task with { Keys = [] };
 
-    private static SharedTask Task(string id, int step, params TurnKey[] keys) => new()
+    private static SharedTask Told(string id, int step, params TurnKey[] keys) => new()
     {
         TaskId = id,
         TrajectoryId = "run-of-" + id,

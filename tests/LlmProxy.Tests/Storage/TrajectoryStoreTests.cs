@@ -310,8 +310,8 @@ public abstract partial class TrajectoryStoreTests : IAsyncLifetime
             new TrajectoryChange { Trajectory = Run("provisional") with { Tenant = "other", IsProvisional = true, LastActivityAt = Start.AddMinutes(1) } },
             new TrajectoryChange { Trajectory = Run("done") with { LastActivityAt = Start } });
 
-        Assert.Equal(["provisional", "active"], (await Store.ListOpenAsync(Start.AddMinutes(2), 10, default)).Select(r => r.Id));
-        Assert.Equal(["provisional"], (await Store.ListOpenAsync(Start.AddMinutes(2), 1, default)).Select(r => r.Id));
+        Assert.Equal(["provisional"], (await Store.ClaimOpenAsync(Start.AddMinutes(2), 1, default)).Select(r => r.Id));
+        Assert.Contains("active", (await Store.ClaimOpenAsync(Start.AddMinutes(2), 10, default)).Select(r => r.Id));
         Assert.Equal(2, await Store.CountActiveAsync(Tenant, default));
         Assert.Equal(0, await Store.CountActiveAsync("other", default));
     }

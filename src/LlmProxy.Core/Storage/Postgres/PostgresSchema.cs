@@ -206,6 +206,7 @@ internal static class PostgresSchema
         CREATE INDEX open_key_by_age ON open_key (at);
         CREATE INDEX open_key_by_task ON open_key (tenant, task_id);
         """,
+        "ALTER TABLE task_trajectory ADD COLUMN claimed_at timestamptz",
     ];
 
     /// <summary>All tables, for the store's size.</summary>

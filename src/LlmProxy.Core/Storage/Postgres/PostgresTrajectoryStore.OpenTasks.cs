@@ -17,6 +17,7 @@ public sealed partial class PostgresTrajectoryStore
         "t.task_id, t.trajectory_id, t.tenant, t.conversation_id, t.parent_id, t.session_id, t.task_description, t.model, t.started_at, t.last_step, t.ended_turn, t.answered, t.offers_tools, t.stream, t.at";
 
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan ClaimedFor = TimeSpan.FromSeconds(30);
 
     private readonly OpenTaskNotices _notices = new();
 
@@ -115,6 +116,23 @@ public sealed partial class PostgresTrajectoryStore
                     cancellationToken);
                 return true;
             },
+            cancellationToken);
+
+    /// <inheritdoc />
+    public override Task<IReadOnlyList<Trajectory>> ClaimOpenAsync(DateTimeOffset idleSince, int limit, CancellationToken cancellationToken) =>
+        RunsAsync(
+            "claim open runs",
+            new SqlStatement(
+                $"""
+                WITH claimed AS (
+                    UPDATE task_trajectory SET claimed_at = @now WHERE row_id IN (
+                        SELECT row_id FROM task_trajectory
+                        WHERE (status = 'active' OR is_provisional) AND last_activity_at <= @since AND (claimed_at IS NULL OR claimed_at < @old)
+                        ORDER BY last_activity_at, id LIMIT @limit FOR UPDATE SKIP LOCKED)
+                    RETURNING *)
+                SELECT {TrajectoryRows.Columns} FROM claimed t ORDER BY t.last_activity_at, t.id
+                """)
+                .With("now", Time.GetUtcNow()).With("old", Time.GetUtcNow() - ClaimedFor).With("since", idleSince).With("limit", limit),
             cancellationToken);
 
     private static SqlStatement SaveTask(SharedTask task) =>

@@ -143,7 +143,7 @@ public abstract partial class SqlTrajectoryStore : ITrajectoryStore
     }
 
     /// <inheritdoc />
-    public Task<IReadOnlyList<Trajectory>> ListOpenAsync(DateTimeOffset idleSince, int limit, CancellationToken cancellationToken) =>
+    public virtual Task<IReadOnlyList<Trajectory>> ClaimOpenAsync(DateTimeOffset idleSince, int limit, CancellationToken cancellationToken) =>
         RunsAsync(
             "list open runs",
             new SqlStatement(SelectRuns + "(t.status = 'active' OR t.is_provisional) AND t.last_activity_at <= @since ORDER BY t.last_activity_at, t.id LIMIT @limit")
@@ -317,7 +317,7 @@ public abstract partial class SqlTrajectoryStore : ITrajectoryStore
     private Task<Trajectory?> FirstRunAsync(SqlStatement statement, CancellationToken cancellationToken) =>
         ReadAsync("look a run up", s => s.QueryFirstAsync(statement, r => TrajectoryRows.Read(s, r), cancellationToken), cancellationToken);
 
-    private Task<IReadOnlyList<Trajectory>> RunsAsync(string operation, SqlStatement statement, CancellationToken cancellationToken) =>
+    private protected Task<IReadOnlyList<Trajectory>> RunsAsync(string operation, SqlStatement statement, CancellationToken cancellationToken) =>
         ReadAsync<IReadOnlyList<Trajectory>>(operation, async s => await s.QueryAsync(statement, r => TrajectoryRows.Read(s, r), cancellationToken), cancellationToken);
 
     private Task<IReadOnlySet<string>> ReadSetAsync(string operation, Func<SqlSession, SqlStatement> statement, CancellationToken cancellationToken) =>

@@ -181,5 +181,6 @@ internal static class SqliteSchema
         CREATE INDEX task_trajectory_by_arm ON task_trajectory (tenant, started_at) WHERE arm IS NOT NULL OR example_ids <> '[]';
         """,
         "-- Open tasks are shared between processes in PostgreSQL alone.",
+        "-- As above.",
     ];
 }
