@@ -7,6 +7,7 @@ using LlmProxy.Benchmarks.Crash;
 using LlmProxy.Benchmarks.Parts;
 using LlmProxy.Benchmarks.Proxy;
 using LlmProxy.Benchmarks.Record;
+using LlmProxy.Benchmarks.Statistics;
 using LlmProxy.Benchmarks.Storage;
 using LlmProxy.Benchmarks.Templates;
 using LlmProxy.Benchmarks.Soak;
@@ -24,6 +25,7 @@ return args switch
     ["storage", .. var rest] => await Run(rest, StorageRunOptions.Parse, StorageScenario.RunAsync),
     ["record", .. var rest] => await Run(rest, RecordOptions.Parse, RecordScenario.RunAsync),
     ["analyzer", .. var rest] => await Run(rest, AnalyzerOptions.Parse, AnalyzerScenario.RunAsync),
+    ["statistics", .. var rest] => await Run(rest, StatisticsRunOptions.Parse, StatisticsScenario.RunAsync),
     ["export", .. var rest] => await Run(rest, ExportBenchmarkOptions.Parse, ExportScenario.RunAsync),
 
     // What this program starts itself as: each process's processor time is then its own.

@@ -55,6 +55,12 @@ internal static class Usage
           dotnet run -c Release --project tests/LlmProxy.Benchmarks -- analyzer [--rounds N]
               What the analyzer adds to a build of a project with 20 templates while the compiler server is warm (15).
 
+          dotnet run -c Release --project tests/LlmProxy.Benchmarks -- statistics [options]
+              How long the statistics of many runs take, with and without intervals, in SQLite and PostgreSQL.
+              --runs N          runs in the store (100000)
+              --steps N         steps of each run that has its content (4)
+              --postgres TEXT   connection string of an empty database; without it PostgreSQL is left out
+
           dotnet run -c Release --project tests/LlmProxy.Benchmarks -- export [options]
               An export of many runs, in a process of its own: time and peak memory.
               --runs N          runs in the store (10000)

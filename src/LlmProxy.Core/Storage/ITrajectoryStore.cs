@@ -97,8 +97,14 @@ public partial interface ITrajectoryStore : IAsyncDisposable
     /// <summary>Trajectories with content that have no embedding of a model, oldest first.</summary>
     Task<IReadOnlyList<Trajectory>> ListWithoutEmbeddingAsync(string model, int limit, CancellationToken cancellationToken);
 
-    /// <summary>Numbers over the tenant's runs.</summary>
-    Task<StoreStatistics> ReadStatisticsAsync(string tenant, DateTimeOffset? since, DateTimeOffset? until, string? model, CancellationToken cancellationToken);
+    /// <summary>Sums over the tenant's runs.</summary>
+    Task<StoreStatistics> ReadStatisticsAsync(StatisticsQuery query, CancellationToken cancellationToken);
+
+    /// <summary>How many ended runs have their content and score at least so much; not counted beyond <paramref name="atMost"/>.</summary>
+    Task<int> CountTrainableAsync(string tenant, double minQuality, int atMost, CancellationToken cancellationToken);
+
+    /// <summary>How large the store is, and how much of it is the tenant's.</summary>
+    Task<StorageUse> ReadStorageUseAsync(string tenant, CancellationToken cancellationToken);
 
     /// <summary>Counts one use of each example (a run that was put into a prompt); rows are made where missing.</summary>
     Task RecordExampleUsageAsync(string tenant, IReadOnlyCollection<string> trajectoryIds, DateTimeOffset at, CancellationToken cancellationToken);
@@ -306,68 +312,6 @@ public sealed record SearchHit(Trajectory Trajectory, double? Similarity, int? V
 /// <param name="Documents">Number of documents.</param>
 /// <param name="Frequencies">For each bucket in how many documents it occurs.</param>
 public sealed record DocumentFrequencies(long Documents, IReadOnlyDictionary<int, long> Frequencies);
-
-/// <summary>Numbers that statistics are made of.</summary>
-public sealed record StoreStatistics
-{
-    /// <summary>Runs that ended (completed, failed, needs_help), active and cancelled ones left out.</summary>
-    public long Total { get; init; }
-
-    /// <summary>Active runs.</summary>
-    public long Active { get; init; }
-
-    /// <summary>Ended runs by provider.</summary>
-    public IReadOnlyDictionary<string, long> ByProvider { get; init; } = new Dictionary<string, long>(StringComparer.Ordinal);
-
-    /// <summary>Ended runs whose success is known.</summary>
-    public long Judged { get; init; }
-
-    /// <summary>Ended runs that succeeded.</summary>
-    public long Successful { get; init; }
-
-    /// <summary>Mean of all scores, or null.</summary>
-    public double? AverageQuality { get; init; }
-
-    /// <summary>Scored runs in the bands excellent (0.9 and up), good (0.7), fair (0.5), poor.</summary>
-    public IReadOnlyList<long> QualityBands { get; init; } = [0, 0, 0, 0];
-
-    /// <summary>Bytes of the whole store and of compressed content; number of trajectories and steps.</summary>
-    public (long Bytes, long ContentBytes, long Trajectories, long Steps) Storage { get; init; }
-
-    /// <summary>Numbers by model.</summary>
-    public IReadOnlyList<ModelStatistics> ByModel { get; init; } = [];
-}
-
-/// <summary>Numbers of one provider and model.</summary>
-/// <param name="Provider">The provider.</param>
-/// <param name="Model">The model.</param>
-/// <param name="Total">Ended runs.</param>
-/// <param name="Judged">Ended runs whose success is known.</param>
-/// <param name="Successful">Ended runs that succeeded.</param>
-/// <param name="AverageQuality">Mean score, or null.</param>
-/// <param name="Iterations">Sum of iterations.</param>
-/// <param name="ToolCalls">Sum of tool calls.</param>
-/// <param name="FailedToolResults">Sum of failed tool results.</param>
-/// <param name="Interventions">Sum of interventions.</param>
-/// <param name="Tokens">Sum of tokens.</param>
-/// <param name="CostUsd">Sum of known costs.</param>
-/// <param name="ClickAccuracies">Sum of the click accuracies of runs where one was stated or counted.</param>
-/// <param name="RunsWithClicks">Number of those runs.</param>
-public sealed record ModelStatistics(
-    string Provider,
-    string Model,
-    long Total,
-    long Judged,
-    long Successful,
-    double? AverageQuality,
-    long Iterations,
-    long ToolCalls,
-    long FailedToolResults,
-    long Interventions,
-    long Tokens,
-    decimal? CostUsd,
-    double ClickAccuracies,
-    long RunsWithClicks);
 
 /// <summary>A curated example: one row of <c>few_shot_example</c>.</summary>
 /// <param name="TrajectoryId">The run that it stands for.</param>

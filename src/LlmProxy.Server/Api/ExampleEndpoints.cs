@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
+using LlmProxy.Core.Sdk;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Api.Shapes;
@@ -33,19 +34,13 @@ internal static class ExampleEndpoints
         return TypedResults.Json(new PageShape<ExampleShape>([.. rows.Select(row => Shape(row, evidence))], null), ApiJson.Default.PageShapeExampleShape);
     }
 
-    private static async Task<IResult> UseAsync(HttpContext context, string id, TaskService tasks, ITrajectoryStore store, ExampleLedger ledger, TimeProvider time, CancellationToken cancellationToken)
+    private static async Task<IResult> UseAsync(HttpContext context, string id, TrajectorySearch similar, ITrajectoryStore store, ExampleLedger ledger, CancellationToken cancellationToken)
     {
         var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.ExampleUsageRequest);
         var tenant = context.GetTenant();
-        if (await tasks.FindAsync(tenant, id, cancellationToken) is not { } run)
+        if (await similar.RecordExampleUsageAsync(id, request.Success, tenant, cancellationToken) is not { } run)
         {
             return TrajectoryEndpoints.NoRun(id);
-        }
-
-        await store.RecordExampleUsageAsync(tenant, [run.Id], time.GetUtcNow(), cancellationToken);
-        if (request.Success is { } success)
-        {
-            await store.RecordExampleOutcomeAsync(tenant, run.Id, success, cancellationToken);
         }
 
         return TypedResults.Json(Shape(await FindAsync(store, run, cancellationToken), await ledger.ReadAsync(tenant, cancellationToken)), ApiJson.Default.ExampleShape);

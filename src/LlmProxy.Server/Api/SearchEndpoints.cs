@@ -1,6 +1,6 @@
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Retrieval;
+using LlmProxy.Core.Sdk;
 using LlmProxy.Server.Api.Shapes;
 using LlmProxy.Server.Auth;
 
@@ -15,7 +15,7 @@ internal static class SearchEndpoints
         api.MapPost("/search", SearchAsync).AcceptsJson<SearchRequest>().Produces<SearchShape>().ProducesProblem(400)
             .WithTags("Search").WithSummary("Similar runs, why others are left out, and the section that a prompt would get");
 
-    private static async Task<IResult> SearchAsync(HttpContext context, FewShotService fewShot, TemplateDirectory templates, LlmProxyOptions options, CancellationToken cancellationToken)
+    private static async Task<IResult> SearchAsync(HttpContext context, TrajectorySearch similar, LlmProxyOptions options, CancellationToken cancellationToken)
     {
         var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.SearchRequest);
         var text = ApiInput.Required("taskDescription", request.TaskDescription, "{\"taskDescription\": \"File the October invoice\"}");
@@ -26,19 +26,17 @@ internal static class SearchEndpoints
             SuccessOnly = request.SuccessOnly ?? true,
             MinQuality = ApiInput.InRange("minQuality", request.MinQuality, 0, 1),
         };
-        var found = await fewShot.ExplainAsync(query, cancellationToken);
+        var found = await similar.FindSimilarAsync(query, cancellationToken);
         if (found.Search is not { } search)
         {
             return ApiProblem.Result(StatusCodes.Status503ServiceUnavailable, "No search", $"The search ended without an answer ({found.Reason}). The log names the cause; \"llmproxy doctor\" checks store and embedder.");
         }
 
-        var values = new PromptValues("", text, "openai", "", [], found.Examples);
-        var section = PromptRenderer.RenderExamples(templates.Current, values);
         return TypedResults.Json(
             new SearchShape(
                 [.. search.Chosen.Select(c => new SimilarShape(c.Trajectory.Id, c.Trajectory.TaskDescription, c.Similarity, c.Trajectory.QualityScore, c.Trajectory.IterationCount, c.Trajectory.ToolsUsed))],
                 [.. search.LeftOut.Select(l => new LeftOutShape(l.Trajectory.Id, l.Trajectory.TaskDescription, l.Similarity, l.Reason))],
-                section.Text ?? "",
+                similar.FormatAsFewShot(found, text),
                 search.Threshold,
                 search.Embedder),
             ApiJson.Default.SearchShape);

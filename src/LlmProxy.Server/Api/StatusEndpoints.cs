@@ -6,7 +6,6 @@ using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Storage;
 using LlmProxy.Server.Api.Shapes;
 using LlmProxy.Server.Auth;
-using LlmProxy.Server.Pipeline;
 
 namespace LlmProxy.Server.Api;
 

@@ -1,5 +1,5 @@
 using LlmProxy.Core.Recording;
-using LlmProxy.Core.Retrieval;
+using LlmProxy.Core.Sdk;
 using LlmProxy.Core.Storage;
 using LlmProxy.Server.Api.Shapes;
 using LlmProxy.Server.Auth;
@@ -97,22 +97,13 @@ internal static class TrajectoryEndpoints
     }
 
     private static async Task<IResult> EmbedAsync(
-        HttpContext context, string id, TaskService tasks, EmbeddingService embeddings, Redactor redactor, CancellationToken cancellationToken)
+        HttpContext context, string id, TrajectorySearch similar, CancellationToken cancellationToken)
     {
         var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.EmbeddingRequest);
-        var text = redactor.Redact(ApiInput.Required("taskDescription", request.TaskDescription, "{\"taskDescription\": \"File the October invoice\"}"));
-        if (await tasks.FindAsync(context.GetTenant(), id, cancellationToken) is not { } run)
-        {
-            return NoRun(id);
-        }
-
-        var made = await embeddings.EmbedForStoreAsync(text, cancellationToken);
-        if (!await tasks.SaveEmbeddingsAsync(run, made.Embeddings, cancellationToken))
-        {
-            return NoRun(id);
-        }
-
-        return TypedResults.Json(new EmbeddingShape(run.Id, [.. made.Embeddings.Select(e => e.Model)]), ApiJson.Default.EmbeddingShape);
+        var text = ApiInput.Required("taskDescription", request.TaskDescription, "{\"taskDescription\": \"File the October invoice\"}");
+        return await similar.StoreEmbeddingAsync(id, text, context.GetTenant(), cancellationToken) is { } made
+            ? TypedResults.Json(new EmbeddingShape(made.Run.Id, made.Models), ApiJson.Default.EmbeddingShape)
+            : NoRun(id);
     }
 
     internal static IResult NoRun(string id) => ApiProblem.NotFound("trajectory", id, "GET /_llmproxy/trajectories lists them.");

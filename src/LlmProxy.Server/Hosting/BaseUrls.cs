@@ -1,3 +1,4 @@
+using LlmProxy.Core.Configuration;
 using LlmProxy.Server.Pipeline;
 
 namespace LlmProxy.Server.Hosting;

@@ -69,7 +69,7 @@ internal static class StorageScenario
         async Task<double> MeasureAsync(string name, IReadOnlyList<ClaudeConversation> runs, bool keep = true)
         {
             await using var bench = await RecorderBench.OpenAsync();
-            var empty = (await bench.Store.ReadStatisticsAsync("default", null, null, null, cancellationToken)).Storage.Bytes;
+            var empty = (await bench.Store.ReadStorageUseAsync("default", cancellationToken)).Bytes;
             for (var run = 0; run < runs.Count; run++)
             {
                 for (var step = 0; step < runs[run].Calls.Count; step++)
@@ -80,7 +80,7 @@ internal static class StorageScenario
                 await bench.SettleAsync(cancellationToken);
             }
 
-            var storage = (await bench.Store.ReadStatisticsAsync("default", null, null, null, cancellationToken)).Storage;
+            var storage = await bench.Store.ReadStorageUseAsync("default", cancellationToken);
             var stored = storage.Bytes - empty;
             var (history, requests) = (runs.Sum(r => r.FinalHistory), runs.Sum(r => r.WholeRequests));
             table.Add(

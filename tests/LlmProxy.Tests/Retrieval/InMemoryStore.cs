@@ -125,7 +125,11 @@ internal sealed class InMemoryStore : ITrajectoryStore
 
     public Task<IReadOnlyList<Trajectory>> ListWithoutEmbeddingAsync(string model, int limit, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-    public Task<StoreStatistics> ReadStatisticsAsync(string tenant, DateTimeOffset? since, DateTimeOffset? until, string? model, CancellationToken cancellationToken) => throw new NotSupportedException();
+    public Task<StoreStatistics> ReadStatisticsAsync(StatisticsQuery query, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<int> CountTrainableAsync(string tenant, double minQuality, int atMost, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<StorageUse> ReadStorageUseAsync(string tenant, CancellationToken cancellationToken) => throw new NotSupportedException();
 
     public Task RecordExampleUsageAsync(string tenant, IReadOnlyCollection<string> trajectoryIds, DateTimeOffset at, CancellationToken cancellationToken) => throw new NotSupportedException();
 

@@ -4,7 +4,7 @@ using static LlmProxy.Tests.Storage.SampleRuns;
 
 namespace LlmProxy.Tests.Storage;
 
-/// <content>Listing, searching, examples, statistics.</content>
+/// <content>Listing, searching, examples.</content>
 public abstract partial class TrajectoryStoreTests
 {
     [StoreFact]
@@ -406,57 +406,5 @@ public abstract partial class TrajectoryStoreTests
         await Store.DeleteAsync(Tenant, "deleted", default);
 
         Assert.Equal(["good"], await Store.FindUsableExamplesAsync(Tenant, ["good", "retired", "dropped", "deleted", "unknown"], default));
-    }
-
-    [StoreFact]
-    public async Task Statistics_count_what_they_say()
-    {
-        var run = Run("x") with { IterationCount = 2, ToolCallsCount = 4, FailedToolResults = 1, UserInterventions = 1, TokenUsage = new TokenUsage(10, 5, 7, 0, 3), CostUsd = 0.25m };
-        await SaveAsync(
-            Change(run with { Id = "a", TaskId = "a", QualityScore = 0.95 }, Text("some content")),
-            new TrajectoryChange { Trajectory = run with { Id = "b", TaskId = "b", QualityScore = 0.7, CostUsd = null } },
-            new TrajectoryChange { Trajectory = run with { Id = "c", TaskId = "c", QualityScore = 0.5, HasContent = false } },
-            new TrajectoryChange { Trajectory = run with { Id = "d", TaskId = "d", QualityScore = 0.1 } },
-            new TrajectoryChange { Trajectory = run with { Id = "e", TaskId = "e", QualityScore = null, Success = false, Status = TrajectoryStatus.Failed, Provider = "openai", Model = "gpt-4o", CostUsd = null } },
-            new TrajectoryChange { Trajectory = run with { Id = "f", TaskId = "f", QualityScore = null, Success = null, Status = TrajectoryStatus.NeedsHelp } },
-            new TrajectoryChange { Trajectory = run with { Id = "g", TaskId = "g", Status = TrajectoryStatus.Cancelled } },
-            new TrajectoryChange { Trajectory = run with { Id = "h", TaskId = "h", Status = TrajectoryStatus.Active, Success = null, QualityScore = null } },
-            new TrajectoryChange { Trajectory = run with { Id = "i", TaskId = "i", StartedAt = Start.AddDays(1) } },
-            new TrajectoryChange { Trajectory = run with { Id = "j", TaskId = "j", Tenant = "other" } });
-
-        var all = await Store.ReadStatisticsAsync(Tenant, null, null, null, default);
-        var day = await Store.ReadStatisticsAsync(Tenant, Start, Start.AddDays(1), null, default);
-        var model = await Store.ReadStatisticsAsync(Tenant, null, null, "gpt-4o", default);
-        var none = await Store.ReadStatisticsAsync("nobody", null, null, null, default);
-
-        Assert.Equal((7, 1, 6, 5), (all.Total, all.Active, all.Judged, all.Successful));
-        Assert.Equal((6, 1, 5, 4), (day.Total, day.Active, day.Judged, day.Successful));
-        Assert.Equal((1, 0, 1, 0), (model.Total, model.Active, model.Judged, model.Successful));
-        Assert.Equal([2L, 1, 1, 1], all.QualityBands);
-        Assert.Equal((0.95 + 0.7 + 0.5 + 0.1) / 4, day.AverageQuality!.Value, 9);
-        Assert.Null(model.AverageQuality);
-        Assert.Equal(6, all.ByProvider["anthropic"]);
-        Assert.Equal(1, all.ByProvider["openai"]);
-        var claude = day.ByModel[0];
-        Assert.Equal(("anthropic", "claude-sonnet-4", 5L, 4L, 4L), (claude.Provider, claude.Model, claude.Total, claude.Judged, claude.Successful));
-        Assert.Equal((10L, 20L, 5L, 5L, 75L, 1.0m), (claude.Iterations, claude.ToolCalls, claude.FailedToolResults, claude.Interventions, claude.Tokens, claude.CostUsd));
-        Assert.Null(day.ByModel[1].CostUsd);
-        Assert.Equal((9, 1, 12), (all.Storage.Trajectories, all.Storage.Steps, all.Storage.ContentBytes));
-        Assert.True(all.Storage.Bytes > 1000);
-        Assert.Equal((0, 0, null, 0), (none.Total, none.Active, none.AverageQuality, none.Storage.ContentBytes));
-        Assert.Empty(none.ByModel);
-    }
-
-    [StoreFact]
-    public async Task Click_accuracies_are_counted_where_a_run_has_one()
-    {
-        await SaveAsync(
-            new TrajectoryChange { Trajectory = Run("counted") with { ClicksTotal = 4, ClicksHit = 1 } },
-            new TrajectoryChange { Trajectory = Run("stated") with { ClicksTotal = 4, ClicksHit = 4, StatedClickAccuracy = 0.75 } },
-            new TrajectoryChange { Trajectory = Run("without") });
-
-        var model = Assert.Single((await Store.ReadStatisticsAsync(Tenant, null, null, null, default)).ByModel);
-
-        Assert.Equal((1.0, 2), (model.ClickAccuracies, model.RunsWithClicks));
     }
 }

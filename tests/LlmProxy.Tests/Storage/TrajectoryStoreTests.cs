@@ -256,7 +256,7 @@ public abstract partial class TrajectoryStoreTests : IAsyncLifetime
         Assert.False(await Store.DeleteAsync("other", "run-1", default));
         await Store.DropContentAsync("other", "run-1", default);
         Assert.True((await Store.FindTrajectoryAsync(Tenant, "run-1", default))!.HasContent);
-        Assert.Equal(0, (await Store.ReadStatisticsAsync("other", null, null, null, default)).Storage.Trajectories);
+        Assert.Equal(0, (await Store.ReadStorageUseAsync("other", default)).Trajectories);
     }
 
     [StoreFact]

@@ -54,15 +54,15 @@ public sealed class RecordedTrafficTests(ITestOutputHelper output)
         }
 
         await proxy.SettleAsync();
-        var statistics = await proxy.Store.ReadStatisticsAsync("default", null, null, null, CancellationToken.None);
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{passed} of {exchanges.Count} exchanges passed byte for byte, their answers in random pieces, among them {exact} of {exchanges.Count(e => e.IsExact)} whose bytes are exact; {withTask} belong to a task; {statistics.Storage.Trajectories} runs with {statistics.Storage.Steps} steps are in the store"));
+        var storage = await proxy.Store.ReadStorageUseAsync("default", CancellationToken.None);
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{passed} of {exchanges.Count} exchanges passed byte for byte, their answers in random pieces, among them {exact} of {exchanges.Count(e => e.IsExact)} whose bytes are exact; {withTask} belong to a task; {storage.Trajectories} runs with {storage.Steps} steps are in the store"));
         var errors = proxy.Log.Lines.Where(l => l.StartsWith("Error", StringComparison.Ordinal)).Take(10).ToList();
         Assert.True(problems.IsEmpty && errors.Count == 0, string.Join('\n', problems.Take(20).Concat(errors)));
         Assert.Equal(exchanges.Count, passed);
         Assert.Equal(exchanges.Count(e => e.IsExact), exact);
         Assert.InRange(exact, 1_000, exchanges.Count);
         Assert.True(withTask > exchanges.Count * 9 / 10, "nearly every exchange is a completion call that belongs to a task");
-        Assert.InRange(statistics.Storage.Steps, withTask * 8L / 10, withTask);
+        Assert.InRange(storage.Steps, withTask * 8L / 10, withTask);
     }
 
     [SharedDataFact]

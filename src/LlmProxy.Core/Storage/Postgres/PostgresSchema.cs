@@ -207,6 +207,7 @@ internal static class PostgresSchema
         CREATE INDEX open_key_by_task ON open_key (tenant, task_id);
         """,
         "ALTER TABLE task_trajectory ADD COLUMN claimed_at timestamptz",
+        "-- SQLite alone reads statistics from an index of their own.",
     ];
 
     /// <summary>All tables, for the store's size.</summary>

@@ -39,6 +39,8 @@ internal sealed class PostgresSession : SqlSession
 
     public static string AnyWord(IReadOnlyList<string> words) => string.Join(" | ", words.Select(w => $"'{w}'"));
 
+    public override string DayNumber(string column) => $"CAST(CAST({column} AT TIME ZONE 'UTC' AS date) - DATE '1970-01-01' AS bigint)";
+
     public override DateTimeOffset ReadTime(DbDataReader reader, int column) => reader.GetFieldValue<DateTimeOffset>(column);
 
     public override float[] ReadVector(DbDataReader reader, int column) => reader.GetFieldValue<float[]>(column);

@@ -26,6 +26,9 @@ internal abstract class SqlSession
     /// <summary>The value of <c>@words</c> in <see cref="WordsCondition"/>: every word, each as a prefix.</summary>
     public abstract string AllWords(IReadOnlyList<string> words);
 
+    /// <summary>Number of the day (UTC) that a time lies in, from 1970-01-01 as 0, as an expression.</summary>
+    public abstract string DayNumber(string column);
+
     public abstract DateTimeOffset ReadTime(DbDataReader reader, int column);
 
     public abstract float[] ReadVector(DbDataReader reader, int column);

@@ -117,9 +117,16 @@ public abstract partial class SqlTrajectoryStore
                 cancellationToken);
 
     /// <inheritdoc />
-    /// <remarks>A run belongs to the time in which it started: at or after <paramref name="since"/> and before <paramref name="until"/>.</remarks>
-    public Task<StoreStatistics> ReadStatisticsAsync(string tenant, DateTimeOffset? since, DateTimeOffset? until, string? model, CancellationToken cancellationToken) =>
-        ReadAsync("read statistics", s => Statistics.ReadAsync(s, tenant, since, until, model, cancellationToken), cancellationToken);
+    public Task<StoreStatistics> ReadStatisticsAsync(StatisticsQuery query, CancellationToken cancellationToken) =>
+        ReadAsync("read statistics", s => StatisticsRows.ReadAsync(s, query, cancellationToken), cancellationToken);
+
+    /// <inheritdoc />
+    public Task<int> CountTrainableAsync(string tenant, double minQuality, int atMost, CancellationToken cancellationToken) =>
+        ReadAsync("count good runs", s => StatisticsRows.CountTrainableAsync(s, tenant, minQuality, atMost, cancellationToken), cancellationToken);
+
+    /// <inheritdoc />
+    public Task<StorageUse> ReadStorageUseAsync(string tenant, CancellationToken cancellationToken) =>
+        ReadAsync("measure the store", s => StatisticsRows.ReadStorageAsync(s, tenant, cancellationToken), cancellationToken);
 
     /// <summary>The runs with the vectors nearest to the query's, of those that <see cref="SearchConditions"/> lets through.</summary>
     private protected abstract Task<IReadOnlyList<(long Run, double Similarity)>> FindNearestAsync(SqlSession session, SearchQuery query, int limit, CancellationToken cancellationToken);

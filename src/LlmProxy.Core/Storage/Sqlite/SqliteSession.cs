@@ -49,6 +49,9 @@ internal sealed class SqliteSession : SqlSession, IDisposable
 
     public static string AnyWord(IReadOnlyList<string> words) => string.Join(" OR ", words.Select(w => $"\"{w}\""));
 
+    // As the index by model has it.
+    public override string DayNumber(string column) => $"{column} / 86400000000";
+
     public override DateTimeOffset ReadTime(DbDataReader reader, int column) =>
         DateTimeOffset.UnixEpoch.AddTicks(reader.GetInt64(column) * TimeSpan.TicksPerMicrosecond);
 

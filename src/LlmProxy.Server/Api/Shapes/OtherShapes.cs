@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using LlmProxy.Core.Statistics;
 
 namespace LlmProxy.Server.Api.Shapes;
 
@@ -73,72 +74,23 @@ public sealed record EmbeddingShape(string TrajectoryId, IReadOnlyList<string> M
 /// <param name="DryRun">Whether they were only counted.</param>
 public sealed record CleanupShape(int Deleted, bool DryRun);
 
-/// <summary>Numbers over all runs.</summary>
-public sealed record StatisticsShape
+/// <summary>Numbers over all runs, and what examples do for success where that is asked for.</summary>
+public sealed record StatisticsShape : RunStatistics
 {
-    /// <summary>Runs that ended; active and cancelled ones are left out.</summary>
-    public long Total { get; init; }
+    /// <summary>Nothing counted.</summary>
+    [JsonConstructor]
+    public StatisticsShape()
+    {
+    }
 
-    /// <summary>Active runs.</summary>
-    public long Active { get; init; }
-
-    /// <summary>Ended runs by provider.</summary>
-    public IReadOnlyDictionary<string, long> ByProvider { get; init; } = new Dictionary<string, long>(StringComparer.Ordinal);
-
-    /// <summary>Successful runs by ended runs whose success is known.</summary>
-    public double? SuccessRate { get; init; }
-
-    /// <summary>Mean score.</summary>
-    public double? AverageQuality { get; init; }
-
-    /// <summary>The short form.</summary>
-    public StatisticsSummary Summary { get; init; } = new(0, 0, null);
-
-    /// <summary>Numbers by model.</summary>
-    public IReadOnlyList<ModelStatisticsShape> ByModel { get; init; } = [];
-
-    /// <summary>Means.</summary>
-    public AverageMetrics AverageMetrics { get; init; } = new(null, null, null, null, null, null, null, null);
-
-    /// <summary>Scored runs by band.</summary>
-    public QualityDistribution QualityDistribution { get; init; } = new(0, 0, 0, 0);
-
-    /// <summary>Whether there are enough good runs to train on: 100 at the threshold.</summary>
-    public bool TrainingReady { get; init; }
-
-    /// <summary>Numbers by day or week.</summary>
-    public IReadOnlyList<IntervalStatistics> Intervals { get; init; } = [];
+    /// <summary>Some numbers.</summary>
+    public StatisticsShape(RunStatistics numbers)
+        : base(numbers)
+    {
+    }
 
     /// <summary>What examples do for success; only where it is asked for.</summary>
+    [JsonPropertyOrder(1)]
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public ExperimentsShape? Experiments { get; init; }
-
-    /// <summary>The store's size.</summary>
-    public StorageStatistics Storage { get; init; } = new(0, 0, 0, 0);
 }
-
-/// <summary>The short form of the numbers.</summary>
-public sealed record StatisticsSummary(long Total, long Successful, double? SuccessRate);
-
-/// <summary>Numbers of one model.</summary>
-public sealed record ModelStatisticsShape(string Provider, string Model, long Total, long Successful, double? SuccessRate, double? AverageQuality, AverageMetrics AverageMetrics, decimal? CostUsd);
-
-/// <summary>Means over runs.</summary>
-public sealed record AverageMetrics(
-    double? Iterations,
-    double? ToolCalls,
-    double? Tokens,
-    double? ErrorRate,
-    double? ClickAccuracy,
-    double? InterventionRate,
-    double? TokensPerSuccess,
-    decimal? CostPerSuccess);
-
-/// <summary>Scored runs by band: 0.9 and up, 0.7 and up, 0.5 and up, below.</summary>
-public sealed record QualityDistribution(long Excellent, long Good, long Fair, long Poor);
-
-/// <summary>Numbers of one day or week.</summary>
-public sealed record IntervalStatistics(DateTime Start, long Total, long Successful, double? SuccessRate, double? AverageQuality, double? Iterations, double? Tokens);
-
-/// <summary>The store's size.</summary>
-public sealed record StorageStatistics(long Bytes, long ContentBytes, long Trajectories, long Steps);

@@ -1,9 +1,9 @@
 using LlmProxy.Core.Configuration;
 
-namespace LlmProxy.Server.Pipeline;
+namespace LlmProxy.Core.Recording;
 
 /// <summary>Whether calls are recorded at the moment.</summary>
-internal sealed class RecordingSwitch(RecordingOptions options)
+public sealed class RecordingSwitch(RecordingOptions options)
 {
     private volatile bool _paused;
 
@@ -23,11 +23,4 @@ internal sealed class RecordingSwitch(RecordingOptions options)
         : _paused ? "paused"
         : string.Equals(header, "off", StringComparison.OrdinalIgnoreCase) ? "header"
         : null;
-}
-
-/// <summary>The secret of correlation keys: the store's own, or one of this process until the store can be read.</summary>
-internal sealed class CorrelationSecret
-{
-    /// <summary>32 bytes.</summary>
-    public byte[] Value { get; set; } = System.Security.Cryptography.RandomNumberGenerator.GetBytes(32);
 }

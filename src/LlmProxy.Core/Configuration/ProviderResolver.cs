@@ -1,10 +1,9 @@
-using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Dialects;
 
-namespace LlmProxy.Server.Pipeline;
+namespace LlmProxy.Core.Configuration;
 
 /// <summary>Whose model a call is for: the model's name decides, then the route. Claude behind an OpenAI-compatible gateway is still Claude.</summary>
-internal sealed class ProviderResolver(IReadOnlyList<ModelProvider> models)
+public sealed class ProviderResolver(IReadOnlyList<ModelProvider> models)
 {
     /// <summary>Metadata of a route that names its provider.</summary>
     public const string ProviderMetadata = "LlmProxy.Provider";

@@ -1,7 +1,6 @@
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Sdk;
 using LlmProxy.Core.Storage;
-using LlmProxy.Core.Trajectories;
-using LlmProxy.Server.Pipeline;
 
 namespace LlmProxy.Server.Hosting;
 
@@ -9,14 +8,13 @@ namespace LlmProxy.Server.Hosting;
 /// Opens the store and sets the recorder going. A store that is not there does not keep the proxy from starting: calls
 /// are forwarded and wait in the spool while it is tried again.
 /// </summary>
-internal sealed partial class LearningStart(
+internal sealed partial class StartInBackground(
     ITrajectoryStore store,
-    SharedIndex shared,
     Recorder recorder,
     WarmUp warmUp,
-    CorrelationSecret secret,
+    LearningStart start,
     TimeProvider time,
-    ILogger<LearningStart> log) : IHostedService, IDisposable
+    ILogger<StartInBackground> log) : IHostedService, IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Again = TimeSpan.FromSeconds(2);
@@ -45,10 +43,7 @@ internal sealed partial class LearningStart(
         {
             try
             {
-                await store.InitializeAsync(_stopping.Token);
-                secret.Value = await store.ReadCorrelationSecretAsync(_stopping.Token);
-                shared.Start();
-                await recorder.StartAsync(secret.Value, _stopping.Token);
+                await start.StartAsync(_stopping.Token);
 
                 // The first search of a process pays for its code being compiled; a task must not lose its examples to that.
                 await warmUp.RunAsync(_stopping.Token);

@@ -1,0 +1,134 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using LlmProxy.Core.Recording;
+using Microsoft.Extensions.AI;
+using Microsoft.Extensions.Logging;
+
+namespace LlmProxy.Core.Sdk;
+
+/// <summary>What <see cref="LearningChatClient"/> does beside calling: it never throws but for a cancellation, and never keeps a call waiting for long.</summary>
+internal sealed partial class ChatLearning(ModelCalls calls, Recorder recorder, TimeProvider time, string tenant, ILogger<LearningChatClient> logger)
+{
+    private const int MostConversations = 10_000;
+    private static readonly string[] OwnOptions = [LearningChatClient.TaskKey, LearningChatClient.TaskDescriptionKey, LearningChatClient.FewShotKey, LearningChatClient.RecordKey];
+
+    // A store that does not answer costs a call so much at most, and then none for a while.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
+
+    private readonly ConcurrentDictionary<string, string> _tasks = new(StringComparer.Ordinal);
+    private long? _failedAt;
+
+    /// <summary>Begins a call: what to send, and whom to tell of its end.</summary>
+    public async Task<ChatTurn> BeginAsync(IReadOnlyList<ChatMessage> messages, ChatOptions? options, ChatClientMetadata? metadata, bool stream, CancellationToken cancellationToken)
+    {
+        var sent = WithoutOwn(options);
+        if (_failedAt is { } failed && time.GetElapsedTime(failed) < Pause)
+        {
+            recorder.CountNotRecorded("store-not-open");
+            return new ChatTurn(null, messages, sent, Remember, logger);
+        }
+
+        try
+        {
+            var wire = ChatWire.OfCall(messages, options, options?.ModelId ?? metadata?.DefaultModelId, stream);
+            var scope = TaskScope.Current;
+            var start = new ModelCallStart(tenant, wire.Body)
+            {
+                TaskId = scope?.TaskId ?? Option(options, LearningChatClient.TaskKey) ?? TaskOf(options?.ConversationId),
+                Description = scope?.Description ?? Option(options, LearningChatClient.TaskDescriptionKey),
+                FewShot = Option(options, LearningChatClient.FewShotKey),
+                Record = Option(options, LearningChatClient.RecordKey),
+                Provider = ProviderOf(metadata?.ProviderName),
+            };
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            limit.CancelAfter(Patience);
+            var call = await calls.BeginAsync(start, limit.Token);
+            _failedAt = null;
+            var (rewritten, instructed) = call.Enhanced.Body is { } body ? Rewrite(messages, sent, wire, body) : (messages, sent);
+            return new ChatTurn(call, rewritten, instructed, Remember, logger);
+        }
+        catch (Exception error) when (!cancellationToken.IsCancellationRequested)
+        {
+            _failedAt = time.GetTimestamp();
+            recorder.CountNotRecorded("store-not-open");
+            LogLearningFailed(error);
+            return new ChatTurn(null, messages, sent, Remember, logger);
+        }
+    }
+
+    /// <summary>The messages and options with the text that was rewritten, or put in.</summary>
+    private static (IReadOnlyList<ChatMessage> Messages, ChatOptions? Options) Rewrite(IReadOnlyList<ChatMessage> messages, ChatOptions? options, ChatWire.Request wire, byte[] body)
+    {
+        var texts = ChatWire.ReadSystem(body);
+        var changed = Enumerable.Range(0, texts.Count).FirstOrDefault(i => i >= wire.System.Count || wire.System[i].Text != texts[i], -1);
+        if (changed < 0)
+        {
+            return (messages, options);
+        }
+
+        var place = changed < wire.System.Count ? wire.System[changed] : null;
+        if (place is { Message: -1 } || (place is null && options?.ConversationId is not null))
+        {
+            // Where the server keeps the history a message of ours would stay in it.
+            var instructed = options?.Clone() ?? new ChatOptions();
+            instructed.Instructions = texts[changed];
+            return (messages, instructed);
+        }
+
+        if (place is null)
+        {
+            return ([new ChatMessage(ChatRole.System, texts[changed]), .. messages], options);
+        }
+
+        var list = messages.ToList();
+        var message = list[place.Message].Clone();
+        message.Contents = [.. message.Contents];
+        message.Contents[place.Content] = new TextContent(texts[changed]) { AdditionalProperties = message.Contents[place.Content].AdditionalProperties };
+        list[place.Message] = message;
+        return (list, options);
+    }
+
+    /// <summary>Options that are ours do not go to the model.</summary>
+    private static ChatOptions? WithoutOwn(ChatOptions? options)
+    {
+        if (options?.AdditionalProperties is not { } properties || !OwnOptions.Any(properties.ContainsKey))
+        {
+            return options;
+        }
+
+        options = options.Clone();
+        foreach (var name in OwnOptions)
+        {
+            options.AdditionalProperties!.Remove(name);
+        }
+
+        return options;
+    }
+
+    private static string? Option(ChatOptions? options, string name) =>
+        options?.AdditionalProperties?.TryGetValue(name, out var value) == true && Convert.ToString(value, CultureInfo.InvariantCulture) is { Length: > 0 } text ? text : null;
+
+    private static string? ProviderOf(string? name) =>
+        name is null ? null
+        : name.Contains("anthropic", StringComparison.OrdinalIgnoreCase) ? "anthropic"
+        : name.Contains("openai", StringComparison.OrdinalIgnoreCase) ? "openai"
+        : name.Contains("gemini", StringComparison.OrdinalIgnoreCase) || name.Contains("gcp", StringComparison.OrdinalIgnoreCase) || name.Contains("google", StringComparison.OrdinalIgnoreCase) ? "gemini"
+        : "proxy";
+
+    // Some servers give a conversation one id for ever, others each answer a new one.
+    private string? TaskOf(string? conversation) => conversation is null ? null : _tasks.GetValueOrDefault(conversation, conversation);
+
+    private void Remember(string conversation, string task)
+    {
+        if (_tasks.Count >= MostConversations)
+        {
+            _tasks.Clear();
+        }
+
+        _tasks[conversation] = task;
+    }
+
+    [LoggerMessage(1102, LogLevel.Error, "A model call goes on unchanged and unrecorded")]
+    private partial void LogLearningFailed(Exception error);
+}

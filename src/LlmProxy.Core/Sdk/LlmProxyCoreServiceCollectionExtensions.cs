@@ -1,0 +1,156 @@
+using System.Collections;
+using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Dialects.Reading;
+using LlmProxy.Core.Experiments;
+using LlmProxy.Core.Export;
+using LlmProxy.Core.Export.Import;
+using LlmProxy.Core.Prompting;
+using LlmProxy.Core.Recording;
+using LlmProxy.Core.Retrieval;
+using LlmProxy.Core.Sdk;
+using LlmProxy.Core.Statistics;
+using LlmProxy.Core.Storage;
+using LlmProxy.Core.Trajectories;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Microsoft.Extensions.DependencyInjection;
+
+/// <summary>Adds recording, retrieval, prompts and export to an application that calls models itself.</summary>
+public static class LlmProxyCoreServiceCollectionExtensions
+{
+    /// <summary>
+    /// Adds <see cref="TrajectoryRecorder"/>, <see cref="TrajectorySearch"/>, <see cref="TrajectoryExporter"/>,
+    /// <see cref="StatisticsReader"/> and what they stand on: the same store, rules and prompts that the proxy uses.
+    /// </summary>
+    /// <param name="services">The services.</param>
+    /// <param name="configuration">Holds the section <c>LlmProxy</c>, as in <c>proxy.json</c>; what it does not say has the shipped defaults. The environment variables that the proxy takes as aliases count here, too.</param>
+    /// <param name="baseDirectory">Folder that relative paths of the settings start from; null for the working directory.</param>
+    /// <returns>The services.</returns>
+    /// <remarks>
+    /// The store is opened when it is needed first (<see cref="LearningStart"/>). Dispose the provider asynchronously: it
+    /// saves what is still on its way. Each process needs a <c>Recording:Spool:Directory</c> of its own.
+    /// </remarks>
+    /// <exception cref="InvalidSettingsException">Settings are wrong; it names all of them.</exception>
+    public static IServiceCollection AddLlmProxyCore(this IServiceCollection services, IConfiguration configuration, string? baseDirectory = null)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentNullException.ThrowIfNull(configuration);
+        var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
+            .ToDictionary(e => (string)e.Key, e => (string?)e.Value, StringComparer.OrdinalIgnoreCase);
+        var problems = new List<ConfigurationProblem>();
+        var options = OptionsReader.Read(configuration, environment, problems);
+        OptionsValidator.Validate(options, problems);
+        OptionsValidator.ValidateEnvironment(options, environment, problems);
+        return problems.Count > 0
+            ? throw new InvalidSettingsException(problems)
+            : services.AddLlmProxyCore(options, baseDirectory ?? Directory.GetCurrentDirectory());
+    }
+
+    /// <summary>The same with settings that were read and checked already.</summary>
+    /// <param name="services">The services.</param>
+    /// <param name="options">The settings.</param>
+    /// <param name="baseDirectory">Folder that relative paths of the settings start from.</param>
+    /// <returns>The services.</returns>
+    public static IServiceCollection AddLlmProxyCore(this IServiceCollection services, LlmProxyOptions options, string baseDirectory)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentNullException.ThrowIfNull(options);
+        AddSettings(services, options);
+        AddStore(services, options, baseDirectory);
+        AddRecording(services, options, baseDirectory);
+        AddRetrieval(services, options);
+        AddPrompts(services, options, baseDirectory);
+        services.TryAddSingleton<StatisticsReader>();
+        services.TryAddSingleton<TrajectoryExporter>();
+        services.TryAddSingleton<RunImporter>();
+        services.TryAddSingleton<LearningStart>();
+        services.TryAddSingleton<ModelCalls>();
+        services.TryAddSingleton(p => new TrajectoryRecorder(
+            p.GetRequiredService<LearningStart>(),
+            p.GetRequiredService<TaskService>(),
+            p.GetRequiredService<ModelCalls>(),
+            p.GetRequiredService<StatisticsReader>(),
+            p.GetRequiredService<RecordingSwitch>(),
+            options.Recording,
+            p.GetRequiredService<ITrajectoryStore>(),
+            p.GetRequiredService<TimeProvider>()));
+        services.TryAddSingleton<TrajectorySearch>();
+        return services;
+    }
+
+    private static void AddSettings(IServiceCollection services, LlmProxyOptions options)
+    {
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAdd(ServiceDescriptor.Singleton(typeof(ILogger<>), typeof(LaterLogger<>)));
+        services.AddSingleton(options);
+        services.AddSingleton(options.Tasks);
+        services.AddSingleton(options.FewShot);
+        services.AddSingleton(options.Quality);
+        services.AddSingleton(options.Recording);
+        services.AddSingleton(options.Experiments);
+        services.AddSingleton(new ProviderResolver(options.Models));
+    }
+
+    private static void AddStore(IServiceCollection services, LlmProxyOptions options, string baseDirectory)
+    {
+        services.TryAddSingleton(p => StoreFactory.Create(options.Storage, baseDirectory, p.GetRequiredService<TimeProvider>()));
+        services.TryAddSingleton<StoreGate>();
+        services.TryAddSingleton<TrajectoryReader>();
+    }
+
+    private static void AddRecording(IServiceCollection services, LlmProxyOptions options, string baseDirectory)
+    {
+        services.TryAddSingleton<TaskRulesCatalog>();
+        services.TryAddSingleton(new Redactor(options.Recording.Redaction));
+        services.TryAddSingleton(new RecordingSwitch(options.Recording));
+        services.TryAddSingleton<CorrelationSecret>();
+        services.TryAddSingleton<KnownHistories>();
+        services.TryAddSingleton<TaskCorrelator>();
+        services.TryAddSingleton<SharedIndex>();
+        services.TryAddSingleton(p => new Spool(
+            options.Recording.Spool,
+            Path.GetFullPath(options.Recording.Spool.Directory, baseDirectory),
+            p.GetRequiredService<TimeProvider>(),
+            p.GetRequiredService<ILogger<Spool>>()));
+        services.TryAddSingleton<Recorder>();
+        services.TryAddSingleton<TaskService>();
+    }
+
+    private static void AddRetrieval(IServiceCollection services, LlmProxyOptions options)
+    {
+        services.TryAddSingleton(p => new EmbeddingService(options.Embeddings, p.GetRequiredService<ILogger<EmbeddingService>>(), time: p.GetRequiredService<TimeProvider>()));
+        services.TryAddSingleton<EmbedRun>(p =>
+        {
+            var embeddings = p.GetRequiredService<EmbeddingService>();
+            return async (text, cancellationToken) => (await embeddings.EmbedForStoreAsync(text, cancellationToken)).Embeddings;
+        });
+        services.TryAddSingleton<ExampleLedger>();
+        services.TryAddSingleton<ExampleSearch>();
+        services.TryAddSingleton(p =>
+        {
+            var reader = p.GetRequiredService<TrajectoryReader>();
+            return new FewShotService(
+                p.GetRequiredService<ExampleSearch>(),
+                p.GetRequiredService<EmbeddingService>(),
+                options.FewShot,
+                (run, cancellationToken) => reader.ReadAsync(run.Id, cancellationToken),
+                p.GetRequiredService<ILogger<FewShotService>>(),
+                p.GetRequiredService<TimeProvider>());
+        });
+    }
+
+    private static void AddPrompts(IServiceCollection services, LlmProxyOptions options, string baseDirectory)
+    {
+        services.TryAddSingleton(p => new TemplateDirectory(
+            Path.GetFullPath(options.Prompts.Directory, baseDirectory),
+            p.GetRequiredService<ILogger<TemplateDirectory>>(),
+            p.GetRequiredService<TimeProvider>()));
+        services.TryAddSingleton<TaskPrompts>();
+    }
+
+    /// <summary>Logs to the application's factory, whether logging is added before or after this; nowhere in an application without one.</summary>
+    private sealed class LaterLogger<T>(IServiceProvider services) : Logger<T>((ILoggerFactory?)services.GetService(typeof(ILoggerFactory)) ?? NullLoggerFactory.Instance);
+}

@@ -1,0 +1,91 @@
+using System.Data.Common;
+
+namespace LlmProxy.Core.Storage.Sql;
+
+/// <summary>Reads <see cref="StoreStatistics"/>: one grouped query over an index that holds all it needs; totals are sums of its groups.</summary>
+internal static class StatisticsRows
+{
+    private const string Sums =
+        """
+        count(*), count(t.success), count(*) FILTER (WHERE t.success), count(t.quality_score), coalesce(sum(t.quality_score), 0.0),
+        count(*) FILTER (WHERE t.quality_score >= 0.9), count(*) FILTER (WHERE t.quality_score >= 0.7 AND t.quality_score < 0.9),
+        count(*) FILTER (WHERE t.quality_score >= 0.5 AND t.quality_score < 0.7),
+        sum(t.iteration_count), sum(t.tool_calls_count), sum(t.failed_tool_results), sum(t.user_interventions),
+        CAST(sum(t.input_tokens + t.output_tokens) AS bigint), sum(t.cost_usd), count(t.cost_usd) FILTER (WHERE t.success),
+        coalesce(sum(coalesce(t.stated_click_accuracy, t.clicks_hit / (1.0 * nullif(t.clicks_total, 0)))), 0.0),
+        count(coalesce(t.stated_click_accuracy, t.clicks_hit / (1.0 * nullif(t.clicks_total, 0))))
+        """;
+
+    public static async Task<StoreStatistics> ReadAsync(SqlSession session, StatisticsQuery query, CancellationToken cancellationToken)
+    {
+        // By day, as the index is ordered; a week is the sum of its days.
+        var day = query.Interval == StatisticsInterval.None ? null : session.DayNumber("t.started_at");
+        var groups = await session.QueryAsync(
+            Limited(query, $"SELECT t.provider, t.model, {day ?? "0"}, {Sums}")
+                .Append($" AND t.status IN ('completed', 'failed', 'needs_help') GROUP BY t.provider, t.model{(day is null ? "" : ", " + day)} ORDER BY 1, 2, 3"),
+            r => new StatisticsGroup(r.GetString(0), r.GetString(1), day is null ? null : StartOf(query.Interval, r.GetInt64(2)), ReadSums(r, 3)),
+            cancellationToken);
+        var active = await session.QueryFirstAsync(Limited(query, "SELECT count(*)").Append(" AND t.status = 'active'"), r => r.GetInt64(0), cancellationToken);
+        return new StoreStatistics(groups, active);
+    }
+
+    public static async Task<int> CountTrainableAsync(SqlSession session, string tenant, double minQuality, int atMost, CancellationToken cancellationToken) =>
+        await session.QueryFirstAsync(
+            new SqlStatement(
+                """
+                SELECT count(*) FROM (SELECT 1 FROM task_trajectory t WHERE t.tenant = @tenant AND t.quality_score >= @quality AND t.has_content
+                    AND t.status IN ('completed', 'failed', 'needs_help') LIMIT @most) good
+                """).With("tenant", tenant).With("quality", minQuality).With("most", atMost),
+            r => (int)r.GetInt64(0),
+            cancellationToken);
+
+    public static async Task<StorageUse> ReadStorageAsync(SqlSession session, string tenant, CancellationToken cancellationToken)
+    {
+        // Most stores have one tenant: then nobody has to ask whose each step and content is, which takes most of the time.
+        var runs = await Number("SELECT count(*) FROM task_trajectory WHERE tenant = @tenant");
+        var isAlone = await Number("SELECT count(*) FROM (SELECT 1 FROM task_trajectory WHERE tenant < @tenant OR tenant > @tenant LIMIT 1) other") == 0;
+        var contents = isAlone ? "" : " WHERE c.id IN (SELECT u.content_id FROM trajectory_content u JOIN task_trajectory t ON t.row_id = u.trajectory_row WHERE t.tenant = @tenant)";
+        var steps = isAlone ? "" : " JOIN task_trajectory t ON t.row_id = s.trajectory_row WHERE t.tenant = @tenant";
+        return new StorageUse(
+            await session.QueryFirstAsync(session.StoreSize(), r => r.GetInt64(0), cancellationToken),
+            await Number("SELECT CAST(coalesce(sum(length(c.bytes)), 0) AS bigint) FROM content c" + contents),
+            runs,
+            await Number("SELECT count(*) FROM trajectory_step s" + steps));
+
+        Task<long> Number(string sql) => session.QueryFirstAsync(
+            sql.Contains("@tenant", StringComparison.Ordinal) ? new SqlStatement(sql).With("tenant", tenant) : new SqlStatement(sql), r => r.GetInt64(0), cancellationToken);
+    }
+
+    private static DateTimeOffset StartOf(StatisticsInterval interval, long day)
+    {
+        var start = DateTimeOffset.UnixEpoch.AddDays(day);
+        return interval == StatisticsInterval.Day ? start : start.AddDays(-(((int)start.DayOfWeek + 6) % 7));
+    }
+
+    private static SqlStatement Limited(StatisticsQuery query, string select) =>
+        new SqlStatement(select + " FROM task_trajectory t WHERE t.tenant = @tenant").With("tenant", query.Tenant)
+            .AppendIf(query.Since, " AND t.started_at >= @since", "since")
+            .AppendIf(query.Until, " AND t.started_at < @until", "until")
+            .AppendIf(query.Model, " AND t.model = @model", "model");
+
+    private static RunSums ReadSums(DbDataReader r, int at) => new()
+    {
+        Runs = r.GetInt64(at),
+        Judged = r.GetInt64(at + 1),
+        Successful = r.GetInt64(at + 2),
+        Scored = r.GetInt64(at + 3),
+        Quality = r.GetDouble(at + 4),
+        Excellent = r.GetInt64(at + 5),
+        Good = r.GetInt64(at + 6),
+        Fair = r.GetInt64(at + 7),
+        Iterations = r.GetInt64(at + 8),
+        ToolCalls = r.GetInt64(at + 9),
+        FailedToolResults = r.GetInt64(at + 10),
+        Interventions = r.GetInt64(at + 11),
+        Tokens = r.GetInt64(at + 12),
+        CostUsd = r.IsDBNull(at + 13) ? null : r.GetDecimal(at + 13),
+        PaidSuccesses = r.GetInt64(at + 14),
+        ClickAccuracies = r.GetDouble(at + 15),
+        RunsWithClicks = r.GetInt64(at + 16),
+    };
+}
