@@ -39,7 +39,12 @@ internal sealed class PostgresSession : SqlSession
 
     public static string AnyWord(IReadOnlyList<string> words) => string.Join(" | ", words.Select(w => $"'{w}'"));
 
-    public override string DayNumber(string column) => $"CAST(CAST({column} AT TIME ZONE 'UTC' AS date) - DATE '1970-01-01' AS bigint)";
+    public override string Day(string column) => $"CAST({column} AT TIME ZONE 'UTC' AS date)";
+
+    public override DateOnly ReadDay(DbDataReader reader, int column) => reader.GetFieldValue<DateOnly>(column);
+
+    // The driver resets the connection before its next use.
+    public override Task AllowManyGroupsAsync(CancellationToken cancellationToken) => RunAsync("SET work_mem = '64MB'", cancellationToken);
 
     public override DateTimeOffset ReadTime(DbDataReader reader, int column) => reader.GetFieldValue<DateTimeOffset>(column);
 

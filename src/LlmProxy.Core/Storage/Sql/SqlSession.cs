@@ -26,8 +26,14 @@ internal abstract class SqlSession
     /// <summary>The value of <c>@words</c> in <see cref="WordsCondition"/>: every word, each as a prefix.</summary>
     public abstract string AllWords(IReadOnlyList<string> words);
 
-    /// <summary>Number of the day (UTC) that a time lies in, from 1970-01-01 as 0, as an expression.</summary>
-    public abstract string DayNumber(string column);
+    /// <summary>The day (UTC) that a time lies in, as an expression to group by.</summary>
+    public abstract string Day(string column);
+
+    /// <summary>Reads a value of <see cref="Day"/>.</summary>
+    public abstract DateOnly ReadDay(DbDataReader reader, int column);
+
+    /// <summary>Says that the next query has more groups than the database would expect, so that it does not sort all rows on the disk.</summary>
+    public abstract Task AllowManyGroupsAsync(CancellationToken cancellationToken);
 
     public abstract DateTimeOffset ReadTime(DbDataReader reader, int column);
 

@@ -12,19 +12,25 @@ internal static class StatisticsRows
         count(*) FILTER (WHERE t.quality_score >= 0.5 AND t.quality_score < 0.7),
         sum(t.iteration_count), sum(t.tool_calls_count), sum(t.failed_tool_results), sum(t.user_interventions),
         CAST(sum(t.input_tokens + t.output_tokens) AS bigint), sum(t.cost_usd), count(t.cost_usd) FILTER (WHERE t.success),
-        coalesce(sum(coalesce(t.stated_click_accuracy, t.clicks_hit / (1.0 * nullif(t.clicks_total, 0)))), 0.0),
-        count(coalesce(t.stated_click_accuracy, t.clicks_hit / (1.0 * nullif(t.clicks_total, 0))))
+        coalesce(sum(coalesce(t.stated_click_accuracy, CAST(t.clicks_hit AS double precision) / nullif(t.clicks_total, 0))), 0.0),
+        count(*) FILTER (WHERE t.stated_click_accuracy IS NOT NULL OR t.clicks_total <> 0)
         """;
 
     public static async Task<StoreStatistics> ReadAsync(SqlSession session, StatisticsQuery query, CancellationToken cancellationToken)
     {
         // By day, as the index is ordered; a week is the sum of its days.
-        var day = query.Interval == StatisticsInterval.None ? null : session.DayNumber("t.started_at");
+        var day = query.Interval == StatisticsInterval.None ? null : session.Day("t.started_at");
+        if (day is not null)
+        {
+            await session.AllowManyGroupsAsync(cancellationToken);
+        }
+
         var groups = await session.QueryAsync(
             Limited(query, $"SELECT t.provider, t.model, {day ?? "0"}, {Sums}")
-                .Append($" AND t.status IN ('completed', 'failed', 'needs_help') GROUP BY t.provider, t.model{(day is null ? "" : ", " + day)} ORDER BY 1, 2, 3"),
-            r => new StatisticsGroup(r.GetString(0), r.GetString(1), day is null ? null : StartOf(query.Interval, r.GetInt64(2)), ReadSums(r, 3)),
+                .Append($" AND t.status IN ('completed', 'failed', 'needs_help') GROUP BY t.provider, t.model{(day is null ? "" : ", " + day)}"),
+            r => new StatisticsGroup(r.GetString(0), r.GetString(1), day is null ? null : StartOf(query.Interval, session.ReadDay(r, 2)), ReadSums(r, 3)),
             cancellationToken);
+        groups.Sort(static (a, b) => string.CompareOrdinal(a.Provider, b.Provider) is not 0 and var order ? order : string.CompareOrdinal(a.Model, b.Model));
         var active = await session.QueryFirstAsync(Limited(query, "SELECT count(*)").Append(" AND t.status = 'active'"), r => r.GetInt64(0), cancellationToken);
         return new StoreStatistics(groups, active);
     }
@@ -56,11 +62,8 @@ internal static class StatisticsRows
             sql.Contains("@tenant", StringComparison.Ordinal) ? new SqlStatement(sql).With("tenant", tenant) : new SqlStatement(sql), r => r.GetInt64(0), cancellationToken);
     }
 
-    private static DateTimeOffset StartOf(StatisticsInterval interval, long day)
-    {
-        var start = DateTimeOffset.UnixEpoch.AddDays(day);
-        return interval == StatisticsInterval.Day ? start : start.AddDays(-(((int)start.DayOfWeek + 6) % 7));
-    }
+    private static DateTimeOffset StartOf(StatisticsInterval interval, DateOnly day) =>
+        new(interval == StatisticsInterval.Day ? day : day.AddDays(-(((int)day.DayOfWeek + 6) % 7)), TimeOnly.MinValue, TimeSpan.Zero);
 
     private static SqlStatement Limited(StatisticsQuery query, string select) =>
         new SqlStatement(select + " FROM task_trajectory t WHERE t.tenant = @tenant").With("tenant", query.Tenant)

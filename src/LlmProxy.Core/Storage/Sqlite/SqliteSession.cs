@@ -50,7 +50,11 @@ internal sealed class SqliteSession : SqlSession, IDisposable
     public static string AnyWord(IReadOnlyList<string> words) => string.Join(" OR ", words.Select(w => $"\"{w}\""));
 
     // As the index by model has it.
-    public override string DayNumber(string column) => $"{column} / 86400000000";
+    public override string Day(string column) => $"{column} / 86400000000";
+
+    public override DateOnly ReadDay(DbDataReader reader, int column) => DateOnly.FromDateTime(DateTime.UnixEpoch).AddDays((int)reader.GetInt64(column));
+
+    public override Task AllowManyGroupsAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public override DateTimeOffset ReadTime(DbDataReader reader, int column) =>
         DateTimeOffset.UnixEpoch.AddTicks(reader.GetInt64(column) * TimeSpan.TicksPerMicrosecond);
