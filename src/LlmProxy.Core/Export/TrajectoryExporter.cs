@@ -20,6 +20,22 @@ namespace LlmProxy.Core.Export;
 /// <remarks>Safe for concurrent use.</remarks>
 public sealed class TrajectoryExporter(ITrajectoryStore store, TrajectoryReader reader, LlmProxyOptions options, TimeProvider time)
 {
+    /// <summary>
+    /// Exports into a training file, with the validation file and the origins beside it. The file takes its name only when
+    /// all of it has passed its consumer's rules; see <see cref="ExportedFile.Report"/>.
+    /// </summary>
+    /// <param name="request">What to export, and in which format.</param>
+    /// <param name="path">The training file; one that is there is added to where the request has a <see cref="ExportRequest.Since"/>.</param>
+    /// <param name="onEvent">Is told what happens: the terms' notice first, then progress; null for nobody.</param>
+    /// <param name="cancellationToken">Cancels; no file is left then.</param>
+    /// <exception cref="StoreException">The store cannot be read.</exception>
+    /// <exception cref="IOException">A file cannot be written.</exception>
+    public async Task<ExportResult> ExportForFineTuningAsync(ExportRequest request, string path, Action<ExportEvent>? onEvent = null, CancellationToken cancellationToken = default)
+    {
+        await store.InitializeAsync(cancellationToken);
+        return await new ExportFiles(request, path).WriteAsync(ExportAsync(request, cancellationToken), onEvent ?? (static _ => { }), cancellationToken);
+    }
+
     /// <summary>Exports. Nothing is written anywhere; <see cref="ExportFiles"/> does that.</summary>
     /// <exception cref="StoreException">The store cannot be read.</exception>
     public async IAsyncEnumerable<ExportEvent> ExportAsync(ExportRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)

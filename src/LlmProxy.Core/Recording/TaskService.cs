@@ -29,8 +29,15 @@ public sealed record TaskStart(string? TaskId, string? Description, string? Prov
 /// </summary>
 public sealed class TaskService(ITrajectoryStore store, Recorder recorder, TaskCorrelator correlator, TimeProvider time)
 {
+    /// <summary>Longest id of a task that a caller may give.</summary>
+    public const int LongestId = 200;
+
     private const string SessionPrefix = "session:";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    /// <summary>Whether a caller may call a task so: at most 200 characters without / and control characters, and neither <c>last</c> nor <c>session:…</c>, which mean others.</summary>
+    public static bool IsTaskId(string id) =>
+        id.Length is > 0 and <= LongestId && id != "last" && !id.StartsWith(SessionPrefix, StringComparison.Ordinal) && !id.Any(c => char.IsControl(c) || c == '/');
 
     /// <summary>Finds a trajectory by task id, <c>session:ID</c>, <c>last</c>, or its own id; null where there is none.</summary>
     public async Task<Trajectory?> FindAsync(string tenant, string reference, CancellationToken cancellationToken)

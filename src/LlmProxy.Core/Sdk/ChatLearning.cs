@@ -129,6 +129,6 @@ internal sealed partial class ChatLearning(ModelCalls calls, Recorder recorder, 
         _tasks[conversation] = task;
     }
 
-    [LoggerMessage(1102, LogLevel.Error, "A model call goes on unchanged and unrecorded")]
+    [LoggerMessage(6202, LogLevel.Error, "A model call goes on unchanged and unrecorded")]
     private partial void LogLearningFailed(Exception error);
 }

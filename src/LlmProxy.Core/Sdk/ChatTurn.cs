@@ -104,6 +104,6 @@ internal sealed partial class ChatTurn(ModelCall? call, IReadOnlyList<ChatMessag
         }
     }
 
-    [LoggerMessage(1103, LogLevel.Error, "The answer of a model call could not be read; the application has it")]
+    [LoggerMessage(6203, LogLevel.Error, "The answer of a model call could not be read; the application has it")]
     private partial void LogEndFailed(Exception error);
 }

@@ -91,6 +91,6 @@ internal sealed partial class ModelCall(
         }
     }
 
-    [LoggerMessage(1101, LogLevel.Error, "The end of a model call could not be recorded; the application has its answer")]
+    [LoggerMessage(6201, LogLevel.Error, "The end of a model call could not be recorded; the application has its answer")]
     private partial void LogEndFailed(Exception error);
 }

@@ -57,15 +57,16 @@ public sealed class TrajectoryRecorder
     public bool ShouldRecord(string modelProvider) => IsEnabled && _options.Providers.Contains(modelProvider, StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Starts a task. One that is there already is given back as it is.</summary>
-    /// <param name="taskId">The application's own id of the task, unique for the tenant.</param>
+    /// <param name="taskId">The application's own id of the task, unique for the tenant: see <see cref="TaskService.IsTaskId"/>.</param>
     /// <param name="modelProvider"><c>anthropic</c>, <c>openai</c>, <c>gemini</c> or <c>proxy</c>, where the model's name does not say.</param>
     /// <param name="modelName">The model.</param>
     /// <param name="taskDescription">What the task is, for searches; null: its first user message says.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <exception cref="ArgumentException">The id cannot be one.</exception>
     /// <exception cref="StoreException">The store cannot be reached.</exception>
     public async Task<TaskResult> StartTrajectoryAsync(string taskId, string modelProvider, string modelName, string? taskDescription = null, CancellationToken cancellationToken = default)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(taskId);
+        CheckId(taskId);
         await _start.StartAsync(cancellationToken);
         Remember(taskId, modelProvider, modelName);
         return await _tasks.StartAsync(Tenant, new TaskStart(taskId, taskDescription, modelProvider, modelName), cancellationToken);
@@ -75,10 +76,11 @@ public sealed class TrajectoryRecorder
     /// <param name="taskId">The task.</param>
     /// <param name="snapshot">The call.</param>
     /// <param name="cancellationToken">Cancels the wait; nothing is recorded then.</param>
+    /// <exception cref="ArgumentException">The id cannot be one.</exception>
     /// <exception cref="StoreException">The store cannot be opened.</exception>
     public async Task<IterationReceipt> RecordIterationAsync(string taskId, IterationSnapshot snapshot, CancellationToken cancellationToken = default)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(taskId);
+        CheckId(taskId);
         ArgumentNullException.ThrowIfNull(snapshot);
         await _start.StartAsync(cancellationToken);
         var (provider, model) = await FindModelAsync(taskId, cancellationToken);
@@ -155,6 +157,14 @@ public sealed class TrajectoryRecorder
     {
         await _start.StartAsync(cancellationToken);
         return await _store.CountActiveAsync(Tenant, cancellationToken);
+    }
+
+    private static void CheckId(string taskId)
+    {
+        if (!TaskService.IsTaskId(taskId))
+        {
+            throw new ArgumentException($"\"{taskId}\" cannot be a task's id: give at most {TaskService.LongestId} characters without / and control characters, and neither 'last' nor 'session:…'.", nameof(taskId));
+        }
     }
 
     private async Task<(string? Provider, string? Model)> FindModelAsync(string taskId, CancellationToken cancellationToken)

@@ -25,7 +25,7 @@ public sealed class OpenTask
     public string? SessionId { get; init; }
 
     /// <summary>What the task is.</summary>
-    public string TaskDescription { get; init; } = "";
+    public string TaskDescription { get; internal set; } = "";
 
     /// <summary>When its first call came.</summary>
     public DateTimeOffset StartedAt { get; init; }

@@ -238,6 +238,12 @@ public sealed class TaskCorrelator
             }
 
             var task = stored ?? NewTask(call, taskId, conversation: null);
+            if (task is { LastStep: 0, TaskDescription: "" })
+            {
+                // Who opened it without a call may have said nothing of what it is.
+                task.TaskDescription = Describe(call);
+            }
+
             _index.Add(task);
             return TakeNamed(task, call) with { IsNewTask = stored is null };
         }
@@ -405,7 +411,7 @@ public sealed class TaskCorrelator
             ConversationId = conversation?.ConversationId ?? id,
             ParentId = conversation?.ParentId ?? parent?.TrajectoryId,
             SessionId = call.SessionId,
-            TaskDescription = _redactor?.Redact(call.Description()) ?? call.Description(),
+            TaskDescription = Describe(call),
             OffersTools = call.Reading.OffersTools,
             StartedAt = _time.GetUtcNow(),
             LastUsed = _time.GetUtcNow(),
@@ -481,6 +487,8 @@ public sealed class TaskCorrelator
 
         return new StoredTasks(recorded, await told);
     }
+
+    private string Describe(IncomingCall call) => _redactor?.Redact(call.Description()) ?? call.Description();
 
     private static OpenTask Known(OpenTask? known, SharedTask told)
     {

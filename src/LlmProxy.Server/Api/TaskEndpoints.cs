@@ -7,7 +7,6 @@ namespace LlmProxy.Server.Api;
 /// <summary>What callers say of tasks. Tasks open by themselves; these calls state what the traffic does not show.</summary>
 internal static class TaskEndpoints
 {
-    private const int LongestId = 200;
     private const string NoTask = "Send a task's id as LlmProxy-Task answered it, session:<the client's session id>, or last.";
     private static readonly string[] Providers = ["anthropic", "openai", "gemini", "proxy"];
 
@@ -26,9 +25,9 @@ internal static class TaskEndpoints
     private static async Task<IResult> StartAsync(HttpContext context, TaskService tasks, CancellationToken cancellationToken)
     {
         var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.StartTaskRequest);
-        if (request.TaskId is { } id && (id.Length > LongestId || id == "last" || id.StartsWith("session:", StringComparison.Ordinal) || id.Any(c => char.IsControl(c) || c == '/')))
+        if (request.TaskId is { Length: > 0 } id && !TaskService.IsTaskId(id))
         {
-            throw ApiProblemException.BadField("taskId", $"must be at most {LongestId} characters without / and control characters, and neither 'last' nor 'session:…'");
+            throw ApiProblemException.BadField("taskId", $"must be at most {TaskService.LongestId} characters without / and control characters, and neither 'last' nor 'session:…'");
         }
 
         if (request.Provider is { } provider && !Providers.Contains(provider, StringComparer.Ordinal))

@@ -99,6 +99,17 @@ public sealed class TaskApiTests
         Assert.Equal("Sort the mail", (string?)run["taskDescription"]);
     }
 
+    [Fact]
+    public async Task A_task_that_was_opened_without_a_description_gets_it_from_its_first_call()
+    {
+        await using var proxy = await RunningProxy.StartAsync();
+        using var opened = await proxy.PostAsync("/_llmproxy/tasks", """{"taskId":"mine-1"}""");
+
+        await ApiTestRuns.PlayAsync(proxy, headers: [("LlmProxy-Task", "mine-1")]);
+
+        Assert.Equal(ApiTestRuns.Task, (string?)(await proxy.GetJsonAsync("/_llmproxy/trajectories/mine-1"))["taskDescription"]);
+    }
+
     [Theory]
     [InlineData("/_llmproxy/tasks/none/complete", """{"success":true}""", 404, null)]
     [InlineData("/_llmproxy/tasks/last/complete", """{"success":true}""", 404, null)]

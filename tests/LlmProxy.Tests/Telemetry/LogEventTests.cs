@@ -18,6 +18,7 @@ public sealed class LogEventTests
         ("LlmProxy.Core.Storage", 5000, 5999),
         ("LlmProxy.Core.Trajectories", 6000, 6099),
         ("LlmProxy.Core.Experiments", 6100, 6199),
+        ("LlmProxy.Core.Sdk", 6200, 6299),
     ];
 
     [Fact]
