@@ -105,6 +105,7 @@ public sealed class ExportFiles
         // 3. Each file by its consumer's rules, before it takes its name.
         var first = await FinishAsync(_path, isTraining: true, cancellationToken);
         var second = _request.Split > 0 ? await FinishAsync(ValidationPath, isTraining: false, cancellationToken) : null;
+        second = second is null ? null : second with { Report = FormatCheck.CheckValidationShare(second.Report, first.Report) };
         return new ExportResult(first, second, OriginsOf(_path), added, images, summary);
     }
 

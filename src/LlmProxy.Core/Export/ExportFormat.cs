@@ -38,7 +38,17 @@ public enum ExportFormat
 /// <param name="MaxLinesWithImages">Examples with images in a file.</param>
 /// <param name="Source">Whose limits they are.</param>
 public sealed record FormatLimits(
-    int? MinLines, long? MaxLines, int? MaxTokens, long? MaxBytes, int? MaxImages, long? MaxImageBytes, long? MaxLinesWithImages, string Source);
+    int? MinLines, long? MaxLines, int? MaxTokens, long? MaxBytes, int? MaxImages, long? MaxImageBytes, long? MaxLinesWithImages, string Source)
+{
+    /// <summary>Most lines of a validation file.</summary>
+    public long? MaxValidationLines { get; init; }
+
+    /// <summary>A validation file of more lines than this may be no larger than <see cref="MaxValidationShare"/> of the training file.</summary>
+    public long SmallValidationLines { get; init; }
+
+    /// <summary>Most lines of a validation file by lines of its training file; null for any.</summary>
+    public double? MaxValidationShare { get; init; }
+}
 
 /// <summary>Names and limits of the formats.</summary>
 public static class ExportFormats
@@ -86,7 +96,7 @@ public static class ExportFormats
     {
         ExportFormat.OpenAi => new(10, null, 65_536, 512L << 20, 10, 10L << 20, 50_000, "OpenAI"),
         ExportFormat.OpenAiDpo => new(10, null, 65_536, 512L << 20, 0, null, null, "OpenAI"),
-        ExportFormat.Gemini => new(null, 10_000_000, 131_072, 1L << 30, 30, 20L << 20, 300_000, "Gemini"),
+        ExportFormat.Gemini => new(null, 10_000_000, 131_072, 1L << 30, 30, 20L << 20, 300_000, "Gemini") { MaxValidationLines = 5_000, SmallValidationLines = 1_000, MaxValidationShare = 0.3 },
         ExportFormat.GeminiDpo => new(null, 10_000_000, 131_072, 1L << 30, 0, null, null, "Gemini"),
         _ => new(null, null, null, null, null, null, null, ""),
     };

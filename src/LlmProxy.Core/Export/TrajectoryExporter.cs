@@ -63,6 +63,7 @@ public sealed class TrajectoryExporter(ITrajectoryStore store, TrajectoryReader 
         await foreach (var run in work.Selection.ReadAsync(cancellationToken))
         {
             var segment = 0;
+            work.WhyNot = ConversationShaper.NoReply;
             foreach (var conversation in await ReadAsync(run, work, cancellationToken))
             {
                 var images = new ImageFiles(work.Request.ImageUri);
@@ -147,6 +148,7 @@ public sealed class TrajectoryExporter(ITrajectoryStore store, TrajectoryReader 
             else
             {
                 work.Notes.Add("segments without a reply to a client's message left out");
+                work.WhyNot = shaper.WhyNot;
             }
         }
 
@@ -199,6 +201,9 @@ public sealed class TrajectoryExporter(ITrajectoryStore store, TrajectoryReader 
 
         public int Runs { get; private set; }
 
+        /// <summary>Why the latest run gave no line, where it did not.</summary>
+        public string WhyNot { get; set; } = ConversationShaper.NoReply;
+
         public byte[] Write(Action<Utf8JsonWriter> write)
         {
             _buffer.ResetWrittenCount();
@@ -240,7 +245,7 @@ public sealed class TrajectoryExporter(ITrajectoryStore store, TrajectoryReader 
             }
             else
             {
-                selection.LeftOut["nothing to learn from"] = selection.LeftOut.GetValueOrDefault("nothing to learn from") + 1;
+                selection.LeftOut[WhyNot] = selection.LeftOut.GetValueOrDefault(WhyNot) + 1;
             }
         }
 

@@ -199,6 +199,63 @@ public sealed class ValidatorTests
         Assert.Equal((2L, "not-utf8"), Only(await FormatCheck.CheckAsync(latin, ExportFormat.Trl, null, true, CancellationToken.None)));
     }
 
+    [Theory]
+    [InlineData("openai", 10, null, 512L << 20, 50_000L, null)]
+    [InlineData("openai-dpo", 10, null, 512L << 20, null, null)]
+    [InlineData("gemini", null, 10_000_000L, 1L << 30, 300_000L, 5_000L)]
+    [InlineData("gemini-dpo", null, 10_000_000L, 1L << 30, null, null)]
+    [InlineData("anthropic", null, null, null, null, null)]
+    [InlineData("trl", null, null, null, null, null)]
+    [InlineData("trl-dpo", null, null, null, null, null)]
+    [InlineData("sharegpt", null, null, null, null, null)]
+    public async Task Limits_of_a_whole_file_are_its_consumers(string name, int? least, long? lines, long? bytes, long? withImages, long? validation)
+    {
+        // 1. The limits themselves.
+        var format = ExportFormats.Parse(name)!.Value;
+        var limits = format.Limits();
+        Assert.Equal((least, lines, bytes, withImages, validation), (limits.MinLines, limits.MaxLines, limits.MaxBytes, limits.MaxLinesWithImages, limits.MaxValidationLines));
+
+        // 2. What becomes of a file at each of them, and of one just above; with small numbers in place of millions.
+        var line = Good[name];
+        var size = (Encoding.UTF8.GetByteCount(line) + 1) * 4;
+        await HoldsAsync("too-few-examples", limits with { MinLines = 4 }, isTraining: true, taken: 4, refused: 3, line);
+        await HoldsAsync("too-many-examples", limits with { MaxLines = 4, MinLines = null }, isTraining: true, taken: 4, refused: 5, line);
+        await HoldsAsync("file-size", limits with { MaxBytes = size, MinLines = null }, isTraining: true, taken: 4, refused: 5, line);
+        await HoldsAsync("too-many-validation-examples", limits with { MaxValidationLines = 4 }, isTraining: false, taken: 4, refused: 5, line);
+        if (withImages is not null)
+        {
+            Assert.True((await CheckAsync(name, line)).Images > 0);
+            await HoldsAsync("too-many-image-examples", limits with { MaxLinesWithImages = 4, MinLines = null }, isTraining: true, taken: 4, refused: 5, line);
+        }
+
+        async Task HoldsAsync(string rule, FormatLimits small, bool isTraining, int taken, int refused, string example)
+        {
+            Assert.True((await CheckLimitsAsync(taken)).IsValid);
+            Assert.Equal((0L, rule), Only(await CheckLimitsAsync(refused)));
+
+            async Task<FormatReport> CheckLimitsAsync(int count)
+            {
+                using var stream = new MemoryStream(Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat(example + "\n", count))));
+                return await FormatCheck.CheckAsync(stream, format, small, null, isTraining, CancellationToken.None);
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("gemini", 1_000, 1_000, true)]
+    [InlineData("gemini", 1_001, 3_337, true)]
+    [InlineData("gemini", 1_001, 3_336, false)]
+    [InlineData("openai", 5_000, 10, true)]
+    public void A_large_validation_file_is_held_against_its_training_file(string name, long validation, long training, bool isTaken)
+    {
+        FormatReport Of(long lines) => new(ExportFormats.Parse(name)!.Value, lines, 0, 0, 0, 0, 0, 0, []);
+
+        var report = FormatCheck.CheckValidationShare(Of(validation), Of(training));
+
+        Assert.Equal(isTaken, report.IsValid);
+        Assert.All(report.Problems, problem => Assert.Equal("validation-share", problem.Rule));
+    }
+
     [Fact]
     public async Task Azures_limit_of_images_can_be_asked_for()
     {

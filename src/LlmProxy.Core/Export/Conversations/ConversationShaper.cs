@@ -35,7 +35,16 @@ internal sealed class ExportNotes
 /// </summary>
 internal sealed class ConversationShaper(ShapeRules rules, Redactor? redactor, ExportNotes notes)
 {
+    /// <summary>Why: no reply says or calls anything.</summary>
+    public const string NoReply = "nothing to learn from: no reply came, or thinking alone";
+
+    /// <summary>Why: the client's first message is empty.</summary>
+    public const string NoQuestion = "nothing to learn from: nothing of the client stands before the first reply";
+
     private readonly ToolNames _names = new(rules.NamesBeginWithLetter);
+
+    /// <summary>Why <see cref="Shape"/> gave no conversation.</summary>
+    public string WhyNot { get; private set; } = NoReply;
 
     /// <summary>The conversation; null where nothing of it can be learned from, or it does not begin with the client.</summary>
     public Conversation? Shape(Segment segment)
@@ -59,6 +68,7 @@ internal sealed class ConversationShaper(ShapeRules rules, Redactor? redactor, E
         turns.RemoveRange(turns.FindLastIndex(t => t.IsTrained) + 1, turns.Count - turns.FindLastIndex(t => t.IsTrained) - 1);
         if (turns.Count == 0 || turns[0].IsAssistant)
         {
+            WhyNot = turns.Count == 0 ? NoReply : NoQuestion;
             return null;
         }
 

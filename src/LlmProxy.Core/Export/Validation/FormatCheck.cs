@@ -47,9 +47,31 @@ public static class FormatCheck
     }
 
     /// <summary>Checks a stream.</summary>
-    public static async Task<FormatReport> CheckAsync(Stream stream, ExportFormat format, int? maxImages, bool isTraining, CancellationToken cancellationToken)
+    public static Task<FormatReport> CheckAsync(Stream stream, ExportFormat format, int? maxImages, bool isTraining, CancellationToken cancellationToken) =>
+        CheckAsync(stream, format, format.Limits(), maxImages, isTraining, cancellationToken);
+
+    /// <summary>Holds a validation file against its training file.</summary>
+    public static FormatReport CheckValidationShare(FormatReport validation, FormatReport training)
     {
-        var check = new Check(format, LineValidator.Of(format, maxImages));
+        ArgumentNullException.ThrowIfNull(validation);
+        ArgumentNullException.ThrowIfNull(training);
+        var limits = validation.Format.Limits();
+        return limits.MaxValidationShare is { } share && validation.Lines > limits.SmallValidationLines && validation.Lines > training.Lines * share
+            ? validation with
+            {
+                ProblemCount = validation.ProblemCount + 1,
+                Problems =
+                [
+                    .. validation.Problems,
+                    new FormatProblem(0, "validation-share", FormattableString.Invariant($"{validation.Lines} examples beside {training.Lines} of training; above {limits.SmallValidationLines} {limits.Source} takes {share:0.#} times as many at most")),
+                ],
+            }
+            : validation;
+    }
+
+    internal static async Task<FormatReport> CheckAsync(Stream stream, ExportFormat format, FormatLimits limits, int? maxImages, bool isTraining, CancellationToken cancellationToken)
+    {
+        var check = new Check(format, limits, LineValidator.Of(format, maxImages));
         var reader = PipeReader.Create(stream, new StreamPipeReaderOptions(bufferSize: 1 << 16, leaveOpen: true));
         while (true)
         {
@@ -76,7 +98,7 @@ public static class FormatCheck
         }
     }
 
-    private sealed class Check(ExportFormat format, LineValidator validator)
+    private sealed class Check(ExportFormat format, FormatLimits limits, LineValidator validator)
     {
         private readonly List<FormatProblem> _problems = [];
         private long _count;
@@ -106,7 +128,6 @@ public static class FormatCheck
 
         public FormatReport Finish(bool isTraining)
         {
-            var limits = format.Limits();
             if (_lines == 0)
             {
                 Add(0, "empty-file", "the file holds no example");
@@ -114,6 +135,11 @@ public static class FormatCheck
             else if (isTraining && _lines < limits.MinLines)
             {
                 Add(0, "too-few-examples", FormattableString.Invariant($"{_lines} examples; {limits.Source} takes at least {limits.MinLines}"));
+            }
+
+            if (!isTraining && _lines > limits.MaxValidationLines)
+            {
+                Add(0, "too-many-validation-examples", FormattableString.Invariant($"{_lines} examples; {limits.Source} takes {limits.MaxValidationLines} for validation"));
             }
 
             if (_lines > limits.MaxLines)
