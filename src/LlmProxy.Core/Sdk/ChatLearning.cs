@@ -7,53 +7,80 @@ using Microsoft.Extensions.Logging;
 namespace LlmProxy.Core.Sdk;
 
 /// <summary>What <see cref="LearningChatClient"/> does beside calling: it never throws but for a cancellation, and never keeps a call waiting for long.</summary>
-internal sealed partial class ChatLearning(ModelCalls calls, Recorder recorder, TimeProvider time, string tenant, ILogger<LearningChatClient> logger)
+internal sealed partial class ChatLearning(LearningStart learning, ModelCalls calls, Recorder recorder, TimeProvider time, string tenant, ILogger<LearningChatClient> logger)
 {
     private const int MostConversations = 10_000;
     private static readonly string[] OwnOptions = [LearningChatClient.TaskKey, LearningChatClient.TaskDescriptionKey, LearningChatClient.FewShotKey, LearningChatClient.RecordKey];
 
-    // A store that does not answer costs a call so much at most, and then none for a while.
+    // A store that does not open costs a call so much at most, and then none for a while.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
 
     private readonly ConcurrentDictionary<string, string> _tasks = new(StringComparer.Ordinal);
-    private long? _failedAt;
+    private long _failedAt;
 
     /// <summary>Begins a call: what to send, and whom to tell of its end.</summary>
     public async Task<ChatTurn> BeginAsync(IReadOnlyList<ChatMessage> messages, ChatOptions? options, ChatClientMetadata? metadata, bool stream, CancellationToken cancellationToken)
     {
         var sent = WithoutOwn(options);
-        if (_failedAt is { } failed && time.GetElapsedTime(failed) < Pause)
+        if (!await IsOpenAsync(cancellationToken))
         {
             recorder.CountNotRecorded("store-not-open");
             return new ChatTurn(null, messages, sent, Remember, logger);
         }
 
+        ModelCall? call = null;
         try
         {
             var wire = ChatWire.OfCall(messages, options, options?.ModelId ?? metadata?.DefaultModelId, stream);
             var scope = TaskScope.Current;
-            var start = new ModelCallStart(tenant, wire.Body)
-            {
-                TaskId = scope?.TaskId ?? Option(options, LearningChatClient.TaskKey) ?? TaskOf(options?.ConversationId),
-                Description = scope?.Description ?? Option(options, LearningChatClient.TaskDescriptionKey),
-                FewShot = Option(options, LearningChatClient.FewShotKey),
-                Record = Option(options, LearningChatClient.RecordKey),
-                Provider = ProviderOf(metadata?.ProviderName),
-            };
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            limit.CancelAfter(Patience);
-            var call = await calls.BeginAsync(start, limit.Token);
-            _failedAt = null;
+            call = await calls.BeginAsync(
+                new ModelCallStart(tenant, wire.Body)
+                {
+                    TaskId = scope?.TaskId ?? Option(options, LearningChatClient.TaskKey) ?? TaskOf(options?.ConversationId),
+                    Description = scope?.Description ?? Option(options, LearningChatClient.TaskDescriptionKey),
+                    FewShot = Option(options, LearningChatClient.FewShotKey),
+                    Record = Option(options, LearningChatClient.RecordKey),
+                    Provider = ProviderOf(metadata?.ProviderName),
+                },
+                cancellationToken);
             var (rewritten, instructed) = call.Enhanced.Body is { } body ? Rewrite(messages, sent, wire, body) : (messages, sent);
             return new ChatTurn(call, rewritten, instructed, Remember, logger);
         }
         catch (Exception error) when (!cancellationToken.IsCancellationRequested)
         {
-            _failedAt = time.GetTimestamp();
-            recorder.CountNotRecorded("store-not-open");
+            call?.End(ExchangeOutcome.ClientLeft, 0, default);
+            recorder.CountNotRecorded("unreadable-request");
             LogLearningFailed(error);
             return new ChatTurn(null, messages, sent, Remember, logger);
+        }
+    }
+
+    /// <summary>Whether the store is open. Opening it goes on behind a call that does not wait so long: it may have to be upgraded.</summary>
+    private async ValueTask<bool> IsOpenAsync(CancellationToken cancellationToken)
+    {
+        if (learning.IsStarted)
+        {
+            return true;
+        }
+
+        if (Volatile.Read(ref _failedAt) is not 0 and var failed && time.GetElapsedTime(failed) < Pause)
+        {
+            return false;
+        }
+
+        var opening = learning.StartAsync(CancellationToken.None);
+        try
+        {
+            await opening.WaitAsync(Patience, time, cancellationToken);
+            return true;
+        }
+        catch (Exception error) when (!cancellationToken.IsCancellationRequested)
+        {
+            Volatile.Write(ref _failedAt, time.GetTimestamp());
+            _ = opening.ContinueWith(static t => _ = t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            LogLearningFailed(error);
+            return false;
         }
     }
 

@@ -52,7 +52,8 @@ public sealed class LearningChatClient : DelegatingChatClient
         ArgumentNullException.ThrowIfNull(services);
         ArgumentException.ThrowIfNullOrWhiteSpace(tenant);
         _learning = new ChatLearning(
-            services.GetService<ModelCalls>() ?? throw new InvalidOperationException("The services lack LlmProxy: call services.AddLlmProxyCore(configuration) first."),
+            services.GetService<LearningStart>() ?? throw new InvalidOperationException("The services lack LlmProxy: call services.AddLlmProxyCore(configuration) first."),
+            services.GetRequiredService<ModelCalls>(),
             services.GetRequiredService<Recorder>(),
             services.GetRequiredService<TimeProvider>(),
             tenant,

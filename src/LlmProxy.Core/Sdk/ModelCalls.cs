@@ -70,6 +70,7 @@ internal sealed class ModelCalls(
     {
         await start.StartAsync(cancellationToken);
         var keys = new TurnKeys(secret.Value, known);
+        CallPlace? place = null;
         try
         {
             // 1. What the request holds, and whose rules apply.
@@ -79,7 +80,7 @@ internal sealed class ModelCalls(
             var provider = providers.Resolve(reading.Model, call.Provider);
 
             // 2. Its place among the tasks.
-            var place = await correlator.PlaceAsync(
+            place = await correlator.PlaceAsync(
                 new IncomingCall
                 {
                     Tenant = call.Tenant,
@@ -104,6 +105,11 @@ internal sealed class ModelCalls(
         }
         catch
         {
+            if (place?.Task is { } begun)
+            {
+                correlator.End(begun, place.StepIndex, answered: false, readable: true);
+            }
+
             keys.Dispose();
             throw;
         }

@@ -251,7 +251,7 @@ public sealed class LearningChatClientTests
     }
 
     [Fact]
-    public async Task A_store_that_is_down_and_contents_that_cannot_be_written_harm_no_call()
+    public async Task A_store_that_is_down_harms_no_call()
     {
         await using var lab = new SdkLab(("LlmProxy:Storage:Provider", "postgres"), ("LlmProxy:Storage:ConnectionString", "Host=127.0.0.1;Port=1;Username=x;Database=x;Timeout=1"));
         using var model = new ScriptedModel("gpt-4o", "openai", WeatherTask.Answers);
@@ -262,6 +262,21 @@ public sealed class LearningChatClientTests
 
         Assert.Contains(lab.Log.Lines, line => line.Contains("A model call goes on unchanged and unrecorded", StringComparison.Ordinal));
         Assert.Equal([WeatherTask.Question], model.Last.Messages.Select(m => m.Text));
+    }
+
+    [Fact]
+    public async Task Arguments_that_cannot_be_written_harm_their_call_alone_and_not_its_answer()
+    {
+        await using var lab = new SdkLab();
+        using var model = new ScriptedModel("claude-sonnet-4-6", "anthropic", WeatherTask.Answers);
+        using var client = lab.Around(model);
+        var odd = new ChatMessage(ChatRole.Assistant, [new FunctionCallContent("call_1", "get_weather", new Dictionary<string, object?> { ["city"] = typeof(string) })]);
+
+        Assert.Equal("A raincoat.", (await client.GetResponseAsync([WeatherTask.Asked(), odd, WeatherTask.Result()])).Text);
+        var next = await client.GetResponseAsync([WeatherTask.Asked()]);
+
+        Assert.Contains(lab.Log.Lines, line => line.Contains("A model call goes on unchanged and unrecorded", StringComparison.Ordinal));
+        Assert.Equal(1, (await lab.FindRunAsync((string)next.AdditionalProperties![LearningChatClient.TaskKey]!)).IterationCount);
     }
 
     [Fact]
