@@ -1,15 +1,12 @@
-using LlmProxy.Core.Dialects;
-
 namespace LlmProxy.Core.Configuration;
 
-/// <summary>Whose model a call is for: the model's name decides, then the route. Claude behind an OpenAI-compatible gateway is still Claude.</summary>
+/// <summary>Whose model a call is for: the model's name decides, then what is known of the way that it takes. Claude behind an OpenAI-compatible gateway is still Claude.</summary>
 public sealed class ProviderResolver(IReadOnlyList<ModelProvider> models)
 {
-    /// <summary>Metadata of a route that names its provider.</summary>
-    public const string ProviderMetadata = "LlmProxy.Provider";
-
     /// <summary>The provider of a call.</summary>
-    public string Resolve(string? model, string? routeProvider)
+    /// <param name="model">The model asked for, or null.</param>
+    /// <param name="otherwise">The provider where the model's name does not say; null for <c>proxy</c>.</param>
+    public string Resolve(string? model, string? otherwise)
     {
         if (model is { Length: > 0 })
         {
@@ -22,14 +19,6 @@ public sealed class ProviderResolver(IReadOnlyList<ModelProvider> models)
             }
         }
 
-        return routeProvider ?? "proxy";
+        return otherwise ?? "proxy";
     }
-
-    /// <summary>The dialect that a provider's clients expect errors in, where the path does not say.</summary>
-    public static DialectKind DialectOf(string? provider) => provider switch
-    {
-        "anthropic" => DialectKind.AnthropicMessages,
-        "gemini" => DialectKind.Gemini,
-        _ => DialectKind.OpenAiChat,
-    };
 }

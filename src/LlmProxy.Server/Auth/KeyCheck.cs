@@ -68,7 +68,7 @@ internal sealed class KeyCheck(RequestDelegate next, KeyRing keys, LlmProxyOptio
         }
 
         var dialect = DialectCatalog.Recognize(context.Request.Method, context.Request.Path.Value ?? "")
-            ?? ProviderResolver.DialectOf(route.Config.Metadata?.GetValueOrDefault(ProviderResolver.ProviderMetadata));
+            ?? RouteProvider.DialectOf(route.Config.Metadata?.GetValueOrDefault(RouteProvider.Metadata));
         var message = presented.Length > 0
             ? $"LlmProxy: the key in {ProxyHeaders.Key} is none of this proxy's keys."
             : addsKey

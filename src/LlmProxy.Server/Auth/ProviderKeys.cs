@@ -31,7 +31,7 @@ internal sealed class ProviderKeys(KeyRing keys, LlmProxyOptions options) : ITra
         }
 
         var providerKey = variable is null ? null : Environment.GetEnvironmentVariable(variable);
-        var provider = context.Route.Metadata?.GetValueOrDefault(ProviderResolver.ProviderMetadata);
+        var provider = context.Route.Metadata?.GetValueOrDefault(RouteProvider.Metadata);
         context.AddRequestTransform(transform =>
         {
             var isForeign = false;

@@ -1,4 +1,3 @@
-using LlmProxy.Core.Configuration;
 using LlmProxy.Server.Pipeline;
 
 namespace LlmProxy.Server.Hosting;
@@ -23,7 +22,7 @@ internal static class BaseUrls
         return
         [
             .. configuration.GetSection("ReverseProxy:Routes").GetChildren()
-                .Select(route => (Route: route, Prefix: route[$"Metadata:{ExactTarget.PrefixMetadata}"], Provider: route[$"Metadata:{ProviderResolver.ProviderMetadata}"] ?? "proxy"))
+                .Select(route => (Route: route, Prefix: route[$"Metadata:{ExactTarget.PrefixMetadata}"], Provider: route[$"Metadata:{RouteProvider.Metadata}"] ?? "proxy"))
                 .Where(entry => entry.Prefix is not null)
                 .OrderBy(entry => Array.IndexOf(FirstOnes, entry.Route.Key) is >= 0 and var place ? place : FirstOnes.Length)
                 .DistinctBy(entry => entry.Prefix, StringComparer.Ordinal)

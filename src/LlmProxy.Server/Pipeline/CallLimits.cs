@@ -84,7 +84,7 @@ internal sealed class CallLimits(RequestDelegate next, LlmProxyOptions options, 
 
     private static DialectKind DialectOf(HttpContext context) =>
         DialectCatalog.Recognize(context.Request.Method, context.Request.Path.Value ?? "")
-        ?? ProviderResolver.DialectOf(context.Features.Get<IReverseProxyFeature>()?.Route.Config.Metadata?.GetValueOrDefault(ProviderResolver.ProviderMetadata));
+        ?? RouteProvider.DialectOf(context.Features.Get<IReverseProxyFeature>()?.Route.Config.Metadata?.GetValueOrDefault(RouteProvider.Metadata));
 
     private static long HeaderBytes(IHeaderDictionary headers)
     {

@@ -42,7 +42,7 @@ internal sealed partial class ExchangeMiddleware(
     {
         var started = time.GetTimestamp();
         var route = context.Features.Get<IReverseProxyFeature>()?.Route.Config;
-        var routeProvider = route?.Metadata?.GetValueOrDefault(ProviderResolver.ProviderMetadata);
+        var routeProvider = route?.Metadata?.GetValueOrDefault(RouteProvider.Metadata);
 
         // 1. Everything but a completion call goes straight on, unbuffered.
         if (IsRefusedWebSocket(context))
@@ -56,7 +56,7 @@ internal sealed partial class ExchangeMiddleware(
         var kind = DialectCatalog.Recognize(context.Request.Method, context.Request.Path.Value ?? "");
         if (kind is null || context.Request.ContentLength == 0)
         {
-            await ForwardAsync(context, kind ?? ProviderResolver.DialectOf(routeProvider));
+            await ForwardAsync(context, kind ?? RouteProvider.DialectOf(routeProvider));
             return;
         }
 
