@@ -73,7 +73,8 @@ public sealed class PostgresServer : IAsyncLifetime
     public async Task<string> CreateDatabaseAsync()
     {
         var name = string.Create(CultureInfo.InvariantCulture, $"test_{Interlocked.Increment(ref _databases)}");
-        await using var connection = new NpgsqlConnection(ConnectionString);
+        // Not from the pool: a connection of before a stop is broken.
+        await using var connection = new NpgsqlConnection(ConnectionString + ";Pooling=false");
         await connection.OpenAsync();
 #pragma warning disable CA2100 // The name is a number of this class.
         await using var command = new NpgsqlCommand($"CREATE DATABASE {name}", connection);
