@@ -60,6 +60,8 @@ public sealed class PackageTests(PackedPackages packed) : IClassFixture<PackedPa
         var folder = Scratch();
         try
         {
+            // Of the sources that the machine knows none is asked.
+            await File.WriteAllTextAsync(Path.Combine(folder, "nuget.config"), "<configuration><packageSources><clear /></packageSources></configuration>");
             var (code, output) = await PackedPackages.RunAsync(folder, "dotnet", "tool", "install", "--tool-path", "bin", "--add-source", packed.Folder, "llmproxy");
             Assert.True(code == 0, output);
             var tool = Path.Combine(folder, "bin", OperatingSystem.IsWindows() ? "llmproxy.exe" : "llmproxy");
