@@ -32,6 +32,17 @@ public interface IDialect
     /// <param name="streamRequested">Whether the request asked for a stream. Some servers answer a stream request with plain JSON, and some send events with an odd content type: the assembler looks at the first bytes as well.</param>
     ReplyAssembler CreateAssembler(string? contentType, bool streamRequested);
 
+    /// <summary>Writes an answer as one JSON body: what <see cref="CreateAssembler"/> reads back as the same reply.</summary>
+    /// <param name="reply">The answer, with a message of this dialect.</param>
+    byte[] WriteReply(AssembledReply reply);
+
+    /// <summary>
+    /// Writes an answer as the events of a stream. One that is not <see cref="AssembledReply.IsComplete"/> lacks its end;
+    /// one with an error ends in it.
+    /// </summary>
+    /// <param name="reply">The answer, with a message of this dialect.</param>
+    IReadOnlyList<ReplyEvent> WriteEvents(AssembledReply reply);
+
     /// <summary>An error object in this dialect's shape, as its SDKs expect it.</summary>
     /// <param name="status">The HTTP status that goes with it, such as 502 or 504.</param>
     /// <param name="message">What happened and what to do.</param>

@@ -108,7 +108,11 @@ public sealed record ExchangeHead
 /// <param name="ContentType">Content-Type as sent, or null.</param>
 /// <param name="ContentEncoding">Content-Encoding, or null.</param>
 /// <param name="FirstByteMs">From the request to this head, in milliseconds.</param>
-public sealed record AnswerHead(int Status, string? ContentType, string? ContentEncoding, double FirstByteMs);
+public sealed record AnswerHead(int Status, string? ContentType, string? ContentEncoding, double FirstByteMs)
+{
+    /// <summary>Whether a Content-Type is that of server-sent events.</summary>
+    public static bool IsEventStream(string? contentType) => contentType?.StartsWith("text/event-stream", StringComparison.OrdinalIgnoreCase) == true;
+}
 
 /// <summary>How an exchange ended: which phase, which side.</summary>
 public enum ExchangeOutcome
@@ -136,7 +140,8 @@ public enum ExchangeOutcome
 /// <param name="Outcome">How it ended.</param>
 /// <param name="DurationMs">From the request to the end, in milliseconds.</param>
 /// <param name="Truncated">Whether the recorded copy is not whole.</param>
-public sealed record ExchangeTail(ExchangeOutcome Outcome, double DurationMs, bool Truncated);
+/// <param name="Rhythm">When the parts of a streamed answer came (<see cref="Trajectories.StreamRhythm"/>), or null.</param>
+public sealed record ExchangeTail(ExchangeOutcome Outcome, double DurationMs, bool Truncated, string? Rhythm = null);
 
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, UseStringEnumConverter = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(ExchangeHead))]

@@ -210,6 +210,7 @@ internal sealed class RunRecorder(OutcomeJudge judge, TaskRulesCatalog catalog, 
             StartedAt = head.StartedAt,
             DurationMs = exchange.Tail.DurationMs,
             TimeToFirstByteMs = exchange.AnswerHead?.FirstByteMs,
+            Rhythm = exchange.AnswerHead is not { } answer ? null : exchange.Tail.Rhythm ?? (AnswerHead.IsEventStream(answer.ContentType) ? "" : StreamRhythm.Whole),
             HttpStatus = exchange.AnswerHead?.Status ?? 0,
             Status = status,
         };

@@ -218,6 +218,9 @@ public sealed record TrajectoryStep
     /// <summary>To the answer's first byte, in milliseconds; null where none came.</summary>
     public double? TimeToFirstByteMs { get; init; }
 
+    /// <summary>When the parts of a streamed answer came, as <see cref="StreamRhythm"/> writes it; empty where that was not noted, <see cref="StreamRhythm.Whole"/> for an answer that was no stream, null where nobody knows.</summary>
+    public string? Rhythm { get; init; }
+
     /// <summary>HTTP status of the answer; 0 where none came.</summary>
     public int HttpStatus { get; init; }
 

@@ -357,7 +357,7 @@ internal sealed partial class ExchangeMiddleware(
         try
         {
             reply = tee.ToReply();
-            exchange.Record?.WriteTail(new ExchangeTail(outcome, time.GetElapsedTime(exchange.StartedTimestamp).TotalMilliseconds, exchange.Record.IsTruncated));
+            exchange.Record?.WriteTail(new ExchangeTail(outcome, time.GetElapsedTime(exchange.StartedTimestamp).TotalMilliseconds, exchange.Record.IsTruncated, tee.Rhythm));
         }
         catch (Exception error)
         {

@@ -1,6 +1,7 @@
 using System.IO.Pipelines;
 using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Trajectories;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace LlmProxy.Server.Pipeline;
@@ -26,6 +27,8 @@ internal sealed class ResponseTee : Stream, IHttpResponseBodyFeature
     private bool _published;
     private bool _copying = true;
     private long _received;
+    private RhythmMeter? _rhythm;
+    private long _headTimestamp;
 
     public ResponseTee(
         HttpContext context,
@@ -56,6 +59,9 @@ internal sealed class ResponseTee : Stream, IHttpResponseBodyFeature
 
     /// <summary>Time spent on the copy, where it is noted.</summary>
     public TimeSpan CopyTime { get; private set; }
+
+    /// <summary>When the parts of a streamed answer came so far; null for one that comes whole.</summary>
+    public string? Rhythm => _rhythm?.Rhythm.ToString();
 
     /// <summary>Whether the answer could be read so far: known encoding, nothing broken.</summary>
     public bool IsReadable => _assembler is not null && _copying;
@@ -158,6 +164,12 @@ internal sealed class ResponseTee : Stream, IHttpResponseBodyFeature
     {
         var response = _context.Response;
         var encoding = response.Headers.ContentEncoding.ToString();
+        _headTimestamp = _time.GetTimestamp();
+        if (_exchange.Record is not null && (AnswerHead.IsEventStream(response.ContentType) || (_exchange.Reading.Stream && response.ContentLength is null && response.StatusCode < 400)))
+        {
+            _rhythm = new RhythmMeter();
+        }
+
         _exchange.Record?.WriteAnswerHead(new AnswerHead(
             response.StatusCode,
             response.ContentType,
@@ -187,6 +199,7 @@ internal sealed class ResponseTee : Stream, IHttpResponseBodyFeature
             }
 
             _exchange.Record?.WriteAnswer(bytes);
+            _rhythm?.Add(_time.GetElapsedTime(_headTimestamp), bytes.Length);
             if (_assembler is null || _decoder is null)
             {
                 return;

@@ -164,6 +164,7 @@ public abstract partial class TrajectoryStoreTests : IAsyncLifetime
             DurationMs = 12.5,
             TimeToFirstByteMs = 3.25,
             HttpStatus = 200,
+            Rhythm = "310:412,40:80",
             Status = "truncated",
         };
         await SaveAsync(new TrajectoryChange { Trajectory = Run("run-1"), Steps = [step, Step("run-1", 3), Step("run-1", 1)] });

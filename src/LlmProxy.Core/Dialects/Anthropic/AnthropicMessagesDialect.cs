@@ -27,5 +27,11 @@ public sealed class AnthropicMessagesDialect : IDialect
     public ReplyAssembler CreateAssembler(string? contentType, bool streamRequested) => new AnthropicAssembler();
 
     /// <inheritdoc />
+    public byte[] WriteReply(AssembledReply reply) => new AnthropicReplyWriter(reply).Whole();
+
+    /// <inheritdoc />
+    public IReadOnlyList<ReplyEvent> WriteEvents(AssembledReply reply) => new AnthropicReplyWriter(reply).Events();
+
+    /// <inheritdoc />
     public byte[] FormatError(int status, string message) => DialectErrors.Anthropic(status, message);
 }

@@ -35,5 +35,11 @@ public sealed class GeminiDialect : IDialect
     public ReplyAssembler CreateAssembler(string? contentType, bool streamRequested) => new GeminiAssembler();
 
     /// <inheritdoc />
+    public byte[] WriteReply(AssembledReply reply) => new GeminiReplyWriter(reply).Whole();
+
+    /// <inheritdoc />
+    public IReadOnlyList<ReplyEvent> WriteEvents(AssembledReply reply) => new GeminiReplyWriter(reply).Events();
+
+    /// <inheritdoc />
     public byte[] FormatError(int status, string message) => DialectErrors.Gemini(status, message);
 }

@@ -24,5 +24,11 @@ public sealed class OpenAiChatDialect : IDialect
     public ReplyAssembler CreateAssembler(string? contentType, bool streamRequested) => new ChatAssembler();
 
     /// <inheritdoc />
+    public byte[] WriteReply(AssembledReply reply) => new ChatReplyWriter(reply).Whole();
+
+    /// <inheritdoc />
+    public IReadOnlyList<ReplyEvent> WriteEvents(AssembledReply reply) => new ChatReplyWriter(reply).Events();
+
+    /// <inheritdoc />
     public byte[] FormatError(int status, string message) => DialectErrors.OpenAi(status, message);
 }

@@ -28,5 +28,11 @@ public sealed class OpenAiResponsesDialect : IDialect
     public ReplyAssembler CreateAssembler(string? contentType, bool streamRequested) => new ResponsesAssembler();
 
     /// <inheritdoc />
+    public byte[] WriteReply(AssembledReply reply) => new ResponsesReplyWriter(reply).Whole();
+
+    /// <inheritdoc />
+    public IReadOnlyList<ReplyEvent> WriteEvents(AssembledReply reply) => new ResponsesReplyWriter(reply).Events();
+
+    /// <inheritdoc />
     public byte[] FormatError(int status, string message) => DialectErrors.OpenAi(status, message);
 }

@@ -11,16 +11,16 @@ internal static class StepRows
     public const string Columns =
         "s.idx, s.exchange_id, s.dialect, s.model, s.system_prompt, s.sent_system_prompt, s.tools, s.history_kept, s.messages, s.reply, " +
         "s.stop_reason, s.response_id, s.input_tokens, s.output_tokens, s.cache_read_tokens, s.cache_write_tokens, s.reasoning_tokens, " +
-        "s.started_at, s.duration_ms, s.time_to_first_byte_ms, s.http_status, s.status";
+        "s.started_at, s.duration_ms, s.time_to_first_byte_ms, s.http_status, s.status, s.rhythm";
 
     private const string Upsert =
         """
         INSERT INTO trajectory_step (trajectory_row, idx, exchange_id, dialect, model, system_prompt, sent_system_prompt, tools, history_kept,
             messages, reply, stop_reason, response_id, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens,
-            started_at, duration_ms, time_to_first_byte_ms, http_status, status)
+            started_at, duration_ms, time_to_first_byte_ms, http_status, status, rhythm)
         VALUES (@row, @idx, @exchange_id, @dialect, @model, @system_prompt, @sent_system_prompt, @tools, @history_kept,
             @messages, @reply, @stop_reason, @response_id, @input_tokens, @output_tokens, @cache_read_tokens, @cache_write_tokens, @reasoning_tokens,
-            @started_at, @duration_ms, @time_to_first_byte_ms, @http_status, @status)
+            @started_at, @duration_ms, @time_to_first_byte_ms, @http_status, @status, @rhythm)
         ON CONFLICT (trajectory_row, idx) DO UPDATE SET
             exchange_id = excluded.exchange_id, dialect = excluded.dialect, model = excluded.model, system_prompt = excluded.system_prompt,
             sent_system_prompt = excluded.sent_system_prompt, tools = excluded.tools, history_kept = excluded.history_kept,
@@ -28,7 +28,7 @@ internal static class StepRows
             input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens, cache_read_tokens = excluded.cache_read_tokens,
             cache_write_tokens = excluded.cache_write_tokens, reasoning_tokens = excluded.reasoning_tokens, started_at = excluded.started_at,
             duration_ms = excluded.duration_ms, time_to_first_byte_ms = excluded.time_to_first_byte_ms, http_status = excluded.http_status,
-            status = excluded.status
+            status = excluded.status, rhythm = excluded.rhythm
         """;
 
     public static SqlStatement Save(long row, TrajectoryStep step) => new SqlStatement(Upsert)
@@ -54,7 +54,8 @@ internal static class StepRows
         .With("duration_ms", step.DurationMs)
         .With("time_to_first_byte_ms", step.TimeToFirstByteMs)
         .With("http_status", step.HttpStatus)
-        .With("status", step.Status);
+        .With("status", step.Status)
+        .With("rhythm", step.Rhythm);
 
     public static TrajectoryStep Read(SqlSession session, DbDataReader r, string trajectoryId) => new()
     {
@@ -77,6 +78,7 @@ internal static class StepRows
         TimeToFirstByteMs = r.Real(19),
         HttpStatus = r.GetInt32(20),
         Status = r.GetString(21),
+        Rhythm = r.Text(22),
     };
 
     /// <summary>Every piece of content that a step refers to.</summary>

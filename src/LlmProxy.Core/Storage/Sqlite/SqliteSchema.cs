@@ -188,5 +188,6 @@ internal static class SqliteSchema
             quality_score, has_content, iteration_count, tool_calls_count, failed_tool_results, user_interventions, input_tokens, output_tokens, cost_usd,
             stated_click_accuracy, clicks_hit, clicks_total);
         """,
+        "ALTER TABLE trajectory_step ADD COLUMN rhythm TEXT",
     ];
 }

@@ -1,0 +1,219 @@
+using System.Text.Json;
+using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Core.Dialects.Writing;
+using LlmProxy.Core.Trajectories;
+
+namespace LlmProxy.Core.Dialects.Anthropic;
+
+/// <summary>Writes an answer of the Messages API (platform.claude.com, "Messages" and "Streaming messages"); <see cref="AnthropicAssembler"/> reads it back.</summary>
+internal sealed class AnthropicReplyWriter(AssembledReply reply)
+{
+    private readonly List<ReplyEvent> _events = [];
+
+    /// <summary>The answer as one object.</summary>
+    public byte[] Whole() => reply.Error is { } error ? Error(error) : ReplyJson.Object(json =>
+    {
+        WriteHead(json);
+        using var message = Elements.Parse(reply.Message.Json);
+        json.WriteRaw("content", (message?.RootElement ?? default).Get("content"u8));
+        WriteStop(json);
+        json.WriteStartObject("usage");
+        WriteInput(json, reply.Usage);
+        WriteOutput(json, reply.Usage);
+        json.WriteEndObject();
+    });
+
+    /// <summary>The answer as a stream; one that is not complete lacks its end.</summary>
+    public IReadOnlyList<ReplyEvent> Events()
+    {
+        // 1. The message without its content.
+        Add("message_start", json =>
+        {
+            json.WriteStartObject("message");
+            WriteHead(json);
+            json.WriteStartArray("content");
+            json.WriteEndArray();
+            json.WriteNull("stop_reason");
+            json.WriteNull("stop_sequence");
+            json.WriteStartObject("usage");
+            WriteInput(json, reply.Usage);
+            json.WriteNumber("output_tokens", Math.Min(1, reply.Usage.Output));
+            json.WriteEndObject();
+            json.WriteEndObject();
+        });
+
+        // 2. Its blocks, one after the other.
+        using var message = Elements.Parse(reply.Message.Json);
+        var index = 0;
+        foreach (var block in (message?.RootElement ?? default).Get("content"u8).Items())
+        {
+            AddBlock(index++, block);
+        }
+
+        // 3. Why it stopped, and the end.
+        if (reply.Error is { } error)
+        {
+            _events.Add(new ReplyEvent("error", Error(error)));
+        }
+        else if (reply.IsComplete)
+        {
+            Add("message_delta", json =>
+            {
+                json.WriteStartObject("delta");
+                WriteStop(json);
+                json.WriteEndObject();
+                json.WriteStartObject("usage");
+                WriteOutput(json, reply.Usage);
+                json.WriteEndObject();
+            });
+            Add("message_stop", _ => { });
+        }
+
+        return _events;
+    }
+
+    private static byte[] Error(string error) => ReplyJson.Object(json =>
+    {
+        var (type, message) = ReplyJson.SplitError(error);
+        json.WriteString("type", "error");
+        json.WriteStartObject("error");
+        json.WriteString("type", type);
+        json.WriteString("message", message);
+        json.WriteEndObject();
+    });
+
+    private static void WriteInput(Utf8JsonWriter json, TokenUsage usage)
+    {
+        // The API counts cached tokens beside the input, not in it.
+        json.WriteNumber("input_tokens", usage.Input - usage.CacheRead - usage.CacheWrite);
+        json.WriteNumber("cache_creation_input_tokens", usage.CacheWrite);
+        json.WriteNumber("cache_read_input_tokens", usage.CacheRead);
+    }
+
+    private static void WriteOutput(Utf8JsonWriter json, TokenUsage usage)
+    {
+        json.WriteNumber("output_tokens", usage.Output);
+        if (usage.Reasoning > 0)
+        {
+            json.WriteStartObject("output_tokens_details");
+            json.WriteNumber("thinking_tokens", usage.Reasoning);
+            json.WriteEndObject();
+        }
+    }
+
+    private void WriteHead(Utf8JsonWriter json)
+    {
+        json.WriteString("id", reply.ResponseId ?? "msg_recorded");
+        json.WriteString("type", "message");
+        json.WriteString("role", "assistant");
+        json.WriteString("model", reply.Model ?? "");
+    }
+
+    private void WriteStop(Utf8JsonWriter json)
+    {
+        json.WriteString("stop_reason", reply.StopReason);
+        json.WriteNull("stop_sequence");
+        if (reply.Refusal is { } refusal)
+        {
+            json.WriteStartObject("stop_details");
+            json.WriteString("type", "refusal");
+            json.WriteString("explanation", refusal);
+            json.WriteEndObject();
+        }
+    }
+
+    private void AddBlock(int index, JsonElement block)
+    {
+        var type = block.Text("type"u8) ?? "";
+        switch (type)
+        {
+            case "text":
+                AddStart(index, block, json => json.WriteString("text", ""), "text");
+                AddDeltas(index, "text_delta", "text", block.Text("text"u8));
+                foreach (var citation in block.Get("citations"u8).Items())
+                {
+                    AddDelta(index, "citations_delta", json => json.WriteRaw("citation", citation));
+                }
+
+                break;
+            case "thinking":
+                AddStart(index, block, json => json.WriteString("thinking", ""), "thinking");
+                AddDeltas(index, "thinking_delta", "thinking", block.Text("thinking"u8));
+                if (block.Text("signature"u8) is { Length: > 0 } signature)
+                {
+                    AddDelta(index, "signature_delta", json => json.WriteString("signature", signature));
+                }
+
+                break;
+            case var _ when type.EndsWith("tool_use", StringComparison.Ordinal) && block.Get("input"u8).Exists():
+                AddStart(index, block, json =>
+                {
+                    json.WriteStartObject("input");
+                    json.WriteEndObject();
+                }, "input");
+
+                // Arguments that broke off are kept as a string. Arguments that are empty come without a delta.
+                var input = block.Get("input"u8);
+                var text = input.Text() ?? input.RawText();
+                AddDeltas(index, "input_json_delta", "partial_json", text == "{}" ? "" : text);
+                break;
+            default:
+                AddStart(index, block, null, "");
+                break;
+        }
+
+        Add("content_block_stop", json => json.WriteNumber("index", index));
+    }
+
+    /// <summary>The block as it begins: what deltas bring is empty.</summary>
+    private void AddStart(int index, JsonElement block, Action<Utf8JsonWriter>? writeEmpty, string emptied) => Add("content_block_start", json =>
+    {
+        json.WriteNumber("index", index);
+        json.WriteStartObject("content_block");
+        foreach (var property in block.EnumerateObject())
+        {
+            if (property.Name == emptied)
+            {
+                writeEmpty!(json);
+            }
+            else if (emptied.Length > 0 && property.Name == "citations" && property.Value.ValueKind == JsonValueKind.Array)
+            {
+                json.WriteStartArray("citations");
+                json.WriteEndArray();
+            }
+            else if (emptied == "thinking" && property.Name == "signature")
+            {
+                json.WriteString("signature", "");
+            }
+            else
+            {
+                json.WriteRaw(property.Name, property.Value);
+            }
+        }
+
+        json.WriteEndObject();
+    });
+
+    private void AddDeltas(int index, string type, string name, string? text)
+    {
+        foreach (var piece in ReplyJson.Pieces(text))
+        {
+            AddDelta(index, type, json => json.WriteString(name, piece));
+        }
+    }
+
+    private void AddDelta(int index, string type, Action<Utf8JsonWriter> member) => Add("content_block_delta", json =>
+    {
+        json.WriteNumber("index", index);
+        json.WriteStartObject("delta");
+        json.WriteString("type", type);
+        member(json);
+        json.WriteEndObject();
+    });
+
+    private void Add(string name, Action<Utf8JsonWriter> members) => _events.Add(new ReplyEvent(name, ReplyJson.Object(json =>
+    {
+        json.WriteString("type", name);
+        members(json);
+    })));
+}

@@ -1,0 +1,238 @@
+using System.Text.Json;
+using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Core.Dialects.Writing;
+
+namespace LlmProxy.Core.Dialects.OpenAiChat;
+
+/// <summary>Writes an answer of Chat Completions (OpenAI API reference, "Chat"); <see cref="ChatAssembler"/> reads it back.</summary>
+internal sealed class ChatReplyWriter(AssembledReply reply)
+{
+    private static readonly ReplyEvent Done = new(null, "[DONE]"u8.ToArray());
+
+    private readonly List<ReplyEvent> _events = [];
+
+    /// <summary>The answer as one object.</summary>
+    public byte[] Whole() => reply.Error is { } error ? Error(error) : ReplyJson.Object(json =>
+    {
+        WriteHead(json, "chat.completion");
+        json.WriteStartArray("choices");
+        json.WriteStartObject();
+        json.WriteNumber("index", 0);
+        json.WritePropertyName("message");
+        json.WriteRaw(reply.Message.Json.Span);
+        json.WriteString("finish_reason", reply.StopReason);
+        json.WriteEndObject();
+        json.WriteEndArray();
+        WriteUsage(json);
+    });
+
+    /// <summary>The answer as a stream; one that is not complete lacks its end.</summary>
+    public IReadOnlyList<ReplyEvent> Events()
+    {
+        using var document = Elements.Parse(reply.Message.Json);
+        var message = document?.RootElement ?? default;
+
+        // 1. The role, with an empty text where there will be one.
+        AddDelta(json =>
+        {
+            json.WriteString("role", "assistant");
+            if (message.Get("content"u8).ValueKind == JsonValueKind.String)
+            {
+                json.WriteString("content", "");
+            }
+        });
+
+        // 2. The message, member by member.
+        if (message.ValueKind == JsonValueKind.Object)
+        {
+            foreach (var property in message.EnumerateObject())
+            {
+                AddMember(property.Name, property.Value);
+            }
+        }
+
+        // 3. Why it stopped, the tokens, the end.
+        if (reply.StopReason is not null)
+        {
+            AddDelta(_ => { }, reply.StopReason);
+        }
+
+        if (reply.HasUsage)
+        {
+            AddChunk(_ => { }, WriteUsage);
+        }
+
+        if (reply.Error is { } error)
+        {
+            _events.Add(new ReplyEvent(null, Error(error)));
+        }
+        else if (reply.IsComplete)
+        {
+            _events.Add(Done);
+        }
+
+        return _events;
+    }
+
+    private static byte[] Error(string error) => ReplyJson.Object(json =>
+    {
+        var (type, message) = ReplyJson.SplitError(error);
+        json.WriteStartObject("error");
+        json.WriteString("message", message);
+        json.WriteString("type", type);
+        json.WriteEndObject();
+    });
+
+    private void AddMember(string name, JsonElement value)
+    {
+        switch (name)
+        {
+            case "role":
+                break;
+            case "content" or "refusal" or "reasoning_content" or "reasoning" when value.Text() is { } text:
+                foreach (var piece in ReplyJson.Pieces(text))
+                {
+                    AddDelta(json => json.WriteString(name, piece));
+                }
+
+                break;
+            case "content" when value.ValueKind == JsonValueKind.Array:
+                foreach (var part in value.EnumerateArray())
+                {
+                    AddDelta(json =>
+                    {
+                        json.WriteStartArray("content");
+                        json.WriteRaw(part.Raw());
+                        json.WriteEndArray();
+                    });
+                }
+
+                break;
+            case "tool_calls":
+                var index = 0;
+                foreach (var call in value.Items())
+                {
+                    AddCall(index++, call);
+                }
+
+                break;
+            case "function_call":
+                AddDelta(json =>
+                {
+                    json.WriteStartObject("function_call");
+                    json.WriteString("name", value.Text("name"u8));
+                    json.WriteString("arguments", "");
+                    json.WriteEndObject();
+                });
+                foreach (var piece in ReplyJson.Pieces(value.Text("arguments"u8)))
+                {
+                    AddDelta(json =>
+                    {
+                        json.WriteStartObject("function_call");
+                        json.WriteString("arguments", piece);
+                        json.WriteEndObject();
+                    });
+                }
+
+                break;
+            default:
+                if (value.Exists())
+                {
+                    AddDelta(json => json.WriteRaw(name, value));
+                }
+
+                break;
+        }
+    }
+
+    private void AddCall(int index, JsonElement call)
+    {
+        // {"type":"custom","custom":{"name","input"}} or {"type":"function","function":{"name","arguments"}}.
+        var isCustom = call.Get("type"u8).Is("custom"u8);
+        var (kind, text) = isCustom ? ("custom", "input") : ("function", "arguments");
+        var named = isCustom ? call.Get("custom"u8) : call.Get("function"u8);
+        AddCallDelta(index, json =>
+        {
+            json.WriteMembers(call, kind, "index");
+            json.WriteStartObject(kind);
+            json.WriteString("name", named.Text("name"u8));
+            json.WriteString(text, "");
+            json.WriteEndObject();
+        });
+        foreach (var piece in ReplyJson.Pieces(isCustom ? named.Text("input"u8) : named.Text("arguments"u8)))
+        {
+            AddCallDelta(index, json =>
+            {
+                json.WriteStartObject(kind);
+                json.WriteString(text, piece);
+                json.WriteEndObject();
+            });
+        }
+    }
+
+    private void AddCallDelta(int index, Action<Utf8JsonWriter> members) => AddDelta(json =>
+    {
+        json.WriteStartArray("tool_calls");
+        json.WriteStartObject();
+        json.WriteNumber("index", index);
+        members(json);
+        json.WriteEndObject();
+        json.WriteEndArray();
+    });
+
+    private void AddDelta(Action<Utf8JsonWriter> members, string? finish = null) => AddChunk(
+        json =>
+        {
+            json.WriteStartObject();
+            json.WriteNumber("index", 0);
+            json.WriteStartObject("delta");
+            members(json);
+            json.WriteEndObject();
+            json.WriteString("finish_reason", finish);
+            json.WriteEndObject();
+        },
+        null);
+
+    private void AddChunk(Action<Utf8JsonWriter> choice, Action<Utf8JsonWriter>? more) => _events.Add(new ReplyEvent(null, ReplyJson.Object(json =>
+    {
+        WriteHead(json, "chat.completion.chunk");
+        json.WriteStartArray("choices");
+        choice(json);
+        json.WriteEndArray();
+        more?.Invoke(json);
+    })));
+
+    private void WriteHead(Utf8JsonWriter json, string type)
+    {
+        json.WriteString("id", reply.ResponseId ?? "chatcmpl-recorded");
+        json.WriteString("object", type);
+        json.WriteNumber("created", 0);
+        json.WriteString("model", reply.Model ?? "");
+    }
+
+    private void WriteUsage(Utf8JsonWriter json)
+    {
+        if (!reply.HasUsage)
+        {
+            return;
+        }
+
+        var usage = reply.Usage;
+        json.WriteStartObject("usage");
+        json.WriteNumber("prompt_tokens", usage.Input);
+        json.WriteNumber("completion_tokens", usage.Output);
+        json.WriteNumber("total_tokens", usage.Total);
+        json.WriteStartObject("prompt_tokens_details");
+        json.WriteNumber("cached_tokens", usage.CacheRead);
+        if (usage.CacheWrite > 0)
+        {
+            json.WriteNumber("cache_write_tokens", usage.CacheWrite);
+        }
+
+        json.WriteEndObject();
+        json.WriteStartObject("completion_tokens_details");
+        json.WriteNumber("reasoning_tokens", usage.Reasoning);
+        json.WriteEndObject();
+        json.WriteEndObject();
+    }
+}
