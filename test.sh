@@ -11,6 +11,7 @@ if ! command -v dotnet >/dev/null 2>&1; then
 fi
 
 bash scripts/install-postgres.sh
+bash scripts/install-wiremock.sh
 
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT

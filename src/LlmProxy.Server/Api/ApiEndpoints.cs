@@ -36,6 +36,7 @@ internal static class ApiEndpoints
         api.MapStatus();
         api.MapTasks();
         api.MapTrajectories();
+        api.MapReplay();
         api.MapStatistics();
         api.MapSearch();
         api.MapExamples();

@@ -57,9 +57,12 @@ internal sealed class CliContext
     }
 
     /// <summary>The addresses to listen on, or where the server is looked for.</summary>
-    public IReadOnlyList<string> Addresses(ParseResult parse, ProxyConfiguration configuration)
+    /// <param name="parse">The command line.</param>
+    /// <param name="configuration">The settings.</param>
+    /// <param name="withOption">Whether <c>--urls</c> counts: a verb that listens by itself has it for that.</param>
+    public IReadOnlyList<string> Addresses(ParseResult parse, ProxyConfiguration configuration, bool withOption = true)
     {
-        var text = new[] { parse.GetValue(Urls), Environment.GetEnvironmentVariable("ASPNETCORE_URLS"), configuration.Root["urls"] }
+        var text = new[] { withOption ? parse.GetValue(Urls) : null, Environment.GetEnvironmentVariable("ASPNETCORE_URLS"), configuration.Root["urls"] }
             .FirstOrDefault(value => !string.IsNullOrWhiteSpace(value)) ?? ProxyHost.DefaultUrl;
         var urls = text.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         foreach (var url in urls)

@@ -67,6 +67,7 @@ internal static class CommandLine
         root.Add(StatsVerb.Create(context));
         root.Add(ExportVerb.Create(context));
         root.Add(ImportVerb.Create(context));
+        root.Add(ReplayVerb.Create(context));
         root.Add(CleanupVerb.Create(context));
         root.Add(TemplatesVerb.Create(context));
         root.Add(DbVerb.Create(context));

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text;
 using System.Text.Json.Nodes;
+using LlmProxy.Core.Replay;
 using LlmProxy.Server.Api;
 using LlmProxy.Server.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -21,7 +22,8 @@ internal sealed record DemoPrompt(string Provider, string Model, string Task, st
 /// <param name="Recorded">The recorded run with score and steps, as the API gives it.</param>
 /// <param name="Examples">The runs that were found for the new tasks.</param>
 /// <param name="Prompts">The prompts before and after.</param>
-internal sealed record DemoResult(JsonObject Recorded, JsonArray Examples, IReadOnlyList<DemoPrompt> Prompts)
+/// <param name="Recording">The run's calls and answers, as tests replay them.</param>
+internal sealed record DemoResult(JsonObject Recorded, JsonArray Examples, IReadOnlyList<DemoPrompt> Prompts, RecordedRun Recording)
 {
     /// <summary>The same for programs.</summary>
     public JsonObject ToJson()
@@ -130,7 +132,8 @@ internal static class DemoRunner
             }
         }
 
-        return new DemoResult(recorded, examples, prompts);
+        var recording = await CallAsync(client, HttpMethod.Get, $"/trajectories/{Uri.EscapeDataString(taskId)}/recording", null, cancellationToken);
+        return new DemoResult(recorded, examples, prompts, RecordedRunFile.Read(recording.ToJsonString()));
 
         DemoPrompt Prompt(string provider, string? result, Func<JsonObject, string> read)
         {

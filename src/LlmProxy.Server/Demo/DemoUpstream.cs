@@ -3,6 +3,9 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using LlmProxy.Core.Dialects;
+using LlmProxy.Core.Replay;
+using LlmProxy.Core.Trajectories;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -51,66 +54,59 @@ internal sealed class DemoUpstream : IAsyncDisposable
         var request = await ReadAsync(context, "anthropic");
         var turn = request["messages"]!.AsArray().Count(message => message!["role"]!.GetValue<string>() == "assistant");
         var step = _script.Steps[Math.Min(turn, _script.Steps.Count - 1)];
-        var message = new JsonObject
+        var usage = step["usage"]!;
+        var reply = new AssembledReply
         {
-            ["id"] = $"msg_demo_{turn + 1:D2}",
-            ["type"] = "message",
-            ["role"] = "assistant",
-            ["model"] = _script.Model,
-            ["content"] = step["content"]!.DeepClone(),
-            ["stop_reason"] = step["stop_reason"]!.DeepClone(),
-            ["stop_sequence"] = null,
-            ["usage"] = step["usage"]!.DeepClone(),
+            ResponseId = $"msg_demo_{turn + 1:D2}",
+            Model = _script.Model,
+            Message = MessageOf(DialectKind.AnthropicMessages, new JsonObject { ["role"] = "assistant", ["content"] = step["content"]!.DeepClone() }),
+            StopReason = step["stop_reason"]!.GetValue<string>(),
+            Usage = new TokenUsage(usage["input_tokens"]!.GetValue<long>(), usage["output_tokens"]!.GetValue<long>(), 0, 0, 0),
+            HasUsage = true,
+            IsComplete = true,
         };
-        if (request["stream"]?.GetValue<bool>() != true)
-        {
-            await WriteJsonAsync(context, message);
-            return;
-        }
-
-        context.Response.ContentType = "text/event-stream; charset=utf-8";
-        foreach (var (name, data) in AnthropicEvents.Of(message))
-        {
-            await context.Response.WriteAsync($"event: {name}\ndata: {data.ToJsonString()}\n\n", Encoding.UTF8, context.RequestAborted);
-            await context.Response.Body.FlushAsync(context.RequestAborted);
-        }
+        await WriteAsync(context, DialectKind.AnthropicMessages, reply, request["stream"]?.GetValue<bool>() == true);
     }
 
     private async Task AnswerAsGptAsync(HttpContext context)
     {
         await ReadAsync(context, "openai");
-        var (model, _, answer) = _script.Agent("openai");
-        await WriteJsonAsync(context, new JsonObject
-        {
-            ["id"] = "chatcmpl-demo",
-            ["object"] = "chat.completion",
-            ["model"] = model,
-            ["choices"] = new JsonArray(new JsonObject
-            {
-                ["index"] = 0,
-                ["message"] = new JsonObject { ["role"] = "assistant", ["content"] = answer },
-                ["finish_reason"] = "stop",
-            }),
-            ["usage"] = new JsonObject { ["prompt_tokens"] = 900, ["completion_tokens"] = 20, ["total_tokens"] = 920 },
-        });
+        await WriteAsync(context, DialectKind.OpenAiChat, ReplyOf("openai", "stop", DialectKind.OpenAiChat, answer => new JsonObject { ["role"] = "assistant", ["content"] = answer }), asStream: false);
     }
 
     private async Task AnswerAsGeminiAsync(HttpContext context)
     {
         await ReadAsync(context, "gemini");
-        var (model, _, answer) = _script.Agent("gemini");
-        await WriteJsonAsync(context, new JsonObject
+        await WriteAsync(context, DialectKind.Gemini, ReplyOf("gemini", "STOP", DialectKind.Gemini, answer => new JsonObject { ["role"] = "model", ["parts"] = new JsonArray(new JsonObject { ["text"] = answer }) }), asStream: false);
+    }
+
+    private AssembledReply ReplyOf(string provider, string stop, DialectKind dialect, Func<string, JsonObject> message)
+    {
+        var (model, _, answer) = _script.Agent(provider);
+        return new AssembledReply
         {
-            ["candidates"] = new JsonArray(new JsonObject
-            {
-                ["content"] = new JsonObject { ["role"] = "model", ["parts"] = new JsonArray(new JsonObject { ["text"] = answer }) },
-                ["finishReason"] = "STOP",
-                ["index"] = 0,
-            }),
-            ["usageMetadata"] = new JsonObject { ["promptTokenCount"] = 900, ["candidatesTokenCount"] = 20, ["totalTokenCount"] = 920 },
-            ["modelVersion"] = model,
-            ["responseId"] = "demo",
-        });
+            ResponseId = provider + "-demo",
+            Model = model,
+            Message = MessageOf(dialect, message(answer)),
+            StopReason = stop,
+            Usage = new TokenUsage(900, 20, 0, 0, 0),
+            HasUsage = true,
+            IsComplete = true,
+        };
+    }
+
+    private static ConversationMessage MessageOf(DialectKind dialect, JsonObject message) =>
+        DialectCatalog.Get(dialect).ReadMessage(Encoding.UTF8.GetBytes(message.ToJsonString()));
+
+    private static async Task WriteAsync(HttpContext context, DialectKind dialect, AssembledReply reply, bool asStream)
+    {
+        var answer = ReplayAnswer.Of(new RecordedCall(dialect, new CallMarks(), new RecordedAnswer { Reply = reply }), asStream);
+        context.Response.ContentType = answer.Headers[0].Value;
+        foreach (var frame in answer.Frames)
+        {
+            await context.Response.Body.WriteAsync(frame.Bytes, context.RequestAborted);
+            await context.Response.Body.FlushAsync(context.RequestAborted);
+        }
     }
 
     private async Task<JsonObject> ReadAsync(HttpContext context, string provider)
@@ -118,11 +114,5 @@ internal sealed class DemoUpstream : IAsyncDisposable
         var request = (await JsonSerializer.DeserializeAsync<JsonObject>(context.Request.Body, cancellationToken: context.RequestAborted))!;
         _received[provider] = request;
         return request;
-    }
-
-    private static Task WriteJsonAsync(HttpContext context, JsonObject body)
-    {
-        context.Response.ContentType = "application/json";
-        return context.Response.WriteAsync(body.ToJsonString(), Encoding.UTF8, context.RequestAborted);
     }
 }

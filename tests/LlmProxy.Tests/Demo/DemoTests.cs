@@ -1,4 +1,4 @@
-using LlmProxy.Server.Demo;
+using LlmProxy.Core.Replay;
 using LlmProxy.Tests.Api;
 using LlmProxy.Tests.Cli;
 
@@ -39,7 +39,7 @@ public sealed class DemoTests
             var example = after.IndexOf((string)run["taskDescription"]!, StringComparison.Ordinal);
             Assert.InRange(example, 1, heading);
             Assert.DoesNotContain((string)run["taskDescription"]!, before, StringComparison.Ordinal);
-            Assert.All(PromptDiff.Lines(before, after), line => Assert.NotEqual('-', line.Mark));
+            Assert.All(LineDifference.Compare(before, after), line => Assert.NotEqual('-', line.Mark));
         }
     }
 
@@ -64,5 +64,5 @@ public sealed class DemoTests
     [InlineData("a", "a", " a")]
     [InlineData("a\na", "a\na\na", " a| a|+a")]
     public void A_difference_is_one_insertion(string before, string after, string expected) =>
-        Assert.Equal(expected, string.Join('|', PromptDiff.Lines(before, after).Select(line => $"{line.Mark}{line.Line}")));
+        Assert.Equal(expected, string.Join('|', LineDifference.Compare(before, after).Select(line => $"{line.Mark}{line.Text}")));
 }

@@ -25,4 +25,5 @@ namespace LlmProxy.Server.Api.Shapes;
 [JsonSerializable(typeof(ExampleUsageRequest))]
 [JsonSerializable(typeof(UpdateExampleRequest))]
 [JsonSerializable(typeof(CleanupRequest))]
+[JsonSerializable(typeof(RecordedPromptsShape))]
 internal sealed partial class ApiJson : JsonSerializerContext;

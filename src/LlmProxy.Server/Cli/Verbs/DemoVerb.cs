@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using LlmProxy.Core.Replay;
 using LlmProxy.Server.Api.Shapes;
 using LlmProxy.Server.Demo;
 using Spectre.Console;
@@ -16,7 +17,8 @@ internal static class DemoVerb
     public static Command Create(CliContext context)
     {
         var json = CliContext.JsonOption();
-        var command = new Command("demo", "Shows what the proxy does: records a replayed Claude run, then enhances the prompts of a GPT and a Gemini agent; needs no key and no network") { json };
+        var recording = new Option<string?>("--recording") { Description = "Also write the replayed run to this file, for a first test with LlmProxy.Testing", HelpName = "FILE" };
+        var command = new Command("demo", "Shows what the proxy does: records a replayed Claude run, then enhances the prompts of a GPT and a Gemini agent; needs no key and no network") { json, recording };
         command.SetAction(async (parse, cancellationToken) =>
         {
             var asJson = parse.GetValue(json);
@@ -28,6 +30,12 @@ internal static class DemoVerb
             catch (DemoException error)
             {
                 throw new CliException($"The demo did not work: {error.Message}");
+            }
+
+            if (parse.GetValue(recording) is { } file)
+            {
+                Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(file))!);
+                await File.WriteAllTextAsync(file, RecordedRunFile.Write(result.Recording, withTiming: false), cancellationToken);
             }
 
             if (asJson)
@@ -82,7 +90,7 @@ internal static class DemoVerb
         foreach (var prompt in result.Prompts)
         {
             Heading(console, $"{number++}. The system prompt of {prompt.Model}: as the agent sent it, and with + what the proxy put in");
-            foreach (var (mark, line) in PromptDiff.Lines(prompt.Before, prompt.After))
+            foreach (var (mark, line) in LineDifference.Compare(prompt.Before, prompt.After))
             {
                 console.Line($"{mark} {line}".TrimEnd(), mark switch { '+' => Inserted, '-' => Removed, _ => null });
             }

@@ -1,0 +1,207 @@
+using System.Globalization;
+using LlmProxy.Core.Dialects;
+
+namespace LlmProxy.Core.Replay;
+
+/// <summary>How exactly a call must be the recorded one.</summary>
+public enum ReplayMode
+{
+    /// <summary>
+    /// A recorded call is answered once, to a request of the same dialect and model that brings the same tool results
+    /// and the same last text.
+    /// </summary>
+    Strict,
+
+    /// <summary>
+    /// The recorded call that comes nearest is answered: same tool results before same text before the next one in
+    /// order; the model does not matter. What was answered before is answered again where nothing else is left.
+    /// </summary>
+    Loose,
+}
+
+/// <summary>A call for which there is no recording.</summary>
+/// <param name="Call">What came, for people.</param>
+/// <param name="Nearest">Number of the recorded call that comes nearest, or null where none is left.</param>
+/// <param name="Reason">Why that one is not it.</param>
+public sealed record UnrecordedCall(string Call, int? Nearest, string Reason);
+
+/// <summary>What a request gets.</summary>
+/// <param name="Call">The recorded call, or null.</param>
+/// <param name="Number">Its number from 1.</param>
+/// <param name="Unrecorded">Why there is none, or null.</param>
+public sealed record ReplayMatch(RecordedCall? Call, int Number, UnrecordedCall? Unrecorded);
+
+/// <summary>One replay of a recorded run: which recorded call answers which request. Safe for concurrent use.</summary>
+public sealed class ReplaySession(RecordedRun run, ReplayMode mode)
+{
+    private readonly Lock _lock = new();
+    private readonly bool[] _made = new bool[run.Calls.Count];
+    private readonly List<UnrecordedCall> _unrecorded = [];
+
+    /// <summary>What is replayed.</summary>
+    public RecordedRun Run => run;
+
+    /// <summary>How exactly.</summary>
+    public ReplayMode Mode => mode;
+
+    /// <summary>Numbers, from 1, of recorded calls that were not made yet.</summary>
+    public IReadOnlyList<int> NotMade
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. Enumerable.Range(1, _made.Length).Where(number => !_made[number - 1])];
+            }
+        }
+    }
+
+    /// <summary>Calls that had no recording.</summary>
+    public IReadOnlyList<UnrecordedCall> Unrecorded
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _unrecorded];
+            }
+        }
+    }
+
+    /// <summary>Whether each recorded call was made, and no other.</summary>
+    public bool IsComplete
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _unrecorded.Count == 0 && Array.TrueForAll(_made, made => made);
+            }
+        }
+    }
+
+    /// <summary>Finds the answer to a call.</summary>
+    public ReplayMatch Take(IncomingReplayCall incoming)
+    {
+        lock (_lock)
+        {
+            var found = mode == ReplayMode.Strict ? FindSame(incoming) : FindNearest(incoming);
+            if (found >= 0)
+            {
+                _made[found] = true;
+                return new ReplayMatch(run.Calls[found], found + 1, null);
+            }
+
+            var missed = Miss(incoming);
+            _unrecorded.Add(missed);
+            return new ReplayMatch(null, 0, missed);
+        }
+    }
+
+    /// <summary>A recorded call for people, such as <c>call 3 (anthropic, claude-sonnet-4-5): results of toolu_1</c>.</summary>
+    public string Describe(int number)
+    {
+        var call = run.Calls[number - 1];
+        return string.Create(CultureInfo.InvariantCulture, $"call {number} {Describe(call.Dialect, call.Request)}");
+    }
+
+    private int FindSame(IncomingReplayCall incoming)
+    {
+        for (var i = 0; i < _made.Length; i++)
+        {
+            if (!_made[i] && WhyNot(run.Calls[i], incoming) is null)
+            {
+                return i;
+            }
+        }
+
+        return -1;
+    }
+
+    private int FindNearest(IncomingReplayCall incoming)
+    {
+        var (best, bestScore) = (-1, -1);
+        for (var i = 0; i < _made.Length; i++)
+        {
+            var score = run.Calls[i].Dialect == incoming.Dialect ? Score(i, incoming) : -1;
+            if (score > bestScore)
+            {
+                (best, bestScore) = (i, score);
+            }
+        }
+
+        return best;
+    }
+
+    /// <summary>How near a recorded call comes; the first of equals is the next in order.</summary>
+    private int Score(int index, IncomingReplayCall incoming)
+    {
+        var marks = run.Calls[index].Request;
+        var sameResults = marks.AllowsResults(incoming.Marks);
+        var sameText = marks.AllowsText(incoming.Marks);
+        if (_made[index] && !(sameResults && sameText))
+        {
+            return -1;
+        }
+
+        return (sameResults ? 4 : 0) + (sameText ? 2 : 0) + (_made[index] ? 0 : 1);
+    }
+
+    private UnrecordedCall Miss(IncomingReplayCall incoming)
+    {
+        var said = Describe(incoming.Dialect, incoming.Marks);
+        var left = Enumerable.Range(0, _made.Length).Where(i => !_made[i]).ToList();
+        if (left.Count == 0)
+        {
+            return new UnrecordedCall(said, null, string.Create(CultureInfo.InvariantCulture, $"all {_made.Length} recorded calls were made already"));
+        }
+
+        var nearest = left.OrderByDescending(i => run.Calls[i].Dialect == incoming.Dialect ? 1 : 0).ThenByDescending(i => Score(i, incoming)).First();
+        return new UnrecordedCall(said, nearest + 1, WhyNot(run.Calls[nearest], incoming) ?? "");
+    }
+
+    private static string? WhyNot(RecordedCall call, IncomingReplayCall incoming)
+    {
+        var reasons = new List<string>();
+        if (call.Dialect != incoming.Dialect)
+        {
+            return $"it speaks {RecordedRunFile.NameOf(call.Dialect)}, the request {RecordedRunFile.NameOf(incoming.Dialect)}";
+        }
+
+        if (!call.Request.AllowsModel(incoming.Marks.Model))
+        {
+            reasons.Add($"the model is {incoming.Marks.Model ?? "missing"}, recorded was {call.Request.Model}");
+        }
+
+        if (!call.Request.AllowsResults(incoming.Marks))
+        {
+            reasons.Add($"it brings {ResultsOf(incoming.Marks)}, recorded were {ResultsOf(call.Request)}");
+        }
+
+        if (!call.Request.AllowsText(incoming.Marks))
+        {
+            reasons.Add($"its last text is {Quote(incoming.Marks.LastText)}, recorded was {Quote(call.Request.LastText)}");
+        }
+
+        return reasons.Count == 0 ? null : string.Join("; ", reasons);
+    }
+
+    private static string Describe(DialectKind dialect, CallMarks marks)
+    {
+        var what = marks.Results.Count > 0 ? ResultsOf(marks) : Quote(marks.LastText);
+        return $"({RecordedRunFile.NameOf(dialect)}, {marks.Model ?? "any model"}): {what}";
+    }
+
+    private static string ResultsOf(CallMarks marks) => marks.Results.Count == 0 ? "no tool results" : "results of " + string.Join(", ", marks.Results);
+
+    private static string Quote(string? text)
+    {
+        if (text is null)
+        {
+            return "no text";
+        }
+
+        var line = string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        return "\"" + (line.Length <= 120 ? line : line[..119] + "…") + "\"";
+    }
+}

@@ -1,0 +1,118 @@
+using System.CommandLine;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using LlmProxy.Core.Prompting;
+using LlmProxy.Core.Replay;
+using LlmProxy.Core.Storage;
+using LlmProxy.Server.Api.Shapes;
+using LlmProxy.Server.Hosting;
+using Microsoft.Extensions.Logging.Abstractions;
+using Spectre.Console;
+
+namespace LlmProxy.Server.Cli.Verbs;
+
+/// <summary><c>replay diff</c>: the prompts of a recorded run by other templates; a test of a change of templates.</summary>
+internal static class ReplayDiff
+{
+    private const int Equal = 0;
+    private const int Different = 1;
+
+    private static readonly Style Inserted = new(Color.Green);
+    private static readonly Style Removed = new(Color.Red);
+
+    public static Command Create(CliContext context)
+    {
+        var task = new Option<string>("--task") { Description = "The task's or run's id, session:ID, or last", HelpName = "ID", Required = true };
+        var templates = new Option<string?>("--templates") { Description = "The folder of the templates to try (else Prompts:Directory)", HelpName = "DIR" };
+        var json = CliContext.JsonOption();
+        var command = new Command("diff", "Renders the prompts of a recorded run with other templates and shows the difference; exit code 0 equal, 1 different, 2 wrong usage") { task, templates, json };
+        command.SetAction(async (parse, cancellationToken) =>
+        {
+            var comparisons = await CompareAsync(context, parse, parse.GetValue(task)!, parse.GetValue(templates), cancellationToken);
+            if (parse.GetValue(json))
+            {
+                context.Console.Json(ToJson(parse.GetValue(task)!, comparisons));
+            }
+            else
+            {
+                Print(context.Console, comparisons);
+            }
+
+            return comparisons.All(c => c.IsEqual) ? Equal : Different;
+        });
+        return command;
+    }
+
+    private static async Task<IReadOnlyList<PromptComparison>> CompareAsync(CliContext context, ParseResult parse, string task, string? folder, CancellationToken cancellationToken)
+    {
+        try
+        {
+            // 1. The templates to try, as the proxy takes them up.
+            var configuration = context.Configuration(parse);
+            var set = ReadTemplates(configuration, folder);
+
+            // 2. The run's prompts, and the values that were pinned for its task.
+            await using var api = await ApiConnection.OpenAsync(configuration, context.Addresses(parse, configuration), cancellationToken);
+            var recorded = (await api.GetAsync($"/trajectories/{Uri.EscapeDataString(task)}/prompts", cancellationToken)).Deserialize(ApiJson.Default.RecordedPromptsShape)!;
+            if (PromptValues.FromJson(recorded.Values.GetRawText()) is not { } values)
+            {
+                throw new CliException($"The values that were pinned for {task} cannot be read by this version.", ExitCodes.WrongUsage);
+            }
+
+            // 3. Rendered again.
+            var before = recorded.Templates is { } files ? TemplateSet.Parse(files) : null;
+            return PromptReplay.Compare(values, before, set, configuration.Options.Prompts.InsertBefore, recorded.Steps.Select(step => new RecordedPrompt(step.Index, step.SystemPrompt, step.SentSystemPrompt)));
+        }
+        catch (Exception error) when (error is StoreException or IOException or HttpRequestException || (error is CliException { ExitCode: not ExitCodes.WrongUsage }))
+        {
+            // 1 says that prompts differ; whatever keeps them from being compared must not look like that.
+            throw new CliException(error.Message, ExitCodes.WrongUsage);
+        }
+    }
+
+    private static TemplateSet ReadTemplates(ProxyConfiguration configuration, string? folder)
+    {
+        if (folder is not null && !Directory.Exists(folder))
+        {
+            throw new CliException($"There is no folder {folder}.", ExitCodes.WrongUsage);
+        }
+
+        using var templates = new TemplateDirectory(folder ?? configuration.Resolve(configuration.Options.Prompts.Directory), NullLogger.Instance);
+        return templates.Status.FirstOrDefault(file => !file.Ok) is { } broken
+            ? throw new CliException($"The templates are not used as they are: {broken.Error}", ExitCodes.WrongUsage)
+            : templates.Current;
+    }
+
+    private static void Print(CliConsole console, IReadOnlyList<PromptComparison> comparisons)
+    {
+        foreach (var comparison in comparisons)
+        {
+            foreach (var line in Difference(comparison).Split('\n', StringSplitOptions.RemoveEmptyEntries))
+            {
+                console.Line(line, line[0] switch { '+' => Inserted, '-' => Removed, _ => null });
+            }
+        }
+
+        var different = comparisons.Count(c => !c.IsEqual);
+        console.Line(FormattableString.Invariant($"{different} of {comparisons.Count} prompts differ."));
+    }
+
+    private static string Difference(PromptComparison comparison) => comparison.After is null
+        ? FormattableString.Invariant($"step {comparison.Step}: the prompt cannot be rendered: {comparison.Error}")
+        : LineDifference.Unified(comparison.Before, comparison.After, FormattableString.Invariant($"step {comparison.Step} as it was sent"), FormattableString.Invariant($"step {comparison.Step} with these templates"));
+
+    private static JsonObject ToJson(string task, IReadOnlyList<PromptComparison> comparisons) => new()
+    {
+        ["task"] = task,
+        ["equal"] = comparisons.All(c => c.IsEqual),
+        ["steps"] = new JsonArray([.. comparisons.Select(c => new JsonObject
+        {
+            ["index"] = c.Step,
+            ["equal"] = c.IsEqual,
+            ["before"] = c.Before,
+            ["after"] = c.After,
+            ["error"] = c.Error,
+            ["diff"] = c.IsEqual ? "" : Difference(c),
+        })]),
+    };
+}

@@ -1,0 +1,155 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using LlmProxy.Core.Recording;
+using LlmProxy.Core.Replay;
+using LlmProxy.Core.Replay.Stubs;
+using LlmProxy.Testing;
+using Microsoft.AspNetCore.Connections;
+
+namespace LlmProxy.Server.Cli.Verbs;
+
+/// <summary><c>replay</c>: a recorded run as stub mappings, as a server, and as a test of prompt templates.</summary>
+internal static class ReplayVerb
+{
+    /// <summary>Where a replay listens, beside the proxy itself.</summary>
+    private const string DefaultUrl = "http://127.0.0.1:8090";
+
+    private const string WireMock = "wiremock";
+    private const string WireMockNet = "wiremock.net";
+    private const string Recorded = "recorded";
+
+    public static Command Create(CliContext context) => new("replay", "A recorded run again: as stub mappings, as a server, with other templates")
+    {
+        Export(context),
+        Serve(context),
+        ReplayDiff.Create(context),
+    };
+
+    private static Command Export(CliContext context)
+    {
+        var task = TaskOption();
+        var flavor = new Option<string>("--flavor") { Description = "wiremock, wiremock.net, or recorded (one file for LlmProxy.Testing and replay serve)", Required = true };
+        flavor.AcceptOnlyFromAmong(WireMock, WireMockNet, Recorded);
+        var output = new Option<string>("--output") { Description = "The folder to write; for recorded the file", HelpName = "DIR", Required = true };
+        var fast = new Option<bool>("--fast") { Description = "Leave the recorded pauses out" };
+        var json = CliContext.JsonOption();
+        var command = new Command("export", "Writes a run as stub mappings that load as they are") { task, flavor, output, fast, json };
+        command.SetAction(async (parse, cancellationToken) =>
+        {
+            var run = await ReadAsync(context, parse, parse.GetValue(task)!, listens: false, cancellationToken);
+            var (kind, target) = (parse.GetValue(flavor)!, parse.GetValue(output)!);
+            var mappings = kind == Recorded ? 0 : WriteStubs(run, kind, target, parse.GetValue(fast));
+            if (kind == Recorded)
+            {
+                Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(target))!);
+                await File.WriteAllTextAsync(target, RecordedRunFile.Write(run, withTiming: !parse.GetValue(fast)), cancellationToken);
+            }
+
+            if (parse.GetValue(json))
+            {
+                context.Console.Json(new JsonObject { ["run"] = run.Name, ["calls"] = run.Calls.Count, ["flavor"] = kind, ["mappings"] = kind == Recorded ? null : mappings, ["output"] = target });
+            }
+            else
+            {
+                context.Console.Line(FormattableString.Invariant(kind == Recorded
+                    ? $"{run.Calls.Count} calls of {run.Name} in {target}."
+                    : (FormattableString)$"{run.Calls.Count} calls of {run.Name} as {mappings} mappings in {target}; its README.md says how to start them."));
+            }
+
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static int WriteStubs(RecordedRun run, string flavor, string folder, bool fast)
+    {
+        var stubs = StubFolder.Of(run, flavor == WireMock ? StubFlavor.WireMock : StubFlavor.WireMockNet, withPauses: !fast);
+        stubs.WriteTo(folder);
+        return stubs.Mappings;
+    }
+
+    private static Command Serve(CliContext context)
+    {
+        var task = TaskOption();
+        var fast = new Option<bool>("--fast") { Description = "As fast as possible instead of in the recorded rhythm" };
+        var loose = new Option<bool>("--loose") { Description = "Answer the nearest recorded call instead of the same one" };
+        var command = new Command("serve", $"Answers calls as a recorded run has them, event by event, on --urls ({DefaultUrl}); Ctrl-C ends it") { task, fast, loose };
+        command.SetAction(async (parse, cancellationToken) =>
+        {
+            var run = await ReadAsync(context, parse, parse.GetValue(task)!, listens: true, cancellationToken);
+            var session = new ReplaySession(run, parse.GetValue(loose) ? ReplayMode.Loose : ReplayMode.Strict);
+            var redactor = new Redactor(context.ReadConfiguration(parse).Options.Recording.Redaction);
+            var urls = (parse.GetValue(context.Urls) ?? DefaultUrl).Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+            try
+            {
+                await using var server = await ReplayServer.StartAsync(session, redactor, urls, !parse.GetValue(fast), TimeProvider.System, line => context.Console.Line(line), cancellationToken);
+                Print(context.Console, run, server);
+                await WaitAsync(cancellationToken);
+            }
+            catch (IOException error) when (error.InnerException is AddressInUseException)
+            {
+                throw new CliException($"{string.Join(", ", urls)} is in use: take another port with --urls.");
+            }
+
+            Summarize(context.Console, session);
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    /// <summary>A run by its file, else from the server or the store.</summary>
+    /// <exception cref="CliException">There is no such run, or its content is not kept.</exception>
+    private static async Task<RecordedRun> ReadAsync(CliContext context, ParseResult parse, string task, bool listens, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (File.Exists(task))
+            {
+                return RecordedRunFile.ReadFile(task);
+            }
+
+            var configuration = context.Configuration(parse);
+            await using var api = await ApiConnection.OpenAsync(configuration, context.Addresses(parse, configuration, withOption: !listens), cancellationToken);
+            return RecordedRunFile.Read((await api.GetAsync($"/trajectories/{Uri.EscapeDataString(task)}/recording", cancellationToken)).ToJsonString());
+        }
+        catch (InvalidDataException error)
+        {
+            throw new CliException(error.Message);
+        }
+    }
+
+    private static void Print(CliConsole console, RecordedRun run, ReplayServer server)
+    {
+        console.Line(FormattableString.Invariant($"Replays {run.Calls.Count} calls of {run.Name}{(run.Task.Length == 0 ? "" : ": " + TextFold.Short(run.Task, 80))}"));
+        foreach (var (dialect, address) in server.BaseUrls)
+        {
+            console.Line($"  {dialect,-10} {address}");
+        }
+
+        console.Line("Ctrl-C ends it.");
+    }
+
+    private static void Summarize(CliConsole console, ReplaySession session)
+    {
+        var notMade = session.NotMade;
+        console.Line(FormattableString.Invariant($"{session.Run.Calls.Count - notMade.Count} of {session.Run.Calls.Count} recorded calls were made; {session.Unrecorded.Count} calls had no recording."));
+        foreach (var number in notMade)
+        {
+            console.Line("  not made: " + session.Describe(number));
+        }
+    }
+
+    private static async Task WaitAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            // Ctrl-C: the way in which it ends.
+        }
+    }
+
+    private static Option<string> TaskOption() => new("--task") { Description = "The task's or run's id, session:ID, last, or a file of a recorded run", HelpName = "ID|FILE", Required = true };
+}

@@ -1,0 +1,113 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace LlmProxy.Tests.Replay;
+
+/// <summary>The real WireMock on a free loopback port, with a folder as its root.</summary>
+internal sealed class WireMockProcess : IAsyncDisposable
+{
+    private const string Jar = "wiremock-standalone-3.13.2.jar";
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
+
+    private readonly Process _process;
+    private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false });
+
+    private WireMockProcess(Process process, int port)
+    {
+        _process = process;
+        Address = new Uri(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}/"));
+    }
+
+    public Uri Address { get; }
+
+    /// <summary>Why the tests cannot run, or null.</summary>
+    public static string? WhyNot { get; } = FindJava() is null ? "needs Java (scripts/install-wiremock.sh)"
+        : !File.Exists(JarPath) ? $"needs {Jar} (scripts/install-wiremock.sh)"
+        : null;
+
+    private static string JarPath => Path.Combine(
+        Environment.GetEnvironmentVariable("LLMPROXY_TEST_CACHE") ?? Path.Combine(Environment.GetEnvironmentVariable("XDG_CACHE_HOME") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"), "llmproxy-tests"),
+        Jar);
+
+    public static async Task<WireMockProcess> StartAsync(string folder)
+    {
+        var port = FreePort();
+        var start = new ProcessStartInfo(FindJava()!) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        foreach (var argument in (string[])["-Xmx256m", "-jar", JarPath, "--root-dir", folder, "--bind-address", "127.0.0.1", "--port", port.ToString(CultureInfo.InvariantCulture), "--disable-banner"])
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        var process = Process.Start(start)!;
+        var server = new WireMockProcess(process, port);
+        try
+        {
+            await server.WaitAsync();
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Asks its admin API.</summary>
+    public Task<string> AdminAsync(string path) => _client.GetStringAsync(new Uri(Address, "__admin/" + path));
+
+    public async ValueTask DisposeAsync()
+    {
+        _client.Dispose();
+        if (!_process.HasExited)
+        {
+            _process.Kill(entireProcessTree: true);
+        }
+
+        await _process.WaitForExitAsync();
+        _process.Dispose();
+    }
+
+    private async Task WaitAsync()
+    {
+        // It says on its output which port it listens on, once it does.
+        var output = _process.StandardOutput;
+        _ = _process.StandardError.ReadToEndAsync();
+        using var limit = new CancellationTokenSource(Patience);
+        var said = new List<string>();
+        while (await output.ReadLineAsync(limit.Token) is { } line)
+        {
+            said.Add(line);
+            if (line.Contains("port:", StringComparison.Ordinal))
+            {
+                _ = output.ReadToEndAsync();
+                await AdminAsync("health");
+                return;
+            }
+        }
+
+        throw new InvalidOperationException("WireMock did not start: " + string.Join('\n', said));
+    }
+
+    private static string? FindJava() => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
+        .Select(folder => Path.Combine(folder, OperatingSystem.IsWindows() ? "java.exe" : "java"))
+        .FirstOrDefault(File.Exists);
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}
+
+/// <summary>A test that starts the real WireMock.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class WireMockTheoryAttribute : TheoryAttribute
+{
+    public WireMockTheoryAttribute()
+    {
+        Skip = WireMockProcess.WhyNot;
+    }
+}
