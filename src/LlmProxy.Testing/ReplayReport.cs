@@ -24,8 +24,8 @@ public sealed record ReplayReport(int Recorded, IReadOnlyList<string> NotMade, I
         }
 
         var text = new StringBuilder();
-        Add(text, WithoutRecording, "calls had no recording");
-        Add(text, NotMade, string.Create(CultureInfo.InvariantCulture, $"of {Recorded} recorded calls were not made"));
+        Add(text, WithoutRecording, WithoutRecording.Count == 1 ? "call had no recording" : "calls had no recording");
+        Add(text, NotMade, string.Create(CultureInfo.InvariantCulture, $"of {Recorded} recorded calls {(NotMade.Count == 1 ? "was" : "were")} not made"));
         return text.Append("Run the test with LLMPROXY_RECORD=1 to record it anew if the change is wanted.").ToString();
     }
 

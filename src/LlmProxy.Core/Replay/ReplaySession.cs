@@ -180,7 +180,9 @@ public sealed class ReplaySession(RecordedRun run, ReplayMode mode)
 
         if (!call.Request.AllowsText(incoming.Marks))
         {
-            reasons.Add($"its last text is {Quote(incoming.Marks.LastText)}, recorded was {Quote(call.Request.LastText)}");
+            var (sent, recorded) = (Line(incoming.Marks.LastText), Line(call.Request.LastText));
+            var from = WhereTheyPart(sent, recorded);
+            reasons.Add($"its last text is {Quote(sent, from)}, recorded was {Quote(recorded, from)}");
         }
 
         return reasons.Count == 0 ? null : string.Join("; ", reasons);
@@ -194,14 +196,25 @@ public sealed class ReplaySession(RecordedRun run, ReplayMode mode)
 
     private static string ResultsOf(CallMarks marks) => marks.Results.Count == 0 ? "no tool results" : "results of " + string.Join(", ", marks.Results);
 
-    private static string Quote(string? text)
+    private static string? Line(string? text) => text is null ? null : string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+
+    /// <summary>Where two long texts are quoted from, so that what differs is seen: some words before it.</summary>
+    private static int WhereTheyPart(string? one, string? other)
     {
-        if (text is null)
+        const int Before = 40;
+        var same = (one ?? "").AsSpan().CommonPrefixLength(other ?? "");
+        return same <= Before ? 0 : (one ?? "").LastIndexOf(' ', same - Before) + 1;
+    }
+
+    private static string Quote(string? text, int from = 0)
+    {
+        const int Longest = 120;
+        if (Line(text) is not { } line)
         {
             return "no text";
         }
 
-        var line = string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
-        return "\"" + (line.Length <= 120 ? line : line[..119] + "…") + "\"";
+        var rest = line[Math.Min(from, line.Length)..];
+        return $"\"{(from > 0 ? "…" : "")}{(rest.Length <= Longest ? rest : rest[..(Longest - 1)] + "…")}\"";
     }
 }

@@ -33,7 +33,7 @@ internal static class CommandLine
                     Error = console.Error,
                     EnableDefaultExceptionHandler = false,
                     // The web host ends in an orderly way by itself; two that wait for the same signal would cut it short.
-                    ProcessTerminationTimeout = parse.CommandResult.Command is RootCommand or { Name: ServeVerb.Name } ? null : TimeSpan.FromSeconds(5),
+                    ProcessTerminationTimeout = RunsProxy(parse.CommandResult) ? null : TimeSpan.FromSeconds(5),
                 },
                 cancellationToken);
         }
@@ -74,6 +74,9 @@ internal static class CommandLine
         root.Add(KeysVerb.Create(context));
         return root;
     }
+
+    private static bool RunsProxy(System.CommandLine.Parsing.CommandResult result) =>
+        result.Command is RootCommand || (result.Command.Name == ServeVerb.Name && result.Parent is System.CommandLine.Parsing.CommandResult { Command: RootCommand });
 
     private static string Path(ParseResult parse)
     {

@@ -168,7 +168,7 @@ public sealed class RecordedUpstreamTests
         var error = await Assert.ThrowsAsync<ReplayMismatchException>(async () => await upstream.DisposeAsync());
         Assert.Equal(
             $"""
-            The calls are not the recorded ones. 1 calls had no recording:
+            The calls are not the recorded ones. 1 call had no recording:
               (anthropic-messages, claude-opus-4-1): "Paint the rooms"
                 nearest is call 1 (anthropic-messages, claude-sonnet-4-5): "Sweep the rooms"
                 but {Reason}
@@ -179,6 +179,18 @@ public sealed class RecordedUpstreamTests
             """.ReplaceLineEndings("\n"),
             error.Message);
         await upstream.DisposeAsync();
+    }
+
+    [Fact]
+    public void Long_texts_are_quoted_from_where_they_part()
+    {
+        var start = string.Concat(Enumerable.Repeat("one and the same beginning ", 9));
+        var call = StubFolderTests.Run().Calls[0];
+        var session = new ReplaySession(StubFolderTests.Run() with { Calls = [call with { Request = call.Request with { LastText = start + "and this end" } }] }, ReplayMode.Strict);
+
+        var missed = session.Take(new IncomingReplayCall(call.Dialect, call.Request with { LastText = start + "and that end" }, true)).Unrecorded!;
+
+        Assert.Equal("its last text is \"…beginning one and the same beginning and that end\", recorded was \"…beginning one and the same beginning and this end\"", missed.Reason);
     }
 
     [Theory]

@@ -45,7 +45,7 @@ public sealed class SdkReplayTests
 
         Assert.Equal((0, ""), (await serving, error.ToString()));
         Assert.Equal(expected, agent.Seen);
-        Assert.Contains("10 of 10 recorded calls were made; 0 calls had no recording.", output.ToString(), StringComparison.Ordinal);
+        Assert.Contains("10 of 10 recorded calls were made; calls without a recording: 0.", output.ToString(), StringComparison.Ordinal);
     }
 
     [Theory]

@@ -132,7 +132,7 @@ internal static class ReplayVerb
     private static void Summarize(CliConsole console, ReplaySession session)
     {
         var notMade = session.NotMade;
-        console.Line(FormattableString.Invariant($"{session.Run.Calls.Count - notMade.Count} of {session.Run.Calls.Count} recorded calls were made; {session.Unrecorded.Count} calls had no recording."));
+        console.Line(FormattableString.Invariant($"{session.Run.Calls.Count - notMade.Count} of {session.Run.Calls.Count} recorded calls were made; calls without a recording: {session.Unrecorded.Count}."));
         foreach (var number in notMade)
         {
             console.Line("  not made: " + session.Describe(number));

@@ -1,0 +1,62 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using LlmProxy.Core.Replay;
+using LlmProxy.Tests.Cli;
+
+namespace LlmProxy.Tests.Replay;
+
+/// <summary>The program in a process of its own.</summary>
+public sealed class ReplaySignalTests
+{
+    [UnixTheory]
+    [InlineData(2)]
+    [InlineData(15)]
+    public async Task A_signal_ends_replay_serve_with_its_summary_and_exit_code_0(int signal)
+    {
+        using var folder = new TestFolder();
+        await File.WriteAllTextAsync(folder["run.json"], RecordedRunFile.Write(StubFolderTests.Run()));
+        var program = Path.Combine(AppContext.BaseDirectory, "llmproxy");
+        var start = new ProcessStartInfo(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", "dotnet")) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = folder.Path };
+        foreach (var argument in (string[])["exec", "--runtimeconfig", program + ".runtimeconfig.json", "--depsfile", program + ".deps.json", program + ".dll", "replay", "serve", "--task", folder["run.json"], "--urls", "http://127.0.0.1:0"])
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        using var process = Process.Start(start)!;
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        try
+        {
+            while (await process.StandardOutput.ReadLineAsync(limit.Token) is { } line && !line.StartsWith("Ctrl-C", StringComparison.Ordinal))
+            {
+                // It is ready when it says how it ends.
+            }
+
+            using (var kill = Process.Start("kill", [string.Create(CultureInfo.InvariantCulture, $"-{signal}"), process.Id.ToString(CultureInfo.InvariantCulture)]))
+            {
+                await kill.WaitForExitAsync(limit.Token);
+            }
+
+            Assert.StartsWith("0 of 5 recorded calls were made", await process.StandardOutput.ReadToEndAsync(limit.Token), StringComparison.Ordinal);
+            await process.WaitForExitAsync(limit.Token);
+            Assert.Equal((0, ""), (process.ExitCode, await process.StandardError.ReadToEndAsync(limit.Token)));
+        }
+        finally
+        {
+            if (!process.HasExited)
+            {
+                process.Kill();
+            }
+        }
+    }
+}
+
+/// <summary>A test that sends signals.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class UnixTheoryAttribute : TheoryAttribute
+{
+    public UnixTheoryAttribute()
+    {
+        Skip = OperatingSystem.IsWindows() ? "needs signals" : null;
+    }
+}
