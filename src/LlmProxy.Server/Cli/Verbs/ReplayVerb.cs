@@ -38,34 +38,33 @@ internal static class ReplayVerb
         {
             var run = await ReadAsync(context, parse, parse.GetValue(task)!, listens: false, cancellationToken);
             var (kind, target) = (parse.GetValue(flavor)!, parse.GetValue(output)!);
-            var mappings = kind == Recorded ? 0 : WriteStubs(run, kind, target, parse.GetValue(fast));
+            int? mappings = null;
             if (kind == Recorded)
             {
                 Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(target))!);
                 await File.WriteAllTextAsync(target, RecordedRunFile.Write(run, withTiming: !parse.GetValue(fast)), cancellationToken);
             }
+            else
+            {
+                var stubs = StubFolder.Of(run, kind == WireMock ? StubFlavor.WireMock : StubFlavor.WireMockNet, withPauses: !parse.GetValue(fast));
+                stubs.WriteTo(target);
+                mappings = stubs.Mappings;
+            }
 
             if (parse.GetValue(json))
             {
-                context.Console.Json(new JsonObject { ["run"] = run.Name, ["calls"] = run.Calls.Count, ["flavor"] = kind, ["mappings"] = kind == Recorded ? null : mappings, ["output"] = target });
+                context.Console.Json(new JsonObject { ["run"] = run.Name, ["calls"] = run.Calls.Count, ["flavor"] = kind, ["mappings"] = mappings, ["output"] = target });
             }
             else
             {
-                context.Console.Line(FormattableString.Invariant(kind == Recorded
-                    ? $"{run.Calls.Count} calls of {run.Name} in {target}."
-                    : (FormattableString)$"{run.Calls.Count} calls of {run.Name} as {mappings} mappings in {target}; its README.md says how to start them."));
+                var what = mappings is null ? "" : FormattableString.Invariant($" as {mappings} mappings");
+                var hint = mappings is null ? "" : "; its README.md says how to start them";
+                context.Console.Line(FormattableString.Invariant($"{run.Calls.Count} calls of {run.Name}{what} in {target}{hint}."));
             }
 
             return ExitCodes.Done;
         });
         return command;
-    }
-
-    private static int WriteStubs(RecordedRun run, string flavor, string folder, bool fast)
-    {
-        var stubs = StubFolder.Of(run, flavor == WireMock ? StubFlavor.WireMock : StubFlavor.WireMockNet, withPauses: !fast);
-        stubs.WriteTo(folder);
-        return stubs.Mappings;
     }
 
     private static Command Serve(CliContext context)
