@@ -71,7 +71,7 @@ public sealed class SdkReplayTests
         var agent = new TenSteps(client);
         var run = await agent.RecordAsync(proxy);
         Assert.Equal(TenSteps.Count, run.IterationCount);
-        Assert.Equal((TenSteps.LastWord, TenSteps.Count + 1), (agent.Seen[^1], agent.Seen.Count));
+        Assert.Equal((TenSteps.LastWord, TenSteps.Count + 2), (agent.Seen[^1], agent.Seen.Count));
         var outcome = await Llmproxy.RunAsync(proxy, ["replay", "export", "--task", run.TaskId, .. export]);
         Assert.Equal((0, ""), (outcome.Code, outcome.Error));
         return (agent, [.. agent.Seen]);

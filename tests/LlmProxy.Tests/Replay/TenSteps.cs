@@ -17,7 +17,7 @@ using OpenAI.Chat;
 namespace LlmProxy.Tests.Replay;
 
 /// <summary>
-/// An agent that makes ten calls with an official SDK: nine tool calls, two of them at once, and a last word. The system
+/// An agent that makes ten calls with an official SDK: nine with tools, two of them with two calls at once (one whole, one streamed), and a last word. The system
 /// prompt holds the time, so that no two runs send the same bytes. Every second call asks for a stream.
 /// </summary>
 internal sealed class TenSteps(string client)
@@ -84,8 +84,8 @@ internal sealed class TenSteps(string client)
     private AssembledReply Reply(IDialect dialect, int step)
     {
         var text = step == Count ? LastWord : string.Create(CultureInfo.InvariantCulture, $"Room {step}: I take the broom – “carefully” – and sweep it from the window to the door. {{{{now}}}}");
-        (string Id, string Arguments)[] calls = step == Count ? [] : step == 4
-            ? [(CallId(step, 1), """{"room":4,"note":"it's \"wide\""}"""), (CallId(step, 2), """{"room":4}""")]
+        (string Id, string Arguments)[] calls = step == Count ? [] : step is 4 or 5
+            ? [(CallId(step, 1), """{"room":4,"note":"it's \"wide\""}"""), (CallId(step, 2), """{"room":5}""")]
             : [(CallId(step), string.Create(CultureInfo.InvariantCulture, $$"""{"room":{{step}},"note":"ünder the bed\n"}"""))];
         var message = dialect.Kind == DialectKind.AnthropicMessages
             ? new JsonObject
