@@ -234,6 +234,14 @@ public sealed class FewShotOptions
     /// <value>0.25.</value>
     public double MaxPromptShare { get; init; } = 0.25;
 
+    /// <summary>
+    /// What becomes of a run whose decisive tools (those that change something) the request does not offer:
+    /// <c>prefer</c> (left out where none is offered, behind others where fewer than half are), <c>require</c> (left out
+    /// unless all are offered), or <c>ignore</c>.
+    /// </summary>
+    /// <value><c>prefer</c>.</value>
+    public string ToolMatch { get; init; } = "prefer";
+
     /// <summary>Longest time for finding examples on a task's first call; null for 300 ms lexical, 1.5 s with a remote embedder.</summary>
     public TimeSpan? Timeout { get; init; }
 }

@@ -182,6 +182,7 @@ public static class OptionsReader
             MinSimilarity = reader.OptionalNumber(nameof(defaults.MinSimilarity)),
             MaxTokens = reader.Integer(nameof(defaults.MaxTokens), defaults.MaxTokens),
             MaxPromptShare = reader.Number(nameof(defaults.MaxPromptShare), defaults.MaxPromptShare),
+            ToolMatch = reader.Word(nameof(defaults.ToolMatch), defaults.ToolMatch),
             Timeout = reader.OptionalDuration(nameof(defaults.Timeout)),
         };
     }

@@ -136,6 +136,7 @@ public static class OptionsValidator
         check.Share(nameof(options.MinSimilarity), options.MinSimilarity ?? 0);
         check.Positive(nameof(options.MaxTokens), options.MaxTokens);
         check.Share(nameof(options.MaxPromptShare), options.MaxPromptShare);
+        check.Word(nameof(options.ToolMatch), options.ToolMatch, "prefer", "require", "ignore");
         check.Time(nameof(options.Timeout), options.Timeout);
     }
 

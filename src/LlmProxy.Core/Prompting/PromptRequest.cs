@@ -26,6 +26,9 @@ public sealed record PromptRequest(string Tenant, string TaskId, string TaskDesc
 /// <param name="Arm">Arm of the experiment, or null where there is none.</param>
 public sealed record PromptResult(byte[]? Body, string? SentPrompt, IReadOnlyList<string> ExampleIds, string? FewShotResult, string? Arm)
 {
+    /// <summary>Hash of the template set that the prompt was rendered with; null where the request goes as it is.</summary>
+    public string? TemplateSet { get; init; }
+
     /// <summary>The request goes as it is, and nothing is said of it.</summary>
     public static PromptResult Unchanged { get; } = new(null, null, [], null, null);
 }

@@ -86,7 +86,7 @@ public sealed partial class TaskPrompts
         var body = composition.Literal is { } literal
             ? PromptSplicer.Replace(request.Reading.Body, literal, text)
             : PromptSplicer.Insert(request.Reading.Body, composition.Insertion!, text);
-        return new PromptResult(body, text, pinned.Pin.ExampleIds, pinned.Pin.Result, pinned.Arm);
+        return new PromptResult(body, text, pinned.Pin.ExampleIds, pinned.Pin.Result, pinned.Arm) { TemplateSet = pinned.Pin.TemplateSet };
     }
 
     private async ValueTask<PinnedPrompt?> FindAsync(PromptRequest request, CancellationToken cancellationToken)
@@ -102,8 +102,9 @@ public sealed partial class TaskPrompts
         {
             // Pinned by another process or before a restart. What cannot be read leaves the request as it is: half of
             // a task with one prompt and half with another would be worse for the model and for its cache.
+            var changes = _store.ExampleChanges;
             var (stored, _) = await _gate.AskAsync("prompt pin", ct => _store.FindPinAsync(request.Tenant, request.TaskId, ct), null, cancellationToken);
-            return stored is null ? null : await KeepAsync(stored, cancellationToken);
+            return stored is null ? null : await KeepAsync(stored, changes, cancellationToken);
         }
 
         return Applies(request) ? await ChooseAsync(request, cancellationToken) : null;
@@ -114,6 +115,8 @@ public sealed partial class TaskPrompts
 
     private async ValueTask<PinnedPrompt?> ChooseAsync(PromptRequest request, CancellationToken cancellationToken)
     {
+        // What is removed from here on must not come back with what was read before.
+        var changes = _store.ExampleChanges;
         var set = _templates.Current;
         var tools = request.Reading.ReadTools();
         var selection = await SelectAsync(request, tools, cancellationToken);
@@ -138,11 +141,17 @@ public sealed partial class TaskPrompts
         {
             // Nobody else can read this pin, so it must hold nothing that another process would have to know.
             _sets.TryRemove(set.Hash, out _);
-            Count("store");
+            selection = selection with { Reason = selection.Reason ?? "store" };
             pin = pin with { ValuesJson = (values with { Examples = [] }).ToJson(), ExampleIds = [], Result = "none; reason=store" };
         }
 
-        var kept = await KeepAsync(stored ?? pin, cancellationToken);
+        // One count for each task without examples, whatever else failed with it.
+        if (selection.Reason is { } reason)
+        {
+            Count(reason);
+        }
+
+        var kept = await KeepAsync(stored ?? pin, changes, cancellationToken);
         if (kept is { Pin.ExampleIds.Count: > 0 })
         {
             LogInjecting(kept.Pin.ExampleIds.Count, request.Provider);
@@ -152,7 +161,7 @@ public sealed partial class TaskPrompts
         return kept;
     }
 
-    private async ValueTask<(IReadOnlyList<FewShotExample> Examples, string Result)> SelectAsync(PromptRequest request, IReadOnlyList<ToolOffer> tools, CancellationToken cancellationToken)
+    private async ValueTask<Selection> SelectAsync(PromptRequest request, IReadOnlyList<ToolOffer> tools, CancellationToken cancellationToken)
     {
         var count = _options.FewShot.Count;
         if (request.FewShot is { } header)
@@ -170,6 +179,12 @@ public sealed partial class TaskPrompts
             return None("holdout");
         }
 
+        // A store that is being left alone is not searched either: the gate has said so in the log.
+        if (_gate.IsClosed)
+        {
+            return None("store");
+        }
+
         var selection = await _fewShot.SelectAsync(
             new ExampleQuery(request.Tenant, request.TaskDescription, count)
             {
@@ -178,25 +193,17 @@ public sealed partial class TaskPrompts
                 PromptLength = request.Reading.SystemTexts.Sum(t => t.Literal.Length),
             },
             cancellationToken);
-        if (selection.Reason is { } reason)
-        {
-            Count(reason);
-        }
+        return new Selection(selection.Examples, selection.Result, selection.Reason);
 
-        return (selection.Examples, selection.Result);
-
-        (IReadOnlyList<FewShotExample>, string) None(string reason)
-        {
-            Count(reason);
-            return ([], $"none; reason={reason}");
-        }
+        static Selection None(string reason) => new([], $"none; reason={reason}", reason);
     }
 
     /// <summary>A run that was deleted or retired since leaves the prompts of tasks under way too, at the price of their caches.</summary>
     private async ValueTask<PinnedPrompt> WithoutPurgedAsync(PromptRequest request, PinnedPrompt pinned, CancellationToken cancellationToken)
     {
         var now = _time.GetUtcNow();
-        if (pinned.Pin.ExampleIds.Count == 0 || now - pinned.ExamplesChecked < ExamplesCheckedEvery)
+        var changes = _store.ExampleChanges;
+        if (pinned.Pin.ExampleIds.Count == 0 || (now - pinned.ExamplesChecked < ExamplesCheckedEvery && changes == pinned.ChangesSeen))
         {
             return pinned;
         }
@@ -207,6 +214,7 @@ public sealed partial class TaskPrompts
             new HashSet<string>(StringComparer.Ordinal),
             cancellationToken);
         pinned.ExamplesChecked = now;
+        pinned.ChangesSeen = answered ? changes : pinned.ChangesSeen;
         if (!answered || pinned.Pin.ExampleIds.All(usable.Contains))
         {
             return pinned;
@@ -219,12 +227,12 @@ public sealed partial class TaskPrompts
             ExampleIds = [.. values.Examples.Select(e => e.TrajectoryId)],
             Result = left > 0 ? string.Create(CultureInfo.InvariantCulture, $"injected={left}") : "none; reason=purged",
         };
-        var changed = new PinnedPrompt(pin, values, PromptRenderer.Prepare(pinned.Set, values), pinned.Set, pinned.Arm) { LastUsed = now, ExamplesChecked = now };
+        var changed = new PinnedPrompt(pin, values, PromptRenderer.Prepare(pinned.Set, values), pinned.Set, pinned.Arm) { LastUsed = now, ExamplesChecked = now, ChangesSeen = changes };
         _pinned[(request.Tenant, request.TaskId)] = changed;
         return changed;
     }
 
-    private async ValueTask<PinnedPrompt?> KeepAsync(PromptPin pin, CancellationToken cancellationToken)
+    private async ValueTask<PinnedPrompt?> KeepAsync(PromptPin pin, long changes, CancellationToken cancellationToken)
     {
         if (PromptValues.FromJson(pin.ValuesJson) is not { } values || await FindSetAsync(pin.TemplateSet, cancellationToken) is not { } set)
         {
@@ -243,7 +251,7 @@ public sealed partial class TaskPrompts
 
         var now = _time.GetUtcNow();
         var arm = ExperimentArm.Of(_options.Experiments, pin.TaskId);
-        var fresh = new PinnedPrompt(pin with { ValuesJson = "" }, values, PromptRenderer.Prepare(set, values), set, arm) { LastUsed = now };
+        var fresh = new PinnedPrompt(pin with { ValuesJson = "" }, values, PromptRenderer.Prepare(set, values), set, arm) { LastUsed = now, ChangesSeen = changes };
         if (now - pin.At < ExamplesCheckedEvery)
         {
             fresh.ExamplesChecked = now;
@@ -294,6 +302,9 @@ public sealed partial class TaskPrompts
     [LoggerMessage(2104, LogLevel.Warning, "The use of examples could not be counted")]
     private partial void LogUsageNotCounted(Exception error);
 
+    /// <summary>The examples of a task, what the header says of them, and why there are none.</summary>
+    private sealed record Selection(IReadOnlyList<FewShotExample> Examples, string Result, string? Reason);
+
     /// <summary>A pin as it is kept here: read, so without its text.</summary>
     private sealed class PinnedPrompt(PromptPin pin, PromptValues values, PreparedPrompt prompt, TemplateSet set, string? arm)
     {
@@ -310,5 +321,8 @@ public sealed partial class TaskPrompts
         public DateTimeOffset LastUsed { get; set; }
 
         public DateTimeOffset ExamplesChecked { get; set; }
+
+        /// <summary><see cref="ITrajectoryStore.ExampleChanges"/> when its examples were last looked at.</summary>
+        public long ChangesSeen { get; set; }
     }
 }

@@ -71,6 +71,9 @@ public sealed record ExchangeHead
     /// <summary>Arm of the experiment, or null.</summary>
     public string? Arm { get; init; }
 
+    /// <summary>Hash of the template set that the prompt was rendered with, or null.</summary>
+    public string? TemplateSet { get; init; }
+
     /// <summary>Whether the content is kept, or metrics alone.</summary>
     public bool KeepContent { get; init; }
 
@@ -96,6 +99,7 @@ public sealed record ExchangeHead
         HasContent = KeepContent,
         ExampleIds = ExampleIds,
         Arm = Arm,
+        TemplateSet = TemplateSet,
     };
 
     internal byte[] ToUtf8() => JsonSerializer.SerializeToUtf8Bytes(this, ExchangeJson.Default.ExchangeHead);

@@ -35,6 +35,7 @@ internal sealed class RunRecorder(OutcomeJudge judge, TaskRulesCatalog catalog, 
             HasContent = first.HasContent,
             ExampleIds = first.ExampleIds,
             Arm = first.Arm,
+            TemplateSet = first.TemplateSet,
         };
         run.KeepContent = first.HasContent;
     }

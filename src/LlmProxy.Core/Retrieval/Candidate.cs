@@ -14,6 +14,9 @@ internal sealed record Candidate(Trajectory Run, double Similarity, double Score
     /// <summary>What a person made of it, or null.</summary>
     public FewShotExampleRow? Curated { get; init; }
 
+    /// <summary>Lexical cosine of the task at hand to what the run turned out to be about, 0 where that is not known.</summary>
+    public double SubjectSimilarity { get; init; }
+
     /// <summary>From -1 to 1: what experiments say of it as an example.</summary>
     public double Lean { get; init; }
 

@@ -1,9 +1,10 @@
+using System.Text.RegularExpressions;
 using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Core.Retrieval;
 
 /// <summary>The tools by which runs changed something, by their names. Lives for one search and remembers each name.</summary>
-internal sealed class DecisiveTools
+internal sealed partial class DecisiveTools
 {
     private readonly Dictionary<string, bool> _observes = new(StringComparer.Ordinal);
 
@@ -27,6 +28,11 @@ internal sealed class DecisiveTools
         return tools;
     }
 
+    /// <summary>
+    /// What a run turned out to be about, in words: the names of the tools that changed something. Empty where it only looked.
+    /// </summary>
+    public string SubjectOf(Trajectory run) => Marks().Replace(string.Join(' ', Of(run)), " ");
+
     /// <summary>Share of the tools of either set that both hold (Jaccard); 1 where neither changed anything.</summary>
     public static double Overlap(IReadOnlyCollection<string> a, IReadOnlyCollection<string> b)
     {
@@ -34,4 +40,8 @@ internal sealed class DecisiveTools
         var either = a.Count + b.Count - both;
         return either == 0 ? 1 : (double)both / either;
     }
+
+    // "sheet_write", "sheet-write" and "sheetWrite" are two words each.
+    [GeneratedRegex("""[_\-.:/]+|(?<=[a-z0-9])(?=[A-Z])""", RegexOptions.CultureInvariant, 250)]
+    private static partial Regex Marks();
 }

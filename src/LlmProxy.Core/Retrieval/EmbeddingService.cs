@@ -1,3 +1,4 @@
+using System.ClientModel;
 using System.Globalization;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Storage;
@@ -17,7 +18,11 @@ public sealed record EmbeddedQuery(string Model, float[] Vector, double DefaultM
 /// <summary>The vectors of a text for the store.</summary>
 /// <param name="Embeddings">Always a lexical one, and the remote one where it is configured and answered.</param>
 /// <param name="RemoteError">Why the remote one is missing, or null.</param>
-public sealed record StoreEmbeddings(IReadOnlyList<TrajectoryEmbedding> Embeddings, string? RemoteError);
+public sealed record StoreEmbeddings(IReadOnlyList<TrajectoryEmbedding> Embeddings, string? RemoteError)
+{
+    /// <summary>Whether the remote embedder refused a text (400, 413, 422): others may pass, the same never will.</summary>
+    public bool RemoteRefused { get; init; }
+}
 
 /// <summary>Decides which embedder is in use and falls back to the built-in one when a remote one does not answer.</summary>
 public sealed class EmbeddingService : IDisposable
@@ -130,6 +135,7 @@ public sealed class EmbeddingService : IDisposable
         ArgumentNullException.ThrowIfNull(texts);
         GeneratedEmbeddings<Embedding<float>>? remote = null;
         string? error = null;
+        var isRefused = false;
 
         // The remote embedder answers 400 to an empty text.
         var sent = texts.Where(t => !string.IsNullOrWhiteSpace(t)).ToList();
@@ -143,6 +149,7 @@ public sealed class EmbeddingService : IDisposable
             catch (Exception e) when (!cancellationToken.IsCancellationRequested)
             {
                 error = Failed(e);
+                isRefused = e is ClientResultException { Status: 400 or 413 or 422 };
                 RetrievalLog.StoredWithoutRemoteVector(_logger, texts.Count, Model, error);
             }
         }
@@ -157,7 +164,7 @@ public sealed class EmbeddingService : IDisposable
                 vectors.Add(new TrajectoryEmbedding(Model, kind, remote[next++].Vector.ToArray(), text));
             }
 
-            result.Add(new StoreEmbeddings(vectors, error));
+            result.Add(new StoreEmbeddings(vectors, error) { RemoteRefused = isRefused });
         }
 
         return result;
@@ -184,6 +191,17 @@ public sealed class EmbeddingService : IDisposable
             }
         }
 
+        return await EmbedLexicallyAsync(text, reason, frequencies, cancellationToken);
+    }
+
+    /// <summary>The lexical vector to search with.</summary>
+    /// <param name="text">The task at hand.</param>
+    /// <param name="reason">Why the remote embedder's is not used; null where there is none.</param>
+    /// <param name="frequencies">Document frequencies, or null for none.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public async Task<EmbeddedQuery> EmbedLexicallyAsync(
+        string text, string? reason, Func<IReadOnlyCollection<int>, CancellationToken, Task<DocumentFrequencies>>? frequencies, CancellationToken cancellationToken)
+    {
         var known = frequencies is null ? null : await frequencies(LexicalEmbedder.Buckets(text), cancellationToken);
         var lexical = known is null ? LexicalEmbedder.Embed(text) : LexicalEmbedder.EmbedQuery(text, known);
         return new EmbeddedQuery(LexicalEmbedder.ModelName, lexical, LexicalEmbedder.DefaultMinSimilarity, reason);

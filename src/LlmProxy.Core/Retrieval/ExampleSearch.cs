@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Storage;
@@ -76,12 +77,30 @@ public sealed class ExampleSearch
             return new ExampleSearchResult([], [], query.MinSimilarity ?? _options.MinSimilarity ?? _embeddings.DefaultMinSimilarity, null, _embeddings.Model);
         }
 
-        // 1. The vector, and the threshold that belongs to it. A setting is on the scale of the configured embedder, so
-        //    the fallback has its own.
         var wait = _options.Timeout ?? RemoteTimeout;
         wait = wait > SearchReserve * 2 ? wait - SearchReserve : wait / 2;
         var embedded = await _embeddings.EmbedQueryAsync(
             text, wait, (buckets, token) => _store.ReadDocumentFrequenciesAsync(query.Tenant, buckets, token), cancellationToken);
+        var found = await FindAsync(query, text, embedded, withReasons, cancellationToken);
+
+        // While a store is being moved to another model, runs that have no vector of it yet are searched by their
+        // lexical one, rather than that tasks go without examples.
+        if (found.Chosen.Count == 0 && embedded.Model != LexicalEmbedder.ModelName && found.LeftOut.Any(l => l.Reason == "no-vector"))
+        {
+            var lexical = await _embeddings.EmbedLexicallyAsync(
+                text, "no-vector", (buckets, token) => _store.ReadDocumentFrequenciesAsync(query.Tenant, buckets, token), cancellationToken);
+            var other = await FindAsync(query, text, lexical, withReasons, cancellationToken);
+            found = other.Chosen.Count > 0 ? other : found;
+        }
+
+        RetrievalLog.Found(_logger, found.Chosen.Count, found.Threshold);
+        return found;
+    }
+
+    private async Task<ExampleSearchResult> FindAsync(ExampleQuery query, string text, EmbeddedQuery embedded, bool withReasons, CancellationToken cancellationToken)
+    {
+        // 1. The threshold that belongs to the vector. A setting is on the scale of the configured embedder, so the
+        //    fallback has its own.
         var threshold = embedded.FallbackReason is not null
             ? embedded.DefaultMinSimilarity
             : query.MinSimilarity ?? _options.MinSimilarity ?? embedded.DefaultMinSimilarity;
@@ -97,8 +116,10 @@ public sealed class ExampleSearch
         var leftOut = new List<RunLeftOut>();
         var candidates = new List<Candidate>();
         double? best = null;
-        var offered = ToolNames.Offer(query.OfferedTools);
+        var offered = ToolNames.Offer(_options.ToolMatch == "ignore" ? [] : query.OfferedTools);
         var tools = new DecisiveTools();
+        var lexical = embedded.Model == LexicalEmbedder.ModelName ? embedded.Vector : LexicalEmbedder.Embed(text);
+        var subjects = new Dictionary<string, double>(StringComparer.Ordinal);
         foreach (var hit in hits)
         {
             if (IsOwn(hit.Trajectory, query))
@@ -113,7 +134,7 @@ public sealed class ExampleSearch
             var reason = !hit.Trajectory.HasContent ? "no-content"
                 : hit.Similarity is not { } similarity ? "no-vector"
                 : !(similarity >= threshold) ? "below-threshold"
-                : fit == 0 ? "tools"
+                : fit == 0 || (fit < 1 && _options.ToolMatch == "require") ? "tools"
                 : null;
             if (reason is not null)
             {
@@ -121,7 +142,7 @@ public sealed class ExampleSearch
                 continue;
             }
 
-            candidates.Add(new Candidate(hit.Trajectory, hit.Similarity!.Value, Fuse(hit), fit >= 0.5));
+            candidates.Add(new Candidate(hit.Trajectory, hit.Similarity!.Value, Fuse(hit), fit >= 0.5) { SubjectSimilarity = SubjectSimilarity(tools.SubjectOf(hit.Trajectory)) });
         }
 
         // 4. How relevant each is; then one run for each task, the most trustworthy; then the best that differ, pinned ones first.
@@ -138,13 +159,23 @@ public sealed class ExampleSearch
             await AddFilteredAsync(query, search, hits, leftOut, cancellationToken);
         }
 
-        RetrievalLog.Found(_logger, chosen.Count, threshold);
         return new ExampleSearchResult(
             [.. chosen.Select(c => new ChosenRun(c.Run, c.Similarity, c.Curated?.EditedJson))],
             [.. leftOut.OrderByDescending(l => l.Similarity ?? -2)],
             threshold,
             best,
             embedded.Model);
+
+        // Many runs of one kind have used the same tools.
+        double SubjectSimilarity(string subject)
+        {
+            if (!subjects.TryGetValue(subject, out var similarity))
+            {
+                subjects.Add(subject, similarity = Math.Max(0, TensorPrimitives.Dot<float>(lexical, LexicalEmbedder.Embed(subject))));
+            }
+
+            return similarity;
+        }
     }
 
     private static bool IsOwn(Trajectory run, ExampleQuery query) =>
@@ -244,12 +275,15 @@ public sealed class ExampleSearch
     private async Task AddFilteredAsync(ExampleQuery query, SearchQuery search, IReadOnlyList<SearchHit> hits, List<RunLeftOut> leftOut, CancellationToken cancellationToken)
     {
         var known = hits.Select(h => h.Trajectory.Id).ToHashSet(StringComparer.Ordinal);
-        var all = await _store.SearchAsync(search with { Providers = [], SuccessOnly = false, MinQuality = null, WithoutRetired = false }, cancellationToken);
+        var all = await _store.SearchAsync(search with { Providers = [], SuccessOnly = false, MinQuality = null, WithoutRetired = false, OnlyUsable = false }, cancellationToken);
         foreach (var hit in all.Where(h => !known.Contains(h.Trajectory.Id) && !IsOwn(h.Trajectory, query)))
         {
             var run = hit.Trajectory;
-            var reason = query.Providers.Count > 0 && !query.Providers.Contains(run.Provider, StringComparer.OrdinalIgnoreCase) ? "provider"
+            var reason = run.Status == TrajectoryStatus.Active ? "not-ended"
+                : run.Status == TrajectoryStatus.Cancelled ? "cancelled"
+                : query.Providers.Count > 0 && !query.Providers.Contains(run.Provider, StringComparer.OrdinalIgnoreCase) ? "provider"
                 : search.SuccessOnly && run.Success != true ? "not-successful"
+                : !run.HasContent ? "no-content"
                 : search.MinQuality is { } least && !(run.QualityScore >= least) ? "quality"
                 : hits.Count < search.Limit ? "retired"
                 : "count";

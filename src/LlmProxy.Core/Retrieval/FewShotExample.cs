@@ -65,7 +65,7 @@ public sealed record ChosenRun(Trajectory Trajectory, double Similarity, string?
 /// <summary>A run that was left out.</summary>
 /// <param name="Trajectory">The run.</param>
 /// <param name="Similarity">Cosine, or null where it has no vector of the model.</param>
-/// <param name="Reason">Why, such as <c>below-threshold</c>, <c>quality</c>, <c>near-duplicate</c>, <c>tools</c>, <c>count</c>.</param>
+/// <param name="Reason">Why, <c>below-threshold</c>, <c>no-vector</c>, <c>tools</c>, <c>near-duplicate</c>, <c>count</c>; of runs that were looked for to explain: <c>not-ended</c>, <c>cancelled</c>, <c>provider</c>, <c>not-successful</c>, <c>no-content</c>, <c>quality</c>, <c>retired</c>.</param>
 public sealed record RunLeftOut(Trajectory Trajectory, double? Similarity, string Reason);
 
 /// <summary>What a search found.</summary>

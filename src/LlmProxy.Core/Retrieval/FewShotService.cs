@@ -32,12 +32,16 @@ public sealed class FewShotService
     private static readonly TimeSpan LexicalTimeout = TimeSpan.FromMilliseconds(300);
     private static readonly TimeSpan RemoteTimeout = TimeSpan.FromMilliseconds(1500);
 
+    // About 30 MB with what is made of them.
+    private const int MostPreparedCharacters = 6_000_000;
+
     /// <summary>Characters of a section's own words, around the examples.</summary>
     private const int SectionLayout = 600;
 
     private readonly ExampleSearch _search;
     private readonly EmbeddingService _embeddings;
     private readonly RunCondenser _condenser = new();
+    private readonly PreparedRuns _prepared = new(MostPreparedCharacters);
     private readonly FewShotOptions _options;
     private readonly Func<Trajectory, CancellationToken, Task<IReadOnlyList<StepView>>> _readSteps;
     private readonly ILogger _logger;
@@ -138,21 +142,7 @@ public sealed class FewShotService
             return None(ReasonOf(found), found, _time.GetElapsedTime(start));
         }
 
-        var runs = new List<RunToCondense>(found.Chosen.Count);
-        foreach (var chosen in found.Chosen)
-        {
-            try
-            {
-                var steps = await _readSteps(chosen.Trajectory, cancellationToken);
-                runs.Add(new RunToCondense(chosen.Trajectory, steps, chosen.Similarity, chosen.EditedJson));
-            }
-            catch (Exception e) when (!cancellationToken.IsCancellationRequested)
-            {
-                // One run that cannot be read costs that one only.
-                RetrievalLog.RunUnreadable(_logger, chosen.Trajectory.Id, e);
-            }
-        }
-
+        var runs = (await Task.WhenAll(found.Chosen.Select(c => PrepareAsync(c, cancellationToken)))).OfType<RunToCondense>().ToList();
         if (runs.Count == 0)
         {
             return None("error", found, _time.GetElapsedTime(start));
@@ -169,6 +159,26 @@ public sealed class FewShotService
         return examples.Count == 0
             ? None("budget", found, _time.GetElapsedTime(start))
             : new FewShotSelection(examples, string.Create(CultureInfo.InvariantCulture, $"injected={examples.Count}"), null, found, removed, _time.GetElapsedTime(start));
+    }
+
+    private async Task<RunToCondense?> PrepareAsync(ChosenRun chosen, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (_prepared.Find(chosen.Trajectory) is not { } prepared)
+            {
+                prepared = PreparedRun.Of(await _readSteps(chosen.Trajectory, cancellationToken));
+                _prepared.Add(chosen.Trajectory, prepared);
+            }
+
+            return new RunToCondense(chosen.Trajectory, prepared, chosen.Similarity, chosen.EditedJson);
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            // One run that cannot be read costs that one only.
+            RetrievalLog.RunUnreadable(_logger, chosen.Trajectory.Id, e);
+            return null;
+        }
     }
 
     // The reason of the run that came nearest to being chosen.

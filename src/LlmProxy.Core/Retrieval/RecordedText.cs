@@ -67,6 +67,8 @@ public static partial class RecordedText
 
     private const int MaxLength = 20_000;
 
+    private const int EqualBlock = 16;
+
     // All patterns take linear time or nearly; this is for a mistake in that. Long, because a first match also compiles.
     private const int MatchTimeout = 2_000;
 
@@ -89,6 +91,12 @@ public static partial class RecordedText
             "AKIA", "ASIA", "AGPA", "AROA", "AIDA", "hf_", "npm_", "gsk_", "xai-", "eyJ", "://"],
         StringComparison.Ordinal);
 
+    // What must stand in a text for a pattern to be tried at all: looking for it takes a fraction of the pattern's time.
+    private static readonly SearchValues<string> SecretNames = SearchValues.Create(
+        ["api", "secret", "token", "passw", "passphrase", "bearer"], StringComparison.OrdinalIgnoreCase);
+
+    private static readonly SearchValues<string> CodeFences = SearchValues.Create(["```", "~~~"], StringComparison.Ordinal);
+    private static readonly SearchValues<char> Plainest = SearchValues.Create([.. Enumerable.Range(' ', '~' - ' ' + 1).Select(c => (char)c), '\n']);
     private static readonly SearchValues<char> HeadingCharacters = SearchValues.Create("#=═─━—-*~_│║┃|+╔╗╚╝┌┐└┘");
 
     /// <summary>The text with its lines kept, safe. Counts what was taken out.</summary>
@@ -147,6 +155,11 @@ public static partial class RecordedText
 
     private static string Visible(string text, RemovedText removed)
     {
+        if (!text.AsSpan().ContainsAnyExcept(Plainest))
+        {
+            return text;
+        }
+
         var result = new StringBuilder(text.Length);
         for (var i = 0; i < text.Length; i++)
         {
@@ -231,7 +244,9 @@ public static partial class RecordedText
             text = Replace(SecretPattern(), text, _ => Removed, m => removed.Secrets += m);
         }
 
-        return Replace(SecretAssignment(), text, m => m.Groups["name"].Value + Removed, m => removed.Secrets += m);
+        return text.AsSpan().ContainsAny(SecretNames)
+            ? Replace(SecretAssignment(), text, m => m.Groups["name"].Value + Removed, m => removed.Secrets += m)
+            : text;
     }
 
     private static string WithoutMarks(string text, RemovedText removed)
@@ -245,11 +260,35 @@ public static partial class RecordedText
             text = Replace(ChatMarkEnd(), text, _ => " ", CountRole);
         }
 
-        text = Replace(RoleLine(), text, m => m.Groups["lead"].Value + m.Groups["role"].Value + " -", CountRole);
-        text = Replace(EscapedRoleLine(), text, m => m.Groups["lead"].Value + m.Groups["role"].Value + " -", CountRole);
-        text = Replace(RoleProperty(), text, m => m.Groups["role"].Value + " is ", CountRole);
-        text = Replace(OwnFence(), text, m => "(" + m.Groups["close"].Value + "recorded ", CountFence);
-        text = Replace(CodeFence(), text, _ => "'''", CountFence);
+        if (text.AsSpan().ContainsAny(':', '：'))
+        {
+            text = Replace(RoleLine(), text, m => m.Groups["lead"].Value + m.Groups["role"].Value + " -", CountRole);
+            if (text.Contains("\\n", StringComparison.Ordinal))
+            {
+                text = Replace(EscapedRoleLine(), text, m => m.Groups["lead"].Value + m.Groups["role"].Value + " -", CountRole);
+            }
+
+            if (text.Contains("role", StringComparison.OrdinalIgnoreCase))
+            {
+                text = Replace(RoleProperty(), text, m => m.Groups["role"].Value + " is ", CountRole);
+            }
+        }
+
+        if (text.Contains("recorded", StringComparison.OrdinalIgnoreCase))
+        {
+            text = Replace(OwnFence(), text, m => "(" + m.Groups["close"].Value + "recorded ", CountFence);
+        }
+
+        if (text.AsSpan().ContainsAny(CodeFences))
+        {
+            text = Replace(CodeFence(), text, _ => "'''", CountFence);
+        }
+
+        if (!text.Contains('<', StringComparison.Ordinal))
+        {
+            return text;
+        }
+
         var fences = 0;
         text = Tag().Replace(text, m =>
         {
@@ -274,11 +313,16 @@ public static partial class RecordedText
 
     private static string WithoutHeadings(string text, RemovedText removed)
     {
+        if (!text.Contains('\n', StringComparison.Ordinal) && !text.AsSpan().ContainsAny(HeadingCharacters) && !IsCapitalLine(text))
+        {
+            return text;
+        }
+
         var lines = text.Split('\n');
         for (var i = 0; i < lines.Length; i++)
         {
             var line = lines[i];
-            if (!line.AsSpan().ContainsAny(HeadingCharacters) && !CapitalLine().IsMatch(line))
+            if (!line.AsSpan().ContainsAny(HeadingCharacters) && !IsCapitalLine(line))
             {
                 continue;
             }
@@ -292,7 +336,7 @@ public static partial class RecordedText
 
             var plain = HeadingMark().Replace(line, "");
             plain = BoxSide().Replace(plain, "");
-            if (CapitalLine().IsMatch(plain))
+            if (IsCapitalLine(plain))
             {
                 // The agent's headings are lines of capitals alone; with a full stop it is a sentence.
                 plain = plain.TrimEnd() + ".";
@@ -308,6 +352,9 @@ public static partial class RecordedText
         return string.Join('\n', lines);
     }
 
+    // Most lines hold a small letter, and such a line is no line of capitals.
+    private static bool IsCapitalLine(string line) => !line.AsSpan().ContainsAnyInRange('a', 'z') && CapitalLine().IsMatch(line);
+
     // The pattern tries every unit at every place, which was half of what choosing examples cost; what is short repeats little.
     private static string WithoutRepeats(string text, RemovedText removed) =>
         text.Length < 400 || !MayRepeat(text) ? text : Replace(Repeat(), text, m => m.Groups["unit"].Value + m.Groups["unit"].Value + "…", n => removed.Repeats += n);
@@ -317,14 +364,41 @@ public static partial class RecordedText
     {
         for (var unit = 1; unit <= 40; unit++)
         {
-            var equal = 0;
-            for (var i = unit; i < text.Length; i++)
+            // A stretch of 31 equal characters and more holds a whole block of 16 that are: only where one is found is
+            // it worth looking at each character. Shorter stretches, of the shortest units, are looked for one by one.
+            if ((9 * unit < (2 * EqualBlock) - 1 || HasEqualBlock(text, unit)) && Repeats(text, unit))
             {
-                equal = text[i] == text[i - unit] ? equal + 1 : 0;
-                if (equal >= 9 * unit)
-                {
-                    return true;
-                }
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static bool HasEqualBlock(string text, int unit)
+    {
+        var now = text.AsSpan(unit);
+        var before = text.AsSpan(0, text.Length - unit);
+        for (var i = 0; i + EqualBlock <= now.Length; i += EqualBlock)
+        {
+            if (now.Slice(i, EqualBlock).SequenceEqual(before.Slice(i, EqualBlock)))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static bool Repeats(string text, int unit)
+    {
+        var equal = 0;
+        for (var i = unit; i < text.Length; i++)
+        {
+            equal = text[i] == text[i - unit] ? equal + 1 : 0;
+            if (equal >= 9 * unit)
+            {
+                return true;
             }
         }
 
@@ -333,7 +407,11 @@ public static partial class RecordedText
 
     private static string Collapse(string text, bool asLine)
     {
-        text = asLine ? Blanks().Replace(text, " ") : LineBlanks().Replace(InnerBlanks().Replace(text, " "), "\n");
+        if (text.AsSpan().ContainsAny('\n', '\t') || text.Contains("  ", StringComparison.Ordinal))
+        {
+            text = asLine ? Blanks().Replace(text, " ") : LineBlanks().Replace(InnerBlanks().Replace(text, " "), "\n");
+        }
+
         return text.Trim();
     }
 
@@ -352,104 +430,4 @@ public static partial class RecordedText
 
         return result;
     }
-
-    // Formats that providers publish; JWTs (RFC 7519), PEM private keys (RFC 7468), passwords in addresses.
-    [GeneratedRegex(
-        """
-        -----BEGIN\ [A-Z ]{0,30}PRIVATE\ KEY-----[\s\S]{0,10000}?(?:-----END\ [A-Z ]{0,30}PRIVATE\ KEY-----|\z)
-        | \bsk-(?:ant-|proj-|or-|svcacct-)?[A-Za-z0-9_-]{16,}
-        | \b(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{10,}
-        | \bAIza[0-9A-Za-z_-]{30,}
-        | \bya29\.[0-9A-Za-z_-]{20,}
-        | \bgh[pousr]_[A-Za-z0-9]{20,} | \bgithub_pat_[A-Za-z0-9_]{20,} | \bglpat-[A-Za-z0-9_-]{16,}
-        | \bxox[abeoprs]-[A-Za-z0-9-]{10,} | https://hooks\.slack\.com/services/[A-Za-z0-9/]{10,}
-        | \b(?:AKIA|ASIA|AGPA|AROA|AIDA)[A-Z0-9]{16}\b
-        | \bhf_[A-Za-z0-9]{20,} | \bnpm_[A-Za-z0-9]{30,} | \bgsk_[A-Za-z0-9]{20,} | \bxai-[A-Za-z0-9]{20,}
-        | \beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}
-        | (?<=://[^\s/:@]{1,64}:)(?!\[removed\])[^\s/@]{1,128}(?=@)
-        """,
-        RegexOptions.IgnorePatternWhitespace | RegexOptions.CultureInvariant,
-        MatchTimeout)]
-    private static partial Regex SecretPattern();
-
-    [GeneratedRegex(
-        """(?<name>(?:\b(?:api[_-]?key|secret(?:[_-]?(?:access[_-]?)?key)?|access[_-]?token|auth[_-]?token|refresh[_-]?token|client[_-]?secret|passw(?:or)?d|passphrase)\\?["']?\s{0,3}[:=]\s{0,3}\\?["']?)|\bBearer\s{1,3})(?!\[removed\])[^\s"'\\,;&}]{6,}""",
-        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant,
-        MatchTimeout)]
-    private static partial Regex SecretAssignment();
-
-    // ChatML and its kin (<|im_start|>, <｜User｜> after folding), Llama ([INST], <<SYS>>), Gemma (<start_of_turn>).
-    [GeneratedRegex(
-        """<(?:\s{0,3}\|[^<>\n]{0,64}?\|\s{0,3}>|\|[A-Za-z_]{2,40}\b|<\s{0,3}/?\s{0,3}SYS\s{0,3}>>|\s{0,3}/?\s{0,3}(?:start_of_turn|end_of_turn|start_header_id|end_header_id|eot_id|begin_of_text|end_of_text|bos|eos|s)\s{0,3}>)""",
-        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant,
-        MatchTimeout)]
-    private static partial Regex ChatMark();
-
-    [GeneratedRegex("""\[\s{0,3}/?\s{0,3}(?:INST|SYS|SYSTEM|ASSISTANT|USER|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\s{0,3}\]""", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant, MatchTimeout)]
-    private static partial Regex BracketMark();
-
-    // What is left of a mark that was cut in two.
-    [GeneratedRegex("""(?<=\b[A-Za-z_]{2,40})\|>""", RegexOptions.CultureInvariant, MatchTimeout)]
-    private static partial Regex ChatMarkEnd();
-
-    [GeneratedRegex(
-        """^(?<lead>[ >*_"'(\-]{0,6})\b(?<role>human|assistant|system|user|developer|tool|model|ai|claude|chatgpt|gpt|gemini)\s{0,2}(?:\*{1,2}|_{1,2})?\s{0,2}[:：]""",
-        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.Multiline,
-        MatchTimeout)]
-    private static partial Regex RoleLine();
-
-    // The same behind a line end that is written as an escape, as JSON in a text has it.
-    [GeneratedRegex(
-        """(?<lead>\\n[ >*_"'(\-]{0,6})(?<role>human|assistant|system|user|developer|tool|model|ai|claude|chatgpt|gpt|gemini)\s{0,2}(?:\*{1,2}|_{1,2})?\s{0,2}[:：]""",
-        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant,
-        MatchTimeout)]
-    private static partial Regex EscapedRoleLine();
-
-    [GeneratedRegex(
-        """(?<role>\\?["']role\\?["'])\s{0,3}:\s{0,3}(?=\\?["'](?:system|assistant|user|developer|tool|model))""",
-        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant,
-        MatchTimeout)]
-    private static partial Regex RoleProperty();
-
-    // The fence of our own section, in any spelling and also as an entity or an escape.
-    [GeneratedRegex(
-        """(?:<|&lt;?|&\#0*60;?|&\#x0*3c;?|\\u003c|%3c)\s{0,5}(?<close>(?:/|\\/|&\#47;|%2f)?)\s{0,5}recorded[\s_\-]{0,3}""",
-        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.IgnorePatternWhitespace,
-        MatchTimeout)]
-    private static partial Regex OwnFence();
-
-    [GeneratedRegex("""`{3,}|~{3,}""", RegexOptions.CultureInvariant, MatchTimeout)]
-    private static partial Regex CodeFence();
-
-    [GeneratedRegex("""<\s{0,5}(?<close>/?)\s{0,5}(?<name>[A-Za-z][A-Za-z0-9_:.\-]{0,60})(?<rest>[^<>\n]{0,300}>|)""", RegexOptions.CultureInvariant, MatchTimeout)]
-    private static partial Regex Tag();
-
-    // A line of nothing but marks, boxes included.
-    [GeneratedRegex("""^\s*(?:[#=═─━—\-*~_│║┃|+╔╗╚╝┌┐└┘├┤┬┴┼╠╣╦╩╬▀▄█■░▒▓…]\s*){3,}$""", RegexOptions.CultureInvariant, MatchTimeout)]
-    private static partial Regex Ornament();
-
-    [GeneratedRegex("""^\s*(?:#{1,6}(?=\s|$|[A-Z*])|[═─━—=]{2,}|-{3,}|\*{3,})[\s#═─━—=]*|\s+#+\s*$|\s*(?:[═─━—=]{2,}|-{3,}|\*{3,})\s*$""", RegexOptions.CultureInvariant, MatchTimeout)]
-    private static partial Regex HeadingMark();
-
-    [GeneratedRegex("""^\s*[║┃│╔╚┌└╠├]+\s*|\s*[║┃│╗╝┐┘╣┤]+\s*$""", RegexOptions.CultureInvariant, MatchTimeout)]
-    private static partial Regex BoxSide();
-
-    [GeneratedRegex("""^\s*[A-Z][A-Z0-9&/,'()\-]{0,40}(?: [A-Z0-9&/,'()\-]{1,40}){1,10}\s*$""", RegexOptions.CultureInvariant, MatchTimeout)]
-    private static partial Regex CapitalLine();
-
-    // A unit of up to 40 characters ten times or more. Numbers keep their zeros.
-    [GeneratedRegex("""(?<![0-9])(?<unit>[^0-9]|.{2,40}?)\k<unit>{9,}""", RegexOptions.CultureInvariant | RegexOptions.Singleline, MatchTimeout)]
-    private static partial Regex Repeat();
-
-    [GeneratedRegex("""[<>|\[\]#`{}]""", RegexOptions.CultureInvariant, MatchTimeout)]
-    private static partial Regex Plain();
-
-    [GeneratedRegex("""\s+""", RegexOptions.CultureInvariant, MatchTimeout)]
-    private static partial Regex Blanks();
-
-    [GeneratedRegex("""[ \t]{2,}""", RegexOptions.CultureInvariant, MatchTimeout)]
-    private static partial Regex InnerBlanks();
-
-    [GeneratedRegex(""" *\n(?: *\n)* *(?=\S|$)""", RegexOptions.CultureInvariant, MatchTimeout)]
-    private static partial Regex LineBlanks();
 }

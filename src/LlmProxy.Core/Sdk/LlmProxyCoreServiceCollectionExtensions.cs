@@ -127,6 +127,7 @@ public static class LlmProxyCoreServiceCollectionExtensions
             var embeddings = p.GetRequiredService<EmbeddingService>();
             return async (text, cancellationToken) => (await embeddings.EmbedForStoreAsync(text, cancellationToken)).Embeddings;
         });
+        services.TryAddSingleton<StoreEmbedder>();
         services.TryAddSingleton<ExampleLedger>();
         services.TryAddSingleton<ExampleSearch>();
         services.TryAddSingleton(p =>

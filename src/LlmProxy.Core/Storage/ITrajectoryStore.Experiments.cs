@@ -3,6 +3,12 @@ namespace LlmProxy.Core.Storage;
 /// <content>Examples and what became of the tasks that used them.</content>
 public partial interface ITrajectoryStore
 {
+    /// <summary>
+    /// Counts, for this process alone, what may take an example out of prompts (runs deleted or emptied, examples
+    /// retired), so that whoever remembers prompts knows at once when to look again.
+    /// </summary>
+    long ExampleChanges => 0;
+
     /// <summary>The examples that stand for some runs; runs without a row are left out.</summary>
     Task<IReadOnlyList<FewShotExampleRow>> FindExamplesAsync(string tenant, IReadOnlyCollection<string> trajectoryIds, CancellationToken cancellationToken);
 

@@ -94,9 +94,6 @@ public partial interface ITrajectoryStore : IAsyncDisposable
     /// <summary>Document frequencies for the lexical embedder: number of documents, and for each given bucket in how many it occurs.</summary>
     Task<DocumentFrequencies> ReadDocumentFrequenciesAsync(string tenant, IReadOnlyCollection<int> buckets, CancellationToken cancellationToken);
 
-    /// <summary>Trajectories with content that have no embedding of a model, oldest first.</summary>
-    Task<IReadOnlyList<Trajectory>> ListWithoutEmbeddingAsync(string model, int limit, CancellationToken cancellationToken);
-
     /// <summary>Sums over the tenant's runs.</summary>
     Task<StoreStatistics> ReadStatisticsAsync(StatisticsQuery query, CancellationToken cancellationToken);
 
@@ -299,6 +296,9 @@ public sealed record SearchQuery(string Tenant, string Model, float[] Vector, st
 
     /// <summary>Leave out runs whose example was retired.</summary>
     public bool WithoutRetired { get; init; } = true;
+
+    /// <summary>Leave out runs that cannot become an example: those under way, cancelled, or without content.</summary>
+    public bool OnlyUsable { get; init; } = true;
 }
 
 /// <summary>A run that was found.</summary>

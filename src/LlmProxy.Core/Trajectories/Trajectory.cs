@@ -136,6 +136,9 @@ public sealed record Trajectory
     /// <summary>Arm of the experiment, or null.</summary>
     public string? Arm { get; init; }
 
+    /// <summary>Version of the prompt templates: the hash of the set that its prompts were rendered with; null where none were.</summary>
+    public string? TemplateSet { get; init; }
+
     /// <summary>Names of the tools it called, in the order of first use.</summary>
     public IReadOnlyList<string> ToolsUsed { get; init; } = [];
 

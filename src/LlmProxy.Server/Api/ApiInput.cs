@@ -41,7 +41,7 @@ internal static class ApiInput
         }
         catch (JsonException error) when (error.Path is { Length: > 2 } path)
         {
-            throw ApiProblemException.BadField(path[2..], MustBe(error.Message));
+            throw ApiProblemException.BadField(path[2..], MustBe(error));
         }
         catch (JsonException error) when (error.Message.Contains("could not be converted", StringComparison.Ordinal))
         {
@@ -100,6 +100,17 @@ internal static class ApiInput
         : TimeText.TryParse(value, clock, out var time)
             ? time
             : throw ApiProblemException.BadField(name, $"must be a time such as 2026-11-22, 2026-11-22T08:00:00Z or 7d (seven days ago), not \"{value}\"");
+
+    // The exception names the whole body's type where a member is a parameter of its constructor; the inner one says what
+    // was wanted there.
+    private static string MustBe(JsonException error) => error.InnerException?.Message switch
+    {
+        { } inner when inner.Contains("as a boolean", StringComparison.Ordinal) => "must be true or false",
+        { } inner when inner.Contains("as a string", StringComparison.Ordinal) => "must be a text",
+        { } inner when inner.Contains("as a number", StringComparison.Ordinal) => "must be a number",
+        { } inner when inner.Contains("Int32", StringComparison.Ordinal) || inner.Contains("Int64", StringComparison.Ordinal) => "must be a whole number",
+        _ => MustBe(error.Message),
+    };
 
     private static string MustBe(string message) =>
         message.Contains("System.Boolean", StringComparison.Ordinal) ? "must be true or false"

@@ -1,18 +1,27 @@
+using System.Globalization;
 using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Storage;
 using LlmProxy.Server.Api.Shapes;
 using LlmProxy.Server.Auth;
 
 namespace LlmProxy.Server.Api;
 
-/// <summary>Cleanup.</summary>
+/// <summary>Cleanup, and vectors of stored runs.</summary>
 internal static class MaintenanceEndpoints
 {
     private const int LongestDays = 36_500;
 
-    public static void MapMaintenance(this RouteGroupBuilder api) =>
+    private const int MostRuns = 10_000;
+    private const int RunsInPortion = 512;
+
+    public static void MapMaintenance(this RouteGroupBuilder api)
+    {
         api.MapPost("/cleanup", CleanupAsync).AcceptsJson<CleanupRequest>().Produces<CleanupShape>().ProducesProblem(400)
             .WithTags("Maintenance").WithSummary("Deletes old poor runs and the content that nobody refers to any more");
+        api.MapPost("/embeddings", EmbedAsync).AcceptsJson<EmbedRequest>().Produces<EmbedShape>().ProducesProblem(400)
+            .WithTags("Maintenance").WithSummary("Makes the vectors of a portion of stored runs: of those that have none of the embedder in use, or of all");
+    }
 
     private static async Task<IResult> CleanupAsync(HttpContext context, ITrajectoryStore store, CleanupOptions options, TimeProvider time, CancellationToken cancellationToken)
     {
@@ -23,5 +32,27 @@ internal static class MaintenanceEndpoints
         var deleted = await store.CleanupAsync(
             context.GetTenant(), time.GetUtcNow() - TimeSpan.FromDays(days), quality, request.IncludeUnscored ?? false, dryRun, cancellationToken);
         return TypedResults.Json(new CleanupShape(deleted, dryRun), ApiJson.Default.CleanupShape);
+    }
+
+    private static async Task<IResult> EmbedAsync(HttpContext context, StoreEmbedder embedder, EmbeddingService embeddings, CancellationToken cancellationToken)
+    {
+        var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.EmbedRequest);
+        long? after = string.IsNullOrEmpty(request.Cursor) ? null
+            : long.TryParse(request.Cursor, NumberStyles.None, CultureInfo.InvariantCulture, out var row) ? row
+            : throw ApiProblemException.BadField("cursor", "must be a nextCursor of an earlier answer");
+        var portion = await embedder.MakeAsync(
+            context.GetTenant(), request.Rebuild ?? false, after, ApiInput.InRange("limit", request.Limit, 1, MostRuns) ?? RunsInPortion, request.RemoveOthers ?? false, cancellationToken);
+        return TypedResults.Json(
+            new EmbedShape(
+                embeddings.Model,
+                embeddings.Dimensions,
+                portion.Total,
+                portion.Embedded,
+                [.. portion.Failed.Select(f => new EmbedFailureShape(f.TrajectoryId, f.Reason))],
+                portion.Resumed,
+                portion.Removed,
+                portion.Stopped,
+                portion.NextRow?.ToString(CultureInfo.InvariantCulture)),
+            ApiJson.Default.EmbedShape);
     }
 }

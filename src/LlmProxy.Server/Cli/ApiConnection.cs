@@ -52,6 +52,12 @@ internal sealed class ApiConnection : IAsyncDisposable
             return new ApiConnection(address, key, null);
         }
 
+        return await OpenLocalAsync(configuration, cancellationToken);
+    }
+
+    /// <summary>Connects to a server of this process, whether or not another one runs.</summary>
+    public static async Task<ApiConnection> OpenLocalAsync(ProxyConfiguration configuration, CancellationToken cancellationToken)
+    {
         var local = await LocalServer.StartAsync(configuration, cancellationToken);
         return new ApiConnection(local.Address, local.Key, local);
     }

@@ -68,6 +68,7 @@ internal static class CommandLine
         root.Add(ExportVerb.Create(context));
         root.Add(ImportVerb.Create(context));
         root.Add(ReplayVerb.Create(context));
+        root.Add(EmbedVerb.Create(context));
         root.Add(CleanupVerb.Create(context));
         root.Add(TemplatesVerb.Create(context));
         root.Add(DbVerb.Create(context));

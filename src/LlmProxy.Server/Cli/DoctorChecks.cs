@@ -40,6 +40,10 @@ internal sealed class DoctorChecks(ProxyConfiguration configuration) : IAsyncDis
         if (store is not null)
         {
             yield return await ExamplesAsync(store, embeddings, text, cancellationToken);
+            if (await VectorsAsync(store, embeddings, cancellationToken) is { } vectors)
+            {
+                yield return vectors;
+            }
         }
     }
 
@@ -174,6 +178,16 @@ internal sealed class DoctorChecks(ProxyConfiguration configuration) : IAsyncDis
         return found.Chosen.Count > 0
             ? Finding.Ok("examples", string.Create(CultureInfo.InvariantCulture, $"{found.Chosen.Count} for this task (similarity >= {found.Threshold:0.00}{best})"))
             : new Finding("examples", FindingLevel.Warn, string.Create(CultureInfo.InvariantCulture, $"none for this task: the threshold is {found.Threshold:0.00}{best}"), "\"llmproxy search\" gives the reason for each run; LlmProxy:FewShot:MinSimilarity lowers the threshold.");
+    }
+
+    /// <summary>Runs that have no vector of the embedder in use; null where every run has one.</summary>
+    private static async Task<Finding?> VectorsAsync(ITrajectoryStore store, EmbeddingService embeddings, CancellationToken cancellationToken)
+    {
+        var lacking = await store.CountRunTextsAsync(
+            new RunTextsQuery(Caller.DefaultTenant, 1) { Lacking = [new VectorKind(embeddings.Model, embeddings.Dimensions)] }, cancellationToken);
+        return lacking == 0
+            ? null
+            : new Finding("vectors", FindingLevel.Warn, string.Create(CultureInfo.InvariantCulture, $"{lacking} runs have no vector of {embeddings.Model} and are found by their words alone"), "llmproxy embed");
     }
 
     private static string Innermost(Exception error)

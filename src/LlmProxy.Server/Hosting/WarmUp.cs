@@ -62,7 +62,7 @@ internal sealed partial class WarmUp(ITrajectoryStore store, TemplateDirectory t
                 StartedAt = time.GetUtcNow(),
                 LastActivityAt = time.GetUtcNow(),
             };
-            var examples = new RunCondenser().CondenseMany([new RunToCondense(run, steps, 1)], options.FewShot.MaxTokens);
+            var examples = new RunCondenser().CondenseMany([new RunToCondense(run, PreparedRun.Of(steps), 1)], options.FewShot.MaxTokens);
             foreach (var provider in OptionsValidator.ProviderNames)
             {
                 var values = new PromptValues("", Task, provider, "m", reading.ReadTools(), examples);

@@ -34,6 +34,9 @@ internal sealed class ExchangeFeature
     /// <summary>Arm of the experiment, or null.</summary>
     public string? Arm { get; set; }
 
+    /// <summary>Hash of the template set that the prompt was rendered with, or null.</summary>
+    public string? TemplateSet { get; set; }
+
     /// <summary>What became of examples, for the answer's header; null where none were looked for.</summary>
     public string? FewShotResult { get; set; }
 

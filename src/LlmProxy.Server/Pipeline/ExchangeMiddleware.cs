@@ -272,6 +272,7 @@ internal sealed partial class ExchangeMiddleware(
             exchange.FewShotResult = result.FewShotResult;
             exchange.ExampleIds = result.ExampleIds;
             exchange.Arm = result.Arm;
+            exchange.TemplateSet = result.TemplateSet;
             Stamp(context, exchange);
             return result.Body is null ? null : new EnhancedRequest(result.Body, result.SentPrompt ?? "", result.ExampleIds);
         }
@@ -322,6 +323,7 @@ internal sealed partial class ExchangeMiddleware(
                 TaskDescription = task.TaskDescription,
                 ExampleIds = sent?.ExampleIds ?? [],
                 Arm = exchange.Arm,
+                TemplateSet = exchange.TemplateSet,
                 KeepContent = options.Recording.Providers.Contains(exchange.Provider, StringComparer.OrdinalIgnoreCase),
                 StartedAt = now - time.GetElapsedTime(exchange.StartedTimestamp),
             };

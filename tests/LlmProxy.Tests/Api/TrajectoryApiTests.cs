@@ -14,7 +14,7 @@ public sealed class TrajectoryApiTests
 
         var run = await proxy.GetJsonAsync($"/_llmproxy/trajectories/{id}");
 
-        foreach (var name in "id taskId conversationId parentId tenant provider model client taskDescription status success qualityScore iterationCount toolCallsCount errorRate clickAccuracy userInterventions tokenUsage costUsd startedAt completedAt durationMs outcomeSource hasContent exampleIds arm scoring steps".Split(' '))
+        foreach (var name in "id taskId conversationId parentId tenant provider model client taskDescription status success qualityScore iterationCount toolCallsCount errorRate clickAccuracy userInterventions tokenUsage costUsd startedAt completedAt durationMs outcomeSource hasContent exampleIds arm templateSet scoring steps".Split(' '))
         {
             Assert.True(run.AsObject().ContainsKey(name), name);
         }

@@ -28,6 +28,21 @@ public sealed class ServeVerbTests
     }
 
     [Fact]
+    public async Task It_says_what_text_is_sent_to_an_embedder_of_somebody_elses_and_where_that_is()
+    {
+        using var folder = new TestFolder();
+        var (text, _) = await ServeAsync(
+            [.. folder.Alone[2..4], "--LlmProxy:Embeddings:Provider=openai", "--LlmProxy:Embeddings:ApiKey=sk-operator", "--LlmProxy:Embeddings:Endpoint=http://127.0.0.1:9/v1?secret=x"], "--urls", "http://127.0.0.1:0");
+
+        Assert.Contains(
+            "Embedder      openai, text-embedding-3-small. Task descriptions (first user messages without secrets and boilerplate, at most 2000 characters) are sent to http://127.0.0.1:9/v1 to be embedded by text-embedding-3-small; the built-in lexical-1 answers when it does not.\n",
+            text,
+            StringComparison.Ordinal);
+        Assert.Contains("task descriptions to the embedder above.\n", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("sk-operator", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Insecure_without_keys_shares_no_examples()
     {
         using var folder = new TestFolder();

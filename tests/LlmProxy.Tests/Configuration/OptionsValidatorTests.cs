@@ -55,6 +55,7 @@ public sealed class OptionsValidatorTests
     [InlineData("FewShot:MaxTokens", "0", "above 0")]
     [InlineData("FewShot:MaxPromptShare", "1.5", "0 to 1")]
     [InlineData("FewShot:Timeout", "0s", "above 0s")]
+    [InlineData("FewShot:ToolMatch", "strict", "require")]
     [InlineData("Quality:Threshold", "-0.1", "0 to 1")]
     [InlineData("Quality:FreeIterations", "-1", "0 or more")]
     [InlineData("Quality:InterventionPenalty", "3", "0 to 1")]

@@ -55,6 +55,9 @@ public sealed class ExampleSearchTests : IDisposable
         _store.AddLexical(TestRuns.Run("poor", Task1 + " now") with { QualityScore = 0.5 });
         _store.AddLexical(TestRuns.Run("failed", Task1 + " today") with { Success = false, QualityScore = null });
         _store.AddLexical(TestRuns.Run("gpt", Task1 + " please") with { Provider = "openai" });
+        _store.AddLexical(TestRuns.Run("active", Task1 + " soon") with { Status = TrajectoryStatus.Active });
+        _store.AddLexical(TestRuns.Run("cancelled", Task1 + " then") with { Status = TrajectoryStatus.Cancelled });
+        _store.AddLexical(TestRuns.Run("short", Task1 + " once") with { HasContent = false });
         _store.AddLexical(TestRuns.Run("retired", Task1 + " here"));
         _store.Retired.Add("retired");
         var query = new ExampleQuery("default", Query, 3) { Providers = ["anthropic"] };
@@ -64,7 +67,7 @@ public sealed class ExampleSearchTests : IDisposable
 
         Assert.Empty(plain.LeftOut);
         Assert.Equal(Ids(plain), Ids(reasoned));
-        Assert.Equal([("failed", "not-successful"), ("gpt", "provider"), ("poor", "quality"), ("retired", "retired")], Reasons(reasoned));
+        Assert.Equal([("active", "not-ended"), ("cancelled", "cancelled"), ("failed", "not-successful"), ("gpt", "provider"), ("poor", "quality"), ("retired", "retired"), ("short", "no-content")], Reasons(reasoned));
     }
 
     [Fact]
@@ -132,6 +135,33 @@ public sealed class ExampleSearchTests : IDisposable
     }
 
     [Fact]
+    public async Task Of_equally_near_runs_the_one_that_turned_out_to_be_about_the_task_comes_first()
+    {
+        _store.AddLexical(TestRuns.Run("a-refund", "Question of a customer: her flight on the first of May", "get_booking", "send_certificate"));
+        _store.AddLexical(TestRuns.Run("b-cancel", "Question of a customer: his hotel booking in Juneau", "get_booking", "cancelReservation"));
+
+        Assert.Equal(["b-cancel", "a-refund"], Ids(await FindAsync(new ExampleQuery("default", "Question of a customer, who wants to cancel the reservation", 2) { MinSimilarity = 0.1 })));
+        Assert.Equal(["a-refund", "b-cancel"], Ids(await FindAsync(new ExampleQuery("default", "Question of a customer, who wants a certificate sent", 2) { MinSimilarity = 0.1 })));
+    }
+
+    [Theory]
+    [InlineData("prefer", "fits half", "none")]
+    [InlineData("require", "fits", "half none")]
+    [InlineData("ignore", "half fits none", "")]
+    public async Task What_becomes_of_runs_whose_tools_are_not_offered_is_a_setting(string toolMatch, string chosen, string leftOut)
+    {
+        _store.AddLexical(TestRuns.Run("half", Query + " now", "bash", "edit", "click"));
+        _store.AddLexical(TestRuns.Run("none", Task1 + " to read it", "bash"));
+        _store.AddLexical(TestRuns.Run("fits", "Download some invoice from the portal to the folder", "click"));
+
+        var found = await FindAsync(new ExampleQuery("default", Query, 3) { OfferedTools = ["click"] }, options: new FewShotOptions { ToolMatch = toolMatch });
+
+        Assert.Equal(chosen, string.Join(' ', Ids(found)));
+        Assert.Equal(leftOut, string.Join(' ', Reasons(found).Select(r => r.Item1)));
+        Assert.All(Reasons(found), r => Assert.Equal("tools", r.Item2));
+    }
+
+    [Fact]
     public async Task Among_equally_good_runs_the_chosen_ones_differ()
     {
         _store.AddLexical(TestRuns.Run("a", "Cancel the flight of Anna Berger and refund her credit card"));
@@ -157,7 +187,7 @@ public sealed class ExampleSearchTests : IDisposable
     {
         _store.AddLexical(TestRuns.Run("metrics", Task1) with { HasContent = false });
 
-        Assert.Equal([("metrics", "no-content")], Reasons(await FindAsync(new ExampleQuery("default", Query, 3))));
+        Assert.Equal([("metrics", "no-content")], Reasons(await FindAsync(new ExampleQuery("default", Query, 3), withReasons: true)));
     }
 
     [Fact]
@@ -195,6 +225,18 @@ public sealed class ExampleSearchTests : IDisposable
         Assert.Equal(["near"], Ids(found));
         Assert.Equal([("far", "below-threshold"), ("lexical", "no-vector")], Reasons(found));
         Assert.Equal((0.7, "remote"), (found.Threshold, found.Embedder));
+    }
+
+    [Fact]
+    public async Task While_a_store_is_moved_to_another_model_runs_without_its_vector_are_found_by_their_lexical_one()
+    {
+        _store.AddLexical(TestRuns.Run("not-yet", Task1));
+        using var remote = EmbeddingServiceTests.Remote(new EmbeddingServiceTests.ScriptedEmbedder(_ => Task.FromResult(new GeneratedEmbeddings<Embedding<float>>([new Embedding<float>(new[] { 1f, 0f })]))));
+
+        var found = await FindAsync(new ExampleQuery("default", Query, 3), embeddings: remote);
+
+        Assert.Equal(["not-yet"], Ids(found));
+        Assert.Equal((LexicalEmbedder.DefaultMinSimilarity, "lexical-1"), (found.Threshold, found.Embedder));
     }
 
     [Fact]

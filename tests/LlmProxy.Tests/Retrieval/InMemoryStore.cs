@@ -31,6 +31,13 @@ internal sealed class InMemoryStore : ITrajectoryStore
         return run;
     }
 
+    /// <summary>Puts a run in the place of the one with its id.</summary>
+    public void Replace(Trajectory run)
+    {
+        var i = _runs.FindIndex(r => string.Equals(r.Run.Id, run.Id, StringComparison.Ordinal));
+        _runs[i] = (run, _runs[i].Vectors);
+    }
+
     public async Task<IReadOnlyList<SearchHit>> SearchAsync(SearchQuery query, CancellationToken cancellationToken)
     {
         Searches.Add(query);
@@ -43,12 +50,13 @@ internal sealed class InMemoryStore : ITrajectoryStore
             && (query.Providers.Count == 0 || query.Providers.Contains(r.Run.Provider, StringComparer.Ordinal))
             && (!query.SuccessOnly || r.Run.Success == true)
             && (query.MinQuality is not { } least || r.Run.QualityScore >= least)
+            && (!query.OnlyUsable || r.Run is { HasContent: true, Status: TrajectoryStatus.Completed or TrajectoryStatus.Failed or TrajectoryStatus.NeedsHelp })
             && (!query.WithoutRetired || !Retired.Contains(r.Run.Id))).ToList();
         var similarities = runs.ToDictionary(r => r.Run.Id, r => r.Vectors.Where(v => string.Equals(v.Model, query.Model, StringComparison.Ordinal))
             .Select(v => (double?)TensorPrimitives.Dot<float>(v.Vector, query.Vector)).Max(), StringComparer.Ordinal);
         var byVector = runs.Where(r => similarities[r.Run.Id] is not null).OrderByDescending(r => similarities[r.Run.Id]).Take(query.Limit).Select((r, i) => (r.Run.Id, Rank: i + 1)).ToDictionary(r => r.Id, r => r.Rank, StringComparer.Ordinal);
         var byText = HasFullText && query.Text.Length > 0
-            ? Bm25.Rank(query.Text, runs.ConvertAll(r => r.Run.TaskDescription)).Take(query.Limit).Select((r, i) => (runs[r.Index].Run.Id, Rank: i + 1)).ToDictionary(r => r.Id, r => r.Rank, StringComparer.Ordinal)
+            ? Bm25.Rank(query.Text, runs.ConvertAll(Words)).Take(query.Limit).Select((r, i) => (runs[r.Index].Run.Id, Rank: i + 1)).ToDictionary(r => r.Id, r => r.Rank, StringComparer.Ordinal)
             : [];
         return [.. runs.Where(r => byVector.ContainsKey(r.Run.Id) || byText.ContainsKey(r.Run.Id)).Select(r => new SearchHit(
             r.Run,
@@ -57,10 +65,14 @@ internal sealed class InMemoryStore : ITrajectoryStore
             byText.TryGetValue(r.Run.Id, out var textRank) ? textRank : null))];
     }
 
+    // Words of the task count twice as much as those of the run's tools, as in the stores.
+    private static string Words((Trajectory Run, IReadOnlyList<TrajectoryEmbedding> Vectors) run) =>
+        run.Run.ToolsUsed.Count == 0 ? run.Run.TaskDescription : $"{run.Run.TaskDescription}\n{run.Run.TaskDescription}\n{string.Join(' ', run.Run.ToolsUsed)}";
+
     public Task<DocumentFrequencies> ReadDocumentFrequenciesAsync(string tenant, IReadOnlyCollection<int> buckets, CancellationToken cancellationToken)
     {
         var vectors = _runs.Where(r => string.Equals(r.Run.Tenant, tenant, StringComparison.Ordinal)).SelectMany(r => r.Vectors)
-            .Where(v => string.Equals(v.Model, LexicalEmbedder.ModelName, StringComparison.Ordinal)).ToList();
+            .Where(v => string.Equals(v.Model, LexicalEmbedder.ModelName, StringComparison.Ordinal) && v.Kind == EmbeddingService.TaskKind).ToList();
         return Task.FromResult(new DocumentFrequencies(vectors.Count, buckets.ToDictionary(b => b, b => (long)vectors.Count(v => v.Vector[b] != 0))));
     }
 
@@ -123,7 +135,17 @@ internal sealed class InMemoryStore : ITrajectoryStore
 
     public Task<IReadOnlyDictionary<string, string>?> FindTemplateSetAsync(string hash, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-    public Task<IReadOnlyList<Trajectory>> ListWithoutEmbeddingAsync(string model, int limit, CancellationToken cancellationToken) => throw new NotSupportedException();
+    public Task<IReadOnlyList<RunTexts>> ListRunTextsAsync(RunTextsQuery query, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<long> CountRunTextsAsync(RunTextsQuery query, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<int> SaveEmbeddingsAsync(string tenant, IReadOnlyList<RunEmbeddings> runs, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<int> RemoveOtherEmbeddingsAsync(string tenant, IReadOnlyList<VectorKind> kept, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<string?> ReadProgressAsync(string name, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task SaveProgressAsync(string name, string? value, CancellationToken cancellationToken) => throw new NotSupportedException();
 
     public Task<StoreStatistics> ReadStatisticsAsync(StatisticsQuery query, CancellationToken cancellationToken) => throw new NotSupportedException();
 

@@ -236,7 +236,7 @@ public sealed class RunCondenserTests(ITestOutputHelper output)
     {
         RunToCondense Make(string id) => new(
             TestRuns.Run(id, "Correct the totals in the budget sheet.", "write_cell"),
-            [.. Enumerable.Range(1, 30).Select(i => TestRuns.Step(i, $"I need to change row {i} because its total is wrong.", "write_cell", $$"""{"cell":"B{{i}}","value":"{{new string('v', 60)}}"}""", $"Row {i} now holds the value."))],
+            PreparedRun.Of([.. Enumerable.Range(1, 30).Select(i => TestRuns.Step(i, $"I need to change row {i} because its total is wrong.", "write_cell", $$"""{"cell":"B{{i}}","value":"{{new string('v', 60)}}"}""", $"Row {i} now holds the value."))]),
             0.8);
 
         var examples = Condenser.CondenseMany([Make("a"), Make("b"), Make("c")], 1000);
@@ -254,7 +254,7 @@ public sealed class RunCondenserTests(ITestOutputHelper output)
     [Fact]
     public void A_budget_for_one_example_is_not_spread_over_three_empty_ones()
     {
-        RunToCondense Make(string id) => new(TestRuns.Run(id, "Correct the totals.", "write_cell"), [TestRuns.Step(1, "", "write_cell", """{"cell":"B1"}""", "done")], 0.8);
+        RunToCondense Make(string id) => new(TestRuns.Run(id, "Correct the totals.", "write_cell"), PreparedRun.Of([TestRuns.Step(1, "", "write_cell", """{"cell":"B1"}""", "done")]), 0.8);
 
         Assert.All(Condenser.CondenseMany([Make("a"), Make("b"), Make("c")], 100), e => Assert.NotEmpty(e.Steps));
         Assert.Empty(Condenser.CondenseMany([Make("a")], 20));

@@ -88,6 +88,30 @@ public abstract partial class TrajectoryStoreTests
     }
 
     [StoreFact]
+    public async Task Runs_that_cannot_become_an_example_are_found_only_to_be_explained()
+    {
+        await SaveAsync(
+            new TrajectoryChange { Trajectory = Run("metrics") with { HasContent = false } },
+            new TrajectoryChange { Trajectory = Run("active") with { Status = TrajectoryStatus.Active, Success = null } },
+            new TrajectoryChange { Trajectory = Run("cancelled") with { Status = TrajectoryStatus.Cancelled, Success = null } },
+            new TrajectoryChange { Trajectory = Run("theirs") with { Tenant = "other" } });
+        var query = new SearchQuery(Tenant, "test-model", [1, 0], "flight to Rome", 5);
+
+        Assert.Empty(await Store.SearchAsync(query, default));
+        Assert.Equal(["active", "cancelled", "metrics"], (await Store.SearchAsync(query with { OnlyUsable = false, SuccessOnly = false }, default)).Select(h => h.Trajectory.Id).Order(StringComparer.Ordinal));
+    }
+
+    [StoreFact]
+    public async Task A_run_is_found_by_the_words_of_its_tools_too()
+    {
+        await SaveAsync(
+            new TrajectoryChange { Trajectory = Run("cancelled", "Help me with my booking") with { ToolsUsed = ["get_user", "cancel_reservation"] } },
+            new TrajectoryChange { Trajectory = Run("other", "Help me with my booking") with { ToolsUsed = ["get_user"] } });
+
+        Assert.Equal(["cancelled"], (await Store.SearchAsync(new SearchQuery(Tenant, "none", [], "cancel the reservation", 5), default)).Select(h => h.Trajectory.Id));
+    }
+
+    [StoreFact]
     public async Task Any_text_can_be_searched_for()
     {
         await SaveAsync(Embedded(Run("run-1", "it's 100% \"done\" (AND NOT a* near:b) \\ ' & | ! <-> ^"), 1, 0));
@@ -301,19 +325,6 @@ public abstract partial class TrajectoryStoreTests
         await Store.DeleteAsync(Tenant, "a", default);
         await Store.DeleteAsync(Tenant, "b", default);
         Assert.Equal("0: 0 0 0 0 0", await Frequencies(Tenant));
-    }
-
-    [StoreFact]
-    public async Task Runs_without_an_embedding_of_a_model_are_listed_oldest_first()
-    {
-        await SaveAsync(
-            new TrajectoryChange { Trajectory = Run("late") with { StartedAt = Start.AddHours(1) } },
-            new TrajectoryChange { Trajectory = Run("early"), Embeddings = [Lexical(1)] },
-            new TrajectoryChange { Trajectory = Run("has-one"), Embeddings = [Vector(1)] },
-            new TrajectoryChange { Trajectory = Run("no-content") with { HasContent = false } });
-
-        Assert.Equal(["early", "late"], (await Store.ListWithoutEmbeddingAsync("test-model", 10, default)).Select(r => r.Id));
-        Assert.Single(await Store.ListWithoutEmbeddingAsync("test-model", 1, default));
     }
 
     [StoreFact]

@@ -209,6 +209,7 @@ internal static class PostgresSchema
         "ALTER TABLE task_trajectory ADD COLUMN claimed_at timestamptz",
         "-- SQLite alone reads statistics from an index of their own.",
         "ALTER TABLE trajectory_step ADD COLUMN rhythm text",
+        "ALTER TABLE task_trajectory ADD COLUMN template_set text",
     ];
 
     /// <summary>All tables, for the store's size.</summary>

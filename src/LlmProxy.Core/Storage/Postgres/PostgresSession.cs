@@ -136,6 +136,12 @@ internal sealed class PostgresSession : SqlSession
     public override Task RemoveVectorsAsync(IReadOnlyCollection<long> runs, CancellationToken cancellationToken) =>
         ExecuteAsync(new SqlStatement("DELETE FROM trajectory_embedding WHERE trajectory_row = ANY(@rows)").With("rows", runs), cancellationToken);
 
+    public override async Task<int> RemoveOtherVectorsAsync(IReadOnlyCollection<long> runs, Func<SqlStatement, SqlStatement> conditions, CancellationToken cancellationToken) =>
+        (await QueryAsync(
+            conditions(new SqlStatement("DELETE FROM trajectory_embedding WHERE trajectory_row = ANY(@rows)").With("rows", runs)).Append(" RETURNING trajectory_row"),
+            r => r.GetInt64(0),
+            cancellationToken)).Count;
+
     // 'flight':2A 'rome':4A,9B
     private static string Lexemes(IReadOnlyList<string> taskWords, IReadOnlyList<string> otherWords)
     {

@@ -14,6 +14,12 @@ internal abstract class SqlSession
     /// <summary>Tables of the store that one parameter, a list of strings, is compared with: <c>column + AnyText</c>.</summary>
     public abstract string AnyText(string parameter);
 
+    /// <summary>
+    /// The condition that runs of some ids or rows belong to <c>@tenant</c>. It is one more check of the few rows that are
+    /// found by those, and no way to find rows: a tenant has most of them.
+    /// </summary>
+    public virtual string IsTenant(string column) => $"{column} = @tenant";
+
     /// <summary>As <see cref="AnyText"/> for numbers.</summary>
     public abstract string AnyNumber(string parameter);
 
@@ -56,6 +62,9 @@ internal abstract class SqlSession
 
     /// <summary>Removes all vectors of some runs.</summary>
     public abstract Task RemoveVectorsAsync(IReadOnlyCollection<long> runs, CancellationToken cancellationToken);
+
+    /// <summary>Removes those vectors of some runs that further conditions name. Returns their number.</summary>
+    public abstract Task<int> RemoveOtherVectorsAsync(IReadOnlyCollection<long> runs, Func<SqlStatement, SqlStatement> conditions, CancellationToken cancellationToken);
 
     /// <summary>The statement that removes runs from the full-text index.</summary>
     public abstract SqlStatement UnindexText(IReadOnlyCollection<long> runs);

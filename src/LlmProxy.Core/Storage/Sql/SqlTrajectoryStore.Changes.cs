@@ -32,9 +32,8 @@ public abstract partial class SqlTrajectoryStore
 
     /// <inheritdoc />
     public Task<bool> DeleteAsync(string tenant, string trajectoryId, CancellationToken cancellationToken) =>
-        WriteAsync(
+        RemoveAsync(
             "delete a run",
-            removes: true,
             async s =>
             {
                 var rows = await RowsOfAsync(s, tenant, trajectoryId, cancellationToken);
@@ -45,9 +44,8 @@ public abstract partial class SqlTrajectoryStore
 
     /// <inheritdoc />
     public Task DropContentAsync(string tenant, string trajectoryId, CancellationToken cancellationToken) =>
-        WriteAsync(
+        RemoveAsync(
             "drop a run's content",
-            removes: true,
             async s =>
             {
                 await TrajectoryRemoval.DropContentAsync(s, await RowsOfAsync(s, tenant, trajectoryId, cancellationToken), cancellationToken);
@@ -91,9 +89,8 @@ public abstract partial class SqlTrajectoryStore
                 return total;
             }
 
-            total += await WriteAsync(
+            total += await RemoveAsync(
                 "clean up",
-                removes: true,
                 async s =>
                 {
                     var rows = await s.QueryAsync(Query("SELECT t.row_id").Append(" AND t.row_id " + s.AnyNumber("rows")).With("rows", chosen), r => r.GetInt64(0), cancellationToken);
@@ -102,6 +99,19 @@ public abstract partial class SqlTrajectoryStore
                 },
                 cancellationToken);
             last = chosen[^1];
+        }
+    }
+
+    /// <summary>Does a removal, and tells those who remember prompts when it is committed.</summary>
+    private async Task<T> RemoveAsync<T>(string operation, Func<SqlSession, Task<T>> work, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await WriteAsync(operation, removes: true, work, cancellationToken);
+        }
+        finally
+        {
+            Interlocked.Increment(ref _exampleChanges);
         }
     }
 

@@ -158,5 +158,5 @@ public abstract partial class SqlTrajectoryStore
             cancellationToken);
 
     private static Task<List<(string Name, byte[] Value)>> ReadSettingsAsync(SqlSession session, CancellationToken cancellationToken) =>
-        session.QueryAsync(new SqlStatement("SELECT name, value FROM store_setting ORDER BY name"), r => (r.GetString(0), r.GetFieldValue<byte[]>(1)), cancellationToken);
+        session.QueryAsync(new SqlStatement($"SELECT name, value FROM store_setting WHERE name NOT LIKE '{ProgressPrefix}%' ORDER BY name"), r => (r.GetString(0), r.GetFieldValue<byte[]>(1)), cancellationToken);
 }

@@ -10,6 +10,11 @@ public abstract partial class SqlTrajectoryStore
         FROM few_shot_example x JOIN task_trajectory t ON t.row_id = x.trajectory_row
         """;
 
+    private long _exampleChanges;
+
+    /// <inheritdoc />
+    public long ExampleChanges => Interlocked.Read(ref _exampleChanges);
+
     /// <inheritdoc />
     public Task<IReadOnlyList<FewShotExampleRow>> FindExamplesAsync(string tenant, IReadOnlyCollection<string> trajectoryIds, CancellationToken cancellationToken) =>
         trajectoryIds.Count == 0
@@ -17,7 +22,7 @@ public abstract partial class SqlTrajectoryStore
             : ReadAsync<IReadOnlyList<FewShotExampleRow>>(
                 "look examples up",
                 async s => await s.QueryAsync(
-                    new SqlStatement($"{ExampleColumns} WHERE t.tenant = @tenant AND t.id {s.AnyText("ids")}").With("tenant", tenant).With("ids", trajectoryIds),
+                    new SqlStatement($"{ExampleColumns} WHERE {s.IsTenant("t.tenant")} AND t.id {s.AnyText("ids")}").With("tenant", tenant).With("ids", trajectoryIds),
                     r => ReadExample(s, r),
                     cancellationToken),
                 cancellationToken);

@@ -6,7 +6,6 @@ namespace LlmProxy.Core.Storage.Sql;
 public abstract partial class SqlTrajectoryStore
 {
     /// <inheritdoc />
-    /// <remarks>Runs that ended, were not cancelled, and have their content: others cannot become an example.</remarks>
     public Task<IReadOnlyList<SearchHit>> SearchAsync(SearchQuery query, CancellationToken cancellationToken)
     {
         var limit = Math.Clamp(query.Limit, 1, 1000);
@@ -59,7 +58,7 @@ public abstract partial class SqlTrajectoryStore
                         new SqlStatement(
                             $"""
                             INSERT INTO few_shot_example (trajectory_row, tenant, pinned, retired, usage_count, last_used_at)
-                            SELECT row_id, tenant, FALSE, FALSE, 1, @at FROM task_trajectory WHERE tenant = @tenant AND id {s.AnyText("ids")} ORDER BY row_id
+                            SELECT row_id, tenant, FALSE, FALSE, 1, @at FROM task_trajectory WHERE {s.IsTenant("tenant")} AND id {s.AnyText("ids")} ORDER BY row_id
                             ON CONFLICT (trajectory_row) DO UPDATE SET usage_count = few_shot_example.usage_count + 1, last_used_at = excluded.last_used_at
                             """)
                             .With("tenant", tenant).With("ids", trajectoryIds).With("at", at),
@@ -70,8 +69,9 @@ public abstract partial class SqlTrajectoryStore
 
     /// <inheritdoc />
     /// <remarks>Counts of use stay as they are: they belong to <see cref="RecordExampleUsageAsync"/> alone.</remarks>
-    public Task<bool> UpdateExampleAsync(string tenant, FewShotExampleRow example, CancellationToken cancellationToken) =>
-        WriteAsync(
+    public async Task<bool> UpdateExampleAsync(string tenant, FewShotExampleRow example, CancellationToken cancellationToken)
+    {
+        var isThere = await WriteAsync(
             "update an example",
             removes: false,
             async s =>
@@ -94,6 +94,9 @@ public abstract partial class SqlTrajectoryStore
                 return returned[0] is not null;
             },
             cancellationToken);
+        Interlocked.Increment(ref _exampleChanges);
+        return isThere;
+    }
 
     /// <inheritdoc />
     public Task<IReadOnlyList<FewShotExampleRow>> ListExamplesAsync(string tenant, int limit, CancellationToken cancellationToken) =>
@@ -112,7 +115,7 @@ public abstract partial class SqlTrajectoryStore
             ? Task.FromResult<IReadOnlySet<string>>(new HashSet<string>(StringComparer.Ordinal))
             : ReadSetAsync(
                 "look examples up",
-                s => new SqlStatement($"SELECT t.id FROM task_trajectory t WHERE t.tenant = @tenant AND t.id {s.AnyText("ids")} AND t.has_content AND {NotRetired}")
+                s => new SqlStatement($"SELECT t.id FROM task_trajectory t WHERE {s.IsTenant("t.tenant")} AND t.id {s.AnyText("ids")} AND t.has_content AND {NotRetired}")
                     .With("tenant", tenant).With("ids", trajectoryIds),
                 cancellationToken);
 
@@ -142,7 +145,8 @@ public abstract partial class SqlTrajectoryStore
     /// <summary>Adds the conditions that a run <c>t</c> must meet to be found.</summary>
     private protected static SqlStatement SearchConditions(SqlSession session, SqlStatement statement, SearchQuery query)
     {
-        var text = new StringBuilder(" AND t.tenant = @tenant AND t.has_content AND t.status IN ('completed', 'failed', 'needs_help')");
+        var text = new StringBuilder($" AND {session.IsTenant("t.tenant")}");
+        text.Append(query.OnlyUsable ? " AND t.has_content AND t.status IN ('completed', 'failed', 'needs_help')" : "");
         text.Append(query.SuccessOnly ? " AND t.success IS TRUE" : "");
         text.Append(query.WithoutRetired ? " AND " + NotRetired : "");
         statement.Append(text.ToString()).With("tenant", query.Tenant).AppendIf(query.MinQuality, " AND t.quality_score >= @quality", "quality");

@@ -273,14 +273,6 @@ public abstract partial class SqlTrajectoryStore : ITrajectoryStore
     public Task<DocumentFrequencies> ReadDocumentFrequenciesAsync(string tenant, IReadOnlyCollection<int> buckets, CancellationToken cancellationToken) =>
         ReadAsync("read document frequencies", s => Documents.ReadAsync(s, tenant, buckets, cancellationToken), cancellationToken);
 
-    /// <inheritdoc />
-    public Task<IReadOnlyList<Trajectory>> ListWithoutEmbeddingAsync(string model, int limit, CancellationToken cancellationToken) =>
-        RunsAsync(
-            "list runs without embedding",
-            new SqlStatement(SelectRuns + "t.has_content AND NOT EXISTS (SELECT 1 FROM trajectory_embedding e WHERE e.trajectory_row = t.row_id AND e.model = @model) ORDER BY t.started_at, t.id LIMIT @limit")
-                .With("model", model).With("limit", limit),
-            cancellationToken);
-
     /// <summary>Runs a piece of the store's work; what the driver throws comes out as <see cref="StoreException"/>.</summary>
     private protected async Task<T> GuardAsync<T>(string operation, Func<Task<T>> work, CancellationToken cancellationToken)
     {

@@ -14,7 +14,7 @@ internal static class TrajectoryRows
         "clicks_total", "clicks_hit", "stated_error_rate", "stated_click_accuracy", "user_interventions",
         "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "cost_usd",
         "started_at", "last_activity_at", "completed_at", "outcome_source", "is_provisional", "has_content",
-        "example_ids", "arm", "tools_used", "comment",
+        "example_ids", "arm", "tools_used", "comment", "template_set",
     ];
 
     /// <summary>The columns in the order that <see cref="Read"/> expects, of table alias <c>t</c>.</summary>
@@ -75,6 +75,7 @@ internal static class TrajectoryRows
         .With("arm", run.Arm)
         .With("tools_used", ListToJson(run.ToolsUsed))
         .With("comment", run.Comment)
+        .With("template_set", run.TemplateSet)
         .With("version", run.Version);
 
     /// <summary>Whether two rows hold the same, their version apart.</summary>
@@ -118,7 +119,8 @@ internal static class TrajectoryRows
         Arm = r.Text(at + 35),
         ToolsUsed = ListFromJson(r.GetString(at + 36)),
         Comment = r.Text(at + 37),
-        Version = r.GetInt64(at + 38),
+        TemplateSet = r.Text(at + 38),
+        Version = r.GetInt64(at + 39),
     };
 
     /// <summary>A status as it is written everywhere outside of the code.</summary>

@@ -99,18 +99,27 @@ internal sealed class TrajectorySave
             .GroupBy(v => (v.Run, v.Embedding.Model, v.Dimensions, v.Embedding.Kind))
             .Select(g => g.Last())
             .ToList();
+        var changedTexts = _changes
+            .Where(c => c.Embeddings.Count == 0 && (!before.TryGetValue(c.Trajectory.Id, out var description) || !string.Equals(description, c.Trajectory.TaskDescription, StringComparison.Ordinal)))
+            .Select(c => rows[c.Trajectory.Id])
+            .ToList();
+        await SaveVectorsAsync(session, vectors, changedTexts, cancellationToken);
+    }
+
+    /// <summary>Writes vectors of runs whose rows are locked, with what is made of their texts.</summary>
+    /// <param name="session">The transaction's session.</param>
+    /// <param name="vectors">The vectors, one for each run, model, dimension and kind.</param>
+    /// <param name="changedTexts">Further runs whose texts changed.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public static async Task SaveVectorsAsync(SqlSession session, List<VectorRow> vectors, IReadOnlyList<long> changedTexts, CancellationToken cancellationToken)
+    {
         var replaced = await ReplacedDocumentsAsync(session, vectors, cancellationToken);
         if (vectors.Count > 0)
         {
             await session.SaveVectorsAsync(vectors, cancellationToken);
         }
 
-        var changedTexts = _changes
-            .Where(c => c.Embeddings.Count > 0 || !before.TryGetValue(c.Trajectory.Id, out var description) || !string.Equals(description, c.Trajectory.TaskDescription, StringComparison.Ordinal))
-            .Select(c => rows[c.Trajectory.Id])
-            .Distinct()
-            .ToList();
-        await IndexTextsAsync(session, changedTexts, cancellationToken);
+        await IndexTextsAsync(session, [.. changedTexts.Concat(vectors.Select(v => v.Run)).Distinct()], cancellationToken);
         await Documents.ChangeAsync(session, replaced, vectors, cancellationToken);
     }
 
@@ -241,8 +250,8 @@ internal sealed class TrajectorySave
         }
 
         var tasks = await session.QueryAsync(
-            new SqlStatement("SELECT row_id, task_description FROM task_trajectory WHERE row_id " + session.AnyNumber("rows")).With("rows", rows),
-            r => (Row: r.GetInt64(0), Text: r.GetString(1)),
+            new SqlStatement("SELECT row_id, task_description, tools_used FROM task_trajectory WHERE row_id " + session.AnyNumber("rows")).With("rows", rows),
+            r => (Row: r.GetInt64(0), Text: r.GetString(1), Tools: TrajectoryRows.ListFromJson(r.GetString(2))),
             cancellationToken);
         var others = (await session.QueryAsync(
             new SqlStatement("SELECT DISTINCT trajectory_row, text FROM trajectory_embedding WHERE trajectory_row " + session.AnyNumber("rows")).With("rows", rows),
@@ -252,7 +261,7 @@ internal sealed class TrajectorySave
             tasks.Select(t => session.IndexText(
                 t.Row,
                 SearchText.Words(t.Text),
-                SearchText.Words(string.Join('\n', others[t.Row].Where(o => !string.Equals(o, t.Text, StringComparison.Ordinal)))))).ToList(),
+                SearchText.Words(string.Join('\n', others[t.Row].Where(o => !string.Equals(o, t.Text, StringComparison.Ordinal)).Concat(t.Tools))))).ToList(),
             cancellationToken);
     }
 }

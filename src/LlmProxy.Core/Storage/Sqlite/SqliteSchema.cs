@@ -189,5 +189,6 @@ internal static class SqliteSchema
             stated_click_accuracy, clicks_hit, clicks_total);
         """,
         "ALTER TABLE trajectory_step ADD COLUMN rhythm TEXT",
+        "ALTER TABLE task_trajectory ADD COLUMN template_set TEXT",
     ];
 }

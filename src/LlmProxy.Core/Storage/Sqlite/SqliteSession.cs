@@ -38,6 +38,10 @@ internal sealed class SqliteSession : SqlSession, IDisposable
 
     public override string AnyText(string parameter) => $"IN (SELECT value FROM json_each(@{parameter}))";
 
+    // The plus keeps SQLite from reading the tenant's index from end to end in place of a few rows by their ids: 3 to 4 ms
+    // with 10 000 runs.
+    public override string IsTenant(string column) => $"+{column} = @tenant";
+
     public override string AnyNumber(string parameter) => $"IN (SELECT value FROM json_each(@{parameter}))";
 
     public override string AnyBytes(string parameter) => $"IN (SELECT unhex(value) FROM json_each(@{parameter}))";
@@ -177,6 +181,18 @@ internal sealed class SqliteSession : SqlSession, IDisposable
             await CountVectorChangeAsync(removal: true, cancellationToken);
             VectorChanges.AddRange(removed.Distinct().Select(run => new VectorChange(null, run)));
         }
+    }
+
+    // The change is counted and not told: the next search, in this process too, reads the vectors anew. A run that loses
+    // some of its vectors and keeps others is nothing that a matrix could be told in one word.
+    public override async Task<int> RemoveOtherVectorsAsync(IReadOnlyCollection<long> runs, Func<SqlStatement, SqlStatement> conditions, CancellationToken cancellationToken)
+    {
+        var removed = await QueryAsync(
+            conditions(new SqlStatement($"DELETE FROM trajectory_embedding WHERE trajectory_row {AnyNumber("rows")}").With("rows", runs)).Append(" RETURNING trajectory_row"),
+            r => r.GetInt64(0),
+            cancellationToken);
+        await CountVectorChangeAsync(removal: true, cancellationToken);
+        return removed.Count;
     }
 
     /// <summary>Forgets what the transaction before has left.</summary>

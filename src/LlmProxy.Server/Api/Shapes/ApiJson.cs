@@ -16,6 +16,7 @@ namespace LlmProxy.Server.Api.Shapes;
 [JsonSerializable(typeof(SearchShape))]
 [JsonSerializable(typeof(SimilarShape))]
 [JsonSerializable(typeof(EmbeddingShape))]
+[JsonSerializable(typeof(EmbedShape))]
 [JsonSerializable(typeof(CleanupShape))]
 [JsonSerializable(typeof(StatisticsShape))]
 [JsonSerializable(typeof(StartTaskRequest))]
@@ -24,6 +25,7 @@ namespace LlmProxy.Server.Api.Shapes;
 [JsonSerializable(typeof(EmbeddingRequest))]
 [JsonSerializable(typeof(ExampleUsageRequest))]
 [JsonSerializable(typeof(UpdateExampleRequest))]
+[JsonSerializable(typeof(EmbedRequest))]
 [JsonSerializable(typeof(CleanupRequest))]
 [JsonSerializable(typeof(RecordedPromptsShape))]
 internal sealed partial class ApiJson : JsonSerializerContext;

@@ -69,6 +69,22 @@ public sealed record HarmfulExampleShape(string TrajectoryId, ExampleEvidenceSha
 /// <param name="Models">Models of the vectors.</param>
 public sealed record EmbeddingShape(string TrajectoryId, IReadOnlyList<string> Models);
 
+/// <summary>What a portion of embedding brought.</summary>
+/// <param name="Model">The embedder's model.</param>
+/// <param name="Dimensions">Length of its vectors.</param>
+/// <param name="Total">How many runs there are to do, in the answer without a cursor; else null.</param>
+/// <param name="Embedded">Runs that got their vectors.</param>
+/// <param name="Failed">Runs whose text the embedder refused.</param>
+/// <param name="Resumed">Whether an interrupted rebuild goes on.</param>
+/// <param name="Removed">Vectors of other models that were removed.</param>
+/// <param name="Stopped">Why nothing more was tried, or null.</param>
+/// <param name="NextCursor">Where to go on; null at the end.</param>
+public sealed record EmbedShape(
+    string Model, int Dimensions, long? Total, int Embedded, IReadOnlyList<EmbedFailureShape> Failed, bool Resumed, int Removed, string? Stopped, string? NextCursor);
+
+/// <summary>A run that got no vector, and why.</summary>
+public sealed record EmbedFailureShape(string TrajectoryId, string Reason);
+
 /// <summary>What a cleanup did.</summary>
 /// <param name="Deleted">Number of runs that were deleted, or would be.</param>
 /// <param name="DryRun">Whether they were only counted.</param>

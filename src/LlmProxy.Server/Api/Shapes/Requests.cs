@@ -58,3 +58,10 @@ public sealed record UpdateExampleRequest(bool? Pinned = null, bool? Retired = n
 /// <param name="IncludeUnscored">Runs without a score too.</param>
 /// <param name="DryRun">Only count.</param>
 public sealed record CleanupRequest(int? OlderThanDays = null, double? MaxQuality = null, bool? IncludeUnscored = null, bool? DryRun = null);
+
+/// <summary>Which runs get vectors. Repeat it with the answer's <c>nextCursor</c> until that is null.</summary>
+/// <param name="Rebuild">All runs anew; else those that have no vector of the embedder in use.</param>
+/// <param name="Cursor">Where to go on.</param>
+/// <param name="Limit">About how many runs at most; an answer also comes after some 20 s.</param>
+/// <param name="RemoveOthers">At the end of a rebuild remove the vectors of models that are not in use.</param>
+public sealed record EmbedRequest(bool? Rebuild = null, string? Cursor = null, int? Limit = null, bool? RemoveOthers = null);

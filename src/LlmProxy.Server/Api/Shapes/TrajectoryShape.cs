@@ -97,6 +97,9 @@ public record TrajectoryShape
     /// <summary>Arm of the experiment.</summary>
     public string? Arm { get; init; }
 
+    /// <summary>Version of the prompt templates: the hash of the set that this run's prompts were rendered with.</summary>
+    public string? TemplateSet { get; init; }
+
     /// <summary>The shape of a run.</summary>
     internal static TrajectoryShape Of(Trajectory run) => new()
     {
@@ -130,6 +133,7 @@ public record TrajectoryShape
         HasContent = run.HasContent,
         ExampleIds = run.ExampleIds,
         Arm = run.Arm,
+        TemplateSet = run.TemplateSet,
     };
 }
 
