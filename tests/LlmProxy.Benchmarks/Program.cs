@@ -7,6 +7,7 @@ using LlmProxy.Benchmarks.Crash;
 using LlmProxy.Benchmarks.Parts;
 using LlmProxy.Benchmarks.Proxy;
 using LlmProxy.Benchmarks.Record;
+using LlmProxy.Benchmarks.Search;
 using LlmProxy.Benchmarks.Statistics;
 using LlmProxy.Benchmarks.Storage;
 using LlmProxy.Benchmarks.Templates;
@@ -26,6 +27,7 @@ return args switch
     ["record", .. var rest] => await Run(rest, RecordOptions.Parse, RecordScenario.RunAsync),
     ["analyzer", .. var rest] => await Run(rest, AnalyzerOptions.Parse, AnalyzerScenario.RunAsync),
     ["statistics", .. var rest] => await Run(rest, StatisticsRunOptions.Parse, StatisticsScenario.RunAsync),
+    ["search", .. var rest] => await Run(rest, SearchOptions.Parse, SearchScenario.RunAsync),
     ["export", .. var rest] => await Run(rest, ExportBenchmarkOptions.Parse, ExportScenario.RunAsync),
 
     // What this program starts itself as: each process's processor time is then its own.

@@ -67,6 +67,15 @@ internal static class Usage
               --steps N         steps of each (20)
               --format F        format (openai)
               --json            one JSON object in place of the line
+
+          dotnet run -c Release --project tests/LlmProxy.Benchmarks -- search [options]
+              The search of stores of many runs against an exact one: time, recall of the ten nearest, memory, and what
+              PostgreSQL's index takes to build. Takes some minutes; a temporary PostgreSQL server is started for it.
+              --runs A,B        runs in the store (10000,100000)
+              --dimensions A,B  length of the vectors (256,1536)
+              --stores A,B      sqlite, postgres (both)
+              --queries N       searches (100)
+              --json            one JSON object in place of the table
         """;
 
     public static int Print(string? problem = null)
