@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Collections.Frozen;
+using System.Text;
 
 namespace LlmProxy.Core.Retrieval;
 
@@ -64,7 +65,9 @@ internal static class InjectionPhrases
         "ignora|ignore|olvida|olvide|dimentica ~4 instrucciones|istruzioni|instruções|reglas|regole|indicaciones",
     ];
 
+    private static readonly FrozenSet<string> NoWords = new[] { "" }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
     private static readonly FrozenDictionary<string, Element[][]> ByFirstWord = Compile();
+    private static readonly FrozenDictionary<string, Element[][]>.AlternateLookup<ReadOnlySpan<char>> FirstWords = ByFirstWord.GetAlternateLookup<ReadOnlySpan<char>>();
     private static readonly SearchValues<string> Unspaced = SearchValues.Create(["忽略", "无视", "忘记", "忽視", "無視", "忘れ"], StringComparison.Ordinal);
     private static readonly SearchValues<string> UnspacedObjects = SearchValues.Create(["指令", "指示", "提示", "规则", "規則", "命令", "プロンプト"], StringComparison.Ordinal);
 
@@ -77,7 +80,7 @@ internal static class InjectionPhrases
             return (text, 0);
         }
 
-        var result = new System.Text.StringBuilder(text.Length);
+        var result = new StringBuilder(text.Length);
         var (position, removed) = (0, 0);
         foreach (var (start, end) in spans)
         {
@@ -98,25 +101,26 @@ internal static class InjectionPhrases
 
     private static List<(int Start, int End)> Find(string text)
     {
-        var words = new List<(string Word, int Start, int End)>();
+        text = text.Replace('’', '\'');
+        var words = new List<(int Start, int End)>(text.Length / 5);
         for (var i = 0; i < text.Length; i++)
         {
             var start = i;
-            while (i < text.Length && (char.IsLetterOrDigit(text[i]) || (text[i] is '\'' or '’' && i > start && i + 1 < text.Length && char.IsLetter(text[i + 1]))))
+            while (i < text.Length && (char.IsLetterOrDigit(text[i]) || (text[i] is '\'' && i > start && i + 1 < text.Length && char.IsLetter(text[i + 1]))))
             {
                 i++;
             }
 
             if (i > start)
             {
-                words.Add((text[start..i].ToLowerInvariant().Replace('’', '\''), start, i));
+                words.Add((start, i));
             }
         }
 
         var spans = new List<(int, int)>();
         for (var w = 0; w < words.Count; w++)
         {
-            if (ByFirstWord.TryGetValue(words[w].Word, out var phrases))
+            if (FirstWords.TryGetValue(Word(text, words[w]), out var phrases))
             {
                 foreach (var phrase in phrases)
                 {
@@ -134,7 +138,9 @@ internal static class InjectionPhrases
         return spans;
     }
 
-    private static int? Match(string text, List<(string Word, int Start, int End)> words, int at, Element[] phrase, int next)
+    private static ReadOnlySpan<char> Word(string text, (int Start, int End) word) => text.AsSpan(word.Start, word.End - word.Start);
+
+    private static int? Match(string text, List<(int Start, int End)> words, int at, Element[] phrase, int next)
     {
         if (next == phrase.Length)
         {
@@ -142,7 +148,7 @@ internal static class InjectionPhrases
         }
 
         var element = phrase[next];
-        if (element.Words is null)
+        if (!element.HasWords)
         {
             // A colon or an exclamation mark behind the last word.
             return text.AsSpan(words[at].End).TrimStart("*_ ") is [':' or '!' or '：', ..] ? at : null;
@@ -150,7 +156,7 @@ internal static class InjectionPhrases
 
         for (var i = at + 1; i < words.Count && i <= at + 1 + element.Gap && words[i].Start - words[i - 1].End <= MaxSigns; i++)
         {
-            if (element.Words.Contains(words[i].Word) && Match(text, words, i, phrase, next + 1) is { } last)
+            if (element.Words.Contains(Word(text, words[i])) && Match(text, words, i, phrase, next + 1) is { } last)
             {
                 return last;
             }
@@ -161,6 +167,11 @@ internal static class InjectionPhrases
 
     private static void AddUnspaced(string text, List<(int, int)> spans)
     {
+        if (Ascii.IsValid(text))
+        {
+            return;
+        }
+
         var position = 0;
         while (position < text.Length && text.AsSpan(position).IndexOfAny(Unspaced) is var found and >= 0)
         {
@@ -202,7 +213,7 @@ internal static class InjectionPhrases
 
     private static FrozenDictionary<string, Element[][]> Compile()
     {
-        var all = new Dictionary<string, List<Element[]>>(StringComparer.Ordinal);
+        var all = new Dictionary<string, List<Element[]>>(StringComparer.OrdinalIgnoreCase);
         foreach (var phrase in Phrases)
         {
             var elements = new List<Element>();
@@ -218,15 +229,15 @@ internal static class InjectionPhrases
                         gap = part[1] - '0';
                         break;
                     case ':':
-                        elements.Add(new Element(0, null));
+                        elements.Add(new Element(0, FrozenSet<string>.Empty));
                         break;
                     default:
-                        elements.Add(new Element(gap, part.Split('|').ToFrozenSet(StringComparer.Ordinal)));
+                        elements.Add(new Element(gap, part.Split('|').ToFrozenSet(StringComparer.OrdinalIgnoreCase)));
                         break;
                 }
             }
 
-            foreach (var word in elements[0].Words!)
+            foreach (var word in elements[0].All)
             {
                 if (!all.TryGetValue(word, out var list))
                 {
@@ -237,8 +248,15 @@ internal static class InjectionPhrases
             }
         }
 
-        return all.ToFrozenDictionary(p => p.Key, p => p.Value.ToArray(), StringComparer.Ordinal);
+        return all.ToFrozenDictionary(p => p.Key, p => p.Value.ToArray(), StringComparer.OrdinalIgnoreCase);
     }
 
-    private sealed record Element(int Gap, FrozenSet<string>? Words);
+    /// <summary>One of some words, at most so many words behind the one before; without words a sign behind that one.</summary>
+    private sealed record Element(int Gap, FrozenSet<string> All)
+    {
+        public bool HasWords { get; } = All.Count > 0;
+
+        public FrozenSet<string>.AlternateLookup<ReadOnlySpan<char>> Words { get; } =
+            (All.Count > 0 ? All : NoWords).GetAlternateLookup<ReadOnlySpan<char>>();
+    }
 }

@@ -95,6 +95,8 @@ public static partial class RecordedText
     private static readonly SearchValues<string> SecretNames = SearchValues.Create(
         ["api", "secret", "token", "passw", "passphrase", "bearer"], StringComparison.OrdinalIgnoreCase);
 
+    private static readonly SearchValues<string> Role = SearchValues.Create(["role"], StringComparison.OrdinalIgnoreCase);
+    private static readonly SearchValues<string> Recorded = SearchValues.Create(["recorded"], StringComparison.OrdinalIgnoreCase);
     private static readonly SearchValues<string> CodeFences = SearchValues.Create(["```", "~~~"], StringComparison.Ordinal);
     private static readonly SearchValues<char> Plainest = SearchValues.Create([.. Enumerable.Range(' ', '~' - ' ' + 1).Select(c => (char)c), '\n']);
     private static readonly SearchValues<char> HeadingCharacters = SearchValues.Create("#=═─━—-*~_│║┃|+╔╗╚╝┌┐└┘");
@@ -268,13 +270,13 @@ public static partial class RecordedText
                 text = Replace(EscapedRoleLine(), text, m => m.Groups["lead"].Value + m.Groups["role"].Value + " -", CountRole);
             }
 
-            if (text.Contains("role", StringComparison.OrdinalIgnoreCase))
+            if (text.AsSpan().ContainsAny(Role))
             {
                 text = Replace(RoleProperty(), text, m => m.Groups["role"].Value + " is ", CountRole);
             }
         }
 
-        if (text.Contains("recorded", StringComparison.OrdinalIgnoreCase))
+        if (text.AsSpan().ContainsAny(Recorded))
         {
             text = Replace(OwnFence(), text, m => "(" + m.Groups["close"].Value + "recorded ", CountFence);
         }

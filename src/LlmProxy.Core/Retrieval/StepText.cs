@@ -105,7 +105,14 @@ internal static partial class StepText
             return "";
         }
 
+        // A short result is told whole: what it comes to often stands at its end.
         const string Between = " / ";
+        var whole = string.Join(Between, lines);
+        if (whole.Length <= maxLength)
+        {
+            return whole;
+        }
+
         var result = Retrieval.Sentences.Shorten(lines[0], maxLength);
         var n = 1;
         for (; n < lines.Count && n < 3 && result.Length + Between.Length + lines[n].Length <= maxLength; n++)

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text;
 using System.Text.Json.Nodes;
 using LlmProxy.Core.Replay;
+using LlmProxy.Core.Storage;
 using LlmProxy.Server.Api;
 using LlmProxy.Server.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -57,7 +58,13 @@ internal static class DemoRunner
         try
         {
             await using var upstream = await DemoUpstream.StartAsync(script, cancellationToken);
-            var app = ProxyHost.Build(Settings(folder, upstream.Address), ["http://127.0.0.1:0"], builder => builder.Logging.ClearProviders());
+            var app = ProxyHost.Build(Settings(folder, upstream.Address), ["http://127.0.0.1:0"], builder =>
+            {
+                builder.Logging.ClearProviders();
+
+                // A call of real traffic does not wait for a slow store; the demo does, on a machine that may be slow.
+                builder.Services.AddSingleton(p => new StoreGate(p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<StoreGate>>(), Patience));
+            });
             await using (app)
             {
                 await app.StartAsync(cancellationToken);

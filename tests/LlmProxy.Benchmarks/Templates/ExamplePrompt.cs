@@ -21,7 +21,7 @@ internal static class ExamplePrompt
            Result: {{ step.result }}
         {{ end ~}}
         Tools used: {{ example.tools_used | array.join ', ' }}
-        Outcome: {{ example.outcome }} ({{ example.iterations }} steps in all)
+        Outcome: {{ example.outcome }} ({{ example.iterations }} turns in all)
         </recorded_run>
 
         {{ end ~}}
@@ -43,7 +43,7 @@ internal static class ExamplePrompt
                 text.Append(s + 1).Append(". ").Append(step.Reasoning).Append("\n   Call: ").Append(step.Tool).Append('(').Append(step.Arguments).Append(")\n   Result: ").Append(step.Result).Append('\n');
             }
 
-            text.Append("Tools used: ").AppendJoin(", ", example.ToolsUsed).Append("\nOutcome: ").Append(example.Outcome).Append(" (").Append(example.Iterations).Append(" steps in all)\n</recorded_run>\n\n");
+            text.Append("Tools used: ").AppendJoin(", ", example.ToolsUsed).Append("\nOutcome: ").Append(example.Outcome).Append(" (").Append(example.Iterations).Append(" turns in all)\n</recorded_run>\n\n");
         }
     }
 

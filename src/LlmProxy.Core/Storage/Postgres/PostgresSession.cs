@@ -100,6 +100,9 @@ internal sealed class PostgresSession : SqlSession
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
+    public override SqlStatement CountRunsWith(string word, int limit) =>
+        new SqlStatement("SELECT count(*) FROM (SELECT 1 FROM task_search WHERE tokens @@ @words::tsquery LIMIT @limit) AS few").With("words", AnyWord([word])).With("limit", limit);
+
     public override SqlStatement IndexText(long run, IReadOnlyList<string> taskWords, IReadOnlyList<string> otherWords) =>
         new SqlStatement(
             """

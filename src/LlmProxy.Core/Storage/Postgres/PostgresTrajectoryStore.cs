@@ -18,6 +18,7 @@ public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, ITraje
 
     private readonly NpgsqlDataSource _source;
     private readonly PostgresVectors _vectors = new();
+    private readonly WordCounts _words = new();
 
     /// <summary>A store; nothing is opened before the first call.</summary>
     /// <param name="connectionString">A connection string of Npgsql, such as <c>Host=db;Database=llmproxy;Username=llmproxy</c>.</param>
@@ -149,14 +150,17 @@ public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, ITraje
         }
     }
 
-    private protected override async Task<IReadOnlyList<long>> FindWordsAsync(SqlSession session, SearchQuery query, IReadOnlyList<string> words, int limit, CancellationToken cancellationToken) =>
-        await session.QueryAsync(
+    private protected override async Task<IReadOnlyList<long>> FindWordsAsync(SqlSession session, SearchQuery query, IReadOnlyList<string> words, int limit, CancellationToken cancellationToken)
+    {
+        var telling = await _words.ChooseAsync(session, words, Time.GetUtcNow(), cancellationToken);
+        return await session.QueryAsync(
             SearchConditions(session, new SqlStatement("SELECT t.row_id FROM task_search s JOIN task_trajectory t ON t.row_id = s.trajectory_row WHERE s.tokens @@ @words::tsquery"), query)
                 // Weights of D, C, B, A: words of the task count twice as much as those of other texts.
                 .Append(" ORDER BY ts_rank('{0, 0, 0.5, 1}', s.tokens, @words::tsquery) DESC, t.row_id LIMIT @limit")
-                .With("words", PostgresSession.AnyWord(words)).With("limit", limit),
+                .With("words", PostgresSession.AnyWord(telling)).With("limit", limit),
             r => r.GetInt64(0),
             cancellationToken);
+    }
 
     private protected override Task<IReadOnlyDictionary<long, double>> ReadSimilaritiesAsync(SqlSession session, SearchQuery query, IReadOnlyCollection<long> runs, CancellationToken cancellationToken) =>
         PostgresVectors.ReadSimilaritiesAsync((PostgresSession)session, query, runs, cancellationToken);

@@ -54,6 +54,9 @@ internal abstract class SqlSession
     /// <summary>All rows of a query.</summary>
     public abstract Task<List<T>> QueryAsync<T>(SqlStatement statement, Func<DbDataReader, T> read, CancellationToken cancellationToken);
 
+    /// <summary>The number of runs that hold a word, counted up to a limit, as a query with one value.</summary>
+    public abstract SqlStatement CountRunsWith(string word, int limit);
+
     /// <summary>Puts a run's texts into the full-text index, in place of what is there.</summary>
     public abstract SqlStatement IndexText(long run, IReadOnlyList<string> taskWords, IReadOnlyList<string> otherWords);
 

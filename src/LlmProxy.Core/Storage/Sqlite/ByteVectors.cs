@@ -12,6 +12,11 @@ internal static class ByteVectors
     /// <param name="b">The other numbers.</param>
     public static int Dot(ReadOnlySpan<short> a, ReadOnlySpan<sbyte> b)
     {
+        if (Avx512BW.IsSupported)
+        {
+            return Dot512(a, b);
+        }
+
         var sums = Vector256<int>.Zero;
         var left = MemoryMarshal.Cast<short, Vector256<short>>(a);
         var right = MemoryMarshal.Cast<sbyte, Vector128<sbyte>>(b);
@@ -31,6 +36,33 @@ internal static class ByteVectors
 
         var sum = Vector256.Sum(sums);
         for (var i = right.Length * Vector128<sbyte>.Count; i < b.Length; i++)
+        {
+            sum += a[i] * b[i];
+        }
+
+        return sum;
+    }
+
+    private static int Dot512(ReadOnlySpan<short> a, ReadOnlySpan<sbyte> b)
+    {
+        // Two sums, so that one addition need not wait for the one before.
+        var (even, odd) = (Vector512<int>.Zero, Vector512<int>.Zero);
+        var left = MemoryMarshal.Cast<short, Vector512<short>>(a);
+        var right = MemoryMarshal.Cast<sbyte, Vector256<sbyte>>(b);
+        var i = 0;
+        for (; i + 1 < right.Length; i += 2)
+        {
+            even += Avx512BW.MultiplyAddAdjacent(left[i], Avx512BW.ConvertToVector512Int16(right[i]));
+            odd += Avx512BW.MultiplyAddAdjacent(left[i + 1], Avx512BW.ConvertToVector512Int16(right[i + 1]));
+        }
+
+        for (; i < right.Length; i++)
+        {
+            even += Avx512BW.MultiplyAddAdjacent(left[i], Avx512BW.ConvertToVector512Int16(right[i]));
+        }
+
+        var sum = Vector512.Sum(even + odd);
+        for (i = right.Length * Vector256<sbyte>.Count; i < b.Length; i++)
         {
             sum += a[i] * b[i];
         }

@@ -140,6 +140,9 @@ internal sealed class SqliteSession : SqlSession, IDisposable
     }
 #pragma warning restore CA2100
 
+    public override SqlStatement CountRunsWith(string word, int limit) =>
+        new SqlStatement("SELECT count(*) FROM (SELECT 1 FROM task_search WHERE task_search MATCH @words LIMIT @limit)").With("words", AnyWord([word])).With("limit", limit);
+
     public override SqlStatement IndexText(long run, IReadOnlyList<string> taskWords, IReadOnlyList<string> otherWords) =>
         new SqlStatement("INSERT OR REPLACE INTO task_search (rowid, task, texts) VALUES (@row, @task, @texts)")
             .With("row", run).With("task", string.Join(' ', taskWords)).With("texts", string.Join(' ', otherWords));

@@ -31,7 +31,7 @@ public sealed partial class SqliteTrajectoryStore
 
     private protected override async Task<IReadOnlyList<long>> FindWordsAsync(SqlSession session, SearchQuery query, IReadOnlyList<string> words, int limit, CancellationToken cancellationToken)
     {
-        var telling = await _words.ChooseAsync((SqliteSession)session, words, Time.GetUtcNow(), cancellationToken);
+        var telling = await _words.ChooseAsync(session, words, Time.GetUtcNow(), cancellationToken);
         // The best first, then the filter on those alone: asking it of every run with one of the words takes ten times as long.
         for (var count = limit * 2; ; count *= 8)
         {

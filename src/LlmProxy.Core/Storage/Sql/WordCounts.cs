@@ -1,10 +1,9 @@
 using System.Collections.Concurrent;
-using LlmProxy.Core.Storage.Sql;
 
-namespace LlmProxy.Core.Storage.Sqlite;
+namespace LlmProxy.Core.Storage.Sql;
 
 /// <summary>
-/// In how many runs words occur, counted up to a limit and remembered for a while. Ranking by BM25 reads every run with
+/// In how many runs words occur, counted up to a limit and remembered for a while. Ranking reads every run with
 /// any of the words, so a search leaves out the common ones, which say the least (their inverse document frequency is
 /// near zero) and cost the most.
 /// </summary>
@@ -21,7 +20,7 @@ internal sealed class WordCounts
     private readonly ConcurrentDictionary<string, (long Count, DateTimeOffset At)> _counts = new(StringComparer.Ordinal);
 
     /// <summary>The rarest of some words: as many as together occur in <see cref="MostRuns"/> runs, at least one.</summary>
-    public async Task<IReadOnlyList<string>> ChooseAsync(SqliteSession session, IReadOnlyList<string> words, DateTimeOffset now, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<string>> ChooseAsync(SqlSession session, IReadOnlyList<string> words, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var counted = new List<(string Word, long Count)>(words.Count);
         foreach (var word in words)
@@ -45,7 +44,7 @@ internal sealed class WordCounts
         return chosen.Count > 0 ? chosen : words;
     }
 
-    private async Task<long> CountAsync(SqliteSession session, string word, DateTimeOffset now, CancellationToken cancellationToken)
+    private async Task<long> CountAsync(SqlSession session, string word, DateTimeOffset now, CancellationToken cancellationToken)
     {
         // A word that no run held may have come since.
         if (_counts.TryGetValue(word, out var known) && known.Count > 0 && now - known.At < RememberedFor)
@@ -53,11 +52,7 @@ internal sealed class WordCounts
             return known.Count;
         }
 
-        var count = await session.QueryFirstAsync(
-            new SqlStatement("SELECT count(*) FROM (SELECT 1 FROM task_search WHERE task_search MATCH @words LIMIT @limit)")
-                .With("words", SqliteSession.AnyWord([word])).With("limit", CountUpTo),
-            r => r.GetInt64(0),
-            cancellationToken);
+        var count = await session.QueryFirstAsync(session.CountRunsWith(word, CountUpTo), r => r.GetInt64(0), cancellationToken);
         if (_counts.Count >= MaxRemembered)
         {
             _counts.Clear();
