@@ -1,6 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace LlmProxy.Tests.Wire;
 
@@ -48,6 +50,7 @@ public sealed class EnhancedPromptTests
         Assert.Equal(first.Headers.GetValues("LlmProxy-Examples"), second.Headers.GetValues("LlmProxy-Examples"));
         var run = await proxy.FindRunAsync(second);
         Assert.Equal(first.Headers.GetValues("LlmProxy-Examples"), run.ExampleIds);
+        Assert.Equal(proxy.Services.GetRequiredService<TemplateDirectory>().Current.Hash, run.TemplateSet);
     }
 
     [Fact]
