@@ -1,6 +1,6 @@
-using System.Runtime.CompilerServices;
 using LlmProxy.Testing;
 using LlmProxy.Tests.Cli;
+using LlmProxy.Tests.Packaging;
 
 namespace LlmProxy.Tests.Replay;
 
@@ -11,8 +11,8 @@ public sealed class ReadmeSampleTests
     public async Task The_readmes_agent_runs_through_the_demos_recording_and_a_changed_task_is_told()
     {
         using var folder = new TestFolder();
-        var readme = await File.ReadAllTextAsync(Path.Combine(Root(), "README.md"));
-        var sample = await File.ReadAllTextAsync(Path.Combine(Root(), "tests", "LlmProxy.Tests", "Replay", "ReadmeSample.cs"));
+        var readme = await File.ReadAllTextAsync(Path.Combine(PackedPackages.Repository, "README.md"));
+        var sample = await File.ReadAllTextAsync(Path.Combine(PackedPackages.Repository, "tests", "LlmProxy.Tests", "Replay", "ReadmeSample.cs"));
         Assert.Contains(sample[sample.IndexOf("public class Agent", StringComparison.Ordinal)..], readme, StringComparison.Ordinal);
         const string Mark = "private const string Task = \"";
         var task = readme[(readme.IndexOf(Mark, StringComparison.Ordinal) + Mark.Length)..];
@@ -30,6 +30,4 @@ public sealed class ReadmeSampleTests
         var error = await Assert.ThrowsAsync<ReplayMismatchException>(async () => await changed.DisposeAsync());
         Assert.Contains("its last text is \"File it.\", recorded was \"File the October invoice from Nordwind", error.Message, StringComparison.Ordinal);
     }
-
-    private static string Root([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "..", "..", ".."));
 }
