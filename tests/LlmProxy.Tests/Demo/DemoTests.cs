@@ -46,15 +46,19 @@ public sealed class DemoTests
     [Fact]
     public async Task The_demo_for_people_marks_the_inserted_part_and_leaves_nothing_behind()
     {
-        var before = Directory.GetDirectories(Path.GetTempPath(), "llmproxy-demo-*");
-        var outcome = await Llmproxy.RunAsync("demo");
+        using var folder = new TestFolder();
+        using var process = LlmproxyProcess.Start(folder, "demo");
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(90));
+        var error = process.StandardError.ReadToEndAsync(limit.Token);
+        var output = await process.StandardOutput.ReadToEndAsync(limit.Token);
+        await process.WaitForExitAsync(limit.Token);
 
-        Assert.Equal(0, outcome.Code);
-        Assert.Contains("Score    0.9978 = 1 - 0.0022 errorRate\n", outcome.Output, StringComparison.Ordinal);
-        Assert.Contains("\n+ <recorded_run id=\"1\">\n", outcome.Output, StringComparison.Ordinal);
-        Assert.Contains("\n  OPERATING PRINCIPLES\n", outcome.Output, StringComparison.Ordinal);
-        Assert.DoesNotContain('\u001b', outcome.Output);
-        Assert.Empty(Directory.GetDirectories(Path.GetTempPath(), "llmproxy-demo-*").Except(before));
+        Assert.Equal((0, ""), (process.ExitCode, await error));
+        Assert.Contains("Score    0.9978 = 1 - 0.0022 errorRate\n", output, StringComparison.Ordinal);
+        Assert.Contains("\n+ <recorded_run id=\"1\">\n", output, StringComparison.Ordinal);
+        Assert.Contains("\n  OPERATING PRINCIPLES\n", output, StringComparison.Ordinal);
+        Assert.DoesNotContain('\u001b', output);
+        Assert.Empty(Directory.GetFileSystemEntries(folder.Path));
     }
 
     [Theory]

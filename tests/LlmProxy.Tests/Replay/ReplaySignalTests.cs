@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Runtime.InteropServices;
 using LlmProxy.Core.Replay;
 using LlmProxy.Tests.Cli;
 
@@ -15,14 +14,7 @@ public sealed class ReplaySignalTests
     {
         using var folder = new TestFolder();
         await File.WriteAllTextAsync(folder["run.json"], RecordedRunFile.Write(StubFolderTests.Run()));
-        var program = Path.Combine(AppContext.BaseDirectory, "llmproxy");
-        var start = new ProcessStartInfo(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", "dotnet")) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = folder.Path };
-        foreach (var argument in (string[])["exec", "--runtimeconfig", program + ".runtimeconfig.json", "--depsfile", program + ".deps.json", program + ".dll", "replay", "serve", "--task", folder["run.json"], "--urls", "http://127.0.0.1:0"])
-        {
-            start.ArgumentList.Add(argument);
-        }
-
-        using var process = Process.Start(start)!;
+        using var process = LlmproxyProcess.Start(folder, "replay", "serve", "--task", folder["run.json"], "--urls", "http://127.0.0.1:0");
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         try
         {

@@ -1,0 +1,27 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+
+namespace LlmProxy.Tests.Cli;
+
+/// <summary>The program in a process of its own, with a working directory and a folder for temporary files of its own.</summary>
+internal static class LlmproxyProcess
+{
+    public static Process Start(TestFolder folder, params string[] arguments)
+    {
+        var program = Path.Combine(AppContext.BaseDirectory, "llmproxy");
+        var start = new ProcessStartInfo(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", "dotnet"))
+        {
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = folder.Path,
+        };
+        foreach (var argument in (string[])["exec", "--runtimeconfig", program + ".runtimeconfig.json", "--depsfile", program + ".deps.json", program + ".dll", .. arguments])
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        start.Environment["TMPDIR"] = folder.Path;
+        return Process.Start(start)!;
+    }
+}
