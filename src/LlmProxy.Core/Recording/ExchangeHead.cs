@@ -102,6 +102,33 @@ public sealed record ExchangeHead
         TemplateSet = TemplateSet,
     };
 
+    /// <summary>The head of a call that has its place; who calls and what was sent is the caller's to add.</summary>
+    /// <param name="place">The place.</param>
+    /// <param name="task">Its task.</param>
+    /// <param name="reading">The request.</param>
+    /// <param name="dialect">The request's wire format.</param>
+    /// <param name="provider">Whose model it is.</param>
+    /// <param name="now">The time.</param>
+    public static ExchangeHead Of(CallPlace place, OpenTask task, RequestReading reading, DialectKind dialect, string provider, DateTimeOffset now) => new()
+    {
+        ExchangeId = Guid.CreateVersion7(now).ToString("N"),
+        Tenant = task.Tenant,
+        TaskId = task.TaskId,
+        TrajectoryId = task.TrajectoryId,
+        ConversationId = task.ConversationId,
+        ParentId = task.ParentId,
+        SessionId = task.SessionId,
+        StepIndex = place.StepIndex,
+        IsRetry = place.IsRetry,
+        IsSideCall = place.IsSideCall,
+        Dialect = dialect,
+        Provider = provider,
+        Model = reading.Model ?? "",
+        Stream = reading.Stream,
+        TaskDescription = task.TaskDescription,
+        StartedAt = now,
+    };
+
     internal byte[] ToUtf8() => JsonSerializer.SerializeToUtf8Bytes(this, ExchangeJson.Default.ExchangeHead);
 
     internal static ExchangeHead? FromUtf8(ReadOnlySpan<byte> json) => JsonSerializer.Deserialize(json, ExchangeJson.Default.ExchangeHead);

@@ -130,28 +130,14 @@ internal sealed class ModelCalls(
 
         var now = time.GetUtcNow();
         var record = spool.Begin(
-            new ExchangeHead
+            ExchangeHead.Of(place, task, reading, Dialect.Kind, provider, now) with
             {
-                ExchangeId = Guid.CreateVersion7(now).ToString("N"),
-                Tenant = call.Tenant,
-                TaskId = task.TaskId,
-                TrajectoryId = task.TrajectoryId,
-                ConversationId = task.ConversationId,
-                ParentId = task.ParentId,
-                SessionId = task.SessionId,
-                StepIndex = place.StepIndex,
-                IsRetry = place.IsRetry,
-                IsSideCall = place.IsSideCall,
-                Dialect = Dialect.Kind,
-                Provider = provider,
-                Model = reading.Model ?? "",
                 Client = AppDomain.CurrentDomain.FriendlyName,
                 Preset = rules.Name,
                 Path = MessagesPath,
-                Stream = reading.Stream,
-                TaskDescription = task.TaskDescription,
                 ExampleIds = enhanced.Body is null ? [] : enhanced.ExampleIds,
                 Arm = enhanced.Arm,
+                TemplateSet = enhanced.TemplateSet,
                 KeepContent = options.Recording.Providers.Contains(provider, StringComparer.OrdinalIgnoreCase),
                 StartedAt = call.StartedAt ?? now,
             },

@@ -78,7 +78,7 @@ public sealed partial class SharedIndex : IAsyncDisposable
                     await _store.RemoveOpenTasksAsync(_time.GetUtcNow() - KeptFor, _stopping.Token);
                 }
             }
-            catch (StoreException error)
+            catch (Exception error) when (!_stopping.IsCancellationRequested)
             {
                 LogFailed(batch.Count, error);
                 // A store that is down is left alone for a while: trying costs more than the calls do.
@@ -95,7 +95,7 @@ public sealed partial class SharedIndex : IAsyncDisposable
             {
                 await _store.ListenAsync(_correlator.Learn, _stopping.Token);
             }
-            catch (StoreException error)
+            catch (Exception error) when (!_stopping.IsCancellationRequested)
             {
                 LogDeaf(error);
                 await Task.Delay(Pause, _time, _stopping.Token);

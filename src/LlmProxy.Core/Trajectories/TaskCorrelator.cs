@@ -29,7 +29,7 @@ public sealed class TaskCorrelator
     private readonly Lock _lock = new();
     private TaskCompletionSource _published = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>A correlator in front of a _store.</summary>
+    /// <summary>A correlator in front of a store.</summary>
     /// <param name="store">Where tasks are that this process does not know, or no more.</param>
     /// <param name="gate">How long the request path may wait for it.</param>
     /// <param name="time">The clock.</param>
@@ -55,7 +55,7 @@ public sealed class TaskCorrelator
             return await PlaceNamedAsync(call, named, keys, cancellationToken);
         }
 
-        // 2. A continuation is looked up in memory, then once more after a moment, then in the _store.
+        // 2. A continuation is looked up in memory, then once more after a moment, then in the store.
         if (call.Reading.IsContinuation)
         {
             if (await ContinueAsync(call, new HistoryProbe(call.Reading, keys), cancellationToken) is { } place)
@@ -98,11 +98,16 @@ public sealed class TaskCorrelator
             cancellationToken.ThrowIfCancellationRequested();
         }
 
-        // 2. In the _store. Another process may have given the answer just now; its keys are on their way.
+        // 2. In the store. Another process may have given the answer just now; its keys are on their way.
         for (var asks = _isShared ? AsksOfSharedStore : 1; asks > 0; asks--)
         {
-            if (await LoadAsync(call, probe.StoredKeys(StoredKeysAsked), cancellationToken)
-                && TryContinue(call, probe, asks > 1 ? Certainty.UpToDate : Certainty.Sure, out _) is { } stored)
+            if (await LoadAsync(call, probe.StoredKeys(StoredKeysAsked), cancellationToken) is not { } isKnown)
+            {
+                // It does not answer: asking again would only keep the call waiting.
+                break;
+            }
+
+            if (isKnown && TryContinue(call, probe, asks > 1 ? Certainty.UpToDate : Certainty.Sure, out _) is { } stored)
             {
                 return stored;
             }
@@ -113,7 +118,7 @@ public sealed class TaskCorrelator
             }
         }
 
-        // 3. What tells less is asked when nobody knows better: neither memory nor the _store.
+        // 3. What tells less is asked when nobody knows better: neither memory nor the store.
         return TryContinue(call, probe, Certainty.Likely, out _);
     }
 
@@ -170,8 +175,10 @@ public sealed class TaskCorrelator
                 task.LastReadable = readable;
                 if (!answered || !readable)
                 {
-                    // Of the others the answer itself told.
-                    Tell?.Invoke(task.Snapshot([], task.LastUsed));
+                    // Of the others the answer itself told. By its history the call is found when it is sent again.
+                    Tell?.Invoke(task.Snapshot(
+                        task.LastRequest is { } request ? [new CorrelationEntry(request, CorrelationKind.Request, task.TaskId, stepIndex, task.LastUsed)] : [],
+                        task.LastUsed));
                 }
             }
 
@@ -428,7 +435,8 @@ public sealed class TaskCorrelator
         return await told is { } later ? Known(task, later) : task;
     }
 
-    private async ValueTask<bool> LoadAsync(IncomingCall call, IReadOnlyCollection<TurnKey> keys, CancellationToken cancellationToken)
+    /// <summary>Brings what the store knows of some keys into memory: whether it knows anything, or null where it does not answer.</summary>
+    private async ValueTask<bool?> LoadAsync(IncomingCall call, IReadOnlyCollection<TurnKey> keys, CancellationToken cancellationToken)
     {
         if (keys.Count == 0)
         {
@@ -438,7 +446,7 @@ public sealed class TaskCorrelator
         var (found, _) = await _gate.AskAsync("correlation", ct => FindStoredAsync(call.Tenant, keys, ct), null, cancellationToken);
         if (found is not { } stored)
         {
-            return false;
+            return null;
         }
 
         lock (_lock)

@@ -300,27 +300,12 @@ internal sealed partial class ExchangeMiddleware(
         {
             var now = time.GetUtcNow();
             var encoding = context.Request.Headers.ContentEncoding.ToString();
-            var head = new ExchangeHead
+            var head = ExchangeHead.Of(place, task, exchange.Reading, exchange.Dialect.Kind, exchange.Provider, now) with
             {
-                ExchangeId = Guid.CreateVersion7(now).ToString("N"),
-                Tenant = exchange.Tenant,
-                TaskId = task.TaskId,
-                TrajectoryId = task.TrajectoryId,
-                ConversationId = task.ConversationId,
-                ParentId = task.ParentId,
-                SessionId = task.SessionId,
-                StepIndex = place.StepIndex,
-                IsRetry = place.IsRetry,
-                IsSideCall = place.IsSideCall,
-                Dialect = exchange.Dialect.Kind,
-                Provider = exchange.Provider,
-                Model = exchange.Reading.Model ?? "",
                 Client = context.Request.Headers.UserAgent.ToString(),
                 Preset = exchange.Rules.Name,
                 Path = context.Request.Path.Value ?? "",
-                Stream = exchange.Reading.Stream,
                 RequestEncoding = encoding.Length == 0 || sent is not null ? null : encoding,
-                TaskDescription = task.TaskDescription,
                 ExampleIds = sent?.ExampleIds ?? [],
                 Arm = exchange.Arm,
                 TemplateSet = exchange.TemplateSet,

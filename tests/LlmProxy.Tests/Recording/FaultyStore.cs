@@ -16,6 +16,9 @@ internal class FaultyStore : DispatchProxy
     /// <summary>While this is set, calls of this name wait for it.</summary>
     public (string Method, Task Until)? Wait { get; set; }
 
+    /// <summary>What the store says of whether other processes use it, where that is not the inner one's word.</summary>
+    public bool? IsShared { get; set; }
+
     /// <summary>Number of calls by name.</summary>
     public Dictionary<string, int> Calls { get; } = new(StringComparer.Ordinal);
 
@@ -43,6 +46,11 @@ internal class FaultyStore : DispatchProxy
         if (Fault?.Invoke(targetMethod.Name, args ?? []) is { } error)
         {
             throw error;
+        }
+
+        if (IsShared is { } shared && targetMethod.Name == "get_IsShared")
+        {
+            return shared;
         }
 
         return targetMethod.Invoke(_inner, BindingFlags.DoNotWrapExceptions, null, args, null);

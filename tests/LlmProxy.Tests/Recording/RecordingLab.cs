@@ -165,27 +165,11 @@ internal sealed class RecordingLab : IAsyncDisposable
         if (place.Task is { } task)
         {
             record = Spool.Begin(
-                new ExchangeHead
+                ExchangeHead.Of(place, task, reading, call.Dialect, call.Provider, Time.GetUtcNow()) with
                 {
-                    ExchangeId = Guid.NewGuid().ToString("N"),
-                    Tenant = call.Tenant,
-                    TaskId = task.TaskId,
-                    TrajectoryId = task.TrajectoryId,
-                    ConversationId = task.ConversationId,
-                    ParentId = task.ParentId,
-                    SessionId = task.SessionId,
-                    StepIndex = place.StepIndex,
-                    IsRetry = place.IsRetry,
-                    IsSideCall = place.IsSideCall,
-                    Dialect = call.Dialect,
-                    Provider = call.Provider,
-                    Model = reading.Model ?? "",
                     Preset = call.Preset,
                     Path = call.Path,
-                    Stream = reading.Stream,
-                    TaskDescription = task.TaskDescription,
                     KeepContent = Options.Recording.Providers.Contains(call.Provider),
-                    StartedAt = Time.GetUtcNow(),
                 },
                 body,
                 call.SentPrompt);

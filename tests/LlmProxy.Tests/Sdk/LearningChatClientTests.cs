@@ -94,7 +94,9 @@ public sealed class LearningChatClientTests
         Assert.Equal("injected=1", first.AdditionalProperties![LearningChatClient.FewShotResultKey]);
         var taught = await lab.FindRunAsync("taught");
         Assert.Equal(taught.Id, first.AdditionalProperties[LearningChatClient.ExamplesKey]);
-        Assert.Equal([taught.Id], (await lab.FindRunAsync((string)first.AdditionalProperties[LearningChatClient.TaskKey]!)).ExampleIds);
+        var run = await lab.FindRunAsync((string)first.AdditionalProperties[LearningChatClient.TaskKey]!);
+        Assert.Equal([taught.Id], run.ExampleIds);
+        Assert.NotNull(run.TemplateSet);
     }
 
     [Fact]

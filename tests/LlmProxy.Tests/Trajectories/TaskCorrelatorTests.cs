@@ -1,9 +1,11 @@
 using System.Diagnostics;
+using System.Text;
 using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Tests.Recording;
+using Microsoft.Extensions.Logging.Abstractions;
 using static LlmProxy.Tests.Recording.Claude;
 
 namespace LlmProxy.Tests.Trajectories;
@@ -49,6 +51,26 @@ public sealed class TaskCorrelatorTests : IAsyncLifetime
         var later = new[] { (await _lab.SendAsync(Second())).Task, (await _lab.SendAsync(Second())).Task };
 
         Assert.Equal(tasks.ToHashSet(), later.ToHashSet());
+    }
+
+    [Fact]
+    public async Task A_shared_store_that_does_not_answer_is_asked_once_and_keeps_no_call_waiting()
+    {
+        var faults = FaultyStore.Around(_lab.Store);
+        faults.IsShared = true;
+        faults.Fault = (method, _) => method == "get_IsShared" ? null : new StoreException("down");
+        var correlator = new TaskCorrelator(faults.Store, new StoreGate(_lab.Time, NullLogger<StoreGate>.Instance), _lab.Time);
+        using var keys = new TurnKeys(new byte[32]);
+        var reading = DialectCatalog.Get(DialectKind.AnthropicMessages).ReadRequest(Encoding.UTF8.GetBytes(Second().Request), "/v1/messages", keys)!;
+
+        // The clock stands still, so that any wait would last.
+        var place = await correlator.PlaceAsync(
+            new IncomingCall { Tenant = "default", Reading = reading, Rules = _lab.Catalog.Get("generic"), Description = () => "", EndsInUserText = () => false },
+            keys,
+            default).AsTask().WaitAsync(TimeSpan.FromSeconds(30));
+
+        Assert.True(place.IsNewTask);
+        Assert.Equal(1, faults.Calls["FindCorrelationAsync"]);
     }
 
     [Fact]

@@ -87,7 +87,7 @@ public sealed partial class PostgresTrajectoryStore
                 connection.Notification += (_, notice) => _notices.Read(notice.Payload, told);
                 var session = new PostgresSession(connection);
                 await session.RunAsync("LISTEN " + OpenTaskNotices.Channel, cancellationToken);
-                while (true)
+                while (!cancellationToken.IsCancellationRequested)
                 {
                     if (!await connection.WaitAsync(Silence, cancellationToken))
                     {
@@ -96,9 +96,7 @@ public sealed partial class PostgresTrajectoryStore
                     }
                 }
 
-#pragma warning disable CS0162 // The loop ends by an exception; the guard wants a result.
                 return true;
-#pragma warning restore CS0162
             },
             cancellationToken);
 

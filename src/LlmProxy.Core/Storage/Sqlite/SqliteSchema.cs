@@ -181,7 +181,7 @@ internal static class SqliteSchema
         CREATE INDEX task_trajectory_by_arm ON task_trajectory (tenant, started_at) WHERE arm IS NOT NULL OR example_ids <> '[]';
         """,
         "-- Open tasks are shared between processes in PostgreSQL alone.",
-        "-- As above.",
+        "-- Idle runs are shared between processes in PostgreSQL alone.",
         // Statistics read nothing but this: in the order of their groups, with all that they sum up.
         """
         CREATE INDEX task_trajectory_by_model ON task_trajectory (tenant, provider, model, started_at / 86400000000, started_at, status, success,
