@@ -57,8 +57,9 @@ internal static class StorageScenario
             Console.WriteLine($"No recorded conversations in {Path.GetFullPath(options.Data)}: name their folder with --data.");
         }
 
-        // 3. A screenshot that stays in the history.
+        // 3. A screenshot that stays in the history, and one that is taken again in every step and shows the same.
         var image = await MeasureAsync("an image of 300 KB, sent 30 times", [WithImage()], keep: false);
+        await MeasureAsync("the same image in 30 messages", [WithImageInEachResult()], keep: false);
         Console.Write(table);
         Console.WriteLine();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"The budget is {Budget} times the final history: {(ratio <= Budget ? "kept" : "missed")} ({ratio:0.000}). The image is stored {image * Times:0.00} times for {Times} sendings as base64."));
@@ -115,11 +116,25 @@ internal static class StorageScenario
         })]);
     }
 
-    private static ClaudeConversation WithImage()
+    private static ClaudeConversation WithImage() =>
+        Clicks($$"""[{{Image()}},{"type":"text","text":"Click through it."}]""", step => $"\"Clicked at {step}.\"");
+
+    private static ClaudeConversation WithImageInEachResult()
+    {
+        var image = Image();
+        return Clicks("\"Click through it.\"", step => $$"""[{"type":"text","text":"Clicked at {{step}}."},{{image}}]""");
+    }
+
+    private static string Image()
     {
         var pixels = new byte[300 * 1024];
         new Random(1).NextBytes(pixels);
-        var history = new StringBuilder($$$"""{"model":"claude-sonnet-4-5","max_tokens":100,"messages":[{"role":"user","content":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"{{{Convert.ToBase64String(pixels)}}}"}},{"type":"text","text":"Click through it."}]}""");
+        return $$$"""{"type":"image","source":{"type":"base64","media_type":"image/png","data":"{{{Convert.ToBase64String(pixels)}}}"}}""";
+    }
+
+    private static ClaudeConversation Clicks(string task, Func<int, string> result)
+    {
+        var history = new StringBuilder($$"""{"model":"claude-sonnet-4-5","max_tokens":100,"messages":[{"role":"user","content":{{task}}}""");
         var calls = new List<(byte[] Body, byte[] Answer)>();
         for (var step = 1; step <= Times; step++)
         {
@@ -127,7 +142,7 @@ internal static class StorageScenario
             calls.Add((
                 Encoding.UTF8.GetBytes(history + "]}"),
                 Encoding.UTF8.GetBytes($$$"""{"id":"msg_{{{step}}}","type":"message","role":"assistant","model":"m","content":{{{blocks}}},"stop_reason":"tool_use","usage":{"input_tokens":1,"output_tokens":1}}""")));
-            history.Append($$$""",{"role":"assistant","content":{{{blocks}}}},{"role":"user","content":[{"type":"tool_result","tool_use_id":"toolu_{{{step}}}","content":"Clicked at {{{step}}}."}]}""");
+            history.Append($$$""",{"role":"assistant","content":{{{blocks}}}},{"role":"user","content":[{"type":"tool_result","tool_use_id":"toolu_{{{step}}}","content":{{{result(step)}}}}]}""");
         }
 
         return new ClaudeConversation(calls);

@@ -33,6 +33,13 @@ internal static class SampleRuns
 
     public static Content Text(string text) => Content.Of(Encoding.UTF8.GetBytes(text));
 
+    /// <summary>A file that does not get smaller.</summary>
+    public static byte[] Image { get; } = MakeImage();
+
+    /// <summary>The result of a call, with the image.</summary>
+    public static Content Screenshot(string call) => Text(
+        $$$"""{"role":"user","content":[{"type":"tool_result","tool_use_id":"{{{call}}}","content":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"{{{Convert.ToBase64String(Image)}}}"}}]}]}""");
+
     public static TrajectoryStep Step(string run, int index, params Content[] messages) => new()
     {
         TrajectoryId = run,
@@ -61,4 +68,11 @@ internal static class SampleRuns
 
     public static PromptPin Pin(string taskId, string result = "injected=1", string tenant = Tenant) =>
         new(tenant, taskId, "set-1", """{"task":"x"}""", ["run-1"], result, Start);
+
+    private static byte[] MakeImage()
+    {
+        var image = new byte[20_000];
+        new Random(1).NextBytes(image);
+        return image;
+    }
 }

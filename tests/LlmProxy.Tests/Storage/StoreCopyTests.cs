@@ -15,8 +15,8 @@ public sealed class StoreCopyTests(PostgresServer server) : IAsyncLifetime, IDis
 {
     private static readonly string[] Tables =
     [
-        "task_trajectory", "trajectory_step", "recorded_exchange", "content", "trajectory_content", "correlation_key",
-        "trajectory_embedding", "few_shot_example", "prompt_pin", "template_set", "store_setting", "task_search",
+        "task_trajectory", "trajectory_step", "recorded_exchange", "content", "trajectory_content", "content_part",
+        "correlation_key", "trajectory_embedding", "few_shot_example", "prompt_pin", "template_set", "store_setting", "task_search",
     ];
 
     private readonly TestFolder _folder = new();
@@ -57,7 +57,7 @@ public sealed class StoreCopyTests(PostgresServer server) : IAsyncLifetime, IDis
             CostUsd = 1.25m, QualityScore = 0.123456789, ToolsUsed = ["a", "b"], ExampleIds = ["x"], SessionId = "s", TokenUsage = new TokenUsage(5_000_000_000, 2, 3, 4, 5),
         };
         var image = Content.Of(Enumerable.Range(0, 100_000).Select(i => (byte)(i * 7919 >> 3)).ToArray());
-        await _from.SaveAsync([FullChange(run) with { Contents = [Text("message"), Text("prompt"), image] }], default);
+        await _from.SaveAsync([FullChange(run) with { Contents = [Text("message"), Text("prompt"), image, Screenshot("toolu_1")] }], default);
         await _from.RecordExampleUsageAsync(Tenant, ["run-1"], Start, default);
         await _from.UpdateExampleAsync(Tenant, new FewShotExampleRow("run-1", "Another text", null, true, false, """{"x":1}""", 0, null), default);
         await _from.PinAsync(Pin(run.TaskId), default);
@@ -73,6 +73,7 @@ public sealed class StoreCopyTests(PostgresServer server) : IAsyncLifetime, IDis
         Assert.Equivalent(await _from.FindTrajectoryAsync(Tenant, "run-1", default), await _to.FindTrajectoryAsync(Tenant, "run-1", default), strict: true);
         Assert.Equivalent(await _from.ReadStepsAsync("run-1", default), await _to.ReadStepsAsync("run-1", default), strict: true);
         Assert.Equal(image.Bytes, (await _to.ReadContentAsync([image.Hash], default))[image.Hash]);
+        Assert.Equal(Screenshot("toolu_1").Bytes.ToArray(), (await _to.ReadContentAsync([Screenshot("toolu_1").Hash], default))[Screenshot("toolu_1").Hash].ToArray());
         Assert.Equivalent(await _from.ListExamplesAsync(Tenant, 10, default), await _to.ListExamplesAsync(Tenant, 10, default), strict: true);
         Assert.Equivalent(await _from.FindPinAsync(Tenant, run.TaskId, default), await _to.FindPinAsync(Tenant, run.TaskId, default), strict: true);
         Assert.NotNull(await _to.FindPinAsync(Tenant, "task-without-a-run", default));
@@ -82,7 +83,8 @@ public sealed class StoreCopyTests(PostgresServer server) : IAsyncLifetime, IDis
         Assert.Equal(1, (await _to.ReadDocumentFrequenciesAsync(Tenant, [0], default)).Documents);
         Assert.Equal("run-1", Assert.Single(await _to.SearchAsync(new SearchQuery(Tenant, "lexical-1", [1, 0], "", 10), default)).Trajectory.Id);
         Assert.Equal("run-1", Assert.Single((await _to.ListAsync(new TrajectoryQuery(Tenant) { Search = "wörter" }, default)).Items).Id);
-        Assert.Equal(3, await CountAsync("content"));
+        Assert.Equal(5, await CountAsync("content"));
+        Assert.Equal(1, await CountAsync("content_part"));
     }
 
     [StoreFact]

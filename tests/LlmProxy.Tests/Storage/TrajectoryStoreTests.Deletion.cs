@@ -10,7 +10,8 @@ public abstract partial class TrajectoryStoreTests
 {
     private static readonly string[] TablesOfARun =
     [
-        "task_trajectory", "trajectory_step", "recorded_exchange", "content", "trajectory_content", "correlation_key", "trajectory_embedding", "few_shot_example", "prompt_pin",
+        "task_trajectory", "trajectory_step", "recorded_exchange", "content", "trajectory_content", "content_part", "correlation_key", "trajectory_embedding", "few_shot_example",
+        "prompt_pin",
     ];
 
     [StoreFact]
@@ -56,6 +57,23 @@ public abstract partial class TrajectoryStoreTests
         await Store.DeleteAsync(Tenant, "a", default);
 
         Assert.Single(await Store.ReadContentAsync([Text("shared").Hash], default));
+    }
+
+    [StoreFact]
+    public async Task An_image_is_there_until_the_last_message_that_holds_it_is_removed()
+    {
+        var (first, second) = (Screenshot("toolu_1"), Screenshot("toolu_2"));
+        await SaveAsync(Change(Run("a"), first), Change(Run("b"), second), Change(Run("c"), second));
+
+        await Store.DeleteAsync(Tenant, "a", default);
+        await Store.DropContentAsync(Tenant, "b", default);
+
+        Assert.Equal(second.Bytes.ToArray(), (await Store.ReadContentAsync([first.Hash, second.Hash], default)).Single().Value.ToArray());
+
+        await Store.DeleteAsync(Tenant, "c", default);
+
+        Assert.Equal(0, await CountAsync("SELECT count(*) FROM content"));
+        Assert.Equal(0, await CountAsync("SELECT count(*) FROM content_part"));
     }
 
     [StoreFact]

@@ -280,6 +280,51 @@ public abstract partial class TrajectoryStoreTests : IAsyncLifetime
     }
 
     [StoreFact]
+    public async Task An_image_that_comes_in_several_messages_and_dialects_is_kept_once()
+    {
+        var file = Convert.ToBase64String(Image);
+        Content[] contents =
+        [
+            Screenshot("toolu_1"),
+            Screenshot("toolu_2"),
+            Text($$$"""{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,{{{file}}}"}}]}"""),
+            Text($$$"""{"role":"user","parts":[{"inlineData":{"mimeType":"image/png","data":"{{{file}}}"}},{"inlineData":{"mimeType":"image/png","data":"{{{file}}}"}}]}"""),
+        ];
+        await SaveAsync(Change(Run("run-1"), contents[0], contents[1]));
+        await SaveAsync(Change(Run("run-2"), contents[1], contents[2], contents[3]));
+
+        var read = await Store.ReadContentAsync(contents.Select(c => c.Hash).ToList(), default);
+
+        Assert.All(contents, c => Assert.Equal(c.Bytes.ToArray(), read[c.Hash].ToArray()));
+        Assert.Equal(Image.Length, await CountAsync("SELECT max(length(bytes)) FROM content"));
+        Assert.Equal(contents.Length + 1, await CountAsync("SELECT count(*) FROM content"));
+    }
+
+    [StoreFact]
+    public async Task A_long_value_that_was_recorded_as_a_message_too_is_whole_in_both()
+    {
+        var message = Screenshot("toolu_1");
+        var holder = Text($$"""{"file":"{{Convert.ToBase64String(message.Bytes.Span)}}"}""");
+        await SaveAsync(Change(Run("run-1"), message, holder));
+
+        await Store.DeleteAsync(Tenant, "none", default);
+        var read = await Store.ReadContentAsync([message.Hash, holder.Hash], default);
+
+        Assert.Equal(message.Bytes.ToArray(), read[message.Hash].ToArray());
+        Assert.Equal(holder.Bytes.ToArray(), read[holder.Hash].ToArray());
+    }
+
+    [StoreFact]
+    public async Task What_a_tenant_stores_counts_the_images_in_its_messages()
+    {
+        await SaveAsync(Change(Run("run-1"), Screenshot("toolu_1")));
+        await SaveAsync(Change(Run("run-2") with { Tenant = "other" }, Text("short")));
+
+        Assert.True((await Store.ReadStorageUseAsync(Tenant, default)).ContentBytes > Image.Length);
+        Assert.Equal(5, (await Store.ReadStorageUseAsync("other", default)).ContentBytes);
+    }
+
+    [StoreFact]
     public async Task Text_that_a_database_cannot_keep_is_kept_without_the_bad_characters()
     {
         await SaveAsync(new TrajectoryChange { Trajectory = Run("run-1", "nul\0 and half \ud83d a pair") });

@@ -210,12 +210,21 @@ internal static class PostgresSchema
         "-- SQLite alone reads statistics from an index of their own.",
         "ALTER TABLE trajectory_step ADD COLUMN rhythm text",
         "ALTER TABLE task_trajectory ADD COLUMN template_set text",
+        // A message's long values are content of their own.
+        """
+        CREATE TABLE content_part (
+            content_id bigint NOT NULL,
+            part_id bigint NOT NULL,
+            PRIMARY KEY (content_id, part_id)
+        );
+        CREATE INDEX content_part_by_part ON content_part (part_id);
+        """,
     ];
 
     /// <summary>All tables, for the store's size.</summary>
     public static IReadOnlyList<string> Tables { get; } =
     [
-        "task_trajectory", "trajectory_step", "recorded_exchange", "content", "trajectory_content", "correlation_key", "trajectory_embedding",
+        "task_trajectory", "trajectory_step", "recorded_exchange", "content", "trajectory_content", "content_part", "correlation_key", "trajectory_embedding",
         "few_shot_example", "prompt_pin", "template_set", "store_setting", "lexical_document_frequency", "task_search", "open_task", "open_key",
     ];
 }

@@ -10,6 +10,9 @@ internal enum ContentEncoding
 
     /// <summary>Brotli.</summary>
     Brotli = 1,
+
+    /// <summary>What remains without the long values, which are content of their own (<see cref="CutContent"/>).</summary>
+    Parts = 2,
 }
 
 /// <summary>Compresses content for the store, where that makes it smaller.</summary>
@@ -53,8 +56,10 @@ internal static class ContentCodec
         var content = new byte[length];
         return encoding == ContentEncoding.Brotli && BrotliDecoder.TryDecompress(stored, content, out var written) && written == length
             ? content
-            : throw new StoreException("A piece of content in the store cannot be read: it is damaged or was written by a newer version.");
+            : throw Damaged();
     }
+
+    public static StoreException Damaged() => new("A piece of content in the store cannot be read: it is damaged or was written by a newer version.");
 }
 
 /// <summary>Content as it stands in its row.</summary>

@@ -41,12 +41,9 @@ public abstract partial class SqlTrajectoryStore
 
                 var steps = await s.QueryAsync(
                     OfRun($"SELECT {StepRows.Columns} FROM trajectory_step s WHERE s.trajectory_row = @row ORDER BY s.idx"), r => StepRows.Read(s, r, run.Run.Id), cancellationToken);
-                var contents = await s.QueryAsync(
-                    OfRun("SELECT c.hash, c.codec, c.bytes, c.original_length FROM trajectory_content u JOIN content c ON c.id = u.content_id WHERE u.trajectory_row = @row ORDER BY c.id"),
-                    r => new Content(
-                        StepRows.HashOf(r.GetFieldValue<byte[]>(0)),
-                        ContentCodec.Decode((ContentEncoding)r.GetInt32(1), r.GetFieldValue<byte[]>(2), r.GetInt32(3))),
-                    cancellationToken);
+                var contents = new Dictionary<ContentHash, ReadOnlyMemory<byte>>();
+                await ContentRows.ReadAsync(
+                    s, OfRun($"SELECT {ContentRows.Columns} FROM trajectory_content u JOIN content c ON c.id = u.content_id WHERE u.trajectory_row = @row ORDER BY c.id"), contents, cancellationToken);
                 // Those of a step come with it; one whose content was dropped has no step any more.
                 var ofSteps = steps.Select(step => step.ExchangeId).ToHashSet(StringComparer.Ordinal);
                 var exchanges = await s.QueryAsync(
@@ -69,7 +66,7 @@ public abstract partial class SqlTrajectoryStore
                         // Whatever number the other store's row has: which of the two is newer was found out before.
                         Trajectory = run.Run with { Version = null },
                         Steps = steps,
-                        Contents = contents,
+                        Contents = [.. contents.Select(c => new Content(c.Key, c.Value))],
                         Exchanges = exchanges.Where(e => !ofSteps.Contains(e.Id)).Select(e => e.Id).ToList(),
                         Keys = keys,
                         Embeddings = embeddings,

@@ -182,14 +182,8 @@ public abstract partial class SqlTrajectoryStore : ITrajectoryStore
                 // In groups, so that the compressed and the original bytes of a long run are not all there twice.
                 foreach (var group in wanted.Chunk(200))
                 {
-                    var rows = await s.QueryAsync(
-                        new SqlStatement("SELECT hash, codec, bytes, original_length FROM content WHERE hash " + s.AnyBytes("hashes")).With("hashes", group),
-                        r => (Hash: StepRows.HashOf(r.GetFieldValue<byte[]>(0)), Content: ContentCodec.Decode((ContentEncoding)r.GetInt32(1), r.GetFieldValue<byte[]>(2), r.GetInt32(3))),
-                        cancellationToken);
-                    foreach (var (hash, content) in rows)
-                    {
-                        found[hash] = content;
-                    }
+                    await ContentRows.ReadAsync(
+                        s, new SqlStatement($"SELECT {ContentRows.Columns} FROM content c WHERE c.hash " + s.AnyBytes("hashes")).With("hashes", group), found, cancellationToken);
                 }
 
                 return found;

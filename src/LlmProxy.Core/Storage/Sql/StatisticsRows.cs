@@ -50,7 +50,8 @@ internal static class StatisticsRows
         // Most stores have one tenant: then nobody has to ask whose each step and content is, which takes most of the time.
         var runs = await Number("SELECT count(*) FROM task_trajectory WHERE tenant = @tenant");
         var isAlone = await Number("SELECT count(*) FROM (SELECT 1 FROM task_trajectory WHERE tenant < @tenant OR tenant > @tenant LIMIT 1) other") == 0;
-        var contents = isAlone ? "" : " WHERE c.id IN (SELECT u.content_id FROM trajectory_content u JOIN task_trajectory t ON t.row_id = u.trajectory_row WHERE t.tenant = @tenant)";
+        const string Own = "SELECT u.content_id FROM trajectory_content u JOIN task_trajectory t ON t.row_id = u.trajectory_row WHERE t.tenant = @tenant";
+        var contents = isAlone ? "" : $" WHERE c.id IN ({Own}) OR c.id IN (SELECT p.part_id FROM content_part p WHERE p.content_id IN ({Own}))";
         var steps = isAlone ? "" : " JOIN task_trajectory t ON t.row_id = s.trajectory_row WHERE t.tenant = @tenant";
         return new StorageUse(
             await session.QueryFirstAsync(session.StoreSize(), r => r.GetInt64(0), cancellationToken),

@@ -66,11 +66,17 @@ internal static class TrajectoryRemoval
             new SqlStatement("SELECT DISTINCT content_id FROM trajectory_content WHERE trajectory_row " + session.AnyNumber("rows")).With("rows", rows),
             r => r.GetInt64(0),
             cancellationToken);
+        var parts = await session.QueryAsync(
+            new SqlStatement("SELECT DISTINCT part_id FROM content_part WHERE content_id " + session.AnyNumber("ids")).With("ids", contents),
+            r => r.GetInt64(0),
+            cancellationToken);
         await session.RemoveVectorsAsync(rows, cancellationToken);
         await session.ExecuteAsync(
             [
                 ByRow(session, "DELETE FROM trajectory_content WHERE trajectory_row ", rows),
-                new SqlStatement($"DELETE FROM content WHERE id {session.AnyNumber("ids")} AND NOT EXISTS (SELECT 1 FROM trajectory_content u WHERE u.content_id = content.id)").With("ids", contents),
+                DeleteUnused(session, contents),
+                new SqlStatement($"DELETE FROM content_part WHERE content_id {session.AnyNumber("ids")} AND NOT EXISTS (SELECT 1 FROM content c WHERE c.id = content_part.content_id)").With("ids", contents),
+                DeleteUnused(session, parts),
                 ByRow(session, "DELETE FROM trajectory_step WHERE trajectory_row ", rows),
                 ByRow(session, "DELETE FROM few_shot_example WHERE trajectory_row ", rows),
             ],
@@ -78,6 +84,15 @@ internal static class TrajectoryRemoval
         await PinnedExamples.RemoveAsync(session, rows, cancellationToken);
         await Documents.ChangeAsync(session, documents, [], cancellationToken);
     }
+
+    /// <summary>Deletes content that is no run's, and no part of any.</summary>
+    private static SqlStatement DeleteUnused(SqlSession session, List<long> ids) =>
+        new SqlStatement(
+            $"""
+            DELETE FROM content WHERE id {session.AnyNumber("ids")}
+            AND NOT EXISTS (SELECT 1 FROM trajectory_content u WHERE u.content_id = content.id)
+            AND NOT EXISTS (SELECT 1 FROM content_part p WHERE p.part_id = content.id)
+            """).With("ids", ids);
 
     private static SqlStatement ByRow(SqlSession session, string statement, IReadOnlyCollection<long> rows) =>
         new SqlStatement(statement + session.AnyNumber("rows")).With("rows", rows);

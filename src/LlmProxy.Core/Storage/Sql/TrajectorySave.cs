@@ -10,6 +10,7 @@ internal sealed class TrajectorySave
 {
     private readonly List<TrajectoryChange> _changes;
     private readonly SortedDictionary<string, Content> _contents = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, CutContent?> _cuts = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (string Run, int Step)> _exchanges = new(StringComparer.Ordinal);
 
     public TrajectorySave(IReadOnlyList<TrajectoryChange> changes)
@@ -40,24 +41,38 @@ internal sealed class TrajectorySave
         }
     }
 
-    /// <summary>Which of the content is stored already.</summary>
+    /// <summary>Which of the content is stored already: of the messages, and of the long values of those that are not.</summary>
     public async Task<IReadOnlySet<string>> FindStoredAsync(SqlSession session, CancellationToken cancellationToken)
     {
         var stored = new HashSet<string>(StringComparer.Ordinal);
-        if (_contents.Count > 0)
+        await FindAsync(_contents.Values);
+        foreach (var (hash, content) in _contents)
         {
-            stored.UnionWith(await session.QueryAsync(
-                new SqlStatement("SELECT hash FROM content WHERE hash " + session.AnyBytes("hashes")).With("hashes", _contents.Values.Select(c => StepRows.Bytes(c.Hash)).ToList()),
-                r => StepRows.HashOf(r.GetFieldValue<byte[]>(0)).Value,
-                cancellationToken));
+            if (!stored.Contains(hash) && !_cuts.ContainsKey(hash))
+            {
+                _cuts.Add(hash, LongValues.Cut(content.Bytes));
+            }
         }
 
+        await FindAsync(_cuts.Where(c => !stored.Contains(c.Key)).SelectMany(c => c.Value?.Parts ?? []));
         return stored;
+
+        async Task FindAsync(IEnumerable<Content> contents)
+        {
+            var hashes = contents.Select(c => StepRows.Bytes(c.Hash)).ToList();
+            if (hashes.Count > 0)
+            {
+                stored.UnionWith(await session.QueryAsync(
+                    new SqlStatement("SELECT hash FROM content WHERE hash " + session.AnyBytes("hashes")).With("hashes", hashes),
+                    r => StepRows.HashOf(r.GetFieldValue<byte[]>(0)).Value,
+                    cancellationToken));
+            }
+        }
     }
 
     /// <summary>Content that is not stored yet, as it will stand in its rows.</summary>
     public IReadOnlyDictionary<string, StoredContent> Encode(IReadOnlySet<string> stored) =>
-        _contents.Where(c => !stored.Contains(c.Key)).ToDictionary(c => c.Key, c => ContentCodec.Encode(c.Value.Bytes.Span), StringComparer.Ordinal);
+        Missing(stored).ToDictionary(c => c.Hash.Value, Encode, StringComparer.Ordinal);
 
     /// <summary>Writes all of it.</summary>
     public async Task RunAsync(SqlSession session, IReadOnlyDictionary<string, StoredContent> encoded, CancellationToken cancellationToken)
@@ -178,15 +193,32 @@ internal sealed class TrajectorySave
     {
         // Once more, because what was there a moment ago can have been removed with the last run that used it.
         var stored = await FindStoredAsync(session, cancellationToken);
+        var missing = Missing(stored);
         await session.ExecuteAsync(
-            _contents.Where(c => !stored.Contains(c.Key)).Select(c =>
+            missing.Select(c =>
             {
-                var content = encoded.TryGetValue(c.Key, out var ready) ? ready : ContentCodec.Encode(c.Value.Bytes.Span);
+                var content = encoded.TryGetValue(c.Hash.Value, out var ready) ? ready : Encode(c);
                 return new SqlStatement("INSERT INTO content (hash, codec, original_length, bytes) VALUES (@hash, @codec, @length, @bytes) ON CONFLICT (hash) DO NOTHING")
-                    .With("hash", StepRows.Bytes(c.Value.Hash)).With("codec", (int)content.Encoding).With("length", content.Length).With("bytes", content.Bytes);
+                    .With("hash", StepRows.Bytes(c.Hash)).With("codec", (int)content.Encoding).With("length", content.Length).With("bytes", content.Bytes);
             }).ToList(),
             cancellationToken);
+        await session.ExecuteAsync(
+            missing.Where(c => _cuts.GetValueOrDefault(c.Hash.Value) is not null).Select(c => new SqlStatement(
+                $"INSERT INTO content_part (content_id, part_id) SELECT c.id, p.id FROM content c, content p WHERE c.hash = @hash AND p.hash {session.AnyBytes("parts")} ON CONFLICT DO NOTHING")
+                .With("hash", StepRows.Bytes(c.Hash)).With("parts", _cuts[c.Hash.Value]!.Parts.Select(p => StepRows.Bytes(p.Hash)).ToList())).ToList(),
+            cancellationToken);
     }
+
+    /// <summary>What is to be stored: messages, and their long values.</summary>
+    private List<Content> Missing(IReadOnlySet<string> stored) =>
+        _contents.Values.Where(c => !stored.Contains(c.Hash.Value))
+            .SelectMany(c => _cuts.GetValueOrDefault(c.Hash.Value) is { } cut ? cut.Parts.Where(p => !stored.Contains(p.Hash.Value)).Append(c) : [c])
+            .DistinctBy(c => c.Hash)
+            .OrderBy(c => c.Hash.Value, StringComparer.Ordinal)
+            .ToList();
+
+    private StoredContent Encode(Content content) =>
+        _cuts.GetValueOrDefault(content.Hash.Value) is { } cut ? cut.Encode() : ContentCodec.Encode(content.Bytes.Span);
 
     private async Task<Dictionary<string, (string Run, int Step)>> NewExchangesAsync(SqlSession session, CancellationToken cancellationToken)
     {
