@@ -115,6 +115,27 @@ public sealed class GeminiTests
         => Assert.Equal(same, Wire.Key(Wire.Assemble(Kind, Json)) == Wire.Read(Kind, $$"""{"contents":[{{echo}}]}""").Messages[0].Key);
 
     [Theory]
+    [InlineData("""{"role":"model","parts":[{"thought":true,"text":"I need the tool."}]}, {"parts":[{"text":"Let me"}],"role":"model"},{"role":"model","parts":{"text":" look."}},{"role":"model","parts":[{"functionCall":{"name":"weather","args":{"city":"Berlin","days":2}}}]}""")]
+    [InlineData("""{"role":"model","parts":[{"text":"Let me look."}]},{"role":"model","parts":[{"text":"?"}],"parts":[{"functionCall":{"name":"weather","args":{"city":"Berlin","days":2}}}]},{"role":"model"}""")]
+    public void Contents_of_the_model_that_follow_each_other_are_one_turn(string turn)
+    {
+        const string Asks = """{"role":"user","parts":[{"text":"Weather in Berlin?"}]}""";
+        const string Goes = """{"role":"model","parts":[{"text":"not his words"}],"role":"user"}""";
+        foreach (var (body, messages) in new[] { ($"{Asks},{turn}", 2), ($"{Asks},{turn},{Goes}", 3), ($"{Asks},{turn},\"odd\",{turn},{Asks}", 5) })
+        {
+            var reading = Wire.Read(Kind, $$"""{"contents":[{{body}}]}""");
+
+            Assert.Equal(messages, reading.Messages.Count);
+            Assert.Equal(Wire.Key(Wire.Assemble(Kind, Json)), reading.Messages[1].Key);
+            var message = reading.ReadMessage(1);
+            Assert.Equal(("Let me look.", "assistant", true), (message.Text, message.Role, message.IsAssistant));
+            Assert.Equal("""{"days":2,"city":"Berlin"}""".Length, Assert.Single(message.ToolCalls).Arguments.Length);
+            using var keys = new TurnKeys(Wire.Secret);
+            Assert.Equal(reading.Messages[1].Key, DialectCatalog.Get(Kind).KeyOf(message.Json, keys));
+        }
+    }
+
+    [Theory]
     [InlineData("""{"contents":[]}""", """{"systemInstruction":{"parts":[{"text":"NEW"}]},"contents":[]}""")]
     [InlineData("""{"system_instruction":"old","contents":[]}""", """{"system_instruction":"NEW","contents":[]}""")]
     [InlineData("""{"systemInstruction":null,"contents":[]}""", """{"systemInstruction":{"parts":[{"text":"NEW"}]},"contents":[]}""")]

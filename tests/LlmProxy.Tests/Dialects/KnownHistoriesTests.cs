@@ -127,6 +127,21 @@ public sealed class KnownHistoriesTests(ITestOutputHelper output)
         };
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void A_history_whose_turns_come_in_pieces_is_read_the_same_as_without_what_was_known(int pieces)
+    {
+        var known = new KnownHistories();
+        var history = new List<string>();
+        for (var step = 0; step < 30; step++)
+        {
+            history.Add(ClientMessage(DialectKind.Gemini, step, 300));
+            AssertSame(DialectKind.Gemini, Body(DialectKind.Gemini, history, step), known);
+            history.AddRange(Enumerable.Range(0, pieces).Select(piece => $$"""{"role":"model","parts":[{"text":"piece {{piece}} of {{step}} {{new string('x', 90)}}"}]}"""));
+        }
+    }
+
     private static string ModelMessage(DialectKind kind, int step, int length)
     {
         var text = $"{step} {new string('y', length)}";

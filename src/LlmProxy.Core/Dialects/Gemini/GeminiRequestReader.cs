@@ -14,6 +14,9 @@ internal sealed class GeminiRequestReader : MessageRules
 
     public override DialectKind Kind => DialectKind.Gemini;
 
+    // Google's chat clients put each piece of a streamed answer into the history as a content of its own.
+    public override bool JoinsTurns => true;
+
     public override CanonicalRules Canonical { get; } = new()
     {
         // A content without a role is the user's. Ids of calls are made up by clients.
@@ -36,6 +39,7 @@ internal sealed class GeminiRequestReader : MessageRules
                 {
                     scan.ResetHistory();
                     scan.ReadMessage(ref reader, Instance);
+                    scan.EndTurn();
                     hasHistory = true;
                 }
                 else
@@ -85,8 +89,7 @@ internal sealed class GeminiRequestReader : MessageRules
             return;
         }
 
-        scan.ResetText();
-        scan.ResetCalls();
+        scan.ResetMessage();
         if (reader.TokenType != JsonTokenType.StartArray)
         {
             ReadPart(scan, ref reader);

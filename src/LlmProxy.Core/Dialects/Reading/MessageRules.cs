@@ -25,6 +25,9 @@ internal abstract class MessageRules
     /// <summary>What is normalised away in the client's messages.</summary>
     public abstract CanonicalRules Canonical { get; }
 
+    /// <summary>Whether messages of the model that follow each other are one turn.</summary>
+    public virtual bool JoinsTurns => false;
+
     /// <summary>Whose a message of this role is.</summary>
     public abstract Side SideOf(ReadOnlySpan<byte> role);
 

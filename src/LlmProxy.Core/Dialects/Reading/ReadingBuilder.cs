@@ -1,3 +1,4 @@
+using LlmProxy.Core.Dialects.Gemini;
 using LlmProxy.Core.Dialects.Json;
 
 namespace LlmProxy.Core.Dialects.Reading;
@@ -75,7 +76,7 @@ internal static class ReadingBuilder
     {
         if (dialect.Kind != DialectKind.OpenAiResponses)
         {
-            return json;
+            return dialect.Kind == DialectKind.Gemini && isAssistant ? GeminiTurn.Join(json) : json;
         }
 
         // A turn is a list of items; a bare string is a user message.

@@ -8,7 +8,7 @@ namespace LlmProxy.Core.Dialects.Reading;
 internal sealed partial class RequestScan
 {
     // At the end of a history: clients mark the last messages for caching and unmark those that were last before.
-    private const int ChangingElements = 4;
+    private const int ChangingMessages = 4;
 
     private static readonly JsonReaderState BehindElement = ReadElement();
 
@@ -83,9 +83,9 @@ internal sealed partial class RequestScan
         // message, with all but the last few messages.
         var end = End(ref reader) - _historyStart - 1;
         Remember(known, end);
-        if (_boundaries.Count > ChangingElements)
+        if (_boundaries.FindLastIndex(b => b.Messages <= _messages.Count - ChangingMessages) is >= 0 and var index)
         {
-            Remember(known, _boundaries[^(ChangingElements + 1)].End);
+            Remember(known, _boundaries[index].End);
         }
     }
 

@@ -22,6 +22,8 @@ internal sealed partial class RequestScan : IDisposable
     private int _turnStart = -1;
     private int _turnEnd;
     private bool _answersCall;
+    private int _textBefore;
+    private int _callsBefore;
 
     private RequestScan(ReadOnlyMemory<byte> body, TurnKeys? keys)
     {
@@ -151,6 +153,7 @@ internal sealed partial class RequestScan : IDisposable
             EndElement(ref reader);
         }
 
+        EndTurn();
         EndHistory(ref reader);
         return true;
     }
@@ -161,18 +164,30 @@ internal sealed partial class RequestScan : IDisposable
         var start = Start(ref reader);
         if (reader.TokenType != JsonTokenType.StartObject)
         {
+            EndTurn();
             AddClientValue(ref reader, rules.Canonical);
             return;
         }
 
         _idsBefore = _callIds.Count;
         var side = FindSide(reader, rules);
+        if (side != Side.Model)
+        {
+            EndTurn();
+        }
+
+        (_textBefore, _callsBefore) = (_text.Length, _calls.Length);
         var again = reader;
         var found = ReadMessage(ref reader, rules, side);
         if (found != side)
         {
             // The role stands twice and the last one counts.
-            Restart();
+            Restart(_textBefore, _callsBefore);
+            if (found != Side.Model)
+            {
+                EndTurn();
+            }
+
             reader = again;
             ReadMessage(ref reader, rules, found);
         }
@@ -184,12 +199,24 @@ internal sealed partial class RequestScan : IDisposable
                 SystemMessages++;
                 break;
             case Side.Model:
-                AddModelTurn(range);
+                ExtendTurn(range);
+                if (!rules.JoinsTurns)
+                {
+                    EndTurn();
+                }
+
                 break;
             default:
                 AddClientMessage(range);
                 break;
         }
+    }
+
+    /// <summary>Forgets what was read of the model's message: its content stands twice and the last one counts.</summary>
+    public void ResetMessage()
+    {
+        ResetText(_textBefore);
+        ResetCalls(_callsBefore);
     }
 
     /// <summary>Begins the normalised form of a message of the client's.</summary>
