@@ -52,7 +52,9 @@ internal sealed class RunRecorder(OutcomeJudge judge, TaskRulesCatalog catalog, 
             run.Mark();
             var messages = view.Messages.Select(m => m.Message).ToList();
             var counts = CountNewMessages(run, messages, rules);
-            var history = run.History.Take(view.Step.HistoryKept).Concat(messages.Select(m => dialect.KeyOf(m.Json, turnKeys))).ToList();
+            var keys = messages.ConvertAll(m => dialect.KeyOf(m.Json, turnKeys));
+            var history = run.History.Take(view.Step.HistoryKept).Concat(keys).ToList();
+            run.Foreign.Note(view.Step, keys.ConvertAll(key => new[] { key }));
             if (view.Reply is { } reply)
             {
                 var key = dialect.KeyOf(reply.Json, turnKeys);
@@ -216,10 +218,19 @@ internal sealed class RunRecorder(OutcomeJudge judge, TaskRulesCatalog catalog, 
             Status = status,
         };
 
-        // 4. How the run stands now.
+        // 4. What steps that were recorded before it said of its messages and its reply.
+        run.Foreign.Note(step, [.. stepMessages.Select((_, i) => new[] { keys[known + i], compared[known + i] })]);
+        List<TrajectoryStep> others = [];
+        if (replyHash is not null && index < run.LastStep?.Index && !run.Foreign.IsEmpty)
+        {
+            others = run.Foreign.Explain(ref step, messages.Count, [history[^1], dialect.KeyOf(redactor.RedactJson(reply!.Message.Json), turnKeys)]);
+            others.ForEach(run.Replace);
+        }
+
+        // 5. How the run stands now.
         run.Take(step, row, history, new StepCounts(usage, cost, reply?.Message.ToolCalls.Count ?? 0, iterations - run.Row.IterationCount, counts));
         run.Row = judge.AfterStep(run, row, stated, rules);
-        return new TrajectoryChange { Trajectory = run.Row, Steps = [step], Contents = contents, Keys = Keys(reading, turnKeys, head, reply, index) };
+        return new TrajectoryChange { Trajectory = run.Row, Steps = [step, .. others], Contents = contents, Keys = Keys(reading, turnKeys, head, reply, index) };
 
         void KeepPrompt()
         {

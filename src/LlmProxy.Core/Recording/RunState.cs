@@ -50,6 +50,9 @@ internal sealed class RunState(Trajectory row)
     /// <summary>Keys of the replies that were recorded: every other assistant turn is foreign.</summary>
     public HashSet<TurnKey> Replies { get; } = [];
 
+    /// <summary>The foreign turns, as long as their replies may still come.</summary>
+    public ForeignTurns Foreign { get; } = new();
+
     /// <summary>Tools by the ids of their calls, for judging results.</summary>
     public Dictionary<string, string> Calls { get; } = new(StringComparer.Ordinal);
 
@@ -129,6 +132,9 @@ internal sealed class RunState(Trajectory row)
         }
     }
 
+    /// <summary>Puts a step in the place of the one with its number, which it only tells better.</summary>
+    public void Replace(TrajectoryStep step) => LastStep = LastStep?.Index == step.Index ? step : LastStep;
+
     /// <summary>
     /// Goes back before the last step, which an equal call takes the place of. What came from elsewhere in between (an
     /// intervention told by the API, tokens of a side call) stays.
@@ -152,6 +158,7 @@ internal sealed class RunState(Trajectory row)
             CostUsd = counts.Cost is null || Row.CostUsd is null ? _before.Cost : Row.CostUsd - counts.Cost,
         };
         _indices.Remove(LastStep.Index);
+        Foreign.Forget(LastStep.Index);
         (LastStep, History, LastResultFailed, _) = _before;
         LastCounts = null;
         Answered.ExceptWith(_answeredLast);

@@ -32,6 +32,9 @@ internal sealed record WireCall(string Request)
 
     public string? Task { get; init; }
 
+    /// <summary>The step's number, where another process that took an earlier call has told it.</summary>
+    public int? Step { get; init; }
+
     public string? Session { get; init; }
 
     public int Retry { get; init; }
@@ -161,6 +164,7 @@ internal sealed class RecordingLab : IAsyncDisposable
             },
             keys,
             default);
+        place = place with { StepIndex = call.Step ?? place.StepIndex };
         SpooledExchange? record = null;
         if (place.Task is { } task)
         {

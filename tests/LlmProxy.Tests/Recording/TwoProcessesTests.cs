@@ -80,6 +80,39 @@ public sealed class TwoProcessesTests : IAsyncLifetime
         Assert.Equal(done.Trajectory with { ExampleIds = [], ToolsUsed = [] }, await _second.RunAsync("t") with { ExampleIds = [], ToolsUsed = [] });
     }
 
+    [Theory]
+    [InlineData(0, 1, 2)]
+    [InlineData(0, 2, 1)]
+    [InlineData(1, 0, 2)]
+    [InlineData(1, 2, 0)]
+    [InlineData(2, 0, 1)]
+    [InlineData(2, 1, 0)]
+    public async Task A_call_that_is_recorded_before_the_one_that_it_continues_reads_the_same_in_the_end(int first, int second, int third)
+    {
+        await using var other = await _first.OpenBesideAsync();
+        RecordingLab[] labs = [_first, _second, other];
+        var secret = "sk-" + "ant-api03-AbCdEf0123456789AbCdEf";
+        var calls = new OpenCall[labs.Length];
+        for (var step = 0; step < calls.Length; step++)
+        {
+            calls[step] = await labs[step].BeginAsync(Step("t", step, secret) with { Task = "t", Step = step + 1 });
+        }
+
+        foreach (var step in (int[])[first, second, third])
+        {
+            labs[step].End(calls[step]);
+            await labs[step].SettleAsync();
+        }
+
+        var steps = await _first.StepsAsync("t");
+        Assert.Equal([1, 2, 3], steps.Select(s => s.Step.Index));
+        Assert.Equal(["t_0", "t_1", "t_2"], steps.Select(s => s.Reply!.ToolCalls.Single().Id));
+        Assert.Equal([0, 2, 4], steps.Select(s => s.Step.HistoryKept));
+        Assert.Equal(["user", "user", "user"], steps.SelectMany(s => s.Messages).Select(m => m.Message.Role));
+        Assert.DoesNotContain(steps.SelectMany(s => s.Messages), m => m.IsForeign);
+        Assert.Equal((3, 3, 300L), ((await _first.RunAsync("t")).IterationCount, (await _first.RunAsync("t")).ToolCallsCount, (await _first.RunAsync("t")).TokenUsage.Input));
+    }
+
     private async Task AssertWholeAsync(string taskId, string name)
     {
         var run = await _first.RunAsync(taskId);
@@ -91,15 +124,15 @@ public sealed class TwoProcessesTests : IAsyncLifetime
             steps.SelectMany(s => s.Reply!.ToolCalls).Select(c => c.Id).Order(StringComparer.Ordinal));
     }
 
-    private static WireCall Step(string task, int step)
+    private static WireCall Step(string task, int step, string with = "it")
     {
-        var history = new List<string> { User($"Work on {task}") };
+        var history = new List<string> { User($"Work on {task} with {with}") };
         for (var i = 0; i < step; i++)
         {
-            history.Add(Call($"{task}_{i}"));
+            history.Add(Call($"{task}_{i}", $"I read {with}."));
             history.Add(Result($"{task}_{i}"));
         }
 
-        return new WireCall(Request(string.Join(',', history))) { Answer = step == Steps - 1 ? Says("All is done now, in twelve steps.") : Calls($"{task}_{step}") };
+        return new WireCall(Request(string.Join(',', history))) { Answer = step == Steps - 1 ? Says("All is done now, in twelve steps.") : Calls($"{task}_{step}", $"I read {with}.") };
     }
 }
