@@ -402,7 +402,8 @@ internal sealed class RunRecorder(OutcomeJudge judge, TaskRulesCatalog catalog, 
                 };
             }
 
-            if (message.ToolResults.Count == 0 && rules.IsIntervention(message.Text))
+            // Some clients join it with the results before it in one message.
+            if (rules.IsIntervention(message.Text))
             {
                 counts = inEpisode ? counts : counts with { Interventions = counts.Interventions + 1 };
                 inEpisode = true;
