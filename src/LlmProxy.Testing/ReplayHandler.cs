@@ -48,7 +48,7 @@ internal sealed class ReplayHandler(ReplaySession session, Redactor redactor, Ti
         using var buffer = new MemoryStream();
         await request.Body.CopyToAsync(buffer, cancellationToken);
         var encoding = request.Headers.ContentEncoding.ToString();
-        return encoding.Length == 0 ? buffer.ToArray() : BodyDecoder.DecodeAll(buffer.ToArray(), encoding);
+        return BodyDecoder.DecodeAll(buffer.ToArray(), encoding)?.ToArray();
     }
 
     private string Explain(UnrecordedCall missed) => missed.Nearest is { } nearest

@@ -1,3 +1,5 @@
+using LlmProxy.Core.Dialects.Reading;
+
 namespace LlmProxy.Core.Dialects;
 
 /// <summary>A range of bytes in a request body.</summary>
@@ -92,6 +94,9 @@ public sealed class RequestReading
 
     /// <summary>Reads the tools array as sent (with <c>cache_control</c> removed), or null. Not part of the forward pass.</summary>
     public Func<ReadOnlyMemory<byte>?> ReadToolsJson { get; init; } = static () => null;
+
+    /// <summary>Reads the same in another copy of the body, without another pass; null where that cannot be done.</summary>
+    internal RequestPlaces? Places { get; init; }
 
     /// <summary>Places of all that <see cref="ReadSystemPrompt"/> reads.</summary>
     internal Func<IEnumerable<ByteRange>> SystemPromptPlaces { get; init; } = static () => [];

@@ -56,12 +56,12 @@ public sealed class BodyDecoder : IDisposable
         return decoder;
     }
 
-    /// <summary>Decodes a whole body; null where the encoding is unknown or the data broken from the start.</summary>
-    public static byte[]? DecodeAll(ReadOnlySpan<byte> bytes, string? contentEncoding)
+    /// <summary>Decodes a whole body; null where the encoding is unknown or the data broken from the start. The same memory where there is no encoding.</summary>
+    public static ReadOnlyMemory<byte>? DecodeAll(ReadOnlyMemory<byte> bytes, string? contentEncoding)
     {
         if (string.IsNullOrEmpty(contentEncoding))
         {
-            return bytes.ToArray();
+            return bytes;
         }
 
         using var decoder = Create(contentEncoding);
@@ -71,7 +71,7 @@ public sealed class BodyDecoder : IDisposable
         }
 
         using var output = new MemoryStream();
-        decoder.Decode(bytes, static (piece, into) => into.Write(piece), output);
+        decoder.Decode(bytes.Span, static (piece, into) => into.Write(piece), output);
         return decoder.IsBroken && output.Length == 0 ? null : output.ToArray();
     }
 

@@ -26,6 +26,10 @@ public sealed partial class Recorder : IAsyncDisposable
     private const int AttemptsOfOneItem = 20;
     private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(25);
 
+    // Where many come there is more to save together.
+    private static readonly TimeSpan GatheringMany = TimeSpan.FromMilliseconds(75);
+    private const int ManyCalls = 8;
+
     private readonly Spool _spool;
     private readonly ITrajectoryStore _plainStore;
     private readonly TrajectoryReader _reader;
@@ -114,7 +118,8 @@ public sealed partial class Recorder : IAsyncDisposable
     /// <summary>Says that an exchange is over.</summary>
     /// <param name="exchange">The exchange.</param>
     /// <param name="reply">Its answer as the request path put it together, or null.</param>
-    public void Complete(SpooledExchange exchange, AssembledReply? reply)
+    /// <param name="reading">Its request as the request path read it, or null; its body is not read any more.</param>
+    public void Complete(SpooledExchange exchange, AssembledReply? reply, RequestReading? reading = null)
     {
         if (exchange.Head.TaskId is null)
         {
@@ -122,7 +127,7 @@ public sealed partial class Recorder : IAsyncDisposable
             return;
         }
 
-        _queues.Complete(exchange, reply);
+        _queues.Complete(exchange, new HandedOver(reply, reading?.Places));
     }
 
     /// <summary>
@@ -226,7 +231,12 @@ public sealed partial class Recorder : IAsyncDisposable
             {
                 // Calls come one by one and are saved together: a transaction costs as much for one as for many. Nobody
                 // waits for a call to be saved, but somebody does for a change.
-                await _urgent.WaitAsync(isBehind ? TimeSpan.Zero : Gathering, _stopping.Token);
+                var isUrgent = await _urgent.WaitAsync(isBehind ? TimeSpan.Zero : Gathering, _stopping.Token);
+                if (!isUrgent && !isBehind && _queues.Held >= ManyCalls)
+                {
+                    await _urgent.WaitAsync(GatheringMany, _stopping.Token);
+                }
+
                 var batch = _queues.TakeBatch(BatchSize);
                 isBehind = batch.Count == BatchSize;
                 if (batch.Count > 0)

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -42,8 +43,7 @@ public sealed class Redactor
             return utf8;
         }
 
-        var text = Encoding.UTF8.GetString(utf8.Span);
-        if (_own.Length == 0 && !SecretShapes.MayHold(text))
+        if (_own.Length == 0 && !MayHoldSecret(utf8.Span))
         {
             return utf8;
         }
@@ -55,6 +55,7 @@ public sealed class Redactor
         catch (JsonException)
         {
             // Broken JSON is a text like any other.
+            var text = Encoding.UTF8.GetString(utf8.Span);
             var redacted = Redact(text);
             return ReferenceEquals(text, redacted) ? utf8 : Encoding.UTF8.GetBytes(redacted);
         }
@@ -81,6 +82,19 @@ public sealed class Redactor
         catch (RegexMatchTimeoutException)
         {
             return Mark;
+        }
+    }
+
+    private static bool MayHoldSecret(ReadOnlySpan<byte> utf8)
+    {
+        var text = ArrayPool<char>.Shared.Rent(utf8.Length);
+        try
+        {
+            return SecretShapes.MayHold(text.AsSpan(0, Encoding.UTF8.GetChars(utf8, text)));
+        }
+        finally
+        {
+            ArrayPool<char>.Shared.Return(text);
         }
     }
 

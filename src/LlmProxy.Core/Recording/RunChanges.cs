@@ -41,10 +41,10 @@ internal sealed partial class RunChanges(
             return new RunChange(queue, item, null, run.Row, false);
         }
 
-        var content = exchange.Read();
+        using var content = exchange.Read();
         if (head.IsSideCall)
         {
-            return Made(queue, item, run, recorder.RecordSideCall(run, head, content, item.Reply), drop: false);
+            return Made(queue, item, run, recorder.RecordSideCall(run, head, content, item.Known?.Reply), drop: false);
         }
 
         if (run.LastStep is null && run.Row.IterationCount == 0)
@@ -53,7 +53,7 @@ internal sealed partial class RunChanges(
             recorder.Adopt(run, head);
         }
 
-        var change = recorder.Record(run, head, content, item.Reply);
+        var change = recorder.Record(run, head, content, item.Known);
         return await embedder.EmbedAsync(Made(queue, item, run, change, Settle(run, queue)), run);
     }
 

@@ -82,12 +82,12 @@ internal sealed class RunRecorder(OutcomeJudge judge, TaskRulesCatalog catalog, 
     /// <param name="run">The run; changed in place.</param>
     /// <param name="head">The exchange's head.</param>
     /// <param name="exchange">The exchange.</param>
-    /// <param name="reply">The answer as the request path put it together, or null to do it here.</param>
-    public TrajectoryChange Record(RunState run, ExchangeHead head, SpooledContent exchange, AssembledReply? reply)
+    /// <param name="known">What the request path found out about it, or null to read it here.</param>
+    public TrajectoryChange Record(RunState run, ExchangeHead head, SpooledContent exchange, HandedOver? known)
     {
         var dialect = DialectCatalog.Get(head.Dialect);
         var rules = catalog.Get(head.Preset);
-        reply ??= Assemble(dialect, head, exchange);
+        var reply = known?.Reply ?? Assemble(dialect, head, exchange);
         var status = StatusOf(exchange, reply);
         var index = head.StepIndex;
         var lastIndex = run.LastStep?.Index ?? run.Row.IterationCount;
@@ -114,17 +114,17 @@ internal sealed class RunRecorder(OutcomeJudge judge, TaskRulesCatalog catalog, 
         run.Mark();
         var request = BodyDecoder.DecodeAll(exchange.Request, head.RequestEncoding);
         using var turnKeys = new TurnKeys(secret, histories);
-        var reading = request is null ? null : dialect.ReadRequest(request, head.Path, turnKeys);
+        var reading = request is not { } body ? null : known?.Places?.In(body) ?? dialect.ReadRequest(body, head.Path, turnKeys);
         var messages = reading?.Messages ?? [];
         var keys = messages.Select(m => m.Key).ToArray();
         // What the store gave back is without secrets.
         var compared = run.IsRebuilt ? [.. messages.Select((_, i) => dialect.KeyOf(redactor.RedactJson(reading!.ReadMessage(i).Json), turnKeys))] : keys;
-        var (kept, known) = Compare(run, reading, messages, compared);
+        var (kept, same) = Compare(run, reading, messages, compared);
         run.IsRebuilt = false;
-        var fresh = Enumerable.Range(known, messages.Count - known).Select(i => reading!.ReadMessage(i)).ToList();
+        var fresh = Enumerable.Range(same, messages.Count - same).Select(i => reading!.ReadMessage(i)).ToList();
         // Where the beginning was rewritten, what follows it unchanged is not counted again.
-        var seen = known < messages.Count ? run.History.Skip(kept).ToHashSet() : [];
-        var counts = CountNewMessages(run, fresh.Where((_, i) => !seen.Contains(compared[known + i])), rules);
+        var seen = same < messages.Count ? run.History.Skip(kept).ToHashSet() : [];
+        var counts = CountNewMessages(run, fresh.Where((_, i) => !seen.Contains(compared[same + i])), rules);
         var row = run.Row with
         {
             FailedToolResults = run.Row.FailedToolResults + counts.Failed,
@@ -135,7 +135,7 @@ internal sealed class RunRecorder(OutcomeJudge judge, TaskRulesCatalog catalog, 
 
         // 2. The reply.
         var contents = new List<Content>();
-        TurnKey[] history = kept > known ? [.. run.History[..kept], .. keys] : keys;
+        TurnKey[] history = kept > same ? [.. run.History[..kept], .. keys] : keys;
         ContentHash? replyHash = null;
         StatedOutcome? stated = null;
         if (reply is not null && HasSubstance(reply))
@@ -180,9 +180,9 @@ internal sealed class RunRecorder(OutcomeJudge judge, TaskRulesCatalog catalog, 
         var keepContent = run.KeepContent && head.KeepContent;
         if (keepContent)
         {
-            for (var i = known; i < messages.Count; i++)
+            for (var i = same; i < messages.Count; i++)
             {
-                var message = fresh[i - known];
+                var message = fresh[i - same];
                 stepMessages.Add(new StepMessage(Keep(message.Json), message.Role, message.IsAssistant && !run.Replies.Contains(keys[i]) && !run.Replies.Contains(compared[i])));
             }
 
@@ -219,7 +219,7 @@ internal sealed class RunRecorder(OutcomeJudge judge, TaskRulesCatalog catalog, 
         };
 
         // 4. What steps that were recorded before it said of its messages and its reply.
-        run.Foreign.Note(step, [.. stepMessages.Select((_, i) => new[] { keys[known + i], compared[known + i] })]);
+        run.Foreign.Note(step, [.. stepMessages.Select((_, i) => new[] { keys[same + i], compared[same + i] })]);
         List<TrajectoryStep> others = [];
         if (replyHash is not null && index < run.LastStep?.Index && !run.Foreign.IsEmpty)
         {
@@ -234,13 +234,13 @@ internal sealed class RunRecorder(OutcomeJudge judge, TaskRulesCatalog catalog, 
 
         void KeepPrompt()
         {
-            var prompt = reading is null ? default : DigestOf(request!, reading.SystemPromptPlaces());
+            var prompt = reading is null ? default : DigestOf(reading.Body.Span, reading.SystemPromptPlaces());
             if (run.SystemPrompt.Source != prompt)
             {
                 run.SystemPrompt = (prompt, reading?.ReadSystemPrompt() is { } text ? KeepText(text) : null);
             }
 
-            var tools = reading is null ? default : DigestOf(request!, reading.ToolPlaces);
+            var tools = reading is null ? default : DigestOf(reading.Body.Span, reading.ToolPlaces);
             if (run.Tools.Source != tools)
             {
                 run.Tools = (tools, reading?.ReadToolsJson() is { } json ? Keep(json) : null);
@@ -283,12 +283,12 @@ internal sealed class RunRecorder(OutcomeJudge judge, TaskRulesCatalog catalog, 
         }
 
         var assembler = dialect.CreateAssembler(answer.ContentType, head.Stream);
-        assembler.Append(body);
+        assembler.Append(body.Span);
         return assembler.ToReply();
     }
 
     /// <summary>Digest of some places of a request; 0 for none.</summary>
-    private static UInt128 DigestOf(byte[] request, IEnumerable<ByteRange> places)
+    private static UInt128 DigestOf(ReadOnlySpan<byte> request, IEnumerable<ByteRange> places)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var any = false;
@@ -296,7 +296,7 @@ internal sealed class RunRecorder(OutcomeJudge judge, TaskRulesCatalog catalog, 
         {
             any = true;
             hash.AppendData(BitConverter.GetBytes(place.Length));
-            hash.AppendData(request, place.Start, place.Length);
+            hash.AppendData(request.Slice(place.Start, place.Length));
         }
 
         return any ? BinaryPrimitives.ReadUInt128BigEndian(hash.GetHashAndReset()) : 0;

@@ -479,4 +479,15 @@ public sealed partial class Spool : IDisposable
 }
 
 /// <summary>Where a record's payload lies.</summary>
-internal readonly record struct SpoolSlice(Spool.Segment Segment, long Offset, int Length, SpoolRecordKind Kind);
+internal readonly record struct SpoolSlice(Spool.Segment Segment, long Offset, int Length, SpoolRecordKind Kind)
+{
+    /// <summary>Reads payloads, one behind the other.</summary>
+    public static void ReadAll(IReadOnlyList<SpoolSlice> slices, Span<byte> bytes)
+    {
+        foreach (var slice in slices)
+        {
+            Spool.ReadFully(slice.Segment.Handle, bytes[..slice.Length], slice.Offset);
+            bytes = bytes[slice.Length..];
+        }
+    }
+}

@@ -85,16 +85,15 @@ public sealed class SpooledExchange
     /// <exception cref="IOException">The segment cannot be read.</exception>
     public SpooledContent Read()
     {
-        var request = Read(SpoolRecordKind.Request);
         var sentPrompt = Read(SpoolRecordKind.SentPrompt);
         var answerHead = Read(SpoolRecordKind.AnswerHead);
         var tail = Read(SpoolRecordKind.Tail) is { } json ? JsonSerializer.Deserialize(json, ExchangeJson.Default.ExchangeTail) : null;
-        return new SpooledContent(
-            request ?? [],
-            sentPrompt is null ? null : Encoding.UTF8.GetString(sentPrompt),
-            answerHead is null ? null : JsonSerializer.Deserialize(answerHead, ExchangeJson.Default.AnswerHead),
-            Read(SpoolRecordKind.Answer) ?? [],
-            tail is null ? new ExchangeTail(ExchangeOutcome.ProxyStopped, 0, IsTruncated) : tail with { Truncated = tail.Truncated || IsTruncated });
+        return new SpooledContent(Slices(SpoolRecordKind.Request), () => Read(SpoolRecordKind.Answer) ?? [])
+        {
+            SentPrompt = sentPrompt is null ? null : Encoding.UTF8.GetString(sentPrompt),
+            AnswerHead = answerHead is null ? null : JsonSerializer.Deserialize(answerHead, ExchangeJson.Default.AnswerHead),
+            Tail = tail is null ? new ExchangeTail(ExchangeOutcome.ProxyStopped, 0, IsTruncated) : tail with { Truncated = tail.Truncated || IsTruncated },
+        };
     }
 
     /// <summary>Says that the exchange is in the store, or needs no place there. Its segment is deleted when this was the last.</summary>
@@ -170,33 +169,22 @@ public sealed class SpooledExchange
 
     private byte[]? Read(SpoolRecordKind kind)
     {
-        SpoolSlice[] slices;
-        lock (_lock)
-        {
-            slices = [.. _slices.Where(s => s.Kind == kind)];
-        }
-
-        if (slices.Length == 0)
+        var slices = Slices(kind);
+        if (slices.Count == 0)
         {
             return null;
         }
 
         var bytes = new byte[slices.Sum(s => s.Length)];
-        var offset = 0;
-        foreach (var slice in slices)
-        {
-            Spool.ReadFully(slice.Segment.Handle, bytes.AsSpan(offset, slice.Length), slice.Offset);
-            offset += slice.Length;
-        }
-
+        SpoolSlice.ReadAll(slices, bytes);
         return bytes;
     }
-}
 
-/// <summary>An exchange as the spool holds it.</summary>
-/// <param name="Request">The request body as the client sent it.</param>
-/// <param name="SentPrompt">The system prompt that was sent in place of the agent's own, or null.</param>
-/// <param name="AnswerHead">Head of the answer, or null where none came.</param>
-/// <param name="Answer">The answer's body as far as it came, still encoded.</param>
-/// <param name="Tail">How it ended.</param>
-public sealed record SpooledContent(byte[] Request, string? SentPrompt, AnswerHead? AnswerHead, byte[] Answer, ExchangeTail Tail);
+    private List<SpoolSlice> Slices(SpoolRecordKind kind)
+    {
+        lock (_lock)
+        {
+            return _slices.FindAll(s => s.Kind == kind);
+        }
+    }
+}

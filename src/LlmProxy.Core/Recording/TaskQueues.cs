@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using LlmProxy.Core.Dialects;
+using LlmProxy.Core.Dialects.Reading;
 using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Core.Recording;
@@ -9,7 +10,7 @@ internal sealed class WorkItem
 {
     public SpooledExchange? Exchange { get; init; }
 
-    public AssembledReply? Reply { get; set; }
+    public HandedOver? Known { get; set; }
 
     public Func<RunState?, RunState?>? Change { get; init; }
 
@@ -17,6 +18,11 @@ internal sealed class WorkItem
 
     public TaskCompletionSource<Trajectory?> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 }
+
+/// <summary>What the request path has found out about an exchange, so that nobody has to read it once more.</summary>
+/// <param name="Reply">The answer as it was put together, or null.</param>
+/// <param name="Places">What was found in the request, or null.</param>
+internal sealed record HandedOver(AssembledReply? Reply, RequestPlaces? Places);
 
 /// <summary>What waits for one task, in the order of its calls.</summary>
 internal sealed class TaskQueue(string tenant, string taskId)
@@ -34,13 +40,16 @@ internal sealed class TaskQueue(string tenant, string taskId)
 /// <remarks>Safe for concurrent use; one reader takes batches.</remarks>
 internal sealed class TaskQueues
 {
-    // Answers that wait in memory beside their copy in the spool; the others are read from there again.
-    private const int MaxHeldReplies = 200;
+    // Calls that wait in memory beside their copy in the spool; the others are read from there again.
+    private const int MaxHeld = 200;
 
     private readonly Channel<TaskQueue> _runnable = Channel.CreateUnbounded<TaskQueue>(new UnboundedChannelOptions { SingleReader = true });
     private readonly Dictionary<(string Tenant, string TaskId), TaskQueue> _queues = [];
     private readonly Lock _lock = new();
-    private int _heldReplies;
+    private int _held;
+
+    /// <summary>Calls that are over and wait in memory.</summary>
+    public int Held => Volatile.Read(ref _held);
 
     /// <summary>Gives a call that starts its place.</summary>
     public void Register(SpooledExchange exchange)
@@ -52,7 +61,7 @@ internal sealed class TaskQueues
     }
 
     /// <summary>Says that a call is over.</summary>
-    public void Complete(SpooledExchange exchange, AssembledReply? reply)
+    public void Complete(SpooledExchange exchange, HandedOver known)
     {
         lock (_lock)
         {
@@ -63,10 +72,10 @@ internal sealed class TaskQueues
                 queue.Items.Add(item = new WorkItem { Exchange = exchange });
             }
 
-            if (reply is not null && _heldReplies < MaxHeldReplies)
+            if (_held < MaxHeld)
             {
-                item.Reply = reply;
-                _heldReplies++;
+                item.Known = known;
+                _held++;
             }
 
             item.IsReady = true;
@@ -127,7 +136,7 @@ internal sealed class TaskQueues
                 queue.IsScheduled = false;
                 while (queue.Items.Count > 0 && queue.Items[0].IsReady && batch.Count < size)
                 {
-                    _heldReplies -= queue.Items[0].Reply is null ? 0 : 1;
+                    _held -= queue.Items[0].Known is null ? 0 : 1;
                     batch.Add((queue, queue.Items[0]));
                     queue.Items.RemoveAt(0);
                 }

@@ -84,7 +84,7 @@ internal sealed partial class ModelCall(
 
             if (record is not null)
             {
-                recorder.Complete(record, record.IsTruncated ? null : reply);
+                recorder.Complete(record, record.IsTruncated ? null : reply, reading);
             }
 
             keys.Dispose();

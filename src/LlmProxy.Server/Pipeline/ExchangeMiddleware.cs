@@ -195,9 +195,8 @@ internal sealed partial class ExchangeMiddleware(
         try
         {
             var encoding = context.Request.Headers.ContentEncoding.ToString();
-            var decoded = encoding.Length == 0 ? bytes : BodyDecoder.DecodeAll(bytes.Span, encoding);
             var dialect = DialectCatalog.Get(kind);
-            if (decoded.IsEmpty || dialect.ReadRequest(decoded, context.Request.Path.Value ?? "", keys) is not { } reading)
+            if (BodyDecoder.DecodeAll(bytes, encoding) is not { IsEmpty: false } decoded || dialect.ReadRequest(decoded, context.Request.Path.Value ?? "", keys) is not { } reading)
             {
                 return null;
             }
@@ -361,7 +360,7 @@ internal sealed partial class ExchangeMiddleware(
 
             if (exchange.Record is { } record)
             {
-                recorder.Complete(record, record.IsTruncated ? null : reply);
+                recorder.Complete(record, record.IsTruncated ? null : reply, exchange.Reading);
             }
         }
 

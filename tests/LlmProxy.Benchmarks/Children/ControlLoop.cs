@@ -17,6 +17,9 @@ internal sealed record ChildStatus
 
     public long WorkingSet { get; init; }
 
+    /// <summary>Bytes that were ever allocated on the managed heap.</summary>
+    public long Allocated { get; init; }
+
     public bool ServerGc { get; init; }
 
     /// <summary>Methods that the runtime has compiled so far, each tier of one counted.</summary>
@@ -49,6 +52,7 @@ internal static class ControlLoop
                 Url = url,
                 CpuMilliseconds = Environment.CpuUsage.TotalTime.TotalMilliseconds,
                 WorkingSet = Environment.WorkingSet,
+                Allocated = GC.GetTotalAllocatedBytes(),
                 ServerGc = GCSettings.IsServerGC,
                 CompiledMethods = JitInfo.GetCompiledMethodCount(),
             };

@@ -56,6 +56,7 @@ internal sealed class CaseMeasurement(ProxyOptions options, AgentRunTemplate tem
             Rate = paced.Load.RequestsPerSecond,
             YarpCpu = paced.LoadCpu,
             YarpThroughput = full.Load.RequestsPerSecond,
+            YarpAllocatedKilobytes = paced.AllocatedKilobytes,
         };
     }
 
@@ -65,7 +66,8 @@ internal sealed class CaseMeasurement(ProxyOptions options, AgentRunTemplate tem
         var own = Directory.CreateDirectory(Path.Combine(folder, "path")).FullName;
         await using var path = await ChildProcess.StartAsync(own, asProxy: true, "llmproxy-path", upstream.Address.ToString(), own);
         await WarmAsync(path, waits: true);
-        return result with { PathCpu = (await CpuAsync(path, load => load.PaceAsync(Rate, options.Time, cancellationToken), waits: true)).LoadCpu };
+        var paced = await CpuAsync(path, load => load.PaceAsync(Rate, options.Time, cancellationToken), waits: true);
+        return result with { PathCpu = paced.LoadCpu, PathAllocatedKilobytes = paced.AllocatedKilobytes };
     }
 
     /// <summary>The proxy as it is: at the rate until everything is in the store, saturated, and with one connection.</summary>
@@ -83,6 +85,7 @@ internal sealed class CaseMeasurement(ProxyOptions options, AgentRunTemplate tem
             Rate = paced.Load.RequestsPerSecond,
             LoadCpu = paced.LoadCpu,
             TotalCpu = paced.TotalCpu,
+            TotalAllocatedKilobytes = paced.AllocatedKilobytes,
             DrainSeconds = paced.DrainSeconds,
             ProxyThroughput = full.Load.RequestsPerSecond,
             SaturatedTotalCpu = full.TotalCpu,
@@ -141,18 +144,18 @@ internal sealed class CaseMeasurement(ProxyOptions options, AgentRunTemplate tem
         return requests;
     }
 
-    /// <summary>Processor time a request of a load.</summary>
+    /// <summary>Processor time and memory a request of a load.</summary>
     /// <param name="target">Who is loaded.</param>
     /// <param name="run">The load.</param>
     /// <param name="waits">Whether its recorder waits, so that the spool does not empty.</param>
-    private async Task<(LoadResult Load, double LoadCpu, double TotalCpu, double DrainSeconds)> CpuAsync(ChildProcess target, Func<LoadGenerator, Task<LoadResult>> run, bool waits = false)
+    private async Task<(LoadResult Load, double LoadCpu, double TotalCpu, double DrainSeconds, double AllocatedKilobytes)> CpuAsync(ChildProcess target, Func<LoadGenerator, Task<LoadResult>> run, bool waits = false)
     {
         var before = await target.StatusAsync();
         var load = await run(Load(target));
         var after = await target.StatusAsync();
         var started = Stopwatch.GetTimestamp();
         var drained = waits ? after : await DrainAsync(target);
-        return (load, Cpu(after), Cpu(drained), Stopwatch.GetElapsedTime(started).TotalSeconds);
+        return (load, Cpu(after), Cpu(drained), Stopwatch.GetElapsedTime(started).TotalSeconds, (drained.Allocated - before.Allocated) / 1024.0 / load.Requests);
 
         double Cpu(ChildStatus status) => (status.CpuMilliseconds - before.CpuMilliseconds) * 1000 / load.Requests;
     }

@@ -28,6 +28,15 @@ internal sealed record CaseResult
     /// <summary>The proxy at the rate, until everything is in the store.</summary>
     public double TotalCpu { get; init; } = double.NaN;
 
+    /// <summary>What is allocated on the managed heap for a request, at the rate: by bare YARP, by the request path, and in all.</summary>
+    public required double YarpAllocatedKilobytes { get; init; }
+
+    /// <inheritdoc cref="YarpAllocatedKilobytes"/>
+    public double PathAllocatedKilobytes { get; init; } = double.NaN;
+
+    /// <inheritdoc cref="YarpAllocatedKilobytes"/>
+    public double TotalAllocatedKilobytes { get; init; } = double.NaN;
+
     /// <summary>From the load's end until everything is in the store.</summary>
     public double DrainSeconds { get; init; } = double.NaN;
 

@@ -50,7 +50,7 @@ internal static class ProxyScenario
 
     private static string Processor(List<CaseResult> results)
     {
-        var table = new Table("CPU, µs a request", "steps", "last KB", "unit", "rate/s", "YARP", "path", "load", "total", "path adds", "load adds", "total adds", "drain s");
+        var table = new Table("CPU, µs a request", "steps", "last KB", "unit", "rate/s", "YARP", "path", "load", "total", "path adds", "load adds", "total adds", "KB allocated YARP", "path", "total", "drain s");
         foreach (var r in results)
         {
             table.Add(
@@ -66,6 +66,9 @@ internal static class ProxyScenario
                 r.PathUnits.Show(1),
                 r.LoadUnits.Show(1),
                 r.TotalUnits.Show(1),
+                r.YarpAllocatedKilobytes.Show(1),
+                r.PathAllocatedKilobytes.Show(1),
+                r.TotalAllocatedKilobytes.Show(1),
                 r.DrainSeconds.Show(1));
         }
 

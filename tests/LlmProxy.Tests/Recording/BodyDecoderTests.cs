@@ -80,7 +80,7 @@ public sealed class BodyDecoderTests
     {
         var encoded = Encode(Text, "gzip");
 
-        var decoded = BodyDecoder.DecodeAll(encoded.AsSpan(0, encoded.Length / 2), "gzip")!;
+        var decoded = BodyDecoder.DecodeAll(encoded.AsMemory(0, encoded.Length / 2), "gzip")!.Value.ToArray();
 
         Assert.NotEmpty(decoded);
         Assert.True(Text.AsSpan().StartsWith(decoded));

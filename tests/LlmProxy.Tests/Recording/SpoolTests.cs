@@ -29,7 +29,7 @@ public sealed class SpoolTests : IDisposable
 
         var read = exchange.Read();
 
-        Assert.Equal("the request", Encoding.UTF8.GetString(read.Request));
+        Assert.Equal("the request", Encoding.UTF8.GetString(read.Request.Span));
         Assert.Equal("the answer", Encoding.UTF8.GetString(read.Answer));
         Assert.Equal(200, read.AnswerHead!.Status);
         Assert.Equal(new ExchangeTail(ExchangeOutcome.Complete, 12, false), read.Tail);
@@ -139,7 +139,7 @@ public sealed class SpoolTests : IDisposable
         using var spool = Open();
         var left = spool.TakeLeftovers();
 
-        Assert.Equal(["old request", "new request"], left.Select(e => Encoding.UTF8.GetString(e.Read().Request)));
+        Assert.Equal(["old request", "new request"], left.Select(e => Encoding.UTF8.GetString(e.Read().Request.Span)));
         Assert.Equal(["old answer", "new answer"], left.Select(e => Encoding.UTF8.GetString(e.Read().Answer)));
     }
 
@@ -162,7 +162,7 @@ public sealed class SpoolTests : IDisposable
             {
                 // Nothing is made up: what is there is a beginning of what was written.
                 var read = exchange.Read();
-                Assert.StartsWith("request ", Encoding.UTF8.GetString(read.Request), StringComparison.Ordinal);
+                Assert.StartsWith("request ", Encoding.UTF8.GetString(read.Request.Span), StringComparison.Ordinal);
                 Assert.StartsWith(Encoding.UTF8.GetString(read.Answer), "answer " + exchange.Head.ExchangeId[1..], StringComparison.Ordinal);
                 exchange.Release();
             }
@@ -345,7 +345,7 @@ public sealed class SpoolTests : IDisposable
         Assert.Equal(100, spool.Pending);
         spool.Dispose();
         using var again = Open();
-        Assert.All(again.TakeLeftovers(), e => Assert.Equal("request " + e.Head.ExchangeId[1..], Encoding.UTF8.GetString(e.Read().Request)));
+        Assert.All(again.TakeLeftovers(), e => Assert.Equal("request " + e.Head.ExchangeId[1..], Encoding.UTF8.GetString(e.Read().Request.Span)));
     }
 
     private static ExchangeHead Head(string id) => new()

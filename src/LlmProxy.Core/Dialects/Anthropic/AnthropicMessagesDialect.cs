@@ -13,12 +13,12 @@ public sealed class AnthropicMessagesDialect : IDialect
     public RequestReading? ReadRequest(ReadOnlyMemory<byte> body, string path, TurnKeys keys)
         => RequestScan.Run(body, keys, AnthropicRequestReader.Read) is { } scan
             // System messages within the history stay as they are: only the prompt beside it may be rewritten.
-            ? ReadingBuilder.Reading(scan, this, historyTextsCount: false)
+            ? new RequestPlaces(scan, this, historyTextsCount: false).In(scan.Body)
             : null;
 
     /// <inheritdoc />
     public RequestContent? ReadContent(ReadOnlyMemory<byte> body)
-        => RequestScan.Run(body, null, AnthropicRequestReader.Read) is { } scan ? ReadingBuilder.Content(scan, this) : null;
+        => RequestScan.Run(body, null, AnthropicRequestReader.Read) is { } scan ? RequestPlaces.Content(scan, this) : null;
 
     /// <inheritdoc />
     public ConversationMessage ReadMessage(ReadOnlyMemory<byte> json) => AnthropicContentReader.Read(json).Message;

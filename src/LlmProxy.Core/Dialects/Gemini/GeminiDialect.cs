@@ -21,12 +21,12 @@ public sealed class GeminiDialect : IDialect
         end = end.TrimEnd('/');
         scan.Model = GeminiPath.Model(end) ?? scan.Model;
         scan.Stream = GeminiPath.IsStream(end);
-        return ReadingBuilder.Reading(scan, this);
+        return new RequestPlaces(scan, this).In(scan.Body);
     }
 
     /// <inheritdoc />
     public RequestContent? ReadContent(ReadOnlyMemory<byte> body)
-        => RequestScan.Run(body, null, GeminiRequestReader.Read) is { } scan ? ReadingBuilder.Content(scan, this) : null;
+        => RequestScan.Run(body, null, GeminiRequestReader.Read) is { } scan ? RequestPlaces.Content(scan, this) : null;
 
     /// <inheritdoc />
     public ConversationMessage ReadMessage(ReadOnlyMemory<byte> json) => GeminiContentReader.Read(json).Message;

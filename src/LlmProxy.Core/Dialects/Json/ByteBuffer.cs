@@ -3,15 +3,10 @@ using System.Text;
 
 namespace LlmProxy.Core.Dialects.Json;
 
-/// <summary>A growing run of bytes in pooled memory.</summary>
-internal sealed class ByteBuffer : IDisposable
+/// <summary>A growing run of bytes in pooled memory, which is taken with the first byte.</summary>
+internal sealed class ByteBuffer(int capacity = 1024) : IDisposable
 {
-    private byte[] _bytes;
-
-    public ByteBuffer(int capacity = 1024)
-    {
-        _bytes = ArrayPool<byte>.Shared.Rent(capacity);
-    }
+    private byte[] _bytes = [];
 
     public int Length { get; private set; }
 
@@ -69,7 +64,7 @@ internal sealed class ByteBuffer : IDisposable
 
     private void Grow(int more)
     {
-        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(_bytes.Length * 2, Length + more));
+        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(Math.Max(_bytes.Length * 2, capacity), Length + more));
         Span.CopyTo(larger);
         if (_bytes.Length > 0)
         {

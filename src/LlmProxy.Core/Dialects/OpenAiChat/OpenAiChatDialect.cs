@@ -11,11 +11,11 @@ public sealed class OpenAiChatDialect : IDialect
 
     /// <inheritdoc />
     public RequestReading? ReadRequest(ReadOnlyMemory<byte> body, string path, TurnKeys keys)
-        => RequestScan.Run(body, keys, ChatRequestReader.Read) is { } scan ? ReadingBuilder.Reading(scan, this) : null;
+        => RequestScan.Run(body, keys, ChatRequestReader.Read) is { } scan ? new RequestPlaces(scan, this).In(scan.Body) : null;
 
     /// <inheritdoc />
     public RequestContent? ReadContent(ReadOnlyMemory<byte> body)
-        => RequestScan.Run(body, null, ChatRequestReader.Read) is { } scan ? ReadingBuilder.Content(scan, this) : null;
+        => RequestScan.Run(body, null, ChatRequestReader.Read) is { } scan ? RequestPlaces.Content(scan, this) : null;
 
     /// <inheritdoc />
     public ConversationMessage ReadMessage(ReadOnlyMemory<byte> json) => ChatContentReader.Read(json).Message;

@@ -14,12 +14,12 @@ public sealed class OpenAiResponsesDialect : IDialect
         => RequestScan.Run(body, keys, ResponsesRequestReader.Read) is { } scan
             // What stands in input beside a history that the server keeps becomes a part of it: only instructions,
             // which are not kept, may be rewritten then.
-            ? ReadingBuilder.Reading(scan, this, historyTextsCount: scan.PreviousResponseId is null && scan.ServerConversationId is null)
+            ? new RequestPlaces(scan, this, historyTextsCount: scan.PreviousResponseId is null && scan.ServerConversationId is null).In(scan.Body)
             : null;
 
     /// <inheritdoc />
     public RequestContent? ReadContent(ReadOnlyMemory<byte> body)
-        => RequestScan.Run(body, null, ResponsesRequestReader.Read) is { } scan ? ReadingBuilder.Content(scan, this) : null;
+        => RequestScan.Run(body, null, ResponsesRequestReader.Read) is { } scan ? RequestPlaces.Content(scan, this) : null;
 
     /// <inheritdoc />
     public ConversationMessage ReadMessage(ReadOnlyMemory<byte> json) => ResponsesContentReader.Read(json).Message;

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.IO.Compression;
 
 namespace LlmProxy.Core.Storage.Sql;
@@ -36,10 +37,17 @@ internal static class ContentCodec
         if (content.Length >= SmallestToCompress)
         {
             // Images and archives do not get smaller; then the attempt fails for want of room and they stay as they are.
-            var buffer = new byte[content.Length - 1];
-            if (BrotliEncoder.TryCompress(content, buffer, out var written, Quality, WindowBits))
+            var buffer = ArrayPool<byte>.Shared.Rent(content.Length);
+            try
             {
-                return new StoredContent(ContentEncoding.Brotli, buffer.AsSpan(0, written).ToArray(), content.Length);
+                if (BrotliEncoder.TryCompress(content, buffer.AsSpan(0, content.Length - 1), out var written, Quality, WindowBits))
+                {
+                    return new StoredContent(ContentEncoding.Brotli, buffer.AsSpan(0, written).ToArray(), content.Length);
+                }
+            }
+            finally
+            {
+                ArrayPool<byte>.Shared.Return(buffer);
             }
         }
 
