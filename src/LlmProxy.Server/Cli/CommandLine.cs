@@ -26,16 +26,17 @@ internal static class CommandLine
                 return ExitCodes.WrongUsage;
             }
 
+            // The web host ends in an orderly way by itself, a second signal included.
+            using var signals = RunsProxy(parse.CommandResult) ? null : new EndingSignals(cancellationToken);
             return await parse.InvokeAsync(
                 new InvocationConfiguration
                 {
                     Output = console.Out,
                     Error = console.Error,
                     EnableDefaultExceptionHandler = false,
-                    // The web host ends in an orderly way by itself; two that wait for the same signal would cut it short.
-                    ProcessTerminationTimeout = RunsProxy(parse.CommandResult) ? null : TimeSpan.FromSeconds(5),
+                    ProcessTerminationTimeout = null,
                 },
-                cancellationToken);
+                signals?.Token ?? cancellationToken);
         }
         catch (CliException error)
         {

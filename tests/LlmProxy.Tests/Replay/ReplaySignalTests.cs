@@ -18,9 +18,16 @@ public sealed class ReplaySignalTests
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         try
         {
-            while (await process.StandardOutput.ReadLineAsync(limit.Token) is { } line && !line.StartsWith("Ctrl-C", StringComparison.Ordinal))
+            string? line;
+            do
             {
-                // It is ready when it says how it ends.
+                line = await process.StandardOutput.ReadLineAsync(limit.Token);
+            }
+            while (line is not (null or "Ctrl-C ends it."));
+
+            if (line is null)
+            {
+                Assert.Fail($"It ended before it was ready: {await process.StandardError.ReadToEndAsync(limit.Token)}");
             }
 
             using (var kill = Process.Start("kill", ["-TERM", process.Id.ToString(CultureInfo.InvariantCulture)]))
@@ -28,9 +35,10 @@ public sealed class ReplaySignalTests
                 await kill.WaitForExitAsync(limit.Token);
             }
 
-            Assert.StartsWith("0 of 5 recorded calls were made", await process.StandardOutput.ReadToEndAsync(limit.Token), StringComparison.Ordinal);
+            var summary = await process.StandardOutput.ReadToEndAsync(limit.Token);
             await process.WaitForExitAsync(limit.Token);
             Assert.Equal((0, ""), (process.ExitCode, await process.StandardError.ReadToEndAsync(limit.Token)));
+            Assert.StartsWith("0 of 5 recorded calls were made", summary, StringComparison.Ordinal);
         }
         finally
         {
