@@ -55,7 +55,7 @@ public sealed class AssembledReply
     /// <summary>Parts of the assistant turn's key: see <see cref="TurnKeys.AssistantTurn"/>. Ids, or name and canonical arguments for Gemini.</summary>
     public IReadOnlyList<string> CallKeys { get; init; } = [];
 
-    /// <summary>Opaque values that a client gives back as they are where calls have no ids of the server's: ends of Gemini's thought signatures.</summary>
+    /// <summary>Values that a client gives back as they are where the server's calls have no ids: ends of Gemini's thought signatures, ids of output items (Responses).</summary>
     public IReadOnlyList<string> Marks { get; init; } = [];
 
     /// <summary>Events or blocks of unknown type, raw, so that nothing is lost.</summary>

@@ -59,7 +59,7 @@ public sealed class RequestReading
     /// <summary>Messages of the history in order, system and developer messages left out.</summary>
     public IReadOnlyList<MessageReading> Messages { get; init; } = [];
 
-    /// <summary>Ids of the tool calls that stand in the history (calls and results), in order of appearance, each once. Ids that clients make up (Gemini) are left out; ends of thought signatures stand there in their place.</summary>
+    /// <summary>Ids of the tool calls that stand in the history (calls and results), in order of appearance, each once. Ids that clients make up (Gemini) are left out; ends of thought signatures stand there in their place, and ids of the model's messages, compacted histories and references (Responses).</summary>
     public IReadOnlyList<string> ToolCallIds { get; init; } = [];
 
     /// <summary>Whether any tool is offered (also in items such as <c>additional_tools</c>).</summary>

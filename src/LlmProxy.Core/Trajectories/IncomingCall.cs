@@ -37,6 +37,9 @@ public sealed record IncomingCall
 
     /// <summary>Whether the preset's own rules make it a side call.</summary>
     internal bool IsSideCallByPreset { get; init; }
+
+    /// <summary>What stands around its history.</summary>
+    internal CallFrame Frame { get; init; }
 }
 
 /// <summary>Where a call belongs.</summary>

@@ -42,6 +42,9 @@ public sealed class OpenTask
     /// <summary>Whether its last call asked for a stream.</summary>
     internal bool Stream { get; set; }
 
+    /// <summary>What stood around the history of its last call; null where only the store has it.</summary>
+    internal CallFrame? Frame { get; set; }
+
     /// <summary>Key of the whole history of its last call; null where only the store has it.</summary>
     internal TurnKey? LastRequest { get; set; }
 
@@ -113,6 +116,7 @@ public sealed class OpenTask
         OffersTools = told.OffersTools,
         Model = told.Model,
         Stream = told.Stream,
+        Frame = told.Frame,
         LastUsed = told.At,
     };
 
@@ -125,7 +129,7 @@ public sealed class OpenTask
         if (other.LastStep > LastStep || (other.LastStep == LastStep && LastRequest is null))
         {
             (LastStep, LastEndedTurn, LastAnswered, LastReadable) = (other.LastStep, other.LastEndedTurn, other.LastAnswered, other.LastReadable);
-            (Model, Stream, IsUnderWayElsewhere) = (other.Model, other.Stream, other.IsUnderWayElsewhere);
+            (Model, Stream, Frame, IsUnderWayElsewhere) = (other.Model, other.Stream, other.Frame ?? Frame, other.IsUnderWayElsewhere);
             // The history of that call is known by its key alone.
             (LastRequest, LastPrevious, LastMessageCount) = (null, null, 0);
         }
@@ -149,6 +153,7 @@ public sealed class OpenTask
         LastReadable = LastReadable,
         OffersTools = OffersTools,
         Stream = Stream,
+        Frame = Frame,
         At = at,
         Keys = keys,
     };

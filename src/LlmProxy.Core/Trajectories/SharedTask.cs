@@ -53,6 +53,9 @@ public sealed record SharedTask
     /// <summary>Whether its last call asked for a stream.</summary>
     public bool Stream { get; init; }
 
+    /// <summary>What stood around the history of its last call; null where it is not known, as from a store that was asked later.</summary>
+    public CallFrame? Frame { get; init; }
+
     /// <summary>When the call began, or its answer ended.</summary>
     public DateTimeOffset At { get; init; }
 

@@ -47,7 +47,7 @@ public sealed class TaskCorrelator
     /// <summary>Finds the call's place. The answer is final: whoever records the call uses it.</summary>
     public async ValueTask<CallPlace> PlaceAsync(IncomingCall call, TurnKeys keys, CancellationToken cancellationToken)
     {
-        call = Prepare(call);
+        call = Prepare(call, keys);
 
         // 1. The header names the task.
         if (call.TaskId is { } named)
@@ -264,7 +264,7 @@ public sealed class TaskCorrelator
     private CallPlace TakeNamed(OpenTask task, IncomingCall call) => call.IsSideCallByPreset ? SideCall(task) : Take(task, call, named: true);
 
     /// <summary>Asks once, and outside of the lock, what costs time: patterns of the settings run over long texts.</summary>
-    private static IncomingCall Prepare(IncomingCall call)
+    private static IncomingCall Prepare(IncomingCall call, TurnKeys keys)
     {
         var reading = call.Reading;
         var isContinuation = reading.IsContinuation;
@@ -281,6 +281,7 @@ public sealed class TaskCorrelator
             IsSideCallByPreset = (!hasTools && call.Rules.SideCallWithoutTools) || call.Rules.IsSideCall(call.SystemPrompt ?? new SystemPrompt(reading)),
             EndsInUserText = () => endsInUserText,
             Description = () => description.Value,
+            Frame = CallFrame.Of(reading, keys),
         };
     }
 
@@ -334,14 +335,14 @@ public sealed class TaskCorrelator
 
         if (!call.Reading.IsContinuation && call.Reading.Messages.Count > 0)
         {
-            // Of several equal ones it is rather the one that failed that is sent again.
+            // Of several equal ones it is rather the one that failed that is sent again; and no other tools than it had.
             var earlier = _matcher.Entries(call, call.Reading.Messages[^1].Chain, CorrelationKind.Request)
                 .Select(e => _index.Find(call.Tenant, e.TaskId))
                 .OfType<OpenTask>()
                 .Where(t => t.LastStep == 1 && t.SessionId == call.SessionId && t.Model == call.Reading.Model && _time.GetUtcNow() - t.LastUsed < RetryWindow)
-                .Select(t => (Task: t, Failed: !t.IsUnderWay && !t.LastAnswered))
-                .Where(t => t.Failed || call.RetryCount >= 1)
-                .OrderBy(t => (t.Failed, t.Task.LastUsed))
+                .Select(t => (Task: t, Failed: !t.IsUnderWay && !t.LastAnswered, Frame: CallFrame.Likeness(t.Frame, call.Frame)))
+                .Where(t => (t.Failed || call.RetryCount >= 1) && t.Frame.Tools > 0)
+                .OrderBy(t => (t.Frame, t.Failed, t.Task.LastUsed))
                 .Select(t => t.Task)
                 .LastOrDefault();
             if (earlier is not null)
@@ -391,6 +392,7 @@ public sealed class TaskCorrelator
         task.LastPrevious = reading.PreviousResponseId;
         task.Model = reading.Model;
         task.Stream = reading.Stream;
+        task.Frame = call.Frame;
         task.LastAnswered = false;
         task.LastEndedTurn = false;
         task.OffersTools |= reading.OffersTools;

@@ -161,11 +161,11 @@ internal sealed class TaskMatcher(CorrelationIndex index)
         return entries;
     }
 
-    /// <summary>Of several tasks that a key leads to: those of the call's session first, then of its model and kind of answer, then those that nobody continued yet, then the most recent.</summary>
+    /// <summary>Of several tasks that a key leads to: those of the call's session first, then of its model, frame and kind of answer, then those that nobody continued yet, then the most recent.</summary>
     private (OpenTask Task, CorrelationEntry Entry)? Choose(IncomingCall call, IReadOnlyList<CorrelationEntry> entries)
     {
         (OpenTask Task, CorrelationEntry Entry)? best = null;
-        (bool Session, bool Model, bool Stream, bool Unextended, DateTimeOffset At) rank = default;
+        (bool Session, bool Model, (int Tools, int Prompt) Frame, bool Stream, bool Unextended, DateTimeOffset At) rank = default;
         foreach (var entry in entries)
         {
             if (index.Find(call.Tenant, entry.TaskId) is not { } task)
@@ -173,7 +173,7 @@ internal sealed class TaskMatcher(CorrelationIndex index)
                 continue;
             }
 
-            var own = (task.SessionId == call.SessionId, task.Model is null || task.Model == call.Reading.Model, task.Stream == call.Reading.Stream, entry.StepIndex == task.LastStep && !task.IsContinued, entry.At);
+            var own = (task.SessionId == call.SessionId, task.Model is null || task.Model == call.Reading.Model, CallFrame.Likeness(task.Frame, call.Frame), task.Stream == call.Reading.Stream, entry.StepIndex == task.LastStep && !task.IsContinued, entry.At);
             if (best is null || own.CompareTo(rank) > 0)
             {
                 (best, rank) = ((task, entry), own);

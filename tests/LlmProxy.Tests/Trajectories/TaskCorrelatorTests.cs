@@ -34,26 +34,6 @@ public sealed class TaskCorrelatorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Two_equal_tasks_go_on_each_by_itself()
-    {
-        var one = await _lab.SendAsync(First("toolu_1"));
-        var two = await _lab.SendAsync(First("toolu_2"));
-
-        Assert.Equal(one.Task, (await _lab.SendAsync(Second("toolu_1"))).Task);
-        Assert.Equal(two.Task, (await _lab.SendAsync(Second("toolu_2"))).Task);
-    }
-
-    [Fact]
-    public async Task Of_two_tasks_that_nothing_tells_apart_the_one_goes_on_that_did_not_yet()
-    {
-        var tasks = new[] { (await _lab.SendAsync(First())).Task, (await _lab.SendAsync(First())).Task };
-
-        var later = new[] { (await _lab.SendAsync(Second())).Task, (await _lab.SendAsync(Second())).Task };
-
-        Assert.Equal(tasks.ToHashSet(), later.ToHashSet());
-    }
-
-    [Fact]
     public async Task A_shared_store_that_does_not_answer_is_asked_once_and_keeps_no_call_waiting()
     {
         var faults = FaultyStore.Around(_lab.Store);

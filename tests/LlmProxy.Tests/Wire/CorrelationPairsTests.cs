@@ -29,21 +29,21 @@ public sealed class CorrelationPairsTests(PostgresServer postgres, ITestOutputHe
     public async Task As_they_were_recorded()
     {
         await using var proxy = await StartAsync();
-        AssertPairs(await ReplayAsync([proxy], new Replay()), 0.96);
+        AssertPairs(await ReplayAsync([proxy], new Replay()), 0.985);
     }
 
     [SharedDataFact]
     public async Task With_the_oldest_half_of_each_history_replaced_by_a_summary_from_the_fourth_step_on()
     {
         await using var proxy = await StartAsync();
-        AssertPairs(await ReplayAsync([proxy], new Replay { Body = Compacted }), 0.94);
+        AssertPairs(await ReplayAsync([proxy], new Replay { Body = Compacted }), 0.98);
     }
 
     [SharedDataFact]
     public async Task With_one_call_in_twenty_sent_twice_and_first_calls_cut_off_before()
     {
         await using var proxy = await StartAsync();
-        AssertPairs(await ReplayAsync([proxy], new Replay { IsTwice = e => e.Id.Sum(c => c) % 20 == 0 }), 0.95);
+        AssertPairs(await ReplayAsync([proxy], new Replay { IsTwice = e => e.Id.Sum(c => c) % 20 == 0 }), 0.98);
     }
 
     [SharedDataFact]
@@ -54,7 +54,7 @@ public sealed class CorrelationPairsTests(PostgresServer postgres, ITestOutputHe
         await using var upstream = await ScriptedUpstream.StartAsync();
         await using var first = await StartAsync(upstream, ("LlmProxy:Storage:Provider", "postgres"), ("LlmProxy:Storage:ConnectionString", database));
         await using var second = await StartAsync(upstream, ("LlmProxy:Storage:Provider", "postgres"), ("LlmProxy:Storage:ConnectionString", database));
-        AssertPairs(await ReplayAsync([first, second], new Replay { ToolTime = TimeSpan.FromMilliseconds(20) }), 0.92);
+        AssertPairs(await ReplayAsync([first, second], new Replay { ToolTime = TimeSpan.FromMilliseconds(20) }), 0.97);
     }
 
     /// <summary>How often the store was too slow for the request path, which then does without it.</summary>

@@ -12,12 +12,14 @@ internal sealed class RecordedRuns
 {
     private readonly Dictionary<string, int> _runs = new(StringComparer.Ordinal);
     private readonly Dictionary<string, List<string>> _histories = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, string> _answers = new(StringComparer.Ordinal);
 
     public RecordedRuns(IReadOnlyList<RecordedExchange> exchanges)
     {
         foreach (var exchange in exchanges)
         {
             _histories[exchange.Id] = History(exchange.Request);
+            _answers[exchange.Cassette] = _answers.GetValueOrDefault(exchange.Cassette) + Encoding.UTF8.GetString(exchange.Response);
         }
 
         var count = 0;
@@ -42,9 +44,9 @@ internal sealed class RecordedRuns
         }
 
         foreach (var twins in exchanges
-            .Select(e => (Run: _runs[e.Id], Known: Known(_histories[e.Id])))
-            .Where(c => c.Known is not null)
-            .GroupBy(c => c.Known!, StringComparer.Ordinal)
+            .Where(e => Known(_histories[e.Id]) is not null)
+            .Select(e => (Run: _runs[e.Id], Known: Known(_histories[e.Id]) + "\n" + string.Join('\n', GivenIds(e))))
+            .GroupBy(c => c.Known, StringComparer.Ordinal)
             .Select(g => g.Select(c => c.Run).Distinct().ToList())
             .Where(runs => runs.Count > 1))
         {
@@ -81,6 +83,19 @@ internal sealed class RecordedRuns
             // A recording that hands a conversation over to another provider's model writes it anew in that one's form.
             ?? earlier.LastOrDefault(e => e.Route != exchange.Route && own.Exists(IsModel) && Words(_histories[e.Id]) is { Length: > 0 } words && Words(own) == words);
     }
+
+    /// <summary>Ids in a history that the recorded answers gave out; those that a client made up tell nobody anything.</summary>
+    private IEnumerable<string> GivenIds(RecordedExchange exchange) => Ids(Parse(exchange.Request))
+        .Where(id => _answers[exchange.Cassette].Contains($"\"{id}\"", StringComparison.Ordinal))
+        .Distinct(StringComparer.Ordinal)
+        .Order(StringComparer.Ordinal);
+
+    private static IEnumerable<string> Ids(JsonNode? node) => node switch
+    {
+        JsonObject o => o.SelectMany(p => p is { Key: "id" or "call_id" or "tool_call_id" or "tool_use_id", Value: JsonValue id } && id.TryGetValue(out string? text) ? [text] : Ids(p.Value)),
+        JsonArray a => a.SelectMany(Ids),
+        _ => [],
+    };
 
     /// <summary>The words that a history begins with.</summary>
     private static string Words(List<string> history) => history.Count == 0 ? "" : string.Concat(Texts(history[0]));

@@ -10,7 +10,12 @@ internal static class ThoughtSignature
     private const int ShortestReal = 64;
     private const int MarkLength = 48;
 
-    /// <summary>What is kept of a signature: its end. Null for none, or for a stand-in.</summary>
+    /// <summary>
+    /// What is kept of a signature: its end, in the alphabet for URLs (RFC 4648, section 5). Google's servers use the
+    /// other one, and some clients write the bytes anew. Null for none, or for a stand-in.
+    /// </summary>
     public static string? Mark(string? signature) =>
-        signature is { Length: >= ShortestReal } && signature.TrimEnd('=') is { Length: >= MarkLength } digits ? digits[^MarkLength..] : null;
+        signature is { Length: >= ShortestReal } && signature.TrimEnd('=') is { Length: >= MarkLength } digits
+            ? digits[^MarkLength..].Replace('+', '-').Replace('/', '_')
+            : null;
 }

@@ -33,6 +33,8 @@ internal sealed class ResponsesAssembler : JsonReplyAssembler
     {
         var json = _output ?? OutputOfItems();
         var (message, callKeys) = ResponsesContentReader.Read(json);
+        using var document = Elements.Parse(json);
+        var output = document?.RootElement ?? default;
         return new AssembledReply
         {
             ResponseId = _id,
@@ -41,11 +43,12 @@ internal sealed class ResponsesAssembler : JsonReplyAssembler
             StopReason = _incompleteReason ?? _status,
             Usage = _usage,
             HasUsage = _hasUsage,
-            Refusal = RefusalOf(json),
+            Refusal = RefusalOf(output),
             Error = Error,
             IsComplete = Ended && Error is null,
-            EndedTurn = Ended && Error is null && _status == "completed" && !HasOpenCall(json),
+            EndedTurn = Ended && Error is null && _status == "completed" && !HasOpenCall(output),
             CallKeys = callKeys,
+            Marks = MarksOf(output),
             Unknown = Unknown,
         };
     }
@@ -112,10 +115,13 @@ internal sealed class ResponsesAssembler : JsonReplyAssembler
         return false;
     }
 
-    private static string? RefusalOf(byte[] output)
+    /// <summary>Ids of all items: a text, a compacted history and a reference to an item have no call's id.</summary>
+    private static List<string> MarksOf(JsonElement output) =>
+        [.. output.Items().Select(item => item.Text("id"u8)).OfType<string>().Where(id => id.Length > 0)];
+
+    private static string? RefusalOf(JsonElement output)
     {
-        using var document = Elements.Parse(output);
-        var refusals = (document?.RootElement ?? default).Items()
+        var refusals = output.Items()
             .SelectMany(item => item.Get("content"u8).Items())
             .Select(part => part.Text("refusal"u8))
             .Where(text => !string.IsNullOrEmpty(text))
@@ -124,10 +130,9 @@ internal sealed class ResponsesAssembler : JsonReplyAssembler
     }
 
     /// <summary>Whether the client has a call to answer. A hosted tool's call is answered in the same output.</summary>
-    private static bool HasOpenCall(byte[] output)
+    private static bool HasOpenCall(JsonElement output)
     {
-        using var document = Elements.Parse(output);
-        var items = (document?.RootElement ?? default).Items().ToList();
+        var items = output.Items().ToList();
         var answered = items.Where(item => item.Text("type"u8)?.EndsWith("_output", StringComparison.Ordinal) == true)
             .Select(item => item.Text("call_id"u8))
             .ToHashSet(StringComparer.Ordinal);

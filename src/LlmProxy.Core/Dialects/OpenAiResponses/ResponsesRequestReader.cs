@@ -203,6 +203,7 @@ internal static class ResponsesRequestReader
         var calls = scan.CallsLength;
         var mark = scan.OpenClientMessage();
         ReadOnlySpan<byte> type = default, role = default, execution = default;
+        var itemId = default(ByteRange);
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             var name = JsonText.Name(reader.ValueSpan);
@@ -242,6 +243,10 @@ internal static class ResponsesRequestReader
                     scan.AddCall(id);
                 }
             }
+            else if (kind == ItemSide.Model && name.SequenceEqual("id"u8))
+            {
+                itemId = ContentPart.Literal(scan, ref reader);
+            }
             else if (kind == ItemSide.System && name.SequenceEqual("content"u8))
             {
                 scan.ResetSystemText();
@@ -264,6 +269,11 @@ internal static class ResponsesRequestReader
         {
             // Where content came before the type.
             scan.ResetText(text);
+        }
+        else if (type.SequenceEqual("message"u8) || type.SequenceEqual("compaction"u8) || type.SequenceEqual("item_reference"u8))
+        {
+            // Nothing else in them says which answer they are of.
+            scan.AddCallId(itemId);
         }
 
         return ItemKind.SideOf(type, role, execution);
