@@ -9,7 +9,8 @@ namespace LlmProxy.Core.Trajectories;
 /// </summary>
 public static class AnswerKeys
 {
-    // A bare "OK" or "Done." stands in countless conversations; alone it says nothing of which one.
+    // A bare "OK", or a call without an id and arguments, stands in countless conversations; alone it says nothing of
+    // which one.
     private const int ShortestTellingTurn = 24;
 
     /// <summary>Keys of an answer.</summary>
@@ -39,7 +40,6 @@ public static class AnswerKeys
         }
 
         var text = reply.Message.Text;
-        var calls = reply.Message.ToolCalls.Count;
         if (text.Length > 0 || reply.CallKeys.Count > 0 || reply.IsComplete)
         {
             var turn = keys.AssistantTurn(text, reply.CallKeys);
@@ -48,7 +48,7 @@ public static class AnswerKeys
                 Add(keys.Chain(chain, turn), CorrelationKind.Chain);
             }
 
-            if (calls > 0 || text.Trim().Length >= ShortestTellingTurn)
+            if (text.Trim().Length >= ShortestTellingTurn || reply.CallKeys.Any(key => !key.EndsWith("{}", StringComparison.Ordinal)))
             {
                 Add(turn, CorrelationKind.Turn);
             }

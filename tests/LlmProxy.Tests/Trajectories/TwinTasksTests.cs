@@ -54,6 +54,17 @@ public sealed class TwinTasksTests : IAsyncLifetime
         await AssertApartAsync(Gemini('a'), Gemini('b'));
     }
 
+    [Fact]
+    public async Task A_call_without_id_and_arguments_is_not_taken_for_another_task_s()
+    {
+        await _lab.SendAsync(Gemini('a').First);
+        var next = Gemini('b').Second;
+
+        var place = await _lab.SendAsync(next with { Request = next.Request.Replace("What is here?", "What is there?", StringComparison.Ordinal) });
+
+        Assert.True(place.IsNewTask);
+    }
+
     [Theory]
     [InlineData("""{"type":"message","id":"ID","role":"assistant","content":[{"type":"output_text","text":"Shall I go on with it?"}]}""")]
     [InlineData("""{"id":"ID","type":"item_reference"}""")]
