@@ -37,6 +37,12 @@ internal sealed class CorrelationIndex
     public IReadOnlyList<CorrelationEntry> Find(string tenant, TurnKey key) =>
         _entries.TryGetValue((tenant, key), out var found) ? found : [];
 
+    /// <summary>Keys of the ids that an answer gave out, as far as they are in memory.</summary>
+    public IEnumerable<TurnKey> ToolCalls(OpenTask task, int stepIndex) =>
+        _keysOfTask.TryGetValue(task, out var keys)
+            ? keys.Where(key => Find(task.Tenant, key).Any(e => e.Kind == CorrelationKind.ToolCall && e.StepIndex == stepIndex && e.TaskId == task.TaskId))
+            : [];
+
     /// <summary>The task that was opened last: of a session, or of a tenant. A sub-agent's only where there is no other.</summary>
     public OpenTask? Latest(string tenant, string? sessionId) =>
         (sessionId is null ? _tasks.Values.Where(t => t.Tenant == tenant) : OfSession(tenant, sessionId))

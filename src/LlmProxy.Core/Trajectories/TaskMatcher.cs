@@ -45,8 +45,11 @@ internal sealed class TaskMatcher(CorrelationIndex index)
             }
         }
 
-        // b. The whole history up to its last assistant turn is one that was recorded.
-        if (probe.AssistantChains.Count > 0 && Choose(call, SameIds(call, probe, Entries(call, probe.AssistantChains[^1], CorrelationKind.Chain))) is { } whole)
+        // b. The whole history up to its last assistant turn is one that was recorded. Where another process may have
+        //    given the same answer to the same words, it is this one only with its ids.
+        if (probe.AssistantChains.Count > 0
+            && Choose(call, SameIds(call, probe, Entries(call, probe.AssistantChains[^1], CorrelationKind.Chain))) is { } whole
+            && (wanted != Certainty.UpToDate || !GaveOthers(whole, probe)))
         {
             return Continue(whole);
         }
@@ -159,6 +162,13 @@ internal sealed class TaskMatcher(CorrelationIndex index)
         }
 
         return entries;
+    }
+
+    /// <summary>Whether an answer gave ids out of which the history holds none, though it holds others.</summary>
+    private bool GaveOthers((OpenTask Task, CorrelationEntry Entry) answer, HistoryProbe probe)
+    {
+        var given = index.ToolCalls(answer.Task, answer.Entry.StepIndex).ToList();
+        return given.Count > 0 && probe.ToolCalls.Count > 0 && !given.Exists(probe.ToolCalls.Contains);
     }
 
     /// <summary>Of several tasks that a key leads to: those of the call's session first, then of its model, frame and kind of answer, then those that nobody continued yet, then the most recent.</summary>

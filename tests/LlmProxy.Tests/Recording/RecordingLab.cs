@@ -132,9 +132,16 @@ internal sealed class RecordingLab : IAsyncDisposable
     }
 
     /// <summary>A second process on the same store, with a spool of its own. To be disposed first.</summary>
-    public async Task<RecordingLab> OpenBesideAsync()
+    /// <param name="isShared">Whether it knows that it is not alone, as every process on PostgreSQL does.</param>
+    public async Task<RecordingLab> OpenBesideAsync(bool isShared = false)
     {
         var lab = new RecordingLab(Options, this) { _secret = _secret };
+        if (isShared)
+        {
+            lab.Faults.IsShared = true;
+            lab.Correlator = new TaskCorrelator(lab.Store, lab.Gate, lab.Time);
+        }
+
         await lab._sqlite.InitializeAsync(default);
         await lab.StartRecorderAsync();
         return lab;

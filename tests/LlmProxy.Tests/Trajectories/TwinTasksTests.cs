@@ -114,6 +114,18 @@ public sealed class TwinTasksTests : IAsyncLifetime
         Assert.Equal(two.Task!.TaskId, (await other.SendAsync(polite.Second)).Task!.TaskId);
     }
 
+    [Fact]
+    public async Task A_process_that_knows_only_one_of_them_asks_before_it_takes_it_for_the_other()
+    {
+        await using var other = await _lab.OpenBesideAsync(isShared: true);
+        var one = await _lab.SendAsync(Gemini('a').First);
+        await _lab.SettleAsync();
+        var two = await other.SendAsync(Gemini('b').First);
+
+        Assert.Equal(one.Task!.TaskId, (await other.SendAsync(Gemini('a').Second)).Task!.TaskId);
+        Assert.Equal(two.Task, (await other.SendAsync(Gemini('b').Second)).Task);
+    }
+
     /// <summary>In the order in which the latest, and the one that did not go on yet, is the wrong one.</summary>
     private async Task AssertApartAsync((WireCall First, WireCall Second) one, (WireCall First, WireCall Second) two)
     {
