@@ -59,6 +59,23 @@ internal sealed class HistoryProbe
     /// <summary>Keys of tool-call ids in order of appearance.</summary>
     public IReadOnlyList<TurnKey> ToolCalls => _toolCalls ??= [.. _reading.ToolCallIds.Select(id => _keys.Identifier("tool-call", id))];
 
+    /// <summary>Whether there are tool-call ids in it.</summary>
+    public bool HasToolCalls => _reading.ToolCallIds.Count > 0;
+
+    /// <summary>Whether the history holds one of some tool-call ids. They are looked for from its end, where those of the last answer stand.</summary>
+    public bool HoldsAny(IReadOnlyCollection<TurnKey> ids)
+    {
+        for (var i = _reading.ToolCallIds.Count - 1; i >= 0; i--)
+        {
+            if (ids.Contains(_toolCalls?[i] ?? _keys.Identifier("tool-call", _reading.ToolCallIds[i])))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>Keys of what the server keeps.</summary>
     public List<(TurnKey Key, CorrelationKind Kind)> ServerKeys { get; } = [];
 

@@ -168,7 +168,7 @@ internal sealed class TaskMatcher(CorrelationIndex index)
     private bool GaveOthers((OpenTask Task, CorrelationEntry Entry) answer, HistoryProbe probe)
     {
         var given = index.ToolCalls(answer.Task, answer.Entry.StepIndex).ToList();
-        return given.Count > 0 && probe.ToolCalls.Count > 0 && !given.Exists(probe.ToolCalls.Contains);
+        return given.Count > 0 && probe.HasToolCalls && !probe.HoldsAny(given);
     }
 
     /// <summary>Of several tasks that a key leads to: those of the call's session first, then of its model, frame and kind of answer, then those that nobody continued yet, then the most recent.</summary>
