@@ -28,7 +28,8 @@ for project in tests/*.Tests/*.csproj; do
   name=$(basename "$project" .csproj)
   echo "Testing $name…"
   dotnet test "$project" --configuration Release --no-build --nologo \
-    --logger "trx;LogFileName=$results/$name.trx" --logger "console;verbosity=minimal" "$@" || status=1
+    --blame-hang-timeout 5m --blame-hang-dump-type none --results-directory "$results" \
+    --logger "trx;LogFileName=$name.trx" --logger "console;verbosity=minimal" "$@" || status=1
 done
 
 # The counts come from the result files: one for each project.
