@@ -31,7 +31,8 @@ internal sealed class DemoUpstream : IAsyncDisposable
     /// <summary>Starts it.</summary>
     public static async Task<DemoUpstream> StartAsync(DemoScript script, CancellationToken cancellationToken)
     {
-        var builder = WebApplication.CreateSlimBuilder();
+        // It is started in somebody's folder, which may be large: nothing there is to be watched.
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = ["--hostBuilder:reloadConfigOnChange=false"] });
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http1));
         var app = builder.Build();

@@ -26,7 +26,8 @@ internal static class FakeUpstream
     /// <param name="checksRequests">Whether each request's body is looked at, too: whole JSON, with the marks of the run that its header names.</param>
     public static async Task<int> RunAsync(bool checksRequests)
     {
-        var builder = WebApplication.CreateSlimBuilder();
+        // A watch over the working directory would make each write of the proxy's spool and store wake this process.
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = ["--hostBuilder:reloadConfigOnChange=false"] });
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = null);
