@@ -138,8 +138,8 @@ public sealed class TemplateDirectory : IDisposable
         }
 
         var source = stamp is null ? "the program itself" : _directory;
-        Volatile.Write(ref _state, new State(set, StatusOf(set.Files.Keys, [], stamp is null)));
         PromptingLog.TemplatesInUse(_logger, source, set.Files.Count, set.Hash[..12]);
+        Volatile.Write(ref _state, new State(set, StatusOf(set.Files.Keys, [], stamp is null)));
     }
 
     private void KeepServing(IReadOnlyList<TemplateProblem> problems, IEnumerable<string> files)
@@ -147,8 +147,9 @@ public sealed class TemplateDirectory : IDisposable
         var status = StatusOf(files, problems, shipped: false);
         if (!status.SequenceEqual(_state.Status))
         {
-            Volatile.Write(ref _state, _state with { Status = status });
+            // Told first: who reads the status and then the log finds both.
             PromptingLog.TemplatesBroken(_logger, _directory, problems[0].ToString(), problems.Count);
+            Volatile.Write(ref _state, _state with { Status = status });
         }
     }
 
