@@ -38,7 +38,7 @@ internal sealed class RunPrinter(CliConsole console, bool full = false)
         console.Line(Shorten(run.TaskDescription.Length > 0 ? run.TaskDescription : "(no description)", LongestText), Strong);
         Field("Task", run.TaskId + (run.TaskId == run.Id ? "" : $"   run {run.Id}"));
         Field("Model", string.Join(" · ", new[] { run.Provider, run.Model, TextFold.Short(run.Client, 60) }.Where(part => part.Length > 0)));
-        Field("Status", $"{StatusOf(run)}{(run.OutcomeSource is { } source ? $" (by {source})" : "")} · {Duration(run.DurationMs)} · {Time(run.StartedAt)} UTC", run.Success switch { true => Good, false => Bad, null => null });
+        Field("Status", $"{StatusOf(run)}{(run.OutcomeSource is { } source ? $" (by {source})" : "")} · {Duration(run.DurationMs)} · {Time(run.StartedAt)} UTC", run.Success switch { true => Good, false => Bad, null => default(Style?) });
         Field("Score", ScoreWithTerms(run));
         Field("Effort", string.Create(CultureInfo.InvariantCulture, $"{run.IterationCount} steps, {run.ToolCallsCount} tool calls, error rate {run.ErrorRate:0.###}, {run.UserInterventions} interventions{(run.ClickAccuracy is { } clicks ? $", click accuracy {clicks:0.##}" : "")}"));
         Field("Tokens", Tokens(run.TokenUsage) + (run.CostUsd is { } cost ? string.Create(CultureInfo.InvariantCulture, $" · ${cost:0.######}") : ""));

@@ -92,7 +92,7 @@ internal static class DemoVerb
             Heading(console, $"{number++}. The system prompt of {prompt.Model}: as the agent sent it, and with + what the proxy put in");
             foreach (var (mark, line) in LineDifference.Compare(prompt.Before, prompt.After))
             {
-                console.Line($"{mark} {line}".TrimEnd(), mark switch { '+' => Inserted, '-' => Removed, _ => null });
+                console.Line($"{mark} {line}".TrimEnd(), mark switch { '+' => Inserted, '-' => Removed, _ => default(Style?) });
             }
         }
 

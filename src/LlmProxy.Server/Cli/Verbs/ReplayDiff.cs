@@ -89,7 +89,7 @@ internal static class ReplayDiff
         {
             foreach (var line in Difference(comparison).Split('\n', StringSplitOptions.RemoveEmptyEntries))
             {
-                console.Line(line, line[0] switch { '+' => Inserted, '-' => Removed, _ => null });
+                console.Line(line, line[0] switch { '+' => Inserted, '-' => Removed, _ => default(Style?) });
             }
         }
 
