@@ -2,8 +2,6 @@ using System.Collections;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Dialects.Reading;
 using LlmProxy.Core.Experiments;
-using LlmProxy.Core.Export;
-using LlmProxy.Core.Export.Import;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
@@ -22,8 +20,9 @@ namespace Microsoft.Extensions.DependencyInjection;
 public static class LlmProxyCoreServiceCollectionExtensions
 {
     /// <summary>
-    /// Adds <see cref="TrajectoryRecorder"/>, <see cref="TrajectorySearch"/>, <see cref="TrajectoryExporter"/>,
-    /// <see cref="StatisticsReader"/> and what they stand on: the same store, rules and prompts that the proxy uses.
+    /// Adds <see cref="TrajectoryRecorder"/>, <see cref="TrajectorySearch"/>, <see cref="StatisticsReader"/> and what
+    /// they need, with the same rules and prompts as the proxy. The store comes from <c>AddLlmProxyStorage</c> in the
+    /// package LlmProxy.Storage; export comes from <c>AddLlmProxyTrainingData</c> in LlmProxy.TrainingData.
     /// </summary>
     /// <param name="services">The services.</param>
     /// <param name="configuration">Holds the section <c>LlmProxy</c>, as in <c>proxy.json</c>; what it does not say has the shipped defaults. The environment variables that the proxy takes as aliases count here, too.</param>
@@ -59,13 +58,13 @@ public static class LlmProxyCoreServiceCollectionExtensions
         ArgumentNullException.ThrowIfNull(services);
         ArgumentNullException.ThrowIfNull(options);
         AddSettings(services, options);
-        AddStore(services, options, baseDirectory);
+        services.AddSingleton(new BaseDirectory(Path.GetFullPath(baseDirectory)));
+        services.TryAddSingleton<StoreGate>();
+        services.TryAddSingleton<TrajectoryReader>();
         AddRecording(services, options, baseDirectory);
         AddRetrieval(services, options);
         AddPrompts(services, options, baseDirectory);
         services.TryAddSingleton<StatisticsReader>();
-        services.TryAddSingleton<TrajectoryExporter>();
-        services.TryAddSingleton<RunImporter>();
         services.TryAddSingleton<LearningStart>();
         services.TryAddSingleton<ModelCalls>();
         services.TryAddSingleton(p => new TrajectoryRecorder(
@@ -92,13 +91,6 @@ public static class LlmProxyCoreServiceCollectionExtensions
         services.AddSingleton(options.Recording);
         services.AddSingleton(options.Experiments);
         services.AddSingleton(new ProviderResolver(options.Models));
-    }
-
-    private static void AddStore(IServiceCollection services, LlmProxyOptions options, string baseDirectory)
-    {
-        services.TryAddSingleton(p => StoreFactory.Create(options.Storage, baseDirectory, p.GetRequiredService<TimeProvider>()));
-        services.TryAddSingleton<StoreGate>();
-        services.TryAddSingleton<TrajectoryReader>();
     }
 
     private static void AddRecording(IServiceCollection services, LlmProxyOptions options, string baseDirectory)

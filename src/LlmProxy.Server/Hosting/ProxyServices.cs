@@ -10,7 +10,10 @@ internal static class ProxyServices
 {
     /// <summary>Everything that works without a web server: store, retrieval, prompts. Verbs that talk to the store use it too.</summary>
     public static IServiceCollection AddLearning(this IServiceCollection services, ProxyConfiguration configuration) =>
-        services.AddSingleton(configuration).AddLlmProxyCore(configuration.Options, configuration.BaseDirectory);
+        services.AddSingleton(configuration)
+            .AddLlmProxyCore(configuration.Options, configuration.BaseDirectory)
+            .AddLlmProxyStorage()
+            .AddLlmProxyTrainingData();
 
     /// <summary>The request path.</summary>
     public static IServiceCollection AddPipeline(this IServiceCollection services, ProxyConfiguration configuration)

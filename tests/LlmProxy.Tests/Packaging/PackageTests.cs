@@ -95,7 +95,7 @@ public sealed class PackageTests(PackedPackages packed) : IClassFixture<PackedPa
                   </PropertyGroup>
                   <ItemGroup>
                     <FrameworkReference Include="Microsoft.AspNetCore.App" />
-                    <PackageReference Include="LlmProxy.Core" Version="{Version}" />
+                    <PackageReference Include="LlmProxy.Storage" Version="{Version}" />
                   </ItemGroup>
                 </Project>
                 """);
@@ -110,7 +110,7 @@ public sealed class PackageTests(PackedPackages packed) : IClassFixture<PackedPa
                     ["LlmProxy:Recording:MinDuration"] = "00:00:00",
                     ["LlmProxy:Embeddings:Provider"] = "lexical",
                 }).Build();
-                await using var provider = new ServiceCollection().AddLlmProxyCore(configuration).BuildServiceProvider();
+                await using var provider = new ServiceCollection().AddLlmProxyCore(configuration).AddLlmProxyStorage().BuildServiceProvider();
                 var recorder = provider.GetRequiredService<TrajectoryRecorder>();
                 await recorder.StartTrajectoryAsync("task-7", "anthropic", "claude-sonnet-4-6", "File the October invoice");
                 await recorder.RecordIterationAsync("task-7", new IterationSnapshot

@@ -13,7 +13,7 @@ internal static class ReadmeSamples
     {
         // <record>
         var services = new ServiceCollection();
-        services.AddLlmProxyCore(configuration); // its section LlmProxy is that of proxy.json
+        services.AddLlmProxyCore(configuration).AddLlmProxyStorage(); // its section LlmProxy is that of proxy.json
         await using var provider = services.BuildServiceProvider();
 
         var recorder = provider.GetRequiredService<TrajectoryRecorder>();

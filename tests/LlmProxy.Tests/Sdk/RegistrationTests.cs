@@ -33,7 +33,7 @@ public sealed class RegistrationTests
     public async Task An_application_without_logging_records_all_the_same()
     {
         var folder = Directory.CreateTempSubdirectory("llmproxy-sdk-").FullName;
-        await using (var services = new ServiceCollection().AddLlmProxyCore(new ConfigurationBuilder().AddInMemoryCollection(SdkLab.Settings(folder)).Build(), folder).BuildServiceProvider())
+        await using (var services = new ServiceCollection().AddLlmProxyCore(new ConfigurationBuilder().AddInMemoryCollection(SdkLab.Settings(folder)).Build(), folder).AddLlmProxyStorage().BuildServiceProvider())
         {
             var started = await services.GetRequiredService<TrajectoryRecorder>().StartTrajectoryAsync("task", "anthropic", "claude-sonnet-4-6", "Book a flight");
             Assert.Equal("Book a flight", started.Trajectory.TaskDescription);
@@ -49,6 +49,7 @@ public sealed class RegistrationTests
         using var log = new LogLines();
         await using (var services = new ServiceCollection()
             .AddLlmProxyCore(new ConfigurationBuilder().AddInMemoryCollection(SdkLab.Settings(folder)).Build(), folder)
+            .AddLlmProxyStorage()
             .AddLogging(logging => logging.AddProvider(log))
             .BuildServiceProvider())
         {
@@ -66,12 +67,12 @@ public sealed class RegistrationTests
     {
         var folder = Directory.CreateTempSubdirectory("llmproxy-sdk-").FullName;
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(SdkLab.Settings(folder)).Build();
-        await using (var services = new ServiceCollection().AddLlmProxyCore(configuration, folder).BuildServiceProvider())
+        await using (var services = new ServiceCollection().AddLlmProxyCore(configuration, folder).AddLlmProxyStorage().BuildServiceProvider())
         {
             await services.GetRequiredService<TrajectoryRecorder>().RecordIterationAsync("task", new IterationSnapshot { Messages = [WeatherTask.Asked()], Response = WeatherTask.Calls() });
         }
 
-        await using (var services = new ServiceCollection().AddLlmProxyCore(configuration, folder).BuildServiceProvider())
+        await using (var services = new ServiceCollection().AddLlmProxyCore(configuration, folder).AddLlmProxyStorage().BuildServiceProvider())
         {
             var store = services.GetRequiredService<ITrajectoryStore>();
             Assert.Equal(1, (await store.FindTaskAsync("default", "task", default))!.IterationCount);
@@ -88,6 +89,7 @@ public sealed class RegistrationTests
         await File.WriteAllTextAsync(blocked, "not a folder");
         await using (var services = new ServiceCollection()
             .AddLlmProxyCore(new ConfigurationBuilder().AddInMemoryCollection(SdkLab.Settings(folder, ("LlmProxy:Storage:ConnectionString", "Data Source=data/llmproxy.db"))).Build(), folder)
+            .AddLlmProxyStorage()
             .BuildServiceProvider())
         {
             var recorder = services.GetRequiredService<TrajectoryRecorder>();

@@ -23,7 +23,7 @@ internal sealed class SdkLab : IAsyncDisposable
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(Settings(_folder, settings)).Build();
         _services = new ServiceCollection()
             .AddLogging(logging => logging.AddProvider(Log))
-            .AddLlmProxyCore(configuration, _folder)
+            .AddLlmProxyCore(configuration, _folder).AddLlmProxyStorage().AddLlmProxyTrainingData()
             .AddSingleton(p => new StoreGate(p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<StoreGate>>(), TimeSpan.FromSeconds(30)))
             .BuildServiceProvider();
     }

@@ -1,0 +1,20 @@
+using LlmProxy.Core.Export;
+using LlmProxy.Core.Export.Import;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Microsoft.Extensions.DependencyInjection;
+
+/// <summary>Adds export and import of training data.</summary>
+public static class LlmProxyTrainingDataServiceCollectionExtensions
+{
+    /// <summary>Adds <see cref="TrajectoryExporter"/> and the importer, on the store of <c>AddLlmProxyStorage</c>.</summary>
+    /// <param name="services">The services, with <c>AddLlmProxyCore</c> before or after this call.</param>
+    /// <returns>The services.</returns>
+    public static IServiceCollection AddLlmProxyTrainingData(this IServiceCollection services)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        services.TryAddSingleton<TrajectoryExporter>();
+        services.TryAddSingleton<RunImporter>();
+        return services;
+    }
+}
