@@ -1,5 +1,6 @@
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Storage;
+using LlmProxy.Storage;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Microsoft.Extensions.DependencyInjection;

@@ -1,7 +1,8 @@
-using LlmProxy.Core.Storage.Sql;
+using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Storage.Sql;
 
-namespace LlmProxy.Core.Storage;
+namespace LlmProxy.Storage;
 
 /// <summary>How far a copy has come.</summary>
 /// <param name="Done">Runs that were looked at.</param>

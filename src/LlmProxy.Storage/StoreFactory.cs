@@ -1,9 +1,10 @@
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Storage.Postgres;
-using LlmProxy.Core.Storage.Sqlite;
+using LlmProxy.Core.Storage;
+using LlmProxy.Storage.Postgres;
+using LlmProxy.Storage.Sqlite;
 using Microsoft.Data.Sqlite;
 
-namespace LlmProxy.Core.Storage;
+namespace LlmProxy.Storage;
 
 /// <summary>Makes the store that the settings name.</summary>
 public static class StoreFactory

@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using LlmProxy.Core.Recording;
-using LlmProxy.Core.Replay;
+using LlmProxy.Testing.Replay;
 
 namespace LlmProxy.Testing;
 

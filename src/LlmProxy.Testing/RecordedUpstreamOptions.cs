@@ -1,5 +1,5 @@
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Replay;
+using LlmProxy.Testing.Replay;
 
 namespace LlmProxy.Testing;
 

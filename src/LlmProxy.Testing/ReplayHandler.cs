@@ -1,6 +1,7 @@
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Recording;
-using LlmProxy.Core.Replay;
+using LlmProxy.Testing.Replay;
+using LlmProxy.Wire;
+using LlmProxy.Wire.ContentEncoding;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text;
-using LlmProxy.Core.Replay;
+using LlmProxy.Testing.Replay;
 
 namespace LlmProxy.Testing;
 

@@ -1,6 +1,6 @@
 using System.Net;
 using LlmProxy.Core.Recording;
-using LlmProxy.Core.Replay;
+using LlmProxy.Testing.Replay;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;

@@ -1,9 +1,9 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Text;
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Recording;
-using LlmProxy.Core.Replay;
+using LlmProxy.Testing.Replay;
+using LlmProxy.Wire;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 

@@ -1,5 +1,5 @@
-using LlmProxy.Core.Export;
-using LlmProxy.Core.Export.Import;
+using LlmProxy.TrainingData.Export;
+using LlmProxy.TrainingData.Import;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Microsoft.Extensions.DependencyInjection;

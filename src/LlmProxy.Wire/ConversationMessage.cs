@@ -1,4 +1,4 @@
-namespace LlmProxy.Core.Dialects;
+namespace LlmProxy.Wire;
 
 /// <summary>A tool call of a model.</summary>
 /// <param name="Id">The call's id; for dialects without ids (Gemini) <c>name#n</c>, where n counts the calls in the reply.</param>

@@ -1,9 +1,9 @@
-using LlmProxy.Core.Dialects.Anthropic;
-using LlmProxy.Core.Dialects.Gemini;
-using LlmProxy.Core.Dialects.OpenAiChat;
-using LlmProxy.Core.Dialects.OpenAiResponses;
+using LlmProxy.Wire.Anthropic;
+using LlmProxy.Wire.Gemini;
+using LlmProxy.Wire.OpenAiChat;
+using LlmProxy.Wire.OpenAiResponses;
 
-namespace LlmProxy.Core.Dialects;
+namespace LlmProxy.Wire;
 
 /// <summary>The dialects, and how a call is recognised.</summary>
 public static class DialectCatalog

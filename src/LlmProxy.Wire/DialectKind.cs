@@ -1,4 +1,4 @@
-namespace LlmProxy.Core.Dialects;
+namespace LlmProxy.Wire;
 
 /// <summary>The wire formats of completion calls that are understood.</summary>
 public enum DialectKind

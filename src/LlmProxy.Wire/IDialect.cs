@@ -1,4 +1,4 @@
-namespace LlmProxy.Core.Dialects;
+namespace LlmProxy.Wire;
 
 /// <summary>
 /// One wire format of completion calls. Implementations hold no state; they are safe for concurrent use.

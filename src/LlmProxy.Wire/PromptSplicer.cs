@@ -1,6 +1,6 @@
-using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Dialects;
+namespace LlmProxy.Wire;
 
 /// <summary>
 /// Reads and replaces one string literal of a body and leaves all other bytes as they are, so that unknown fields,

@@ -1,6 +1,5 @@
-using LlmProxy.Core.Trajectories;
 
-namespace LlmProxy.Core.Dialects;
+namespace LlmProxy.Wire;
 
 /// <summary>
 /// Puts one answer together from its decoded bytes, as they come. Used while the answer streams to the client, so

@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace LlmProxy.Core.Dialects;
+namespace LlmProxy.Wire;
 
 /// <summary>One server-sent event of a streamed answer.</summary>
 /// <param name="Name">Its name, or null where the dialect names none.</param>

@@ -1,6 +1,6 @@
-using LlmProxy.Core.Dialects.Reading;
+using LlmProxy.Wire.Reading;
 
-namespace LlmProxy.Core.Dialects;
+namespace LlmProxy.Wire;
 
 /// <summary>A range of bytes in a request body.</summary>
 /// <param name="Start">Offset of the first byte.</param>

@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace LlmProxy.Core.Dialects;
+namespace LlmProxy.Wire;
 
 /// <summary>Keys of messages that were read back from the store.</summary>
 internal static class StoredMessageKeys

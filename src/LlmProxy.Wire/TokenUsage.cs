@@ -1,4 +1,4 @@
-namespace LlmProxy.Core.Trajectories;
+namespace LlmProxy.Wire;
 
 /// <summary>Tokens of a call or a run.</summary>
 /// <param name="Input">Input tokens, cached ones included.</param>

@@ -2,9 +2,9 @@ using System.Buffers.Binary;
 using System.Numerics;
 using System.Security.Cryptography;
 using System.Text;
-using LlmProxy.Core.Dialects.Reading;
+using LlmProxy.Wire.Reading;
 
-namespace LlmProxy.Core.Dialects;
+namespace LlmProxy.Wire;
 
 /// <summary>A 128-bit key of a message or of a chain of messages.</summary>
 public readonly record struct TurnKey(ulong High, ulong Low)

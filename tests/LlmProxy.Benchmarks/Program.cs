@@ -2,16 +2,16 @@ using System.Runtime.InteropServices;
 using LlmProxy.Benchmarks;
 using LlmProxy.Benchmarks.Analyzer;
 using LlmProxy.Benchmarks.Children;
-using LlmProxy.Benchmarks.Export;
 using LlmProxy.Benchmarks.Crash;
+using LlmProxy.Benchmarks.Export;
 using LlmProxy.Benchmarks.Parts;
 using LlmProxy.Benchmarks.Proxy;
 using LlmProxy.Benchmarks.Record;
 using LlmProxy.Benchmarks.Search;
+using LlmProxy.Benchmarks.Soak;
 using LlmProxy.Benchmarks.Statistics;
 using LlmProxy.Benchmarks.Storage;
 using LlmProxy.Benchmarks.Templates;
-using LlmProxy.Benchmarks.Soak;
 using LlmProxy.Benchmarks.Upload;
 
 return args switch

@@ -1,9 +1,9 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Storage;
+using LlmProxy.Wire;
 using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Core.Prompting;

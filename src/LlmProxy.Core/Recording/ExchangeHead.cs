@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Core.Recording;
 

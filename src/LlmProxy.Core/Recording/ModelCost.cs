@@ -1,5 +1,6 @@
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Core.Recording;
 

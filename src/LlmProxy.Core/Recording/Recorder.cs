@@ -1,8 +1,8 @@
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Dialects;
-using LlmProxy.Core.Dialects.Reading;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
+using LlmProxy.Wire.Reading;
 using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Core.Recording;

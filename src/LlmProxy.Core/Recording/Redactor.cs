@@ -3,7 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Wire.Json;
 
 namespace LlmProxy.Core.Recording;
 

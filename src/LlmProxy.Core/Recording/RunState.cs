@@ -1,6 +1,6 @@
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Core.Recording;
 

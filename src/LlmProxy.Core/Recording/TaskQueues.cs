@@ -1,7 +1,7 @@
 using System.Threading.Channels;
-using LlmProxy.Core.Dialects;
-using LlmProxy.Core.Dialects.Reading;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
+using LlmProxy.Wire.Reading;
 
 namespace LlmProxy.Core.Recording;
 

@@ -1,7 +1,7 @@
 using System.Text;
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Core.Recording;
 

@@ -1,6 +1,5 @@
 using System.Collections;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Dialects.Reading;
 using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
@@ -9,6 +8,7 @@ using LlmProxy.Core.Sdk;
 using LlmProxy.Core.Statistics;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire.Reading;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;

@@ -1,7 +1,7 @@
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
 using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Core.Sdk;

@@ -1,5 +1,5 @@
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Storage;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Core.Trajectories;
 

@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using LlmProxy.Core.Dialects;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Core.Trajectories;
 

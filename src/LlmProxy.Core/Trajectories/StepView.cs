@@ -1,4 +1,4 @@
-using LlmProxy.Core.Dialects;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Core.Trajectories;
 

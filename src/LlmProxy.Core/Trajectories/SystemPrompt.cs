@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
-using LlmProxy.Core.Dialects;
-using LlmProxy.Core.Dialects.Reading;
+using LlmProxy.Wire;
+using LlmProxy.Wire.Reading;
 
 namespace LlmProxy.Core.Trajectories;
 

@@ -1,6 +1,6 @@
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Storage;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Core.Trajectories;
 

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Dialects;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Core.Trajectories;
 

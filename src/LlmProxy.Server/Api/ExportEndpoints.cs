@@ -1,6 +1,7 @@
 using System.Buffers;
-using LlmProxy.Core.Export;
 using LlmProxy.Server.Auth;
+using LlmProxy.TrainingData.Export;
+using LlmProxy.TrainingData;
 
 namespace LlmProxy.Server.Api;
 

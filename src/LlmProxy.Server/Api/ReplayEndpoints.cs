@@ -1,9 +1,9 @@
 using System.Text.Json;
 using LlmProxy.Core.Recording;
-using LlmProxy.Core.Replay;
 using LlmProxy.Core.Storage;
 using LlmProxy.Server.Api.Shapes;
 using LlmProxy.Server.Auth;
+using LlmProxy.Testing.Replay;
 
 namespace LlmProxy.Server.Api;
 

@@ -1,10 +1,10 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Api.Shapes;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Server.Api;
 

@@ -1,7 +1,7 @@
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Dialects;
 using LlmProxy.Server.Api;
 using LlmProxy.Server.Pipeline;
+using LlmProxy.Wire;
 using Yarp.ReverseProxy.Model;
 
 namespace LlmProxy.Server.Auth;

@@ -7,6 +7,7 @@ using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Storage;
 using LlmProxy.Server.Auth;
 using LlmProxy.Server.Hosting;
+using LlmProxy.Storage;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LlmProxy.Server.Cli;

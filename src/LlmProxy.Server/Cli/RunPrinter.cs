@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using LlmProxy.Server.Api.Shapes;
+using LlmProxy.Wire;
 using Spectre.Console;
 
 namespace LlmProxy.Server.Cli;

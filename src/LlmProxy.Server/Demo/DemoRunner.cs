@@ -1,10 +1,10 @@
 using System.Diagnostics;
 using System.Text;
 using System.Text.Json.Nodes;
-using LlmProxy.Core.Replay;
 using LlmProxy.Core.Storage;
 using LlmProxy.Server.Api;
 using LlmProxy.Server.Hosting;
+using LlmProxy.Testing.Replay;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 

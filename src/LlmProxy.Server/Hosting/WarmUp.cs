@@ -1,10 +1,10 @@
 using System.Text;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Server.Hosting;
 

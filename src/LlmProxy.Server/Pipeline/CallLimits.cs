@@ -1,8 +1,8 @@
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Dialects;
 using LlmProxy.Server.Auth;
+using LlmProxy.Wire;
 using Yarp.ReverseProxy.Model;
 
 namespace LlmProxy.Server.Pipeline;

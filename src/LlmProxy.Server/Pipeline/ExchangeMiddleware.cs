@@ -1,13 +1,14 @@
 using System.Globalization;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Dialects;
-using LlmProxy.Core.Dialects.Reading;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Auth;
 using LlmProxy.Server.Telemetry;
+using LlmProxy.Wire;
+using LlmProxy.Wire.ContentEncoding;
+using LlmProxy.Wire.Reading;
 using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Model;
 

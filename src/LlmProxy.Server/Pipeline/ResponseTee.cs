@@ -1,7 +1,8 @@
 using System.IO.Pipelines;
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
+using LlmProxy.Wire.ContentEncoding;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace LlmProxy.Server.Pipeline;

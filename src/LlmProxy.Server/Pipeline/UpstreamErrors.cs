@@ -1,6 +1,6 @@
 using System.Globalization;
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Recording;
+using LlmProxy.Wire;
 using Polly.CircuitBreaker;
 using Yarp.ReverseProxy.Forwarder;
 using Yarp.ReverseProxy.Model;

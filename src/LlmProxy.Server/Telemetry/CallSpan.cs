@@ -1,8 +1,8 @@
 using System.Diagnostics;
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Pipeline;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Server.Telemetry;
 

@@ -3,9 +3,9 @@ using System.Diagnostics;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Recording;
 using LlmProxy.Server.Pipeline;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Server.Telemetry;
 

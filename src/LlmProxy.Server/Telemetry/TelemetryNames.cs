@@ -56,5 +56,5 @@ internal static class TelemetryNames
     public static string ProviderOf(string provider) => provider == "gemini" ? "gcp.gemini" : provider;
 
     /// <summary>What a call of a dialect is called in the conventions.</summary>
-    public static string OperationOf(Core.Dialects.DialectKind dialect) => dialect == Core.Dialects.DialectKind.Gemini ? "generate_content" : "chat";
+    public static string OperationOf(Wire.DialectKind dialect) => dialect == Wire.DialectKind.Gemini ? "generate_content" : "chat";
 }

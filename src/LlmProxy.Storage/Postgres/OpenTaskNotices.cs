@@ -2,10 +2,11 @@ using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using LlmProxy.Core.Dialects;
+using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
 
-namespace LlmProxy.Core.Storage.Postgres;
+namespace LlmProxy.Storage.Postgres;
 
 /// <summary>
 /// Open tasks as payloads of PostgreSQL's NOTIFY, by which the other processes have them in memory before they are

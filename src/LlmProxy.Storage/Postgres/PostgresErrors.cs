@@ -1,6 +1,7 @@
+using LlmProxy.Core.Storage;
 using Npgsql;
 
-namespace LlmProxy.Core.Storage.Postgres;
+namespace LlmProxy.Storage.Postgres;
 
 /// <summary>The server's errors in words that name the fix. None of them repeats the connection string.</summary>
 internal static class PostgresErrors

@@ -1,4 +1,6 @@
-namespace LlmProxy.Core.Storage.Postgres;
+using LlmProxy.Core.Storage;
+
+namespace LlmProxy.Storage.Postgres;
 
 /// <summary>
 /// The schema in numbered steps. A step that was released is never changed; a change is a further step. The extension

@@ -1,11 +1,12 @@
 using System.Data.Common;
 using System.Globalization;
 using System.Text;
-using LlmProxy.Core.Storage.Sql;
+using LlmProxy.Core.Storage;
+using LlmProxy.Storage.Sql;
 using Npgsql;
 using NpgsqlTypes;
 
-namespace LlmProxy.Core.Storage.Postgres;
+namespace LlmProxy.Storage.Postgres;
 
 /// <summary>A connection from the pool, with the transaction that is open on it.</summary>
 internal sealed class PostgresSession : SqlSession

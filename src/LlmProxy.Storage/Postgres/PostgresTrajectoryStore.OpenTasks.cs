@@ -1,9 +1,10 @@
 using System.Data.Common;
-using LlmProxy.Core.Dialects;
-using LlmProxy.Core.Storage.Sql;
+using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Storage.Sql;
+using LlmProxy.Wire;
 
-namespace LlmProxy.Core.Storage.Postgres;
+namespace LlmProxy.Storage.Postgres;
 
 /// <summary>
 /// Open tasks and their keys, told by one process to the others. In tables of their own: a run's row is locked while

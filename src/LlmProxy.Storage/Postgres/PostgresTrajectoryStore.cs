@@ -1,7 +1,8 @@
-using LlmProxy.Core.Storage.Sql;
+using LlmProxy.Core.Storage;
+using LlmProxy.Storage.Sql;
 using Npgsql;
 
-namespace LlmProxy.Core.Storage.Postgres;
+namespace LlmProxy.Storage.Postgres;
 
 /// <summary>
 /// Runs in PostgreSQL with pgvector: for several replicas of the proxy on one store.

@@ -2,9 +2,10 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using LlmProxy.Core.Storage.Sql;
+using LlmProxy.Core.Storage;
+using LlmProxy.Storage.Sql;
 
-namespace LlmProxy.Core.Storage.Postgres;
+namespace LlmProxy.Storage.Postgres;
 
 /// <summary>
 /// Indexes and queries of vectors. Vectors of different models and dimensions stand in one table, so that each model

@@ -1,7 +1,8 @@
 using System.Buffers;
 using System.Buffers.Text;
+using LlmProxy.Core.Storage;
 
-namespace LlmProxy.Core.Storage.Sql;
+namespace LlmProxy.Storage.Sql;
 
 /// <summary>How a value that was cut out of a message is written there.</summary>
 [Flags]

@@ -1,7 +1,8 @@
 using System.Buffers;
 using System.IO.Compression;
+using LlmProxy.Core.Storage;
 
-namespace LlmProxy.Core.Storage.Sql;
+namespace LlmProxy.Storage.Sql;
 
 /// <summary>How a piece of content stands in its row.</summary>
 internal enum ContentEncoding

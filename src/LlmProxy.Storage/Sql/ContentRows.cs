@@ -1,6 +1,7 @@
+using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 
-namespace LlmProxy.Core.Storage.Sql;
+namespace LlmProxy.Storage.Sql;
 
 /// <summary>Reads content from its rows, the same in both databases.</summary>
 internal static class ContentRows

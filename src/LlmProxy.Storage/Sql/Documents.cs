@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
+using LlmProxy.Core.Storage;
 
-namespace LlmProxy.Core.Storage.Sql;
+namespace LlmProxy.Storage.Sql;
 
 /// <summary>
 /// Document frequencies of the lexical embedder: one row for each tenant, model and dimension, with the number of

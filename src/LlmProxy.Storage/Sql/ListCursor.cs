@@ -1,8 +1,9 @@
 using System.Buffers.Text;
 using System.Globalization;
 using System.Text;
+using LlmProxy.Core.Storage;
 
-namespace LlmProxy.Core.Storage.Sql;
+namespace LlmProxy.Storage.Sql;
 
 /// <summary>Where a listing goes on: behind the run with this start and id. Opaque for callers.</summary>
 internal readonly record struct ListCursor(DateTimeOffset StartedAt, string Id)

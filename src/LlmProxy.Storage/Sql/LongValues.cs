@@ -1,9 +1,10 @@
 using System.Buffers.Binary;
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Storage.Sql;
+namespace LlmProxy.Storage.Sql;
 
 /// <summary>
 /// Cuts long values out of a message, so that each is content of its own: a file in base64 as the bytes that it stands

@@ -1,6 +1,7 @@
+using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 
-namespace LlmProxy.Core.Storage.Sql;
+namespace LlmProxy.Storage.Sql;
 
 /// <summary>Everything that a store holds of one run, to be put into another store.</summary>
 /// <param name="Change">The run with its steps, content, exchanges, keys and vectors.</param>

@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Text;
+using LlmProxy.Core.Storage;
 
-namespace LlmProxy.Core.Storage.Sql;
+namespace LlmProxy.Storage.Sql;
 
 /// <summary>
 /// Words for full-text search, cut in one place for both databases so that both find the same runs. A word is a run

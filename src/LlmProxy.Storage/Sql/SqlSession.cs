@@ -1,6 +1,7 @@
 using System.Data.Common;
+using LlmProxy.Core.Storage;
 
-namespace LlmProxy.Core.Storage.Sql;
+namespace LlmProxy.Storage.Sql;
 
 /// <summary>One connection of a store, and what the two databases write differently.</summary>
 internal abstract class SqlSession

@@ -1,6 +1,7 @@
 using System.Text;
+using LlmProxy.Core.Storage;
 
-namespace LlmProxy.Core.Storage.Sql;
+namespace LlmProxy.Storage.Sql;
 
 /// <summary>
 /// SQL with named parameters (<c>@name</c>, which both databases understand). The text is made of constants of this

@@ -1,4 +1,6 @@
-namespace LlmProxy.Core.Storage.Sql;
+using LlmProxy.Core.Storage;
+
+namespace LlmProxy.Storage.Sql;
 
 /// <content>Saving and deleting.</content>
 public abstract partial class SqlTrajectoryStore

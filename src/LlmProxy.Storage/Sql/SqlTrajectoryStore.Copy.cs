@@ -1,6 +1,7 @@
+using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 
-namespace LlmProxy.Core.Storage.Sql;
+namespace LlmProxy.Storage.Sql;
 
 /// <content>What <see cref="StoreCopy"/> reads from one store and puts into another, beside what every caller can.</content>
 public abstract partial class SqlTrajectoryStore

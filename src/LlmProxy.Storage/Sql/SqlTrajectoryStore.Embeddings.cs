@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Text;
+using LlmProxy.Core.Storage;
 
-namespace LlmProxy.Core.Storage.Sql;
+namespace LlmProxy.Storage.Sql;
 
 /// <content>Making the vectors of runs that are stored already.</content>
 public abstract partial class SqlTrajectoryStore

@@ -1,4 +1,6 @@
-namespace LlmProxy.Core.Storage.Sql;
+using LlmProxy.Core.Storage;
+
+namespace LlmProxy.Storage.Sql;
 
 /// <content>Examples and what became of the tasks that used them.</content>
 public abstract partial class SqlTrajectoryStore

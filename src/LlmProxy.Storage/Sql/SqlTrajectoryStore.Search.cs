@@ -1,6 +1,7 @@
 using System.Text;
+using LlmProxy.Core.Storage;
 
-namespace LlmProxy.Core.Storage.Sql;
+namespace LlmProxy.Storage.Sql;
 
 /// <content>Searching, examples, statistics.</content>
 public abstract partial class SqlTrajectoryStore

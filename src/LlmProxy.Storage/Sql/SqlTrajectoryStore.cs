@@ -1,10 +1,11 @@
 using System.Data.Common;
 using System.Security.Cryptography;
 using System.Text.Json;
-using LlmProxy.Core.Dialects;
+using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
 
-namespace LlmProxy.Core.Storage.Sql;
+namespace LlmProxy.Storage.Sql;
 
 /// <summary>
 /// What both stores share: the queries, and the order in which a save and a deletion change the tables. What differs

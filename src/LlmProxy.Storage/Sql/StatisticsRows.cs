@@ -1,6 +1,7 @@
 using System.Data.Common;
+using LlmProxy.Core.Storage;
 
-namespace LlmProxy.Core.Storage.Sql;
+namespace LlmProxy.Storage.Sql;
 
 /// <summary>Reads <see cref="StoreStatistics"/>: one grouped query over an index that holds all it needs; totals are sums of its groups.</summary>
 internal static class StatisticsRows

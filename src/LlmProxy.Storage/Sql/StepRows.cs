@@ -1,9 +1,10 @@
 using System.Data.Common;
 using System.Text.Json;
-using LlmProxy.Core.Dialects;
+using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
 
-namespace LlmProxy.Core.Storage.Sql;
+namespace LlmProxy.Storage.Sql;
 
 /// <summary>Steps as rows of <c>trajectory_step</c>, the same in both databases.</summary>
 internal static class StepRows

@@ -1,7 +1,8 @@
 using System.Buffers;
 using System.Text;
+using LlmProxy.Core.Storage;
 
-namespace LlmProxy.Core.Storage.Sql;
+namespace LlmProxy.Storage.Sql;
 
 /// <summary>Makes any string one that both databases keep.</summary>
 internal static class Texts

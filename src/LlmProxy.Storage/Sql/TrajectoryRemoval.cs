@@ -1,4 +1,6 @@
-namespace LlmProxy.Core.Storage.Sql;
+using LlmProxy.Core.Storage;
+
+namespace LlmProxy.Storage.Sql;
 
 /// <summary>Removes runs, or what they hold, with everything that only they used. Runs in the caller's transaction.</summary>
 internal static class TrajectoryRemoval

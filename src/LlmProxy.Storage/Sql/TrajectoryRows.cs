@@ -1,8 +1,10 @@
 using System.Data.Common;
 using System.Text.Json;
+using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
 
-namespace LlmProxy.Core.Storage.Sql;
+namespace LlmProxy.Storage.Sql;
 
 /// <summary>Runs as rows of <c>task_trajectory</c>, the same in both databases.</summary>
 internal static class TrajectoryRows

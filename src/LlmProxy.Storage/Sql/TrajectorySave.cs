@@ -1,6 +1,7 @@
+using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 
-namespace LlmProxy.Core.Storage.Sql;
+namespace LlmProxy.Storage.Sql;
 
 /// <summary>
 /// One save of many changes, in one transaction. Rows are always touched in the same order (runs by id, content by

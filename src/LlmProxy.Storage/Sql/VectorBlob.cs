@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
+using LlmProxy.Core.Storage;
 
-namespace LlmProxy.Core.Storage.Sql;
+namespace LlmProxy.Storage.Sql;
 
 /// <summary>
 /// A vector as bytes: a mark, its dimension, then all its floats, or where most of them are zero (lexical vectors) pairs

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
+using LlmProxy.Core.Storage;
 
-namespace LlmProxy.Core.Storage.Sql;
+namespace LlmProxy.Storage.Sql;
 
 /// <summary>
 /// In how many runs words occur, counted up to a limit and remembered for a while. Ranking reads every run with

@@ -1,6 +1,7 @@
+using LlmProxy.Core.Storage;
 using Microsoft.Data.Sqlite;
 
-namespace LlmProxy.Core.Storage.Sqlite;
+namespace LlmProxy.Storage.Sqlite;
 
 /// <summary>The store's file: made so that only its owner can read it.</summary>
 internal static class SqliteFiles

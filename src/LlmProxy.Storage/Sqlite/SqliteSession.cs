@@ -1,10 +1,11 @@
 using System.Data.Common;
 using System.Text.Json;
-using LlmProxy.Core.Storage.Sql;
+using LlmProxy.Core.Storage;
+using LlmProxy.Storage.Sql;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 
-namespace LlmProxy.Core.Storage.Sqlite;
+namespace LlmProxy.Storage.Sqlite;
 
 /// <summary>
 /// An open connection with its prepared statements. The driver works synchronously, so all of this runs on the thread

@@ -1,7 +1,8 @@
 using System.Numerics.Tensors;
-using LlmProxy.Core.Storage.Sql;
+using LlmProxy.Core.Storage;
+using LlmProxy.Storage.Sql;
 
-namespace LlmProxy.Core.Storage.Sqlite;
+namespace LlmProxy.Storage.Sqlite;
 
 /// <content>Searching: vectors in memory, words in the full-text index.</content>
 public sealed partial class SqliteTrajectoryStore

@@ -1,10 +1,11 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using LlmProxy.Core.Storage.Sql;
+using LlmProxy.Core.Storage;
+using LlmProxy.Storage.Sql;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 
-namespace LlmProxy.Core.Storage.Sqlite;
+namespace LlmProxy.Storage.Sqlite;
 
 /// <summary>
 /// Runs in a SQLite file, the embedded default: no server, one writer at a time, any number of readers beside it (WAL).

@@ -1,6 +1,7 @@
-using LlmProxy.Core.Storage.Sql;
+using LlmProxy.Core.Storage;
+using LlmProxy.Storage.Sql;
 
-namespace LlmProxy.Core.Storage.Sqlite;
+namespace LlmProxy.Storage.Sqlite;
 
 /// <summary>A vector that was set, or where there is none, a run whose vectors were removed.</summary>
 internal sealed record VectorChange(VectorRow? Set, long Run);

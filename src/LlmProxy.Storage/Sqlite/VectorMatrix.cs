@@ -1,7 +1,8 @@
 using System.Buffers;
 using System.Numerics.Tensors;
+using LlmProxy.Core.Storage;
 
-namespace LlmProxy.Core.Storage.Sqlite;
+namespace LlmProxy.Storage.Sqlite;
 
 /// <summary>
 /// All vectors of one tenant, model and dimension in memory, of length 1, rounded to bytes and searched by SIMD. They

@@ -1,8 +1,8 @@
 using System.Text.RegularExpressions;
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Recording;
+using LlmProxy.Wire;
 
-namespace LlmProxy.Core.Replay;
+namespace LlmProxy.Testing.Replay;
 
 /// <summary>
 /// What tells one call of a run from the others, and nothing that changes from run to run: no system prompt (it holds

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 
-namespace LlmProxy.Core.Replay;
+namespace LlmProxy.Testing.Replay;
 
 /// <summary>A line of a comparison.</summary>
 /// <param name="Mark"><c>+</c> for new, <c>-</c> for gone, blank for kept.</param>

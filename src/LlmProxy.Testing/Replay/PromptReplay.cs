@@ -1,6 +1,6 @@
 using LlmProxy.Core.Prompting;
 
-namespace LlmProxy.Core.Replay;
+namespace LlmProxy.Testing.Replay;
 
 /// <summary>A prompt of a recorded run.</summary>
 /// <param name="Step">Number of the step.</param>

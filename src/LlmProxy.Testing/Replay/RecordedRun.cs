@@ -1,7 +1,7 @@
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
 
-namespace LlmProxy.Core.Replay;
+namespace LlmProxy.Testing.Replay;
 
 /// <summary>
 /// A run as the calls that its agent made and what was answered: small enough to lie beside a test, whole enough to be

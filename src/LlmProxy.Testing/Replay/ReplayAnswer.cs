@@ -1,8 +1,8 @@
 using System.Text;
 using System.Text.Json;
-using LlmProxy.Core.Dialects;
+using LlmProxy.Wire;
 
-namespace LlmProxy.Core.Replay;
+namespace LlmProxy.Testing.Replay;
 
 /// <summary>A part of an answer's body.</summary>
 /// <param name="At">When it is due, since the answer's head.</param>

@@ -1,7 +1,7 @@
 using System.Globalization;
-using LlmProxy.Core.Dialects;
+using LlmProxy.Wire;
 
-namespace LlmProxy.Core.Replay;
+namespace LlmProxy.Testing.Replay;
 
 /// <summary>How exactly a call must be the recorded one.</summary>
 public enum ReplayMode

@@ -1,4 +1,6 @@
-namespace LlmProxy.Core.Replay.Stubs;
+using LlmProxy.Testing.Replay;
+
+namespace LlmProxy.Testing.Stubs;
 
 /// <summary>For which server stub mappings are written.</summary>
 public enum StubFlavor

@@ -1,6 +1,7 @@
 using System.Text;
+using LlmProxy.Testing.Replay;
 
-namespace LlmProxy.Core.Replay.Stubs;
+namespace LlmProxy.Testing.Stubs;
 
 /// <summary>The page that lies in a folder of mappings.</summary>
 internal static class StubReadme

@@ -5,9 +5,10 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
-using LlmProxy.Core.Dialects;
+using LlmProxy.Testing.Replay;
+using LlmProxy.Wire;
 
-namespace LlmProxy.Core.Replay.Stubs;
+namespace LlmProxy.Testing.Stubs;
 
 /// <summary>One mapping, as both flavors need it: a step of the run in one of its forms.</summary>
 internal sealed record StubStep

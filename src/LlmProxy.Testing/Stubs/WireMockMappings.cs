@@ -1,7 +1,8 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using LlmProxy.Testing.Replay;
 
-namespace LlmProxy.Core.Replay.Stubs;
+namespace LlmProxy.Testing.Stubs;
 
 /// <summary>Stub mappings of WireMock (wiremock.org, "Stubbing", "Stateful behaviour", "Request matching", "Simulating faults").</summary>
 internal static class WireMockMappings

@@ -1,7 +1,8 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using LlmProxy.Testing.Replay;
 
-namespace LlmProxy.Core.Replay.Stubs;
+namespace LlmProxy.Testing.Stubs;
 
 /// <summary>
 /// Mappings of WireMock.Net in its own form (WireMock.Net.Abstractions, Admin/Mappings). Its importer of WireMock's

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 
-namespace LlmProxy.Core.Export.Conversations;
+namespace LlmProxy.TrainingData.Conversations;
 
 /// <summary>Gives each call its results, once and right behind its turn.</summary>
 internal sealed class CallMatcher(ToolNames names, ExportNotes notes)

@@ -1,6 +1,6 @@
 using LlmProxy.Core.Recording;
 
-namespace LlmProxy.Core.Export.Conversations;
+namespace LlmProxy.TrainingData.Conversations;
 
 /// <summary>How a format wants conversations.</summary>
 /// <param name="KeepForeign">Whether foreign assistant turns stay, to be written with weight 0.</param>

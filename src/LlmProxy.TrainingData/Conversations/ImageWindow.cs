@@ -1,4 +1,4 @@
-namespace LlmProxy.Core.Export.Conversations;
+namespace LlmProxy.TrainingData.Conversations;
 
 /// <summary>Keeps the last images and puts a mark where the others stood.</summary>
 internal sealed class ImageWindow(ShapeRules rules, ExportNotes notes)

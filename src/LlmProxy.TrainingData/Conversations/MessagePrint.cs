@@ -1,10 +1,10 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
-using LlmProxy.Core.Dialects;
-using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Wire;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Export.Conversations;
+namespace LlmProxy.TrainingData.Conversations;
 
 /// <summary>
 /// What a message is known by when it comes again in another form. Clients give calls ids of their own, put thinking

@@ -1,9 +1,9 @@
-using LlmProxy.Core.Dialects;
-using LlmProxy.Core.Dialects.Json;
-using LlmProxy.Core.Dialects.Reading;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
+using LlmProxy.Wire.Json;
+using LlmProxy.Wire.Reading;
 
-namespace LlmProxy.Core.Export.Conversations;
+namespace LlmProxy.TrainingData.Conversations;
 
 /// <summary>The tools of a segment: those with a schema that any step offered, and those that were called without being offered.</summary>
 internal static class OfferedTools

@@ -1,8 +1,8 @@
 using System.Text.Json;
-using LlmProxy.Core.Dialects;
-using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Wire;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Export.Conversations;
+namespace LlmProxy.TrainingData.Conversations;
 
 /// <summary>Reads a stored message of any dialect into parts. Hidden reasoning is left out.</summary>
 internal static class PartReader

@@ -1,4 +1,4 @@
-namespace LlmProxy.Core.Export.Conversations;
+namespace LlmProxy.TrainingData.Conversations;
 
 /// <summary>One piece of a turn, whatever wire format it came in.</summary>
 internal abstract record Part

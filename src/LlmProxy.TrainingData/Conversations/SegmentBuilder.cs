@@ -1,7 +1,7 @@
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
 
-namespace LlmProxy.Core.Export.Conversations;
+namespace LlmProxy.TrainingData.Conversations;
 
 /// <summary>One message of a run's history, with what is known of it.</summary>
 internal sealed record HistoryEntry(ConversationMessage Message, DialectKind Dialect)

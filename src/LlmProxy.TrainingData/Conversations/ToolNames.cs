@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace LlmProxy.Core.Export.Conversations;
+namespace LlmProxy.TrainingData.Conversations;
 
 /// <summary>Names that a consumer takes: letters, digits, _ and -, at most 64.</summary>
 internal sealed class ToolNames(bool beginWithLetter)

@@ -1,8 +1,8 @@
 using System.Text;
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Export.Conversations;
+namespace LlmProxy.TrainingData.Conversations;
 
 /// <summary>Tool schemas in the two spellings that consumers take.</summary>
 internal static class ToolSchema

@@ -1,4 +1,4 @@
-namespace LlmProxy.Core.Export;
+namespace LlmProxy.TrainingData.Export;
 
 /// <summary>Something that an export tells, in order: one <see cref="ExportStart"/>, lines and images, one <see cref="ExportSummary"/>.</summary>
 public abstract record ExportEvent;

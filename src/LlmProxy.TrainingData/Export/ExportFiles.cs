@@ -1,8 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using LlmProxy.Core.Export.Validation;
+using LlmProxy.TrainingData.Validation;
 
-namespace LlmProxy.Core.Export;
+namespace LlmProxy.TrainingData.Export;
 
 /// <summary>A file that was written and checked.</summary>
 /// <param name="Path">Where it is; it ends in <c>.part</c> where a line of it would be refused.</param>

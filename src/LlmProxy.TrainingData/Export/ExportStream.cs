@@ -1,9 +1,9 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Text.Json;
-using LlmProxy.Core.Export.Conversations;
+using LlmProxy.TrainingData.Conversations;
 
-namespace LlmProxy.Core.Export;
+namespace LlmProxy.TrainingData.Export;
 
 /// <summary>
 /// An export as a stream of JSON lines between a server and whoever writes the files: one event a line,

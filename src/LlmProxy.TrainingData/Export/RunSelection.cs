@@ -1,9 +1,9 @@
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Export.Pairs;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.TrainingData.Pairs;
 
-namespace LlmProxy.Core.Export;
+namespace LlmProxy.TrainingData.Export;
 
 /// <summary>
 /// Which runs are exported. One pass over the rows counts them, says why the others are not, groups them for the split

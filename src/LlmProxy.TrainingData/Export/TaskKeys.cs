@@ -4,7 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using LlmProxy.Core.Trajectories;
 
-namespace LlmProxy.Core.Export;
+namespace LlmProxy.TrainingData.Export;
 
 /// <summary>By what runs of the same task and of the same conversation are told: eight bytes each, since those of all runs are held at once.</summary>
 internal static class TaskKeys

@@ -3,15 +3,15 @@ using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Export.Conversations;
-using LlmProxy.Core.Export.Formats;
-using LlmProxy.Core.Export.Pairs;
-using LlmProxy.Core.Export.Validation;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.TrainingData.Conversations;
+using LlmProxy.TrainingData.Formats;
+using LlmProxy.TrainingData.Pairs;
+using LlmProxy.TrainingData.Validation;
 
-namespace LlmProxy.Core.Export;
+namespace LlmProxy.TrainingData.Export;
 
 /// <summary>
 /// Makes training data of recorded runs, one run at a time. Examples and texts that the proxy put into prompts are not

@@ -1,7 +1,7 @@
 using System.Text.Json;
-using LlmProxy.Core.Export.Conversations;
+using LlmProxy.TrainingData.Conversations;
 
-namespace LlmProxy.Core.Export.Formats;
+namespace LlmProxy.TrainingData.Formats;
 
 /// <summary>
 /// The last request with its answer, as Anthropic's Messages API has them. Blocks of that API stand as they were;

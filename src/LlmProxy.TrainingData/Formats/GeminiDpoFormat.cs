@@ -1,8 +1,8 @@
 using System.Text.Json;
-using LlmProxy.Core.Export.Conversations;
-using LlmProxy.Core.Export.Pairs;
+using LlmProxy.TrainingData.Conversations;
+using LlmProxy.TrainingData.Pairs;
 
-namespace LlmProxy.Core.Export.Formats;
+namespace LlmProxy.TrainingData.Formats;
 
 /// <summary>
 /// Preference tuning of Gemini (Google's agent platform, "Prepare data for preference tuning"). It takes text alone and

@@ -1,7 +1,7 @@
 using System.Text.Json;
-using LlmProxy.Core.Export.Conversations;
+using LlmProxy.TrainingData.Conversations;
 
-namespace LlmProxy.Core.Export.Formats;
+namespace LlmProxy.TrainingData.Formats;
 
 /// <summary>Supervised tuning of Gemini (Google's agent platform, "Prepare data for supervised tuning", "Function calling", "Image tuning").</summary>
 internal sealed class GeminiFormat : ConversationFormat

@@ -1,8 +1,8 @@
 using System.Text.Json;
-using LlmProxy.Core.Export.Conversations;
-using LlmProxy.Core.Export.Pairs;
+using LlmProxy.TrainingData.Conversations;
+using LlmProxy.TrainingData.Pairs;
 
-namespace LlmProxy.Core.Export.Formats;
+namespace LlmProxy.TrainingData.Formats;
 
 /// <summary>Writes the lines of one format.</summary>
 internal abstract class LineFormat
@@ -63,7 +63,7 @@ internal sealed class ImageFiles(string? uri)
     public string Add(ImageSource image)
     {
         var bytes = Convert.FromBase64String(image.Base64!);
-        var name = Trajectories.ContentHash.Of(bytes).Value + Ending(image.MediaType);
+        var name = Core.Trajectories.ContentHash.Of(bytes).Value + Ending(image.MediaType);
         _files[name] = bytes;
         return name;
     }

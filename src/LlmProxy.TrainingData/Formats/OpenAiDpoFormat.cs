@@ -1,8 +1,8 @@
 using System.Text.Json;
-using LlmProxy.Core.Export.Conversations;
-using LlmProxy.Core.Export.Pairs;
+using LlmProxy.TrainingData.Conversations;
+using LlmProxy.TrainingData.Pairs;
 
-namespace LlmProxy.Core.Export.Formats;
+namespace LlmProxy.TrainingData.Formats;
 
 /// <summary>OpenAI's preference format (developers.openai.com, "Direct preference optimization"): text alone, one reply compared with one.</summary>
 internal sealed class OpenAiDpoFormat : PairFormat

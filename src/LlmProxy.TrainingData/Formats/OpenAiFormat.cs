@@ -1,7 +1,7 @@
 using System.Text.Json;
-using LlmProxy.Core.Export.Conversations;
+using LlmProxy.TrainingData.Conversations;
 
-namespace LlmProxy.Core.Export.Formats;
+namespace LlmProxy.TrainingData.Formats;
 
 /// <summary>OpenAI's supervised chat format (developers.openai.com, "Supervised fine-tuning", "Vision fine-tuning"; FineTuneChatRequestInput).</summary>
 internal sealed class OpenAiFormat : ConversationFormat

@@ -1,9 +1,9 @@
 using System.Buffers;
 using System.Text;
 using System.Text.Json;
-using LlmProxy.Core.Export.Conversations;
+using LlmProxy.TrainingData.Conversations;
 
-namespace LlmProxy.Core.Export.Formats;
+namespace LlmProxy.TrainingData.Formats;
 
 /// <summary>
 /// The ShareGPT form, which holds text alone. Tools, calls and results are written in the text as the Hermes function

@@ -1,7 +1,7 @@
 using System.Text.Json;
-using LlmProxy.Core.Export.Conversations;
+using LlmProxy.TrainingData.Conversations;
 
-namespace LlmProxy.Core.Export.Formats;
+namespace LlmProxy.TrainingData.Formats;
 
 /// <summary>Conversations for TRL (huggingface.co/docs/trl, "Dataset formats") and Axolotl's <c>chat_template</c>: arguments are objects, roles alternate.</summary>
 internal sealed class TrlFormat : ConversationFormat

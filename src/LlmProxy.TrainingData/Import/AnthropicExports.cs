@@ -1,8 +1,9 @@
 using System.Text;
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Json;
+using LlmProxy.TrainingData.Export;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Export.Import;
+namespace LlmProxy.TrainingData.Import;
 
 /// <summary>
 /// Reads files of the format <c>anthropic</c>. With the origins file beside it each reply goes back to its step, and the
@@ -65,7 +66,7 @@ internal sealed class AnthropicExports(ImportReport report)
             Provider = origin?.Provider ?? "anthropic",
             Client = origin?.Client ?? "",
             Preset = origin is { Preset.Length: > 0 } ? origin.Preset : "generic",
-            TaskDescription = origin?.TaskDescription ?? Retrieval.TaskText.Describe(FirstText(root), []),
+            TaskDescription = origin?.TaskDescription ?? Core.Retrieval.TaskText.Describe(FirstText(root), []),
             Origin = origin,
         };
     }

@@ -1,7 +1,7 @@
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Trajectories;
 
-namespace LlmProxy.Core.Export.Import;
+namespace LlmProxy.TrainingData.Import;
 
 /// <summary>
 /// Reads Claude Code transcripts: JSON lines, one file a session in a folder a project. A run is one turn: what a person

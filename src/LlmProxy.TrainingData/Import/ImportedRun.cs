@@ -1,8 +1,10 @@
 using System.Security.Cryptography;
 using System.Text;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.TrainingData.Export;
+using LlmProxy.Wire;
 
-namespace LlmProxy.Core.Export.Import;
+namespace LlmProxy.TrainingData.Import;
 
 /// <summary>A message of an imported conversation, in the form of Anthropic's Messages API.</summary>
 /// <param name="Json">Role and content, UTF-8.</param>

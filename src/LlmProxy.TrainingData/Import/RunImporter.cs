@@ -1,12 +1,12 @@
 using System.Text;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
 
-namespace LlmProxy.Core.Export.Import;
+namespace LlmProxy.TrainingData.Import;
 
 /// <summary>Where imported runs come from.</summary>
 public enum ImportSource

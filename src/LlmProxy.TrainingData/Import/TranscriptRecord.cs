@@ -1,11 +1,12 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Json;
-using LlmProxy.Core.Export.Conversations;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.TrainingData.Conversations;
+using LlmProxy.Wire;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Export.Import;
+namespace LlmProxy.TrainingData.Import;
 
 /// <summary>
 /// One record of a Claude Code transcript. The format is internal to that program and documented nowhere by its makers;

@@ -1,9 +1,9 @@
 using System.Text;
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Json;
-using LlmProxy.Core.Export.Conversations;
+using LlmProxy.TrainingData.Conversations;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Export.Pairs;
+namespace LlmProxy.TrainingData.Pairs;
 
 /// <summary>Two replies to one input.</summary>
 /// <param name="System">The agent's own system prompt, or null.</param>

@@ -2,7 +2,7 @@ using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 
-namespace LlmProxy.Core.Export.Pairs;
+namespace LlmProxy.TrainingData.Pairs;
 
 /// <summary>Two runs of the same or nearly the same task.</summary>
 /// <param name="Better">The better one.</param>

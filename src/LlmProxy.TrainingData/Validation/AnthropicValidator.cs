@@ -1,7 +1,7 @@
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Export.Validation;
+namespace LlmProxy.TrainingData.Validation;
 
 /// <summary>The rules of Anthropic's Messages API for a request with its answer, and of this archive: no thinking, no cache marks.</summary>
 internal sealed class AnthropicValidator(FormatLimits limits) : LineValidator(limits)

@@ -3,7 +3,7 @@ using System.IO.Pipelines;
 using System.Text.Json;
 using System.Text.Unicode;
 
-namespace LlmProxy.Core.Export.Validation;
+namespace LlmProxy.TrainingData.Validation;
 
 /// <summary>Something that a consumer would refuse.</summary>
 /// <param name="Line">The line, from 1; 0 for the file as a whole.</param>

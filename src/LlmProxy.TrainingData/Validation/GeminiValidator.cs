@@ -1,7 +1,7 @@
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Export.Validation;
+namespace LlmProxy.TrainingData.Validation;
 
 /// <summary>The rules of Google's agent platform for a supervised line of Gemini.</summary>
 internal class GeminiValidator(FormatLimits limits) : LineValidator(limits)

@@ -1,8 +1,8 @@
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Json;
-using LlmProxy.Core.Export.Conversations;
+using LlmProxy.TrainingData.Conversations;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Export.Validation;
+namespace LlmProxy.TrainingData.Validation;
 
 /// <summary>What is wrong with a line, and how large it is.</summary>
 internal sealed class LineFindings

@@ -1,8 +1,8 @@
 using System.Text;
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Export.Validation;
+namespace LlmProxy.TrainingData.Validation;
 
 /// <summary>OpenAI's rules for a supervised chat line (FineTuneChatRequestInput; Azure's "Vision fine-tuning" for the kinds of images).</summary>
 internal class OpenAiValidator(FormatLimits limits) : LineValidator(limits)

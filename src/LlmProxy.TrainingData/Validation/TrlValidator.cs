@@ -1,7 +1,7 @@
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Export.Validation;
+namespace LlmProxy.TrainingData.Validation;
 
 /// <summary>TRL's rules for a conversation, and those of the chat templates behind it.</summary>
 internal class TrlValidator(FormatLimits limits) : LineValidator(limits)

@@ -1,9 +1,8 @@
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Assembly;
-using LlmProxy.Core.Dialects.Json;
-using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire.Assembly;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Dialects.Anthropic;
+namespace LlmProxy.Wire.Anthropic;
 
 /// <summary>Assembles an answer of the Messages API (platform.claude.com, "Streaming messages").</summary>
 internal sealed class AnthropicAssembler : JsonReplyAssembler

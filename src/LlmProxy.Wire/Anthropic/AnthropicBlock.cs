@@ -1,8 +1,8 @@
 using System.Text;
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Dialects.Anthropic;
+namespace LlmProxy.Wire.Anthropic;
 
 /// <summary>One content block: as its start gave it, and what its deltas added.</summary>
 internal sealed class AnthropicBlock

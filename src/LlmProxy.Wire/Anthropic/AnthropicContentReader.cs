@@ -1,8 +1,8 @@
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Assembly;
-using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Wire.Assembly;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Dialects.Anthropic;
+namespace LlmProxy.Wire.Anthropic;
 
 /// <summary>Reads a message of the Messages API.</summary>
 internal static class AnthropicContentReader

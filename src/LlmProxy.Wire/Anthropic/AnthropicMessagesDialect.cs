@@ -1,7 +1,7 @@
-using LlmProxy.Core.Dialects.Assembly;
-using LlmProxy.Core.Dialects.Reading;
+using LlmProxy.Wire.Assembly;
+using LlmProxy.Wire.Reading;
 
-namespace LlmProxy.Core.Dialects.Anthropic;
+namespace LlmProxy.Wire.Anthropic;
 
 /// <summary>Anthropic's Messages API (platform.claude.com, API reference, "Messages"), version 2023-06-01 and later.</summary>
 public sealed class AnthropicMessagesDialect : IDialect

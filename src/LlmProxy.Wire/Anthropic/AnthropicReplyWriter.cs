@@ -1,9 +1,8 @@
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Json;
-using LlmProxy.Core.Dialects.Writing;
-using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire.Json;
+using LlmProxy.Wire.Writing;
 
-namespace LlmProxy.Core.Dialects.Anthropic;
+namespace LlmProxy.Wire.Anthropic;
 
 /// <summary>Writes an answer of the Messages API (platform.claude.com, "Messages" and "Streaming messages"); <see cref="AnthropicAssembler"/> reads it back.</summary>
 internal sealed class AnthropicReplyWriter(AssembledReply reply)

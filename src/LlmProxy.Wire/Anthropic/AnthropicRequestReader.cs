@@ -1,8 +1,8 @@
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Json;
-using LlmProxy.Core.Dialects.Reading;
+using LlmProxy.Wire.Json;
+using LlmProxy.Wire.Reading;
 
-namespace LlmProxy.Core.Dialects.Anthropic;
+namespace LlmProxy.Wire.Anthropic;
 
 /// <summary>The forward pass over a Messages request (platform.claude.com, API reference, "Create a Message").</summary>
 internal sealed class AnthropicRequestReader : MessageRules

@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Text;
-using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Dialects.Assembly;
+namespace LlmProxy.Wire.Assembly;
 
 /// <summary>Error objects in the shapes that the vendors' SDKs read.</summary>
 internal static class DialectErrors

@@ -1,8 +1,8 @@
 using System.Text;
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Dialects.Assembly;
+namespace LlmProxy.Wire.Assembly;
 
 /// <summary>
 /// The framing that all dialects share: an answer is JSON or server-sent events. Which of them, its first byte says;

@@ -1,6 +1,6 @@
-using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Dialects.Assembly;
+namespace LlmProxy.Wire.Assembly;
 
 /// <summary>
 /// Cuts pushed bytes into JSON objects: one object, objects one after the other, or the elements of one array as

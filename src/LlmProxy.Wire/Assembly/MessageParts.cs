@@ -1,6 +1,6 @@
-using LlmProxy.Core.Dialects.Reading;
+using LlmProxy.Wire.Reading;
 
-namespace LlmProxy.Core.Dialects.Assembly;
+namespace LlmProxy.Wire.Assembly;
 
 /// <summary>Collects what a message holds, block by block.</summary>
 internal sealed class MessageParts

@@ -1,7 +1,7 @@
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Dialects.Assembly;
+namespace LlmProxy.Wire.Assembly;
 
 /// <summary>The text of a tool's result in the three dialects that give it as a string or as parts.</summary>
 internal static class ResultText

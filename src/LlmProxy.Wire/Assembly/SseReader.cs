@@ -1,7 +1,7 @@
 using System.Text;
-using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Dialects.Assembly;
+namespace LlmProxy.Wire.Assembly;
 
 /// <summary>
 /// Reads server-sent events (html.spec.whatwg.org, section 9.2.6) from bytes as they are pushed.

@@ -1,6 +1,6 @@
 using System.IO.Compression;
 
-namespace LlmProxy.Core.Recording;
+namespace LlmProxy.Wire.ContentEncoding;
 
 /// <summary>
 /// Undoes Content-Encoding for the record, piece by piece as an answer comes: the copy for the client is never

@@ -1,10 +1,9 @@
 using System.Text;
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Assembly;
-using LlmProxy.Core.Dialects.Json;
-using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire.Assembly;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Dialects.Gemini;
+namespace LlmProxy.Wire.Gemini;
 
 /// <summary>
 /// Assembles an answer of Gemini (ai.google.dev/api/generate-content, "GenerateContentResponse"): one object, events,

@@ -1,8 +1,8 @@
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Assembly;
-using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Wire.Assembly;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Dialects.Gemini;
+namespace LlmProxy.Wire.Gemini;
 
 /// <summary>Reads a content of Gemini, in camel case or snake case.</summary>
 internal static class GeminiContentReader

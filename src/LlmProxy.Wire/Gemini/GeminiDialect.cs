@@ -1,7 +1,7 @@
-using LlmProxy.Core.Dialects.Assembly;
-using LlmProxy.Core.Dialects.Reading;
+using LlmProxy.Wire.Assembly;
+using LlmProxy.Wire.Reading;
 
-namespace LlmProxy.Core.Dialects.Gemini;
+namespace LlmProxy.Wire.Gemini;
 
 /// <summary>Google's generateContent and streamGenerateContent (ai.google.dev/api/generate-content), also on Vertex AI.</summary>
 public sealed class GeminiDialect : IDialect

@@ -1,4 +1,4 @@
-namespace LlmProxy.Core.Dialects.Gemini;
+namespace LlmProxy.Wire.Gemini;
 
 /// <summary>What a Gemini call's path says: model and method.</summary>
 internal static class GeminiPath

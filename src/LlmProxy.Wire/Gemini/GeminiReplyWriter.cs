@@ -1,8 +1,8 @@
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Json;
-using LlmProxy.Core.Dialects.Writing;
+using LlmProxy.Wire.Json;
+using LlmProxy.Wire.Writing;
 
-namespace LlmProxy.Core.Dialects.Gemini;
+namespace LlmProxy.Wire.Gemini;
 
 /// <summary>Writes an answer of Gemini (ai.google.dev/api/generate-content, "GenerateContentResponse"); <see cref="GeminiAssembler"/> reads it back.</summary>
 internal sealed class GeminiReplyWriter(AssembledReply reply)

@@ -1,8 +1,8 @@
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Json;
-using LlmProxy.Core.Dialects.Reading;
+using LlmProxy.Wire.Json;
+using LlmProxy.Wire.Reading;
 
-namespace LlmProxy.Core.Dialects.Gemini;
+namespace LlmProxy.Wire.Gemini;
 
 /// <summary>
 /// The forward pass over a generateContent request (ai.google.dev/api/generate-content). The API takes each name in

@@ -1,7 +1,7 @@
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Dialects.Gemini;
+namespace LlmProxy.Wire.Gemini;
 
 /// <summary>A turn of the model that stands in a history as several contents.</summary>
 internal static class GeminiTurn

@@ -1,4 +1,4 @@
-namespace LlmProxy.Core.Dialects.Gemini;
+namespace LlmProxy.Wire.Gemini;
 
 /// <summary>
 /// Gemini's thought signatures (ai.google.dev, "Thought signatures"): opaque, of one answer alone, and to be sent back

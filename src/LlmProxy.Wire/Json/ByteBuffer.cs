@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text;
 
-namespace LlmProxy.Core.Dialects.Json;
+namespace LlmProxy.Wire.Json;
 
 /// <summary>A growing run of bytes in pooled memory, which is taken with the first byte.</summary>
 internal sealed class ByteBuffer(int capacity = 1024) : IDisposable

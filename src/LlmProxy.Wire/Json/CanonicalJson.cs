@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 
-namespace LlmProxy.Core.Dialects.Json;
+namespace LlmProxy.Wire.Json;
 
 /// <summary>What is normalised away in a dialect's messages, beside <c>cache_control</c>, nulls and property order.</summary>
 internal sealed class CanonicalRules

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 
-namespace LlmProxy.Core.Dialects.Json;
+namespace LlmProxy.Wire.Json;
 
 /// <summary>Reading of parsed JSON that takes whatever is there and never throws.</summary>
 internal static class Elements

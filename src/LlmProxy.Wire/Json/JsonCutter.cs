@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace LlmProxy.Core.Dialects.Json;
+namespace LlmProxy.Wire.Json;
 
 /// <summary>Cuts properties out of JSON and leaves every other byte as it was.</summary>
 internal static class JsonCutter

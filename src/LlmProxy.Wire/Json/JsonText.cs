@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Unicode;
 
-namespace LlmProxy.Core.Dialects.Json;
+namespace LlmProxy.Wire.Json;
 
 /// <summary>
 /// Strings of JSON, between literal and text. The platform's readers throw for half a surrogate pair

@@ -1,10 +1,9 @@
 using System.Text;
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Assembly;
-using LlmProxy.Core.Dialects.Json;
-using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire.Assembly;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Dialects.OpenAiChat;
+namespace LlmProxy.Wire.OpenAiChat;
 
 /// <summary>Assembles an answer of Chat Completions (OpenAI API reference, "Chat", "Streaming"). The first choice is the message.</summary>
 internal sealed class ChatAssembler : JsonReplyAssembler

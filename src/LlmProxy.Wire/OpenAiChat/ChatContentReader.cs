@@ -1,9 +1,9 @@
 using System.Text;
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Assembly;
-using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Wire.Assembly;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Dialects.OpenAiChat;
+namespace LlmProxy.Wire.OpenAiChat;
 
 /// <summary>Reads a message of Chat Completions.</summary>
 internal static class ChatContentReader

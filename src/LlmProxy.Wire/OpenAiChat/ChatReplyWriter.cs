@@ -1,8 +1,8 @@
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Json;
-using LlmProxy.Core.Dialects.Writing;
+using LlmProxy.Wire.Json;
+using LlmProxy.Wire.Writing;
 
-namespace LlmProxy.Core.Dialects.OpenAiChat;
+namespace LlmProxy.Wire.OpenAiChat;
 
 /// <summary>Writes an answer of Chat Completions (OpenAI API reference, "Chat"); <see cref="ChatAssembler"/> reads it back.</summary>
 internal sealed class ChatReplyWriter(AssembledReply reply)

@@ -1,8 +1,8 @@
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Json;
-using LlmProxy.Core.Dialects.Reading;
+using LlmProxy.Wire.Json;
+using LlmProxy.Wire.Reading;
 
-namespace LlmProxy.Core.Dialects.OpenAiChat;
+namespace LlmProxy.Wire.OpenAiChat;
 
 /// <summary>The forward pass over a Chat Completions request (OpenAI API reference, "Create chat completion").</summary>
 internal sealed class ChatRequestReader : MessageRules

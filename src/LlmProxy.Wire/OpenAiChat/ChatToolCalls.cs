@@ -1,8 +1,8 @@
 using System.Text;
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Dialects.OpenAiChat;
+namespace LlmProxy.Wire.OpenAiChat;
 
 /// <summary>Puts the tool calls of one choice together from fragments.</summary>
 internal sealed class ChatToolCalls

@@ -1,7 +1,7 @@
-using LlmProxy.Core.Dialects.Assembly;
-using LlmProxy.Core.Dialects.Reading;
+using LlmProxy.Wire.Assembly;
+using LlmProxy.Wire.Reading;
 
-namespace LlmProxy.Core.Dialects.OpenAiChat;
+namespace LlmProxy.Wire.OpenAiChat;
 
 /// <summary>OpenAI's Chat Completions (OpenAI API reference, "Chat"), and what compatible servers make of it.</summary>
 public sealed class OpenAiChatDialect : IDialect

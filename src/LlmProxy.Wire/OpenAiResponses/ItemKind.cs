@@ -1,7 +1,7 @@
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Dialects.OpenAiResponses;
+namespace LlmProxy.Wire.OpenAiResponses;
 
 /// <summary>Whose an item of a Responses input is.</summary>
 internal enum ItemSide

@@ -1,7 +1,7 @@
-using LlmProxy.Core.Dialects.Assembly;
-using LlmProxy.Core.Dialects.Reading;
+using LlmProxy.Wire.Assembly;
+using LlmProxy.Wire.Reading;
 
-namespace LlmProxy.Core.Dialects.OpenAiResponses;
+namespace LlmProxy.Wire.OpenAiResponses;
 
 /// <summary>OpenAI's Responses (OpenAI API reference, "Responses"), over HTTP.</summary>
 public sealed class OpenAiResponsesDialect : IDialect

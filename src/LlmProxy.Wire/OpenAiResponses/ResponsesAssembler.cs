@@ -1,9 +1,8 @@
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Assembly;
-using LlmProxy.Core.Dialects.Json;
-using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire.Assembly;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Dialects.OpenAiResponses;
+namespace LlmProxy.Wire.OpenAiResponses;
 
 /// <summary>
 /// Assembles an answer of Responses (OpenAI API reference, "Streaming events"). The last event holds all of it; items

@@ -1,8 +1,8 @@
 using System.Text;
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Dialects.OpenAiResponses;
+namespace LlmProxy.Wire.OpenAiResponses;
 
 /// <summary>One output item as events tell of it; needed when the event that holds the whole answer never comes.</summary>
 internal sealed class ResponsesItem

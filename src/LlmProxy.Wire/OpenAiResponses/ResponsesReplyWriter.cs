@@ -1,9 +1,9 @@
 using System.Globalization;
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Json;
-using LlmProxy.Core.Dialects.Writing;
+using LlmProxy.Wire.Json;
+using LlmProxy.Wire.Writing;
 
-namespace LlmProxy.Core.Dialects.OpenAiResponses;
+namespace LlmProxy.Wire.OpenAiResponses;
 
 /// <summary>Writes an answer of Responses (OpenAI API reference, "Responses" and "Streaming events"); <see cref="ResponsesAssembler"/> reads it back.</summary>
 internal sealed class ResponsesReplyWriter(AssembledReply reply)

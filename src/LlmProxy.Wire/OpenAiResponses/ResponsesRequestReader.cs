@@ -1,8 +1,8 @@
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Json;
-using LlmProxy.Core.Dialects.Reading;
+using LlmProxy.Wire.Json;
+using LlmProxy.Wire.Reading;
 
-namespace LlmProxy.Core.Dialects.OpenAiResponses;
+namespace LlmProxy.Wire.OpenAiResponses;
 
 /// <summary>The forward pass over a Responses request (OpenAI API reference, "Create a model response").</summary>
 internal static class ResponsesRequestReader

@@ -1,7 +1,7 @@
 using System.Text;
-using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Dialects.Reading;
+namespace LlmProxy.Wire.Reading;
 
 /// <summary>What stands in an assistant turn's key for a call without an id: its name and its arguments in one form.</summary>
 internal static class CallKey

@@ -1,7 +1,7 @@
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Dialects.Reading;
+namespace LlmProxy.Wire.Reading;
 
 /// <summary>What a key needs of one part (block) of a message; the rest of the part is skipped.</summary>
 internal ref struct ContentPart

@@ -1,4 +1,4 @@
-namespace LlmProxy.Core.Dialects.Reading;
+namespace LlmProxy.Wire.Reading;
 
 /// <summary>
 /// What was found in histories that came before. An agent sends its whole history with every call, and all but its end

@@ -1,7 +1,7 @@
-using LlmProxy.Core.Dialects.Gemini;
-using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Wire.Gemini;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Dialects.Reading;
+namespace LlmProxy.Wire.Reading;
 
 /// <summary>
 /// What a scan found in a request, as places: it reads the same in any copy of the body, and holds on to none.

@@ -1,8 +1,8 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Dialects.Reading;
+namespace LlmProxy.Wire.Reading;
 
 /// <summary>The beginning of a history that stood in an earlier call: recognised by its bytes, and not read again.</summary>
 internal sealed partial class RequestScan

@@ -1,6 +1,6 @@
-using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Dialects.Reading;
+namespace LlmProxy.Wire.Reading;
 
 /// <summary>What of an assistant's text enters its key.</summary>
 internal static class TurnText

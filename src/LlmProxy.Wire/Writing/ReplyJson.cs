@@ -1,8 +1,8 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Dialects.Writing;
+namespace LlmProxy.Wire.Writing;
 
 /// <summary>What the writers of answers share.</summary>
 internal static class ReplyJson

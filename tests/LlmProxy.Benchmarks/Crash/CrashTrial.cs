@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Text;
 using System.Text.Json;
 using LlmProxy.Core.Storage;
-using LlmProxy.Core.Storage.Sqlite;
+using LlmProxy.Storage.Sqlite;
 
 namespace LlmProxy.Benchmarks.Crash;
 

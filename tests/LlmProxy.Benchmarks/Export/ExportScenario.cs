@@ -4,11 +4,13 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Dialects;
-using LlmProxy.Core.Export;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Storage;
+using LlmProxy.TrainingData.Export;
+using LlmProxy.TrainingData;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Benchmarks.Export;
 

@@ -1,7 +1,7 @@
 using LlmProxy.Benchmarks.Wire;
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Hosting;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Benchmarks.Parts;
 

@@ -1,8 +1,8 @@
 using LlmProxy.Benchmarks.Wire;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LlmProxy.Benchmarks.Parts;

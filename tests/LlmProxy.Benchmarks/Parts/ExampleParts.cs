@@ -2,11 +2,11 @@ using System.Globalization;
 using System.Text;
 using LlmProxy.Benchmarks.Wire;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LlmProxy.Benchmarks.Parts;

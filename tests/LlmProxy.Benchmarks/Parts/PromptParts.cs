@@ -1,8 +1,8 @@
 using System.Text;
 using LlmProxy.Benchmarks.Templates;
 using LlmProxy.Benchmarks.Wire;
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Prompting;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Benchmarks.Parts;
 

@@ -1,6 +1,6 @@
 using LlmProxy.Benchmarks.Wire;
-using LlmProxy.Core.Dialects;
-using LlmProxy.Core.Dialects.Reading;
+using LlmProxy.Wire;
+using LlmProxy.Wire.Reading;
 
 namespace LlmProxy.Benchmarks.Parts;
 

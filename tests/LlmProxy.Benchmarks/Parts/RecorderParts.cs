@@ -1,10 +1,10 @@
 using LlmProxy.Benchmarks.Wire;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Dialects;
-using LlmProxy.Core.Dialects.Reading;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
+using LlmProxy.Wire.Reading;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LlmProxy.Benchmarks.Parts;

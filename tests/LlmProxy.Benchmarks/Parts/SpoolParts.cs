@@ -1,8 +1,8 @@
 using System.Text;
 using LlmProxy.Benchmarks.Wire;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Recording;
+using LlmProxy.Wire;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LlmProxy.Benchmarks.Parts;

@@ -5,6 +5,7 @@ using System.Text.Json;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Storage;
 using LlmProxy.Tests.Storage;
 using Npgsql;
 

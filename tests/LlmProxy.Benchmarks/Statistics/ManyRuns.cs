@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Text;
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Benchmarks.Statistics;
 

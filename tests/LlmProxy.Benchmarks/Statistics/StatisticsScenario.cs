@@ -3,6 +3,7 @@ using System.Globalization;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Statistics;
 using LlmProxy.Core.Storage;
+using LlmProxy.Storage;
 using Npgsql;
 
 namespace LlmProxy.Benchmarks.Statistics;

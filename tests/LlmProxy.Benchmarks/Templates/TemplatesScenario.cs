@@ -3,10 +3,10 @@ using System.Text;
 using System.Text.Json;
 using LlmProxy.Benchmarks.Parts;
 using LlmProxy.Benchmarks.Wire;
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Templates;
 using LlmProxy.Templates.Runtime;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Benchmarks.Templates;
 

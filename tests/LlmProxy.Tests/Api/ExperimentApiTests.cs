@@ -3,6 +3,7 @@ using LlmProxy.Core.Trajectories;
 using LlmProxy.Tests.Cli;
 using LlmProxy.Tests.Storage;
 using LlmProxy.Tests.Wire;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Tests.Api;
 

@@ -1,4 +1,4 @@
-using LlmProxy.Core.Replay;
+using LlmProxy.Testing.Replay;
 using LlmProxy.Tests.Api;
 using LlmProxy.Tests.Cli;
 

@@ -1,6 +1,6 @@
 using System.Text;
-using LlmProxy.Core.Dialects.Assembly;
-using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Wire.Assembly;
+using LlmProxy.Wire.Json;
 
 namespace LlmProxy.Tests.Dialects;
 

@@ -1,5 +1,5 @@
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Tests.Dialects;
 

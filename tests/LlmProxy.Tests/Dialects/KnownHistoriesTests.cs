@@ -1,6 +1,6 @@
 using System.Text;
-using LlmProxy.Core.Dialects;
-using LlmProxy.Core.Dialects.Reading;
+using LlmProxy.Wire;
+using LlmProxy.Wire.Reading;
 using Xunit.Abstractions;
 
 namespace LlmProxy.Tests.Dialects;

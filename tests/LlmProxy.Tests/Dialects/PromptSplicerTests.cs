@@ -1,6 +1,6 @@
 using System.Text;
 using System.Text.Json;
-using LlmProxy.Core.Dialects;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Tests.Dialects;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using LlmProxy.Core.Dialects;
+using LlmProxy.Wire;
 using Xunit.Abstractions;
 
 namespace LlmProxy.Tests.Dialects;

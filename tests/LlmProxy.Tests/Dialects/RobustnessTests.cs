@@ -1,5 +1,5 @@
 using System.Text;
-using LlmProxy.Core.Dialects;
+using LlmProxy.Wire;
 using Xunit.Abstractions;
 
 namespace LlmProxy.Tests.Dialects;

@@ -1,7 +1,8 @@
 using System.Net;
-using LlmProxy.Core.Export.Validation;
 using LlmProxy.Tests.Api;
 using LlmProxy.Tests.Wire;
+using LlmProxy.TrainingData.Validation;
+using LlmProxy.TrainingData;
 
 namespace LlmProxy.Tests.Export;
 
@@ -19,7 +20,7 @@ public sealed class ExportApiTests
         Assert.Equal("application/jsonl", answer.Content.Headers.ContentType!.ToString());
         Assert.Equal("outputs of anthropic; their terms may forbid training other models on them", answer.Headers.GetValues("LlmProxy-Export-Notice").Single());
         await using var stream = await answer.Content.ReadAsStreamAsync();
-        var report = await FormatCheck.CheckAsync(stream, LlmProxy.Core.Export.ExportFormat.Trl, null, true, CancellationToken.None);
+        var report = await FormatCheck.CheckAsync(stream, LlmProxy.TrainingData.ExportFormat.Trl, null, true, CancellationToken.None);
         Assert.True(report.IsValid, string.Join('\n', report.Problems));
         Assert.Equal(1, report.Lines);
 

@@ -1,7 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using LlmProxy.Core.Dialects;
-using LlmProxy.Core.Export;
+using LlmProxy.TrainingData.Export;
+using LlmProxy.TrainingData;
+using LlmProxy.Wire;
 using static LlmProxy.Tests.Export.ExportLab;
 
 namespace LlmProxy.Tests.Export;

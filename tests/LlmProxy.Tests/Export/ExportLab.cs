@@ -1,13 +1,15 @@
 using System.Text;
 using System.Text.Json.Nodes;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Dialects;
-using LlmProxy.Core.Export;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Storage;
 using LlmProxy.Tests.Cli;
+using LlmProxy.TrainingData.Export;
+using LlmProxy.TrainingData;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Tests.Export;
 

@@ -1,9 +1,10 @@
-using LlmProxy.Core.Export.Import;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Tests.Cli;
+using LlmProxy.TrainingData.Import;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Tests.Export;
 

@@ -1,9 +1,10 @@
 using System.Text;
 using System.Text.Json.Nodes;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Dialects;
-using LlmProxy.Core.Export;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.TrainingData.Export;
+using LlmProxy.TrainingData;
+using LlmProxy.Wire;
 using static LlmProxy.Tests.Export.ExportLab;
 
 namespace LlmProxy.Tests.Export;

@@ -1,6 +1,7 @@
 using System.Text;
-using LlmProxy.Core.Export;
-using LlmProxy.Core.Export.Validation;
+using LlmProxy.TrainingData.Export;
+using LlmProxy.TrainingData.Validation;
+using LlmProxy.TrainingData;
 
 namespace LlmProxy.Tests.Export;
 

@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Prompting;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Tests.Prompting;
 

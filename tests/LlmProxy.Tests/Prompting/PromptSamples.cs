@@ -1,6 +1,6 @@
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Retrieval;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Tests.Prompting;
 

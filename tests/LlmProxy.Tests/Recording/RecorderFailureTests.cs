@@ -1,7 +1,7 @@
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
 using static LlmProxy.Tests.Recording.Claude;
 
 namespace LlmProxy.Tests.Recording;

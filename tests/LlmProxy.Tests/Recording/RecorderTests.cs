@@ -1,6 +1,6 @@
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
 using static LlmProxy.Tests.Recording.Claude;
 
 namespace LlmProxy.Tests.Recording;

@@ -1,12 +1,12 @@
 using System.Diagnostics;
 using System.Text;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Dialects;
-using LlmProxy.Core.Dialects.Reading;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Storage;
-using LlmProxy.Core.Storage.Sqlite;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Storage.Sqlite;
+using LlmProxy.Wire;
+using LlmProxy.Wire.Reading;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;

@@ -1,7 +1,7 @@
 using System.Text;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Recording;
+using LlmProxy.Wire;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LlmProxy.Tests.Recording;

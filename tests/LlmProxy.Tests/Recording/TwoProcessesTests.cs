@@ -1,4 +1,5 @@
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
 using static LlmProxy.Tests.Recording.Claude;
 
 namespace LlmProxy.Tests.Recording;

@@ -1,5 +1,5 @@
 using System.Text;
-using LlmProxy.Core.Replay;
+using LlmProxy.Testing.Replay;
 
 namespace LlmProxy.Tests.Replay;
 

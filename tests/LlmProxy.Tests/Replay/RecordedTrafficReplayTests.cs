@@ -1,10 +1,10 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Recording;
-using LlmProxy.Core.Replay;
+using LlmProxy.Testing.Replay;
 using LlmProxy.Tests.Wire;
+using LlmProxy.Wire;
 using Xunit.Abstractions;
 
 namespace LlmProxy.Tests.Replay;

@@ -1,12 +1,12 @@
 using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
-using LlmProxy.Core.Dialects;
-using LlmProxy.Core.Replay;
 using LlmProxy.Testing;
+using LlmProxy.Testing.Replay;
 using LlmProxy.Tests.Cli;
 using LlmProxy.Tests.Recording;
 using LlmProxy.Tests.Wire;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Tests.Replay;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using LlmProxy.Core.Replay;
+using LlmProxy.Testing.Replay;
 using LlmProxy.Tests.Cli;
 
 namespace LlmProxy.Tests.Replay;

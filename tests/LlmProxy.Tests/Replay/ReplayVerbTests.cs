@@ -1,4 +1,4 @@
-using LlmProxy.Core.Replay;
+using LlmProxy.Testing.Replay;
 using LlmProxy.Tests.Cli;
 using LlmProxy.Tests.Wire;
 

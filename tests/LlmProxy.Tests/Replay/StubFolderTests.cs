@@ -1,9 +1,9 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using LlmProxy.Core.Dialects;
-using LlmProxy.Core.Replay;
-using LlmProxy.Core.Replay.Stubs;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Testing.Replay;
+using LlmProxy.Testing.Stubs;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Tests.Replay;
 

@@ -7,10 +7,10 @@ using System.Text.Json.Nodes;
 using Anthropic;
 using Anthropic.Helpers;
 using Anthropic.Models.Messages;
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Tests.Clients;
 using LlmProxy.Tests.Wire;
+using LlmProxy.Wire;
 using OpenAI;
 using OpenAI.Chat;
 

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
-using LlmProxy.Core.Replay.Stubs;
+using LlmProxy.Testing.Stubs;
 using LlmProxy.Tests.Cli;
 
 namespace LlmProxy.Tests.Replay;

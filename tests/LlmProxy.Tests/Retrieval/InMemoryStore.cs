@@ -1,8 +1,8 @@
 using System.Numerics.Tensors;
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Tests.Retrieval;
 

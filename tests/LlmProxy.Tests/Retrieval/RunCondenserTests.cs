@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Text;
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
 using Xunit.Abstractions;
 
 namespace LlmProxy.Tests.Retrieval;

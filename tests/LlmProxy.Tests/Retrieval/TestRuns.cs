@@ -1,6 +1,6 @@
 using System.Text;
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Tests.Retrieval;
 

@@ -1,6 +1,7 @@
 using System.Net;
 using LlmProxy.Core.Sdk;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
 using Microsoft.Extensions.AI;
 
 namespace LlmProxy.Tests.Sdk;

@@ -1,5 +1,6 @@
-using LlmProxy.Core.Export;
 using LlmProxy.Core.Sdk;
+using LlmProxy.TrainingData.Export;
+using LlmProxy.TrainingData;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,10 +1,10 @@
 using System.Diagnostics;
-using LlmProxy.Core.Export;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Sdk;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Tests.Wire;
+using LlmProxy.TrainingData.Export;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;

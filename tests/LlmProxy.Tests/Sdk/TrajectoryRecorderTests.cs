@@ -1,10 +1,12 @@
-using LlmProxy.Core.Export;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Sdk;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Tests.Api;
 using LlmProxy.Tests.Wire;
+using LlmProxy.TrainingData.Export;
+using LlmProxy.TrainingData;
+using LlmProxy.Wire;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.DependencyInjection;
 

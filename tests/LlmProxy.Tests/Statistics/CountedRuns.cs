@@ -1,6 +1,7 @@
 using LlmProxy.Core.Statistics;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Tests.Statistics;
 

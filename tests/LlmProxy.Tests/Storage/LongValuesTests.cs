@@ -1,7 +1,7 @@
 using System.Text;
 using LlmProxy.Core.Storage;
-using LlmProxy.Core.Storage.Sql;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Storage.Sql;
 
 namespace LlmProxy.Tests.Storage;
 

@@ -1,9 +1,9 @@
 using System.Text;
 using System.Threading.Channels;
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Storage;
-using LlmProxy.Core.Storage.Postgres;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Storage.Postgres;
+using LlmProxy.Wire;
 using static LlmProxy.Tests.Storage.SampleRuns;
 
 namespace LlmProxy.Tests.Storage;

@@ -1,5 +1,5 @@
 using LlmProxy.Core.Storage;
-using LlmProxy.Core.Storage.Postgres;
+using LlmProxy.Storage.Postgres;
 using Npgsql;
 using static LlmProxy.Tests.Storage.SampleRuns;
 

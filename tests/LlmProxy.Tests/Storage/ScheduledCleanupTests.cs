@@ -1,8 +1,8 @@
 using System.Threading.Channels;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Storage;
-using LlmProxy.Core.Storage.Sqlite;
 using LlmProxy.Server.Hosting;
+using LlmProxy.Storage.Sqlite;
 using LlmProxy.Tests.Cli;
 using LlmProxy.Tests.Recording;
 using LlmProxy.Tests.Wire;

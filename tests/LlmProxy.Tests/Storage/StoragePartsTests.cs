@@ -1,8 +1,9 @@
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Storage;
-using LlmProxy.Core.Storage.Postgres;
-using LlmProxy.Core.Storage.Sql;
-using LlmProxy.Core.Storage.Sqlite;
+using LlmProxy.Storage;
+using LlmProxy.Storage.Postgres;
+using LlmProxy.Storage.Sql;
+using LlmProxy.Storage.Sqlite;
 
 namespace LlmProxy.Tests.Storage;
 

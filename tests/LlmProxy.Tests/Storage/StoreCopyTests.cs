@@ -1,8 +1,10 @@
 using LlmProxy.Core.Storage;
-using LlmProxy.Core.Storage.Postgres;
-using LlmProxy.Core.Storage.Sqlite;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Storage;
+using LlmProxy.Storage.Postgres;
+using LlmProxy.Storage.Sqlite;
 using LlmProxy.Tests.Cli;
+using LlmProxy.Wire;
 using Npgsql;
 using static LlmProxy.Tests.Storage.SampleRuns;
 

@@ -1,6 +1,6 @@
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
 using static LlmProxy.Tests.Storage.SampleRuns;
 
 namespace LlmProxy.Tests.Storage;

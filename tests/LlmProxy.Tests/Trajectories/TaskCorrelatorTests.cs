@@ -1,10 +1,10 @@
 using System.Diagnostics;
 using System.Text;
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Tests.Recording;
+using LlmProxy.Wire;
 using Microsoft.Extensions.Logging.Abstractions;
 using static LlmProxy.Tests.Recording.Claude;
 

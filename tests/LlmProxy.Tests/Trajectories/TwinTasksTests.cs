@@ -1,6 +1,6 @@
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Tests.Recording;
+using LlmProxy.Wire;
 using static LlmProxy.Tests.Recording.Claude;
 
 namespace LlmProxy.Tests.Trajectories;

@@ -120,7 +120,7 @@ public sealed class CanaryTests(ITestOutputHelper output)
                 foreach (var step in await reader.ReadAsync(run.Id, CancellationToken.None))
                 {
                     steps++;
-                    var texts = step.Messages.Select(m => m.Message).Append(step.Reply).OfType<LlmProxy.Core.Dialects.ConversationMessage>().Select(m => Encoding.UTF8.GetString(m.Json.Span));
+                    var texts = step.Messages.Select(m => m.Message).Append(step.Reply).OfType<LlmProxy.Wire.ConversationMessage>().Select(m => Encoding.UTF8.GetString(m.Json.Span));
                     Assert.DoesNotContain(Mark, string.Concat(texts) + step.SystemPrompt + step.SentSystemPrompt + JsonSerializer.Serialize(step.Step), StringComparison.OrdinalIgnoreCase);
                 }
             }

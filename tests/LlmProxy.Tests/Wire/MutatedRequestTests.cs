@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
-using LlmProxy.Core.Dialects;
+using LlmProxy.Wire;
 using Xunit.Abstractions;
 
 namespace LlmProxy.Tests.Wire;

@@ -1,4 +1,5 @@
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Tests.Wire;
 

@@ -5,7 +5,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Storage;
-using LlmProxy.Core.Storage.Sql;
+using LlmProxy.Storage.Sql;
 using LlmProxy.Tests.Api;
 using LlmProxy.Tests.Cli;
 using LlmProxy.Tests.Storage;

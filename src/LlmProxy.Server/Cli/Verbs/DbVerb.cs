@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using LlmProxy.Core.Storage;
 using LlmProxy.Server.Hosting;
+using LlmProxy.Storage;
 using Spectre.Console;
 
 namespace LlmProxy.Server.Cli.Verbs;

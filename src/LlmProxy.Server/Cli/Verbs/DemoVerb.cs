@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Text.Json;
-using LlmProxy.Core.Replay;
 using LlmProxy.Server.Api.Shapes;
 using LlmProxy.Server.Demo;
+using LlmProxy.Testing.Replay;
 using Spectre.Console;
 
 namespace LlmProxy.Server.Cli.Verbs;

@@ -1,10 +1,11 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
-using LlmProxy.Core.Export.Import;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Auth;
+using LlmProxy.Storage;
+using LlmProxy.TrainingData.Import;
 using Spectre.Console;
 
 namespace LlmProxy.Server.Cli.Verbs;

@@ -2,10 +2,10 @@ using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using LlmProxy.Core.Prompting;
-using LlmProxy.Core.Replay;
 using LlmProxy.Core.Storage;
 using LlmProxy.Server.Api.Shapes;
 using LlmProxy.Server.Hosting;
+using LlmProxy.Testing.Replay;
 using Microsoft.Extensions.Logging.Abstractions;
 using Spectre.Console;
 

@@ -1,9 +1,9 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using LlmProxy.Core.Recording;
-using LlmProxy.Core.Replay;
-using LlmProxy.Core.Replay.Stubs;
 using LlmProxy.Testing;
+using LlmProxy.Testing.Replay;
+using LlmProxy.Testing.Stubs;
 using Microsoft.AspNetCore.Connections;
 
 namespace LlmProxy.Server.Cli.Verbs;

@@ -1,10 +1,11 @@
-using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Storage;
 using LlmProxy.Server.Auth;
 using LlmProxy.Server.Hosting;
+using LlmProxy.Storage;
+using LlmProxy.Wire;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LlmProxy.Server.Cli.Verbs;

@@ -1,4 +1,4 @@
-namespace LlmProxy.Core.Export;
+namespace LlmProxy.TrainingData;
 
 /// <summary>What to export.</summary>
 /// <param name="Tenant">Whose runs.</param>

@@ -1,4 +1,4 @@
-namespace LlmProxy.Core.Export;
+namespace LlmProxy.TrainingData;
 
 /// <summary>Formats of training files.</summary>
 public enum ExportFormat

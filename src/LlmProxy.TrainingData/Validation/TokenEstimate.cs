@@ -1,7 +1,7 @@
 using System.Text.Json;
-using LlmProxy.Core.Dialects.Json;
+using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Export;
+namespace LlmProxy.TrainingData.Validation;
 
 /// <summary>
 /// How many tokens a line will take, about: four letters, three digits or one sign of a script without spaces a token,
