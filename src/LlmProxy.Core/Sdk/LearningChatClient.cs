@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using LlmProxy.Core.Calls;
 using LlmProxy.Core.Recording;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.DependencyInjection;
@@ -53,7 +54,7 @@ public sealed class LearningChatClient : DelegatingChatClient
         ArgumentException.ThrowIfNullOrWhiteSpace(tenant);
         _learning = new ChatLearning(
             services.GetService<LearningStart>() ?? throw new InvalidOperationException("The services lack LlmProxy: call services.AddLlmProxyCore(configuration) first."),
-            services.GetRequiredService<ModelCalls>(),
+            services.GetRequiredService<CallPipeline>(),
             services.GetRequiredService<Recorder>(),
             services.GetRequiredService<TimeProvider>(),
             tenant,

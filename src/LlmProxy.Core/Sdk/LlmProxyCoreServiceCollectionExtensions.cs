@@ -1,4 +1,5 @@
 using System.Collections;
+using LlmProxy.Core.Calls;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Prompting;
@@ -66,11 +67,13 @@ public static class LlmProxyCoreServiceCollectionExtensions
         AddPrompts(services, options, baseDirectory);
         services.TryAddSingleton<StatisticsReader>();
         services.TryAddSingleton<LearningStart>();
-        services.TryAddSingleton<ModelCalls>();
+        services.TryAddSingleton<CallReader>();
+        services.TryAddSingleton<CallRecording>();
+        services.TryAddSingleton<CallPipeline>();
         services.TryAddSingleton(p => new TrajectoryRecorder(
             p.GetRequiredService<LearningStart>(),
             p.GetRequiredService<TaskService>(),
-            p.GetRequiredService<ModelCalls>(),
+            p.GetRequiredService<CallPipeline>(),
             p.GetRequiredService<StatisticsReader>(),
             p.GetRequiredService<RecordingSwitch>(),
             options.Recording,

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using LlmProxy.Core.Calls;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Statistics;
@@ -25,7 +26,7 @@ public sealed class TrajectoryRecorder
 
     private readonly LearningStart _start;
     private readonly TaskService _tasks;
-    private readonly ModelCalls _calls;
+    private readonly CallPipeline _calls;
     private readonly StatisticsReader _statistics;
     private readonly RecordingSwitch _recording;
     private readonly RecordingOptions _options;
@@ -34,7 +35,7 @@ public sealed class TrajectoryRecorder
     private readonly ConcurrentDictionary<string, (string Provider, string Model)> _models = new(StringComparer.Ordinal);
 
     internal TrajectoryRecorder(
-        LearningStart start, TaskService tasks, ModelCalls calls, StatisticsReader statistics, RecordingSwitch recording, RecordingOptions options, ITrajectoryStore store, TimeProvider time)
+        LearningStart start, TaskService tasks, CallPipeline calls, StatisticsReader statistics, RecordingSwitch recording, RecordingOptions options, ITrajectoryStore store, TimeProvider time)
     {
         (_start, _tasks, _calls, _statistics, _recording, _options, _store, _time) = (start, tasks, calls, statistics, recording, options, store, time);
     }
@@ -85,26 +86,25 @@ public sealed class TrajectoryRecorder
         await _start.StartAsync(cancellationToken);
         var (provider, model) = await FindModelAsync(taskId, cancellationToken);
         var wire = ChatWire.OfSnapshot(snapshot, snapshot.Model ?? model, snapshot.HasNewMessagesOnly ? taskId : null);
-        var call = await _calls.BeginAsync(
-            new ModelCallStart(Tenant, wire.Body)
+        using var call = await _calls.BeginAsync(
+            ChatWire.StartOf(Tenant, wire, _calls.Timestamp()) with
             {
                 TaskId = taskId,
                 Provider = provider,
                 MayEnhance = false,
-                Duration = snapshot.Duration,
                 StartedAt = snapshot.StartedAt ?? _time.GetUtcNow() - snapshot.Duration,
             },
             cancellationToken);
-        if (snapshot.Response is { } response)
+        if (!call.IsRead)
         {
-            call.End(ExchangeOutcome.Complete, 200, ChatWire.Reply(response, isWhole: true));
-        }
-        else
-        {
-            call.End(ExchangeOutcome.UpstreamRefused, 0, default);
+            throw new ArgumentException("The snapshot is not a conversation: it needs at least one message.", nameof(snapshot));
         }
 
-        return new IterationReceipt(taskId, call.Place.StepIndex, call.NotRecorded is null, call.NotRecorded);
+        var (outcome, status, body) = snapshot.Response is { } response
+            ? (ExchangeOutcome.Complete, 200, ChatWire.Reply(response, isWhole: true))
+            : (ExchangeOutcome.UpstreamRefused, 0, default(ReadOnlyMemory<byte>));
+        call.Complete(outcome, status, body, snapshot.Duration);
+        return new IterationReceipt(taskId, call.Place?.StepIndex ?? 0, call.NotRecorded is null, call.NotRecorded);
     }
 
     /// <summary>Counts one intervention of a person; it costs the run 0.3 of its score, three at most.</summary>

@@ -14,6 +14,9 @@ public sealed record StatedOutcome(TrajectoryStatus Status, string Text);
 /// <remarks>Safe for concurrent use. Every pattern has a time limit; one that runs out counts as no match.</remarks>
 public sealed class TaskRules
 {
+    /// <summary>Name of the preset that applies to clients that no other preset recognises.</summary>
+    public const string Generic = "generic";
+
     private static readonly TimeSpan PatternTimeout = TimeSpan.FromMilliseconds(100);
 
     private readonly TaskPreset _preset;
@@ -200,7 +203,7 @@ public sealed class TaskRulesCatalog
     public TaskRulesCatalog(TaskOptions options)
     {
         _rules = options.Presets.ToDictionary(p => p.Key, p => new TaskRules(p.Key, p.Value, options.Boundary), StringComparer.OrdinalIgnoreCase);
-        _generic = _rules.GetValueOrDefault("generic") ?? new TaskRules("generic", new TaskPreset(), options.Boundary);
+        _generic = _rules.GetValueOrDefault(TaskRules.Generic) ?? new TaskRules(TaskRules.Generic, new TaskPreset(), options.Boundary);
         _fixed = string.Equals(options.Preset, "auto", StringComparison.OrdinalIgnoreCase) ? null : _rules.GetValueOrDefault(options.Preset) ?? _generic;
     }
 

@@ -67,8 +67,7 @@ internal sealed class KeyCheck(RequestDelegate next, KeyRing keys, LlmProxyOptio
             return next(context);
         }
 
-        var dialect = DialectCatalog.Recognize(context.Request.Method, context.Request.Path.Value ?? "")
-            ?? RouteProvider.DialectOf(route.Config.Metadata?.GetValueOrDefault(RouteProvider.Metadata));
+        var dialect = RouteProvider.DialectOf(context);
         var message = presented.Length > 0
             ? $"LlmProxy: the key in {ProxyHeaders.Key} is none of this proxy's keys."
             : addsKey

@@ -62,6 +62,7 @@ internal static class ProxyHost
             }
 
             proxy.UseMiddleware<CallLimits>();
+            proxy.UseMiddleware<WebSocketRefusal>();
             proxy.UseMiddleware<ExchangeMiddleware>();
         });
         return app;

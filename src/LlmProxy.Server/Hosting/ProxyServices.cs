@@ -20,6 +20,7 @@ internal static class ProxyServices
     {
         var options = configuration.Options;
         services.AddSingleton(new BufferBudget(options.Recording.MaxBufferedBytes));
+        services.AddSingleton<RequestBuffers>();
         services.AddSingleton<WarmUp>();
         services.AddSingleton<ProxyMetrics>();
         if (TelemetryExport.IsOn(options.Telemetry))

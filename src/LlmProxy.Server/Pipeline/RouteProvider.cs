@@ -1,4 +1,5 @@
 using LlmProxy.Wire;
+using Yarp.ReverseProxy.Model;
 
 namespace LlmProxy.Server.Pipeline;
 
@@ -8,8 +9,11 @@ internal static class RouteProvider
     /// <summary>Metadata of a route that names its provider.</summary>
     public const string Metadata = "LlmProxy.Provider";
 
-    /// <summary>The dialect that a provider's clients expect errors in, where the path does not say.</summary>
-    public static DialectKind DialectOf(string? provider) => provider switch
+    /// <summary>The provider of a request's route, or null.</summary>
+    public static string? Of(HttpContext context) => context.Features.Get<IReverseProxyFeature>()?.Route.Config.Metadata?.GetValueOrDefault(Metadata);
+
+    /// <summary>The dialect in which clients of a request's route expect errors: the path's, else that of the route's provider.</summary>
+    public static DialectKind DialectOf(HttpContext context) => DialectCatalog.Recognize(context.Request.Method, context.Request.Path.Value ?? "") ?? Of(context) switch
     {
         "anthropic" => DialectKind.AnthropicMessages,
         "gemini" => DialectKind.Gemini,

@@ -1,6 +1,6 @@
 using System.Diagnostics;
+using LlmProxy.Core.Calls;
 using LlmProxy.Core.Recording;
-using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Pipeline;
 using LlmProxy.Wire;
 
@@ -12,7 +12,7 @@ namespace LlmProxy.Server.Telemetry;
 /// </summary>
 internal sealed class CallSpan(Activity? activity, Redactor? content, long started, TimeProvider time)
 {
-    private ExchangeFeature? _exchange;
+    private CallSession? _call;
     private string? _responseModel;
 
     /// <summary>The span; null where nobody collects it.</summary>
@@ -31,27 +31,28 @@ internal sealed class CallSpan(Activity? activity, Redactor? content, long start
     public TokenUsage? Usage { get; private set; }
 
     /// <summary>Describes a completion call, while its bodies can still be read.</summary>
-    public void Describe(ExchangeFeature exchange, AssembledReply? reply, long firstChunkTimestamp, TimeSpan copyTime, UpstreamCall? call)
+    public void Describe(CallSession call, UpstreamCall upstream)
     {
-        _exchange = exchange;
+        _call = call;
+        var (reply, copy) = (call.Reply, call.Copy);
         _responseModel = reply?.Model;
         Usage = reply is { HasUsage: true } ? reply.Usage : null;
-        TimeToFirstChunk = firstChunkTimestamp == 0 ? null : time.GetElapsedTime(started, firstChunkTimestamp);
-        Overhead = call is { SentTimestamp: > 0 } ? time.GetElapsedTime(call.ReadTimestamp, call.SentTimestamp) + copyTime : null;
+        TimeToFirstChunk = copy.FirstChunkTimestamp == 0 ? null : time.GetElapsedTime(started, copy.FirstChunkTimestamp);
+        Overhead = upstream.SentTimestamp > 0 ? time.GetElapsedTime(upstream.ReadTimestamp, upstream.SentTimestamp) + copy.CopyTime : null;
         if (activity is not { IsAllDataRequested: true })
         {
             return;
         }
 
-        var (operation, model) = (TelemetryNames.OperationOf(exchange.Dialect.Kind), exchange.Reading.Model);
+        var (operation, model) = (TelemetryNames.OperationOf(call.Dialect.Kind), call.Reading.Model);
         activity.DisplayName = model is null ? operation : $"{operation} {model}";
         activity.SetTag(TelemetryNames.OperationName, operation);
-        activity.SetTag(TelemetryNames.ProviderName, TelemetryNames.ProviderOf(exchange.Provider));
+        activity.SetTag(TelemetryNames.ProviderName, TelemetryNames.ProviderOf(call.Provider));
         activity.SetTag(TelemetryNames.RequestModel, model);
-        activity.SetTag(TelemetryNames.RequestStream, exchange.Reading.Stream);
-        activity.SetTag(TelemetryNames.Tenant, exchange.Tenant);
+        activity.SetTag(TelemetryNames.RequestStream, call.Reading.Stream);
+        activity.SetTag(TelemetryNames.Tenant, call.Start.Tenant);
         activity.SetTag(TelemetryNames.TimeToFirstChunk, TimeToFirstChunk?.TotalSeconds);
-        if (exchange.Place is { Task: { } task } place)
+        if (call.Place is { Task: { } task } place)
         {
             activity.SetTag(TelemetryNames.Task, task.TaskId);
             activity.SetTag(TelemetryNames.ConversationId, task.ConversationId);
@@ -76,7 +77,7 @@ internal sealed class CallSpan(Activity? activity, Redactor? content, long start
 
         if (content is not null)
         {
-            SpanContent.Add(activity, exchange, reply, content);
+            SpanContent.Add(activity, call, content);
         }
     }
 
@@ -97,9 +98,9 @@ internal sealed class CallSpan(Activity? activity, Redactor? content, long start
             activity.SetTag(TelemetryNames.ServerPort, server?.Port);
             activity.SetTag(TelemetryNames.ErrorType, error);
             activity.SetTag(TelemetryNames.FewShot, context.Response.Headers.TryGetValue(ProxyHeaders.FewShotResult, out var fewShot) ? fewShot.ToString() : null);
-            if (context.Features.Get<UpstreamCall>() is { Tries: > 1 } call)
+            if (context.Features.Get<UpstreamCall>() is { Tries: > 1 } upstream)
             {
-                activity.SetTag(TelemetryNames.ResendCount, call.Tries - 1);
+                activity.SetTag(TelemetryNames.ResendCount, upstream.Tries - 1);
             }
 
             if (error is not null)
@@ -108,13 +109,13 @@ internal sealed class CallSpan(Activity? activity, Redactor? content, long start
             }
         }
 
-        if (_exchange is { } exchange)
+        if (_call is { } call)
         {
             var tags = new TagList
             {
-                { TelemetryNames.OperationName, TelemetryNames.OperationOf(exchange.Dialect.Kind) },
-                { TelemetryNames.ProviderName, TelemetryNames.ProviderOf(exchange.Provider) },
-                { TelemetryNames.RequestModel, exchange.Reading.Model },
+                { TelemetryNames.OperationName, TelemetryNames.OperationOf(call.Dialect.Kind) },
+                { TelemetryNames.ProviderName, TelemetryNames.ProviderOf(call.Provider) },
+                { TelemetryNames.RequestModel, call.Reading.Model },
                 { TelemetryNames.ResponseModel, _responseModel },
                 { TelemetryNames.ServerAddress, server?.Host },
             };
