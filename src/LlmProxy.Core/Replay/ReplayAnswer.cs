@@ -61,7 +61,7 @@ public sealed class ReplayAnswer
     /// <summary>Makes the answer to a call.</summary>
     /// <param name="call">The recorded call.</param>
     /// <param name="asStream">Whether a stream is asked for; errors come whole all the same.</param>
-    /// <param name="asArray">For Gemini: whether the stream is one JSON array, as it is without <c>alt=sse</c>.</param>
+    /// <param name="asArray">Whether a stream is one JSON array (see <see cref="IDialect.StreamsAsArray"/>).</param>
     public static ReplayAnswer Of(RecordedCall call, bool asStream, bool asArray = false)
     {
         var recorded = call.Answer;
@@ -83,7 +83,7 @@ public sealed class ReplayAnswer
         }
 
         var events = dialect.WriteEvents(reply);
-        return asArray && call.Dialect == DialectKind.Gemini
+        return asArray
             ? Stream(recorded, Json, ArrayOf(events, reply.IsComplete))
             : Stream(recorded, EventStream, [.. events.Select(e => e.ToBytes())]);
     }
