@@ -25,7 +25,9 @@ public sealed class ReplayAnswer
         Status = status;
         IsStream = isStream;
         BreaksOff = recorded.BreaksOff || recorded.Status == 0;
-        FirstByte = recorded.FirstByte ?? TimeSpan.Zero;
+
+        // A whole answer is there when the recorded stream had ended.
+        FirstByte = (recorded.FirstByte ?? TimeSpan.Zero) + TimeSpan.FromMilliseconds(isStream ? 0 : recorded.Rhythm.DurationMs);
         Frames = frames;
         var headers = new List<KeyValuePair<string, string>> { new("Content-Type", contentType) };
         if (status >= 400)
