@@ -26,6 +26,9 @@ public static class DialectCatalog
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "no such dialect"),
     };
 
+    /// <summary>The dialect of a name (see <see cref="IDialect.Name"/>), or null.</summary>
+    public static IDialect? Find(string? name) => All.FirstOrDefault(dialect => dialect.Name == name);
+
     /// <summary>The dialect of a completion call by its method and the end of its path; null for every other call.</summary>
     /// <param name="method">The HTTP method.</param>
     /// <param name="path">The path, with or without a query.</param>

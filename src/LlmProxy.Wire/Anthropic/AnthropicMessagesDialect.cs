@@ -10,6 +10,12 @@ public sealed class AnthropicMessagesDialect : IDialect
     public DialectKind Kind => DialectKind.AnthropicMessages;
 
     /// <inheritdoc />
+    public string Name => "anthropic-messages";
+
+    /// <inheritdoc />
+    public RequestPatterns Patterns { get; } = RequestPatterns.InBody("/messages", id => $"$..[?(@.tool_use_id == {id})]", "$..[?(@.tool_use_id)]");
+
+    /// <inheritdoc />
     public RequestReading? ReadRequest(ReadOnlyMemory<byte> body, string path, TurnKeys keys)
         => RequestScan.Run(body, keys, AnthropicRequestReader.Read) is { } scan
             // System messages within the history stay as they are: only the prompt beside it may be rewritten.

@@ -10,6 +10,19 @@ public sealed class GeminiDialect : IDialect
     public DialectKind Kind => DialectKind.Gemini;
 
     /// <inheritdoc />
+    public string Name => "gemini";
+
+    /// <inheritdoc />
+    public RequestPatterns Patterns { get; } = new()
+    {
+        WholePath = model => $"(/.*)?/models/{model}(:|%3A)generateContent",
+        StreamPath = model => $"(/.*)?/models/{model}(:|%3A)streamGenerateContent",
+        AreInBody = false,
+        ResultOf = name => $"$.contents[*].parts[?(@.functionResponse.name == {name})]",
+        AnyResult = "$.contents[*].parts[?(@.functionResponse)]",
+    };
+
+    /// <inheritdoc />
     public RequestReading? ReadRequest(ReadOnlyMemory<byte> body, string path, TurnKeys keys)
     {
         if (RequestScan.Run(body, keys, GeminiRequestReader.Read) is not { } scan)
@@ -39,6 +52,13 @@ public sealed class GeminiDialect : IDialect
 
     /// <inheritdoc />
     public IReadOnlyList<ReplyEvent> WriteEvents(AssembledReply reply) => new GeminiReplyWriter(reply).Events();
+
+    /// <inheritdoc />
+    public bool StreamsAsArray(string target)
+    {
+        var query = target.IndexOf('?', StringComparison.Ordinal);
+        return query < 0 || !target[(query + 1)..].Split('&').Contains("alt=sse", StringComparer.OrdinalIgnoreCase);
+    }
 
     /// <inheritdoc />
     public byte[] FormatError(int status, string message) => DialectErrors.Gemini(status, message);

@@ -10,6 +10,12 @@ public sealed class OpenAiChatDialect : IDialect
     public DialectKind Kind => DialectKind.OpenAiChat;
 
     /// <inheritdoc />
+    public string Name => "openai-chat";
+
+    /// <inheritdoc />
+    public RequestPatterns Patterns { get; } = RequestPatterns.InBody("/chat/completions", id => $"$..[?(@.tool_call_id == {id})]", "$..[?(@.tool_call_id)]");
+
+    /// <inheritdoc />
     public RequestReading? ReadRequest(ReadOnlyMemory<byte> body, string path, TurnKeys keys)
         => RequestScan.Run(body, keys, ChatRequestReader.Read) is { } scan ? new RequestPlaces(scan, this).In(scan.Body) : null;
 

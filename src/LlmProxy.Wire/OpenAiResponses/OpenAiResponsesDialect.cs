@@ -10,6 +10,12 @@ public sealed class OpenAiResponsesDialect : IDialect
     public DialectKind Kind => DialectKind.OpenAiResponses;
 
     /// <inheritdoc />
+    public string Name => "openai-responses";
+
+    /// <inheritdoc />
+    public RequestPatterns Patterns { get; } = RequestPatterns.InBody("/responses", id => $"$.input[?(@.call_id == {id} && @.output)]", "$.input[?(@.call_id && @.output)]");
+
+    /// <inheritdoc />
     public RequestReading? ReadRequest(ReadOnlyMemory<byte> body, string path, TurnKeys keys)
         => RequestScan.Run(body, keys, ResponsesRequestReader.Read) is { } scan
             // What stands in input beside a history that the server keeps becomes a part of it: only instructions,

@@ -1,7 +1,7 @@
 using System.Text;
+using LlmProxy.TrainingData;
 using LlmProxy.TrainingData.Export;
 using LlmProxy.TrainingData.Validation;
-using LlmProxy.TrainingData;
 
 namespace LlmProxy.Tests.Export;
 

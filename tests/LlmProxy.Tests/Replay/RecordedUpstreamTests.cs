@@ -309,7 +309,7 @@ public sealed class RecordedUpstreamTests
         return (await PostAsync(upstream.AnthropicBaseUrl + "/v1/messages", body.ToJsonString())).Status == HttpStatusCode.OK;
     }
 
-    private static RecordedUpstreamOptions Recording(ScriptedUpstream provider) => new()
+    internal static RecordedUpstreamOptions Recording(ScriptedUpstream provider) => new()
     {
         Record = true,
         AnthropicUpstream = provider.Address,
@@ -317,7 +317,7 @@ public sealed class RecordedUpstreamTests
         GeminiUpstream = provider.Address,
     };
 
-    private static AssembledReply Assemble(IDialect dialect, string body)
+    internal static AssembledReply Assemble(IDialect dialect, string body)
     {
         var assembler = dialect.CreateAssembler(null, false);
         assembler.Append(Encoding.UTF8.GetBytes(body));
