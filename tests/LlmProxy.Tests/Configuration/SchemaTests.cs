@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Reflection;
 using System.Text.Json;
 using LlmProxy.Core.Configuration;
+using LlmProxy.Storage;
 using NJsonSchema;
 
 namespace LlmProxy.Tests.Configuration;
@@ -50,7 +51,7 @@ public sealed class SchemaTests
     public void Schema_options_and_shipped_file_have_the_same_settings_and_defaults()
     {
         var differences = new List<string>();
-        var shipped = OptionsReader.Read(new Microsoft.Extensions.Configuration.ConfigurationManager(), new Dictionary<string, string?>(), []);
+        var shipped = OptionsReader.Read(new Microsoft.Extensions.Configuration.ConfigurationManager(), new Dictionary<string, string?>(), ConnectionStrings.Read, []);
         Compare(typeof(LlmProxyOptions), new LlmProxyOptions(), shipped, Schema.GetProperty("properties").GetProperty("LlmProxy"), JsonDocument.Parse(BuiltInConfiguration.Json).RootElement.GetProperty("LlmProxy"), "LlmProxy", differences);
 
         Assert.Empty(differences);
@@ -163,8 +164,9 @@ public sealed class SchemaTests
         JsonValueKind.Null => "null",
         JsonValueKind.Array => "[" + string.Join(',', value.EnumerateArray().Select(item => item.ToString())) + "]",
         JsonValueKind.Object => "{" + string.Join(',', value.EnumerateObject().Select(item => item.Name)) + "}",
-        _ when type == typeof(long) => ValueParser.TryBytes(value.ToString(), out var bytes) ? Text(bytes) : "?",
-        _ when type == typeof(TimeSpan) => ValueParser.TryDuration(value.ToString(), out var time) ? Text(time) : "?",
+        _ when type.IsEnum => Text(Enum.Parse(type, value.ToString(), ignoreCase: true)),
+        _ when type == typeof(long) => Text(ValueParser.Bytes(value.ToString())),
+        _ when type == typeof(TimeSpan) => Text(ValueParser.Duration(value.ToString())),
         _ => value.ToString(),
     };
 }
