@@ -20,6 +20,12 @@ public sealed class SchemaTests
         Assert.Empty(schema.Validate(BuiltInConfiguration.Json));
     }
 
+    [Fact]
+    public void The_committed_schema_equals_the_one_generated_from_the_declarations() => CompareGolden("proxy.schema.json", SettingsReference.Schema(BuiltInConfiguration.SchemaJson));
+
+    [Fact]
+    public void The_committed_settings_page_equals_the_one_generated_from_the_declarations() => CompareGolden("docs/settings.md", SettingsReference.Markdown());
+
     [Theory]
     [InlineData("""{ "LlmProxy": { "Recording": { "Enable": true } } }""", "Enable")]
     [InlineData("""{ "LlmProxi": {} }""", "LlmProxi")]
@@ -81,6 +87,17 @@ public sealed class SchemaTests
                 Walk(property.Value, path + ":" + property.Name);
             }
         }
+    }
+
+    private static void CompareGolden(string file, string expected)
+    {
+        var path = Path.Combine(Packaging.PackedPackages.Repository, file);
+        if (Environment.GetEnvironmentVariable("LLMPROXY_UPDATE_GOLDEN") == "1")
+        {
+            File.WriteAllText(path, expected);
+        }
+
+        Assert.Equal(expected, File.ReadAllText(path));
     }
 
     /// <summary>Walks the options' types and says where schema, defaults in code and the shipped file differ.</summary>
