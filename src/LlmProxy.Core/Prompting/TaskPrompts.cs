@@ -111,7 +111,7 @@ public sealed partial class TaskPrompts
     }
 
     private bool Applies(PromptRequest request) =>
-        request.Reading.OffersTools || string.Equals(_options.Prompts.ApplyTo, "all", StringComparison.OrdinalIgnoreCase);
+        request.Reading.OffersTools || _options.Prompts.ApplyTo == PromptScope.All;
 
     private async ValueTask<PinnedPrompt?> ChooseAsync(PromptRequest request, CancellationToken cancellationToken)
     {

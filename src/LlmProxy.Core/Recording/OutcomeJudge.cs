@@ -73,5 +73,5 @@ internal sealed class OutcomeJudge(TaskOptions tasks, QualityOptions quality)
         row with { QualityScore = QualityScore.Compute(row, quality, rules.FreeIterations).Score };
 
     private bool? IdleSuccess(RunState run, Trajectory row) =>
-        string.Equals(tasks.IdleSuccess, "clean", StringComparison.OrdinalIgnoreCase) && row.ToolCallsCount > 0 && !run.LastResultFailed ? true : null;
+        tasks.IdleSuccess == Configuration.IdleSuccess.Clean && row.ToolCallsCount > 0 && !run.LastResultFailed ? true : null;
 }

@@ -41,8 +41,7 @@ public static class LlmProxyCoreServiceCollectionExtensions
         var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
             .ToDictionary(e => (string)e.Key, e => (string?)e.Value, StringComparer.OrdinalIgnoreCase);
         var problems = new List<ConfigurationProblem>();
-        var options = OptionsReader.Read(configuration, environment, problems);
-        OptionsValidator.Validate(options, problems);
+        var options = OptionsReader.Read(configuration, environment, null, problems);
         OptionsValidator.ValidateEnvironment(options, environment, problems);
         return problems.Count > 0
             ? throw new InvalidSettingsException(problems)

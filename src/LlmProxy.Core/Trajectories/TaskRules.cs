@@ -32,11 +32,11 @@ public sealed class TaskRules
     /// <param name="name">Its name.</param>
     /// <param name="preset">The preset; its patterns are valid (checked with the configuration).</param>
     /// <param name="boundary">The setting <c>Tasks:Boundary</c>, or null for the preset's own.</param>
-    public TaskRules(string name, TaskPreset preset, string? boundary)
+    public TaskRules(string name, TaskPreset preset, TaskBoundary? boundary)
     {
         Name = name;
         _preset = preset;
-        IsTurnBoundary = string.Equals(boundary ?? preset.Boundary, "turn", StringComparison.OrdinalIgnoreCase);
+        IsTurnBoundary = (boundary ?? preset.Boundary) == TaskBoundary.Turn;
         _recognizeHeaders = [.. preset.RecognizeHeaders.Select(h => (h.Key, Compile(h.Value)))];
         if (!string.IsNullOrEmpty(preset.RecognizeSystem))
         {

@@ -24,6 +24,6 @@ internal sealed class WebSocketRefusal(RequestDelegate next, LlmProxyOptions opt
         context.Request.Path.Value is { } path
         && path.TrimEnd('/').EndsWith("/responses", StringComparison.Ordinal)
         && (context.WebSockets.IsWebSocketRequest || context.Request.Headers.Upgrade.ToString().Contains("websocket", StringComparison.OrdinalIgnoreCase))
-        && string.Equals(options.Recording.WebSockets, "refuse", StringComparison.OrdinalIgnoreCase)
+        && options.Recording.WebSockets == WebSocketMode.Refuse
         && (recording.IsOn || options.Prompts.Enabled);
 }

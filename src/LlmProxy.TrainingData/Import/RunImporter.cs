@@ -179,7 +179,7 @@ public sealed class RunImporter(ITrajectoryStore store, LlmProxyOptions options,
 
         var last = dialect.ReadMessage(run.Steps[^1].Reply);
         var isClean = last.ToolCalls.Count == 0 && run.Steps[^1].StopReason is null or "end_turn" or "stop_sequence"
-            && calls > 0 && !lastFailed && string.Equals(options.Tasks.IdleSuccess, "clean", StringComparison.OrdinalIgnoreCase);
+            && calls > 0 && !lastFailed && options.Tasks.IdleSuccess == IdleSuccess.Clean;
         var stated = run.Steps.Select(s => rules.ReadOutcome(dialect.ReadMessage(s.Reply).ToolCalls)).LastOrDefault(o => o is not null);
         var origin = run.Origin;
         var start = origin?.StartedAt ?? run.Steps[0].StartedAt;

@@ -4,6 +4,7 @@ using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Storage;
 using LlmProxy.Storage.Sqlite;
 using LlmProxy.Wire;
 using LlmProxy.Wire.Reading;
@@ -58,7 +59,7 @@ internal sealed record OpenCall(WireCall Wire, CallPlace Place, RequestReading R
 internal sealed class RecordingLab : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
-    private static readonly LlmProxyOptions Shipped = OptionsReader.Read(new ConfigurationBuilder().Add(new BuiltInConfigurationSource()).Build(), new Dictionary<string, string?>(), []);
+    private static readonly LlmProxyOptions Shipped = OptionsReader.Read(new ConfigurationBuilder().Add(new BuiltInConfigurationSource()).Build(), new Dictionary<string, string?>(), ConnectionStrings.Read, []);
 
     private readonly string _folder = Path.Combine(Path.GetTempPath(), "llmproxy-recording-" + Guid.NewGuid().ToString("N"));
     private readonly ITrajectoryStore _sqlite;

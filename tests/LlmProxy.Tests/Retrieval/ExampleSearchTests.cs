@@ -13,7 +13,7 @@ public sealed class ExampleSearchTests : IDisposable
     private const string Query = "Get the April invoice from the supplier portal and put it into the invoices folder";
 
     private readonly InMemoryStore _store = new();
-    private readonly EmbeddingService _embeddings = new(new EmbeddingOptions { Provider = "lexical" });
+    private readonly EmbeddingService _embeddings = new(new EmbeddingOptions { Provider = EmbeddingProvider.Lexical });
     private readonly ListLogger _log = new();
 
     public void Dispose() => _embeddings.Dispose();
@@ -145,10 +145,10 @@ public sealed class ExampleSearchTests : IDisposable
     }
 
     [Theory]
-    [InlineData("prefer", "fits half", "none")]
-    [InlineData("require", "fits", "half none")]
-    [InlineData("ignore", "half fits none", "")]
-    public async Task What_becomes_of_runs_whose_tools_are_not_offered_is_a_setting(string toolMatch, string chosen, string leftOut)
+    [InlineData(ToolMatch.Prefer, "fits half", "none")]
+    [InlineData(ToolMatch.Require, "fits", "half none")]
+    [InlineData(ToolMatch.Ignore, "half fits none", "")]
+    public async Task ToolMatch_decides_whether_runs_with_tools_that_are_not_offered_are_used(ToolMatch toolMatch, string chosen, string leftOut)
     {
         _store.AddLexical(TestRuns.Run("half", Query + " now", "bash", "edit", "click"));
         _store.AddLexical(TestRuns.Run("none", Task1 + " to read it", "bash"));

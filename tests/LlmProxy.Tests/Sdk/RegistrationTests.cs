@@ -30,6 +30,18 @@ public sealed class RegistrationTests
     }
 
     [Fact]
+    public void An_invalid_connection_string_is_refused_by_the_storage_registration_without_showing_it()
+    {
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?> { ["LlmProxy:Storage:ConnectionString"] = "s3cret" }).Build();
+        var services = new ServiceCollection().AddLlmProxyCore(configuration);
+
+        var error = Assert.Throws<InvalidSettingsException>(() => services.AddLlmProxyStorage());
+
+        Assert.Contains("LlmProxy:Storage:ConnectionString = (hidden): is no connection string of SQLite", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cret", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task An_application_without_logging_records_all_the_same()
     {
         var folder = Directory.CreateTempSubdirectory("llmproxy-sdk-").FullName;

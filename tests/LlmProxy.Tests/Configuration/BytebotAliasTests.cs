@@ -2,7 +2,7 @@ using LlmProxy.Core.Configuration;
 
 namespace LlmProxy.Tests.Configuration;
 
-public sealed class SeedAliasTests
+public sealed class BytebotAliasTests
 {
     [Fact]
     public void Every_alias_sets_its_setting()
@@ -80,6 +80,10 @@ public sealed class SeedAliasTests
         Assert.StartsWith("BYTEBOT_RECORD_MIN_DURATION = \"short\": ", new ConfigurationStack().Environment("BYTEBOT_RECORD_MIN_DURATION", "short").SingleProblem().ToString(), StringComparison.Ordinal);
 
     [Fact]
+    public void A_value_out_of_range_is_reported_with_the_alias() =>
+        Assert.Equal("BYTEBOT_FEW_SHOT_COUNT = \"-1\": write 0 or more.", new ConfigurationStack().Environment("BYTEBOT_FEW_SHOT_COUNT", "-1").SingleProblem().ToString());
+
+    [Fact]
     public void The_special_key_for_embeddings_wins_over_the_general_one() =>
         Assert.Equal("sk-b", new ConfigurationStack().Environment("OPENAI_API_KEY", "sk-o").Environment("BYTEBOT_EMBEDDING_API_KEY", "sk-b").ReadValid().Embeddings.ApiKey);
 
@@ -88,14 +92,14 @@ public sealed class SeedAliasTests
         Assert.Equal("sk-f", new ConfigurationStack().Section("""{ "Embeddings": { "ApiKey": "sk-f" } }""").Environment("OPENAI_API_KEY", "sk-o").ReadValid().Embeddings.ApiKey);
 
     [Fact]
-    public void A_database_address_chooses_postgres()
+    public void DATABASE_URL_of_PostgreSQL_selects_postgres()
     {
         var storage = new ConfigurationStack()
             .Environment("DATABASE_URL", "postgresql://user%40corp:p%40ss%3Bw%2Frd@db.example:6543/bytebot%20db?schema=public&connection_limit=5&pgbouncer=true&sslmode=verify-full&connect_timeout=7")
             .ReadValid().Storage;
         var parsed = new Npgsql.NpgsqlConnectionStringBuilder(storage.ConnectionString);
 
-        Assert.Equal("postgres", storage.Provider);
+        Assert.Equal(StoreProvider.Postgres, storage.Provider);
         Assert.Equal(("user@corp", "p@ss;w/rd", "db.example", 6543, "bytebot db"), (parsed.Username, parsed.Password, parsed.Host, parsed.Port, parsed.Database));
         Assert.Equal((Npgsql.SslMode.VerifyFull, 7), (parsed.SslMode, parsed.Timeout));
         Assert.DoesNotContain("schema", storage.ConnectionString, StringComparison.OrdinalIgnoreCase);
@@ -127,28 +131,28 @@ public sealed class SeedAliasTests
     [Theory]
     [InlineData("mysql://u:p@db/x")]
     [InlineData("file:./dev.db")]
-    public void An_address_of_another_kind_of_database_is_another_programs(string url) =>
-        Assert.Equal("sqlite", new ConfigurationStack().Environment("DATABASE_URL", url).ReadValid().Storage.Provider);
+    public void DATABASE_URL_of_another_kind_of_database_is_ignored(string url) =>
+        Assert.Equal(StoreProvider.Sqlite, new ConfigurationStack().Environment("DATABASE_URL", url).ReadValid().Storage.Provider);
 
     [Theory]
     [InlineData("LlmProxy__Storage__Provider", "sqlite")]
     [InlineData("LlmProxy__Storage__ConnectionString", "Data Source=mine.db")]
-    public void A_chosen_store_wins_over_the_database_address_as_a_whole(string name, string value)
+    public void Any_storage_setting_in_the_environment_overrides_both_values_of_DATABASE_URL(string name, string value)
     {
         var storage = new ConfigurationStack().Environment("DATABASE_URL", "postgres://u:p@db/llm").Environment(name, value).ReadValid().Storage;
 
-        Assert.Equal("sqlite", storage.Provider);
+        Assert.Equal(StoreProvider.Sqlite, storage.Provider);
         Assert.StartsWith("Data Source=", storage.ConnectionString, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void A_store_chosen_in_the_file_wins_over_the_database_address() =>
+    public void A_storage_setting_in_the_file_overrides_DATABASE_URL() =>
         Assert.Equal("Data Source=mine.db", new ConfigurationStack()
             .Section("""{ "Storage": { "ConnectionString": "Data Source=mine.db" } }""")
             .Environment("DATABASE_URL", "postgres://u:p@db/llm")
             .ReadValid().Storage.ConnectionString);
 
     [Fact]
-    public void The_shipped_file_chooses_no_store() =>
-        Assert.Equal("postgres", new ConfigurationStack().File(BuiltInConfiguration.Json).Environment("DATABASE_URL", "postgres://u:p@db/llm").ReadValid().Storage.Provider);
+    public void A_copy_of_the_shipped_file_does_not_override_DATABASE_URL() =>
+        Assert.Equal(StoreProvider.Postgres, new ConfigurationStack().File(BuiltInConfiguration.Json).Environment("DATABASE_URL", "postgres://u:p@db/llm").ReadValid().Storage.Provider);
 }
