@@ -1,6 +1,8 @@
 using LlmProxy.Server.Auth;
 using LlmProxy.Server.Pipeline;
 using LlmProxy.Server.Telemetry;
+using Polly;
+using Polly.Telemetry;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace LlmProxy.Server.Hosting;
@@ -26,6 +28,11 @@ internal static class ProxyServices
 
         services.AddHostedService<StartInBackground>();
         services.AddHostedService<ScheduledCleanup>();
+        services.AddResiliencePipelineRegistry<UpstreamPipeline>(UpstreamResilience.Configure);
+        services.AddResilienceEnricher();
+        // UpstreamResilience logs retries and breaks at their own levels.
+        services.Configure<TelemetryOptions>(telemetry => telemetry.SeverityProvider = static _ => ResilienceEventSeverity.Debug);
+        services.AddSingleton<UpstreamResilience>();
         services.AddSingleton<IForwarderHttpClientFactory, UpstreamClientFactory>();
         services.AddReverseProxy()
             .LoadFromConfig(configuration.Root.GetSection("ReverseProxy"))
