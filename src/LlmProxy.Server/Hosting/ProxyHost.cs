@@ -44,7 +44,7 @@ internal static class ProxyHost
         builder.Services.AddPipeline(configuration);
         builder.Services.AddAccess(configuration.Options.Auth, urls);
         builder.Services.AddApi(configuration.Options);
-        // Only session affinity asks for it; its keys are no business of the user's home folder.
+        // Only session affinity's encrypted cookie needs it: keep its keys in memory instead of ~/.aspnet.
         builder.Services.AddSingleton<IDataProtectionProvider, EphemeralDataProtectionProvider>();
         configure?.Invoke(builder);
 
@@ -54,6 +54,7 @@ internal static class ProxyHost
         app.MapApi();
         app.MapReverseProxy(proxy =>
         {
+            proxy.UseSessionAffinity();
             proxy.UseLoadBalancing();
             proxy.UsePassiveHealthChecks();
             if (TelemetryExport.IsOn(configuration.Options.Telemetry))
