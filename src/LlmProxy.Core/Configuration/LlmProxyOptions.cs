@@ -483,4 +483,7 @@ public sealed class TelemetryOptions
 
     /// <summary>Put prompt and answer text into spans.</summary>
     public bool CaptureContent { get; init; }
+
+    /// <summary>Serve metrics in Prometheus' text format at <c>GET /metrics</c>.</summary>
+    public bool Prometheus { get; init; }
 }

@@ -354,6 +354,7 @@ public static class OptionsReader
             Otlp = reader.TextOrOff(nameof(defaults.Otlp)),
             Propagate = reader.Boolean(nameof(defaults.Propagate), defaults.Propagate),
             CaptureContent = reader.Boolean(nameof(defaults.CaptureContent), defaults.CaptureContent),
+            Prometheus = reader.Boolean(nameof(defaults.Prometheus), defaults.Prometheus),
         };
     }
 

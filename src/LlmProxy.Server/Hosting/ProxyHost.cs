@@ -52,6 +52,11 @@ internal static class ProxyHost
         app.UseAccess();
         MapAliveAnswers(app);
         app.MapApi();
+        if (configuration.Options.Telemetry.Prometheus)
+        {
+            app.MapPrometheusScrapingEndpoint(TelemetryExport.MetricsPath);
+        }
+
         app.MapReverseProxy(proxy =>
         {
             proxy.UseSessionAffinity();

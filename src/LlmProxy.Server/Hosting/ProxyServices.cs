@@ -21,11 +21,7 @@ internal static class ProxyServices
         services.AddSingleton(new BufferBudget(options.Recording.MaxBufferedBytes));
         services.AddSingleton<WarmUp>();
         services.AddSingleton<ProxyMetrics>();
-        if (TelemetryExport.IsOn(options.Telemetry))
-        {
-            services.AddHostedService<TelemetryExport>();
-        }
-
+        services.AddTelemetry(options.Telemetry);
         services.AddHostedService<StartInBackground>();
         services.AddHostedService<ScheduledCleanup>();
         services.AddResiliencePipelineRegistry<UpstreamPipeline>(UpstreamResilience.Configure);
