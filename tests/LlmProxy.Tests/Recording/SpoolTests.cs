@@ -9,7 +9,7 @@ namespace LlmProxy.Tests.Recording;
 public sealed class SpoolTests : IDisposable
 {
     private readonly string _folder = Path.Combine(Path.GetTempPath(), "llmproxy-spool-" + Guid.NewGuid().ToString("N"));
-    private readonly ManualTimeProvider _time = new();
+    private readonly TestClock _time = new();
 
     private string[] Segments => [.. Directory.GetFiles(_folder, "*.spool").Where(f => new FileInfo(f).Length > SpoolFrame.SegmentHeaderLength)];
 

@@ -66,7 +66,7 @@ public sealed class MisbehavingUpstreamTests
         }
 
         Assert.True(failed, "the client took it for a whole answer");
-        await proxy.Log.WaitForAsync("UpstreamBroke");
+        await proxy.Log.WaitForAsync(1002, ExchangeOutcome.UpstreamBroke);
         if (task is not null)
         {
             await proxy.SettleAsync();
