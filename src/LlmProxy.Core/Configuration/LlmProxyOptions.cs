@@ -414,6 +414,9 @@ public sealed class TelemetryOptions
 
     /// <summary>Put the text of prompts and answers into spans.</summary>
     public bool CaptureContent { get; init; }
+
+    /// <summary>Serve metrics in Prometheus' text format at <c>GET /metrics</c>.</summary>
+    public bool Prometheus { get; init; }
 }
 
 /// <summary>The provider of models.</summary>

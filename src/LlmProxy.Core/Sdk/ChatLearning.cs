@@ -1,5 +1,5 @@
-using System.Collections.Concurrent;
 using System.Globalization;
+using BitFaster.Caching.Lru;
 using LlmProxy.Core.Calls;
 using LlmProxy.Core.Recording;
 using LlmProxy.Wire;
@@ -18,7 +18,7 @@ internal sealed partial class ChatLearning(LearningStart learning, CallPipeline 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
 
-    private readonly ConcurrentDictionary<string, string> _tasks = new(StringComparer.Ordinal);
+    private readonly ConcurrentLru<string, string> _tasks = new(MostConversations);
     private long _failedAt;
 
     /// <summary>Begins a call: what to send, and whom to tell of its end.</summary>
@@ -155,17 +155,9 @@ internal sealed partial class ChatLearning(LearningStart learning, CallPipeline 
         : "proxy";
 
     // Some servers give a conversation one id for ever, others each answer a new one.
-    private string? TaskOf(string? conversation) => conversation is null ? null : _tasks.GetValueOrDefault(conversation, conversation);
+    private string? TaskOf(string? conversation) => conversation is null ? null : _tasks.TryGet(conversation, out var task) ? task : conversation;
 
-    private void Remember(string conversation, string task)
-    {
-        if (_tasks.Count >= MostConversations)
-        {
-            _tasks.Clear();
-        }
-
-        _tasks[conversation] = task;
-    }
+    private void Remember(string conversation, string task) => _tasks.AddOrUpdate(conversation, task);
 
     [LoggerMessage(6202, LogLevel.Error, "A model call goes on unchanged and unrecorded")]
     private partial void LogLearningFailed(Exception error);

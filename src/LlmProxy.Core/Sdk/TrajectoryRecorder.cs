@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using BitFaster.Caching.Lru;
 using LlmProxy.Core.Calls;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
@@ -32,7 +33,7 @@ public sealed class TrajectoryRecorder
     private readonly RecordingOptions _options;
     private readonly ITrajectoryStore _store;
     private readonly TimeProvider _time;
-    private readonly ConcurrentDictionary<string, (string Provider, string Model)> _models = new(StringComparer.Ordinal);
+    private readonly ConcurrentLru<string, (string Provider, string Model)> _models = new(MostTasksKnown);
 
     internal TrajectoryRecorder(
         LearningStart start, TaskService tasks, CallPipeline calls, StatisticsReader statistics, RecordingSwitch recording, RecordingOptions options, ITrajectoryStore store, TimeProvider time)
@@ -127,7 +128,7 @@ public sealed class TrajectoryRecorder
     public async Task<TaskResult?> CompleteTrajectoryAsync(string taskId, bool success, StatedMetrics? metrics = null, string? comment = null, CancellationToken cancellationToken = default)
     {
         await _start.StartAsync(cancellationToken);
-        _models.TryRemove(taskId, out _);
+        _models.TryRemove(taskId);
         return await _tasks.CompleteAsync(Tenant, taskId, success, metrics, comment, cancellationToken);
     }
 
@@ -137,7 +138,7 @@ public sealed class TrajectoryRecorder
     public async Task<TaskResult?> CancelTrajectoryAsync(string taskId, CancellationToken cancellationToken = default)
     {
         await _start.StartAsync(cancellationToken);
-        _models.TryRemove(taskId, out _);
+        _models.TryRemove(taskId);
         return await _tasks.CancelAsync(Tenant, taskId, cancellationToken);
     }
 
@@ -169,7 +170,7 @@ public sealed class TrajectoryRecorder
 
     private async Task<(string? Provider, string? Model)> FindModelAsync(string taskId, CancellationToken cancellationToken)
     {
-        if (_models.TryGetValue(taskId, out var known))
+        if (_models.TryGet(taskId, out var known))
         {
             return known;
         }
@@ -183,14 +184,6 @@ public sealed class TrajectoryRecorder
         return (run.Provider, run.Model);
     }
 
-    private void Remember(string taskId, string provider, string model)
-    {
-        if (_models.Count >= MostTasksKnown)
-        {
-            // What is forgotten is read from the store again.
-            _models.Clear();
-        }
-
-        _models[taskId] = (provider, model);
-    }
+    // What is forgotten is read from the store again.
+    private void Remember(string taskId, string provider, string model) => _models.AddOrUpdate(taskId, (provider, model));
 }

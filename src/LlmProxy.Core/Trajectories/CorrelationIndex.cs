@@ -5,7 +5,8 @@ namespace LlmProxy.Core.Trajectories;
 
 /// <summary>
 /// Open tasks and correlation keys in memory, in front of the store. Not safe for concurrent use: the correlator
-/// holds its lock. What is forgotten here is found in the store.
+/// holds its lock. What is forgotten here is found in the store. Own code and no library's cache: a task leaves with its
+/// session and all its keys, and never while a call of it is in flight.
 /// </summary>
 internal sealed class CorrelationIndex
 {

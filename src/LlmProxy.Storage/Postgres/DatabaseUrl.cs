@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using LlmProxy.Core.Storage;
 using Npgsql;
 
 namespace LlmProxy.Storage.Postgres;

@@ -68,14 +68,14 @@ internal sealed class RecordingLab : IAsyncDisposable
     private RecordingLab(LlmProxyOptions options, RecordingLab? beside = null)
     {
         Options = options;
-        Time = beside?.Time ?? new ManualTimeProvider();
+        Time = beside?.Time ?? new TestClock();
         _sqlite = new SqliteTrajectoryStore($"Data Source={beside?._folder ?? _folder}/store.db", Time);
         Faults = FaultyStore.Around(_sqlite);
         Catalog = new TaskRulesCatalog(options.Tasks);
         Open();
     }
 
-    public ManualTimeProvider Time { get; }
+    public TestClock Time { get; }
 
     public LlmProxyOptions Options { get; }
 

@@ -9,7 +9,7 @@ namespace LlmProxy.Tests.Recording;
 public sealed class SpoolTests : IDisposable
 {
     private readonly string _folder = Path.Combine(Path.GetTempPath(), "llmproxy-spool-" + Guid.NewGuid().ToString("N"));
-    private readonly ManualTimeProvider _time = new();
+    private readonly TestClock _time = new();
 
     private string[] Segments => [.. Directory.GetFiles(_folder, "*.spool").Where(f => new FileInfo(f).Length > SpoolFrame.SegmentHeaderLength)];
 
@@ -34,6 +34,23 @@ public sealed class SpoolTests : IDisposable
         Assert.Equal(200, read.AnswerHead!.Status);
         Assert.Equal(new ExchangeTail(ExchangeOutcome.Complete, 12, false), read.Tail);
         Assert.Null(read.SentPrompt);
+    }
+
+    [Fact]
+    public void A_record_has_the_bytes_of_earlier_versions_so_that_their_spools_are_read()
+    {
+        // CRC-32C (Castagnoli) of kind, exchange, ordinal and payload, computed bit by bit.
+        var stored = Convert.FromHexString("88776655443322110B00000017AD6B31020700000000000000010000007468652072657175657374");
+        var payload = "the request"u8;
+        var header = new byte[SpoolFrame.HeaderLength];
+
+        SpoolFrame.Write(header, 0x1122334455667788, new SpoolFrame(SpoolRecordKind.Request, 7, 1, payload.Length), payload);
+
+        Assert.Equal(stored, (byte[])[.. header, .. payload]);
+        Assert.True(SpoolFrame.TryRead(stored, 0x1122334455667788, out var frame));
+        Assert.Equal(new SpoolFrame(SpoolRecordKind.Request, 7, 1, 11), frame);
+        stored[^1] ^= 1;
+        Assert.False(SpoolFrame.TryRead(stored, 0x1122334455667788, out _));
     }
 
     [Fact]

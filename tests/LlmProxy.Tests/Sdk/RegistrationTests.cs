@@ -5,6 +5,7 @@ using LlmProxy.Tests.Wire;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Testing;
 
 namespace LlmProxy.Tests.Sdk;
 
@@ -58,11 +59,11 @@ public sealed class RegistrationTests
     public async Task Logging_that_is_added_afterwards_gets_the_log()
     {
         var folder = Directory.CreateTempSubdirectory("llmproxy-sdk-").FullName;
-        using var log = new LogLines();
+        var log = new FakeLogCollector();
         await using (var services = new ServiceCollection()
             .AddLlmProxyCore(new ConfigurationBuilder().AddInMemoryCollection(SdkLab.Settings(folder)).Build(), folder)
             .AddLlmProxyStorage()
-            .AddLogging(logging => logging.AddProvider(log))
+            .AddLogging(logging => logging.AddProvider(new FakeLoggerProvider(log)))
             .BuildServiceProvider())
         {
             var recorder = services.GetRequiredService<TrajectoryRecorder>();
@@ -70,7 +71,7 @@ public sealed class RegistrationTests
             await recorder.CompleteTrajectoryAsync("task-1", success: true);
         }
 
-        Assert.Contains(log.Lines, line => line.Contains("Saved trajectory for task task-1 (success: true, quality: 1)", StringComparison.Ordinal));
+        Assert.Contains("Saved trajectory for task task-1 (success: true, quality: 1)", log.Text(), StringComparison.Ordinal);
         Directory.Delete(folder, recursive: true);
     }
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using LlmProxy.Core.Recording;
 using Microsoft.AspNetCore.Http;
 
 namespace LlmProxy.Tests.Wire;
@@ -114,8 +115,8 @@ public sealed class BadInputTests
         Assert.Equal(HttpStatusCode.BadGateway, answer.StatusCode);
         Assert.Equal("application/json", answer.Content.Headers.ContentType!.ToString());
         Assert.StartsWith(start, await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
-        await proxy.Log.WaitForAsync("UpstreamRefused");
-        Assert.Single(proxy.Log.Lines, l => l.Contains("UpstreamRefused", StringComparison.Ordinal));
+        await proxy.Log.WaitForAsync(1002, ExchangeOutcome.UpstreamRefused);
+        Assert.Single(proxy.Log.Of(1002));
     }
 
     [Fact]
@@ -178,7 +179,7 @@ public sealed class BadInputTests
         await Assert.ThrowsAnyAsync<HttpRequestException>(() => proxy.PostAsync("/anthropic/v1/messages", """{"model":"claude-x","messages":[{"role":"user","content":"hi"}]}"""));
 
         await serving;
-        Assert.Contains("UpstreamBroke", await proxy.Log.WaitForAsync("UpstreamBroke"), StringComparison.Ordinal);
+        await proxy.Log.WaitForAsync(1002, ExchangeOutcome.UpstreamBroke);
     }
 
     [Fact]

@@ -3,7 +3,7 @@ using System.Globalization;
 namespace LlmProxy.TrainingData.Conversations;
 
 /// <summary>Names that a consumer takes: letters, digits, _ and -, at most 64.</summary>
-internal sealed class ToolNames(bool beginWithLetter)
+internal sealed class ConsumerNames(bool beginWithLetter)
 {
     private readonly Dictionary<string, string> _given = new(StringComparer.Ordinal);
 
