@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
-using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Replay;
 
 namespace LlmProxy.Testing;

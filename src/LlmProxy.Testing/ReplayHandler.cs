@@ -1,5 +1,6 @@
 using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Replay;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Text;
 using LlmProxy.Core.Dialects;
-using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Replay;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;

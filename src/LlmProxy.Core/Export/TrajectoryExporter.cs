@@ -8,6 +8,7 @@ using LlmProxy.Core.Export.Formats;
 using LlmProxy.Core.Export.Pairs;
 using LlmProxy.Core.Export.Validation;
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 

@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
 using LlmProxy.Core.Dialects;
-using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 
 namespace LlmProxy.Core.Replay;
 

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 namespace LlmProxy.Core.Sdk;
 
 /// <summary>What <see cref="LearningChatClient"/> does beside calling: it never throws but for a cancellation, and never keeps a call waiting for long.</summary>
-internal sealed partial class ChatLearning(LearningStart learning, ModelCalls calls, Recorder recorder, TimeProvider time, string tenant, ILogger<LearningChatClient> logger)
+internal sealed partial class ChatLearning(LearningStart learning, ModelCalls calls, NotRecordedCounts notRecorded, TimeProvider time, string tenant, ILogger<LearningChatClient> logger)
 {
     private const int MostConversations = 10_000;
     private static readonly string[] OwnOptions = [LearningChatClient.TaskKey, LearningChatClient.TaskDescriptionKey, LearningChatClient.FewShotKey, LearningChatClient.RecordKey];
@@ -25,7 +25,7 @@ internal sealed partial class ChatLearning(LearningStart learning, ModelCalls ca
         var sent = WithoutOwn(options);
         if (!await IsOpenAsync(cancellationToken))
         {
-            recorder.CountNotRecorded("store-not-open");
+            notRecorded.Count("store-not-open");
             return new ChatTurn(null, messages, sent, Remember, logger);
         }
 
@@ -50,7 +50,7 @@ internal sealed partial class ChatLearning(LearningStart learning, ModelCalls ca
         catch (Exception error) when (!cancellationToken.IsCancellationRequested)
         {
             call?.End(ExchangeOutcome.ClientLeft, 0, default);
-            recorder.CountNotRecorded("unreadable-request");
+            notRecorded.Count("unreadable-request");
             LogLearningFailed(error);
             return new ChatTurn(null, messages, sent, Remember, logger);
         }

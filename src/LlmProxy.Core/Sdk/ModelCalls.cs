@@ -55,6 +55,7 @@ internal sealed class ModelCalls(
     Spool spool,
     Recorder recorder,
     RecordingSwitch recording,
+    NotRecordedCounts notRecorded,
     CorrelationSecret secret,
     KnownHistories known,
     TimeProvider time,
@@ -124,7 +125,7 @@ internal sealed class ModelCalls(
 
         if (recording.WhyNot(call.Record) is { } reason)
         {
-            recorder.CountNotRecorded(reason);
+            notRecorded.Count(reason);
             return (null, reason);
         }
 
@@ -146,7 +147,7 @@ internal sealed class ModelCalls(
             enhanced.Body is null ? null : enhanced.SentPrompt);
         if (record is null)
         {
-            recorder.CountNotRecorded("spool-full");
+            notRecorded.Count("spool-full");
             return (null, "spool-full");
         }
 

@@ -1,5 +1,5 @@
 using LlmProxy.Core.Dialects;
-using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Storage;
 
 namespace LlmProxy.Core.Trajectories;

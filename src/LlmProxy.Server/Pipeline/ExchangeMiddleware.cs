@@ -32,6 +32,7 @@ internal sealed partial class ExchangeMiddleware(
     Spool spool,
     Recorder recorder,
     RecordingSwitch recording,
+    NotRecordedCounts notRecorded,
     BufferBudget budget,
     CorrelationSecret secret,
     KnownHistories known,
@@ -76,7 +77,7 @@ internal sealed partial class ExchangeMiddleware(
         var exchange = body.IsWhole ? ReadExchange(context, kind.Value, body.Bytes, keys, routeProvider, started) : null;
         if (exchange is null)
         {
-            recorder.CountNotRecorded(body.IsWhole ? "unreadable-request" : "too-large");
+            notRecorded.Count(body.IsWhole ? "unreadable-request" : "too-large");
             await ForwardAsync(context, kind.Value);
             return;
         }
@@ -291,7 +292,7 @@ internal sealed partial class ExchangeMiddleware(
 
         if (recording.WhyNot(Header(context, ProxyHeaders.Record)) is { } reason)
         {
-            recorder.CountNotRecorded(reason);
+            notRecorded.Count(reason);
             return;
         }
 
@@ -317,7 +318,7 @@ internal sealed partial class ExchangeMiddleware(
             exchange.Record = spool.Begin(head, request, sent?.Prompt);
             if (exchange.Record is null)
             {
-                recorder.CountNotRecorded("spool-full");
+                notRecorded.Count("spool-full");
                 return;
             }
 

@@ -4,7 +4,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using LlmProxy.Core.Dialects;
-using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Server.Pipeline;
 
 namespace LlmProxy.Server.Telemetry;

@@ -9,7 +9,7 @@ using OpenTelemetry.Trace;
 namespace LlmProxy.Server.Telemetry;
 
 /// <summary>Sends spans and metrics to the OTLP receiver of <c>Telemetry:Otlp</c>. OpenTelemetry's own variables (<c>OTEL_SERVICE_NAME</c>, <c>OTEL_EXPORTER_OTLP_HEADERS</c>, …) hold beside it.</summary>
-internal sealed class TelemetryExport(LlmProxyOptions options, ProxyMetrics metrics, Spool spool, Recorder recorder) : IHostedService, IDisposable
+internal sealed class TelemetryExport(LlmProxyOptions options, ProxyMetrics metrics, Spool spool, NotRecordedCounts notRecorded) : IHostedService, IDisposable
 {
     // The port that the OpenTelemetry specification gives to OTLP over gRPC; everything else speaks HTTP.
     private const int GrpcPort = 4317;
@@ -26,7 +26,7 @@ internal sealed class TelemetryExport(LlmProxyOptions options, ProxyMetrics metr
         if (options.Telemetry.Otlp is { } address)
         {
             traces.AddOtlpExporter(otlp => Configure(otlp, address, "v1/traces"));
-            metrics.Observe(() => spool.Pending, () => recorder.NotRecorded);
+            metrics.Observe(() => spool.Pending, notRecorded.Snapshot);
             _metrics = Sdk.CreateMeterProviderBuilder()
                 .SetResourceBuilder(Resource())
                 .AddMeter(TelemetryNames.Source)

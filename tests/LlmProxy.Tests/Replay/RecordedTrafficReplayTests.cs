@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Dialects;
-using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Replay;
 using LlmProxy.Tests.Wire;
 using Xunit.Abstractions;

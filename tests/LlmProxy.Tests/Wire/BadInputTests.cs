@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using LlmProxy.Core.Trajectories;
 using Microsoft.AspNetCore.Http;
 
 namespace LlmProxy.Tests.Wire;
@@ -157,7 +158,7 @@ public sealed class BadInputTests
 
         var run = await proxy.FindRunAsync(answer);
         var step = Assert.Single(await proxy.ReadStepsAsync(run));
-        Assert.Equal("upstream_broke", step.Step.Status);
+        Assert.Equal(StepStatus.UpstreamBroke, step.Step.Status);
     }
 
     [Fact]
@@ -205,7 +206,7 @@ public sealed class BadInputTests
         await gone.Task.WaitAsync(TimeSpan.FromSeconds(30));
         await proxy.SettleAsync();
         var run = await proxy.Store.FindTaskAsync("default", task, CancellationToken.None);
-        Assert.Equal("client_left", Assert.Single(await proxy.ReadStepsAsync(run!)).Step.Status);
+        Assert.Equal(StepStatus.ClientLeft, Assert.Single(await proxy.ReadStepsAsync(run!)).Step.Status);
     }
 
     [Fact]
@@ -239,7 +240,7 @@ public sealed class BadInputTests
         await gone.Task.WaitAsync(TimeSpan.FromSeconds(30));
         await proxy.SettleAsync();
         var run = await proxy.Store.FindTaskAsync("default", task, CancellationToken.None);
-        Assert.Equal("ok", Assert.Single(await proxy.ReadStepsAsync(run!)).Step.Status);
+        Assert.Equal(StepStatus.Ok, Assert.Single(await proxy.ReadStepsAsync(run!)).Step.Status);
         Assert.Equal(LlmProxy.Core.Trajectories.TrajectoryStatus.Completed, run!.Status);
     }
 

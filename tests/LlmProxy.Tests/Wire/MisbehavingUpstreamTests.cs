@@ -2,6 +2,7 @@ using System.Globalization;
 using System.IO.Compression;
 using System.Net;
 using System.Text;
+using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Tests.Wire;
 
@@ -70,7 +71,7 @@ public sealed class MisbehavingUpstreamTests
             await proxy.SettleAsync();
             var run = await proxy.Store.FindTaskAsync("default", task, CancellationToken.None);
             // Where only the end of the framing is missing, the model's own end was there.
-            Assert.Equal(at is -6 or -1 ? "ok" : "upstream_broke", Assert.Single(await proxy.ReadStepsAsync(run!)).Step.Status);
+            Assert.Equal(at is -6 or -1 ? StepStatus.Ok : StepStatus.UpstreamBroke, Assert.Single(await proxy.ReadStepsAsync(run!)).Step.Status);
         }
     }
 
@@ -113,7 +114,7 @@ public sealed class MisbehavingUpstreamTests
 
         Assert.Equal(Events, await answer.Content.ReadAsStringAsync());
         var step = Assert.Single(await proxy.ReadStepsAsync(await proxy.FindRunAsync(answer)));
-        Assert.Equal(("ok", "gr\u00fc\u00df dich"), (step.Step.Status, step.Reply!.Text));
+        Assert.Equal((StepStatus.Ok, "gr\u00fc\u00df dich"), (step.Step.Status, step.Reply!.Text));
     }
 
     [Fact]
@@ -152,7 +153,7 @@ public sealed class MisbehavingUpstreamTests
         await stopped.Task.WaitAsync(TimeSpan.FromSeconds(30));
         await proxy.SettleAsync();
         var run = await proxy.Store.FindTaskAsync("default", task, CancellationToken.None);
-        Assert.Equal("client_left", Assert.Single(await proxy.ReadStepsAsync(run!)).Step.Status);
+        Assert.Equal(StepStatus.ClientLeft, Assert.Single(await proxy.ReadStepsAsync(run!)).Step.Status);
     }
 
     [Theory]
@@ -261,7 +262,7 @@ public sealed class MisbehavingUpstreamTests
         Assert.Equal(encoding, answer.Content.Headers.ContentEncoding.Single());
         Assert.Equal("gzip, br, deflate, zstd", proxy.Upstream.Last.Headers["Accept-Encoding"].Single());
         var step = Assert.Single(await proxy.ReadStepsAsync(await proxy.FindRunAsync(answer)));
-        Assert.Equal(encoding == "zstd" ? ("unreadable", null) : ("ok", "gr\u00fc\u00df dich"), (step.Step.Status, step.Reply?.Text));
+        Assert.Equal(encoding == "zstd" ? (StepStatus.Unreadable, null) : (StepStatus.Ok, "gr\u00fc\u00df dich"), (step.Step.Status, step.Reply?.Text));
     }
 
     [Theory]

@@ -2,6 +2,7 @@ using System.Text;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
-using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Replay;
 using LlmProxy.Core.Replay.Stubs;
 using LlmProxy.Testing;

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text;
 
-namespace LlmProxy.Core.Recording;
+namespace LlmProxy.Core.Redaction;
 
 /// <summary>
 /// Finds secrets by the shapes that their issuers document: keys of model providers, JSON web tokens, PEM private keys,

@@ -1,4 +1,4 @@
-namespace LlmProxy.Core.Recording;
+namespace LlmProxy.Core.Redaction;
 
 /// <summary>
 /// Finds payment card numbers: a known issuer's first digits with that issuer's length, whole or in the groups that

@@ -5,7 +5,7 @@ using System.Text.RegularExpressions;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Dialects.Json;
 
-namespace LlmProxy.Core.Recording;
+namespace LlmProxy.Core.Redaction;
 
 /// <summary>
 /// Removes secrets from what is about to be stored. Works on assembled text, since a secret can be split over stream

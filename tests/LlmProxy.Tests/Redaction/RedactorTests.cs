@@ -2,9 +2,9 @@ using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 
-namespace LlmProxy.Tests.Recording;
+namespace LlmProxy.Tests.Redaction;
 
 public sealed class RedactorTests
 {
