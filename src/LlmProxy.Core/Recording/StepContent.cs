@@ -2,7 +2,6 @@ using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 using LlmProxy.Core.Dialects;
-using LlmProxy.Core.Dialects.Reading;
 using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Trajectories;
 

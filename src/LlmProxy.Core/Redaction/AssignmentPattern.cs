@@ -21,6 +21,9 @@ internal sealed class AssignmentPattern(string name, string[] names, SecretCheck
     private static readonly SearchValues<char> ValueEnds = SearchValues.Create(" \t\r\n\"'`\\,;<>}");
     private static readonly SearchValues<char> QueryValueEnds = SearchValues.Create("&# \t\r\n\"'`\\,;<>}");
 
+    /// <inheritdoc />
+    public override bool IgnoresCase => true;
+
     /// <summary>Whether a name is one of these.</summary>
     public bool Names(ReadOnlySpan<char> property)
     {

@@ -10,6 +10,9 @@ internal sealed class SchemePattern(string scheme, string example) : SecretPatte
     private const int LongestChecked = 200;
 
     /// <inheritdoc />
+    public override bool IgnoresCase => true;
+
+    /// <inheritdoc />
     public override (int Start, int End) Match(ReadOnlySpan<char> text, int at, CharacterRuns runs)
     {
         if (!text[at..].StartsWith(scheme, StringComparison.OrdinalIgnoreCase))

@@ -26,7 +26,7 @@ internal enum Alphabet
 
 /// <summary>One kind of secret: a row of <see cref="SecretPatterns.All"/>.</summary>
 /// <param name="name">What it is, for people.</param>
-/// <param name="starts">Texts of three or more ASCII characters, one of which begins every match, in any case.</param>
+/// <param name="starts">Texts of three or more ASCII characters, one of which begins every match.</param>
 /// <param name="before">Beginning of the example, which stays.</param>
 /// <param name="secret">The example's secret. In pieces, so that no scanner takes the table for a leak.</param>
 /// <param name="after">End of the example, which stays.</param>
@@ -35,6 +35,9 @@ internal abstract class SecretPattern(string name, string[] starts, string befor
     public string Name => name;
 
     public IReadOnlyList<string> Starts => starts;
+
+    /// <summary>Whether a match begins with a start in any case.</summary>
+    public virtual bool IgnoresCase => false;
 
     /// <summary>A text with a secret of this kind.</summary>
     public string Example => before + secret + after;

@@ -49,7 +49,7 @@ internal static partial class SecretPatterns
         new TokenPattern("Slack refresh token", "xoxr-", Alphabet.Token, 10, "123456789012-" + Sample),
         new TokenPattern("Slack workspace token", "xoxs-", Alphabet.Token, 10, "123456789012-" + Sample),
         new TokenPattern("Slack app token", "xapp-", Alphabet.Token, 10, "1-A0123456789-" + Sample),
-        new TokenPattern("Slack webhook", "https://hooks.slack.com/services/", Alphabet.Path, 10, "T01234567/B0123456789/" + Sample),
+        new TokenPattern("Slack webhook", "hooks.slack.com/services/", Alphabet.Path, 10, "T01234567/B0123456789/" + Sample),
         new TokenPattern("Stripe secret key", "sk_live_", Alphabet.Alphanumeric, 10, Sample),
         new TokenPattern("Stripe test key", "sk_test_", Alphabet.Alphanumeric, 10, Sample),
         new TokenPattern("Stripe restricted key", "rk_live_", Alphabet.Alphanumeric, 10, Sample),
@@ -70,8 +70,7 @@ internal static partial class SecretPatterns
             ["api_key", "api-key", "apikey", "access_key", "access-key", "accesskey", "secret_key", "secret-key", "secretkey", "private_key", "privatekey", "account_key", "accountkey", "auth_key", "authkey", "secret"],
             SecretValue.IsKey,
             "\"client_secret\": \"",
-            Sample,
-            "primary"),
+            Sample),
         new AssignmentPattern("assigned token", ["token"], SecretValue.IsKey, "VERCEL_TOKEN=", Sample[..24], "page", "next", "previous", "prev", "continuation", "cursor", "sync", "eos", "bos", "pad", "mask", "unk", "sep", "cls", "special", "stop", "max", "min"),
     ];
 
