@@ -6,10 +6,10 @@ namespace LlmProxy.Core.Calls;
 
 /// <summary>Opens the record of a call in the spool, if the call is to be recorded.</summary>
 /// <remarks>Safe for concurrent use.</remarks>
-internal sealed class CallRecording(Spool spool, Recorder recorder, RecordingSwitch recording, LlmProxyOptions options, TimeProvider time)
+internal sealed class CallRecording(Spool spool, Recorder recorder, NotRecordedCounts notRecorded, RecordingSwitch recording, LlmProxyOptions options, TimeProvider time)
 {
     /// <summary>Counts a call that is not recorded.</summary>
-    public void CountNotRecorded(string reason) => recorder.CountNotRecorded(reason);
+    public void CountNotRecorded(string reason) => notRecorded.Count(reason);
 
     /// <summary>Opens the record and gives it its place after its task's earlier calls.</summary>
     public void Begin(CallSession call)
@@ -66,6 +66,6 @@ internal sealed class CallRecording(Spool spool, Recorder recorder, RecordingSwi
     private void Refuse(CallSession call, string reason)
     {
         call.NotRecorded = reason;
-        recorder.CountNotRecorded(reason);
+        notRecorded.Count(reason);
     }
 }

@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging;
 namespace LlmProxy.Core.Sdk;
 
 /// <summary>What <see cref="LearningChatClient"/> does beside calling: it never throws but for a cancellation, and never keeps a call waiting for long.</summary>
-internal sealed partial class ChatLearning(LearningStart learning, CallPipeline calls, Recorder recorder, TimeProvider time, string tenant, ILogger<LearningChatClient> logger)
+internal sealed partial class ChatLearning(LearningStart learning, CallPipeline calls, NotRecordedCounts notRecorded, TimeProvider time, string tenant, ILogger<LearningChatClient> logger)
 {
     private const int MostConversations = 10_000;
     private static readonly string[] OwnOptions = [LearningChatClient.TaskKey, LearningChatClient.TaskDescriptionKey, LearningChatClient.FewShotKey, LearningChatClient.RecordKey];
@@ -27,7 +27,7 @@ internal sealed partial class ChatLearning(LearningStart learning, CallPipeline 
         var sent = WithoutOwn(options);
         if (!await IsOpenAsync(cancellationToken))
         {
-            recorder.CountNotRecorded("store-not-open");
+            notRecorded.Count("store-not-open");
             return new ChatTurn(null, messages, sent, Remember, logger);
         }
 
@@ -48,7 +48,7 @@ internal sealed partial class ChatLearning(LearningStart learning, CallPipeline 
         catch (Exception error) when (!cancellationToken.IsCancellationRequested)
         {
             call?.Dispose();
-            recorder.CountNotRecorded("unreadable-request");
+            notRecorded.Count("unreadable-request");
             LogLearningFailed(error);
             return new ChatTurn(null, messages, sent, Remember, logger);
         }

@@ -55,7 +55,7 @@ public sealed class LearningChatClient : DelegatingChatClient
         _learning = new ChatLearning(
             services.GetService<LearningStart>() ?? throw new InvalidOperationException("The services lack LlmProxy: call services.AddLlmProxyCore(configuration) first."),
             services.GetRequiredService<CallPipeline>(),
-            services.GetRequiredService<Recorder>(),
+            services.GetRequiredService<NotRecordedCounts>(),
             services.GetRequiredService<TimeProvider>(),
             tenant,
             services.GetRequiredService<Microsoft.Extensions.Logging.ILogger<LearningChatClient>>());

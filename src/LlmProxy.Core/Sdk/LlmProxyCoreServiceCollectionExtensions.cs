@@ -4,6 +4,7 @@ using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Sdk;
 using LlmProxy.Core.Statistics;
@@ -109,8 +110,36 @@ public static class LlmProxyCoreServiceCollectionExtensions
             Path.GetFullPath(options.Recording.Spool.Directory, baseDirectory),
             p.GetRequiredService<TimeProvider>(),
             p.GetRequiredService<ILogger<Spool>>()));
-        services.TryAddSingleton<Recorder>();
-        services.TryAddSingleton<TaskService>();
+        services.TryAddSingleton<NotRecordedCounts>();
+        services.TryAddSingleton<PatientStore>();
+        services.TryAddSingleton<OutcomeJudge>();
+        services.TryAddSingleton<ContentPolicy>();
+        services.TryAddSingleton(p => new StepBuilder(
+            p.GetRequiredService<OutcomeJudge>(),
+            p.GetRequiredService<TaskRulesCatalog>(),
+            p.GetRequiredService<Redactor>(),
+            options.Prices,
+            p.GetRequiredService<CorrelationSecret>(),
+            p.GetRequiredService<KnownHistories>()));
+        services.TryAddSingleton(p => new Recorder(
+            p.GetRequiredService<Spool>(),
+            p.GetRequiredService<PatientStore>(),
+            p.GetRequiredService<TrajectoryReader>(),
+            p.GetRequiredService<StepBuilder>(),
+            p.GetRequiredService<OutcomeJudge>(),
+            p.GetRequiredService<ContentPolicy>(),
+            p.GetRequiredService<NotRecordedCounts>(),
+            p.GetRequiredService<EmbedRun>(),
+            p.GetRequiredService<TimeProvider>(),
+            p.GetRequiredService<ILogger<Recorder>>()));
+        services.TryAddSingleton(p => new TaskService(
+            p.GetRequiredService<ITrajectoryStore>(),
+            p.GetRequiredService<Recorder>(),
+            p.GetRequiredService<TaskCorrelator>(),
+            p.GetRequiredService<OutcomeJudge>(),
+            p.GetRequiredService<ContentPolicy>(),
+            p.GetRequiredService<Redactor>(),
+            p.GetRequiredService<TimeProvider>()));
     }
 
     private static void AddRetrieval(IServiceCollection services, LlmProxyOptions options)

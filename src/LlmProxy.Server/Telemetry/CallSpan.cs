@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using LlmProxy.Core.Calls;
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
+using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Pipeline;
 using LlmProxy.Wire;
 
@@ -87,7 +89,7 @@ internal sealed class CallSpan(Activity? activity, Redactor? content, long start
         Duration = time.GetElapsedTime(started);
         var outcome = UpstreamErrors.OutcomeOf(context);
         var status = context.Response.StatusCode;
-        var error = outcome != ExchangeOutcome.Complete ? WordOf(outcome) : status >= 400 ? status.ToString(System.Globalization.CultureInfo.InvariantCulture) : null;
+        var error = outcome != ExchangeOutcome.Complete ? outcome.ToStatus().ToWord() : status >= 400 ? status.ToString(System.Globalization.CultureInfo.InvariantCulture) : null;
         var server = ServerOf(context);
         if (activity is { IsAllDataRequested: true })
         {
@@ -133,13 +135,4 @@ internal sealed class CallSpan(Activity? activity, Redactor? content, long start
     private static Uri? ServerOf(HttpContext context) =>
         context.Features.Get<Yarp.ReverseProxy.Model.IReverseProxyFeature>()?.ProxiedDestination?.Model.Config.Address is { } address
         && Uri.TryCreate(address, UriKind.Absolute, out var uri) ? uri : null;
-
-    private static string WordOf(ExchangeOutcome outcome) => outcome switch
-    {
-        ExchangeOutcome.ClientLeft => "client_left",
-        ExchangeOutcome.UpstreamRefused => "upstream_refused",
-        ExchangeOutcome.UpstreamTimeout => "upstream_timeout",
-        ExchangeOutcome.UpstreamBroke => "upstream_broke",
-        _ => "proxy_stopped",
-    };
 }

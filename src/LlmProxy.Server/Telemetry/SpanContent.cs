@@ -5,6 +5,8 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using LlmProxy.Core.Calls;
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
+using LlmProxy.Server.Pipeline;
 using LlmProxy.Wire;
 
 namespace LlmProxy.Server.Telemetry;

@@ -101,13 +101,13 @@ internal static class TelemetryExport
 }
 
 /// <summary>Observes the recorder while the program runs, and flushes the providers at its end: their own disposal would wait five seconds for a receiver that does not respond.</summary>
-internal sealed class TelemetryLifetime(IServiceProvider services, ProxyMetrics metrics, Spool spool, Recorder recorder) : IHostedService
+internal sealed class TelemetryLifetime(IServiceProvider services, ProxyMetrics metrics, Spool spool, NotRecordedCounts notRecorded) : IHostedService
 {
     private const int ShutdownMilliseconds = 2_000;
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        metrics.Observe(() => spool.Pending, () => recorder.NotRecorded);
+        metrics.Observe(() => spool.Pending, notRecorded.Snapshot);
         return Task.CompletedTask;
     }
 

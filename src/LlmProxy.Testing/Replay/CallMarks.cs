@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Wire;
 
 namespace LlmProxy.Testing.Replay;

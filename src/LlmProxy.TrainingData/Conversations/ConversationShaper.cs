@@ -1,4 +1,4 @@
-using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 
 namespace LlmProxy.TrainingData.Conversations;
 

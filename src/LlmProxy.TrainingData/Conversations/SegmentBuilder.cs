@@ -93,7 +93,7 @@ internal sealed class SegmentBuilder
         Add(added);
         if (view.Reply is { } reply)
         {
-            var isWhole = step.Status is "ok" or "unreadable";
+            var isWhole = step.Status.HasWholeReply();
             Add([new HistoryEntry(reply, step.Dialect) { Step = step.Index, IsTrained = isWhole, IsForeign = !isWhole, At = step.StartedAt }]);
             _replies.Add(MessagePrint.Of(reply));
         }

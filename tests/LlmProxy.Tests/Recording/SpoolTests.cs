@@ -274,19 +274,43 @@ public sealed class SpoolTests : IDisposable
     }
 
     [Fact]
-    public void A_head_without_its_request_is_no_call()
+    public void A_call_whose_beginning_was_cut_off_was_never_forwarded_and_is_not_counted_as_dropped()
     {
         using (var killed = Open())
         {
             Whole(killed, "e1", "request 1", "answer 1");
-            killed.Begin(Head("e2"), "request two, that was never finished"u8.ToArray(), null);
+            killed.Begin(Head("e2"), Encoding.UTF8.GetBytes(new string('r', 10_000)), "the sent prompt");
+        }
+
+        var name = Segments[0];
+        var bytes = File.ReadAllBytes(name);
+        var begin = bytes.AsSpan().IndexOf("\"e2\""u8);
+        for (var length = bytes.Length - "the sent prompt".Length - SpoolFrame.HeaderLength - 1; length > begin; length -= 500)
+        {
+            File.WriteAllBytes(name, bytes[..length]);
+            using var spool = Open();
+
+            Assert.Equal(["e1"], spool.TakeLeftovers().Select(e => e.Head.ExchangeId));
+            Assert.Equal(1, spool.Pending);
+            Assert.Equal(0, spool.Dropped);
+        }
+    }
+
+    [Fact]
+    public void A_call_whose_request_is_damaged_is_counted_as_dropped()
+    {
+        using (var killed = Open())
+        {
+            Whole(killed, "e1", "request one that is damaged", "answer 1");
+            Whole(killed, "e2", "request 2", "answer 2");
         }
 
         var bytes = File.ReadAllBytes(Segments[0]);
-        File.WriteAllBytes(Segments[0], bytes[..^5]);
+        bytes[bytes.AsSpan().IndexOf("request one"u8)] ^= 1;
+        File.WriteAllBytes(Segments[0], bytes);
         using var spool = Open();
 
-        Assert.Equal(["e1"], spool.TakeLeftovers().Select(e => e.Head.ExchangeId));
+        Assert.Equal(["e2"], spool.TakeLeftovers().Select(e => e.Head.ExchangeId));
         Assert.Equal(1, spool.Pending);
         Assert.Equal(1, spool.Dropped);
     }

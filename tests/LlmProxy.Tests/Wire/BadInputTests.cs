@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Trajectories;
 using Microsoft.AspNetCore.Http;
 
 namespace LlmProxy.Tests.Wire;
@@ -158,7 +159,7 @@ public sealed class BadInputTests
 
         var run = await proxy.FindRunAsync(answer);
         var step = Assert.Single(await proxy.ReadStepsAsync(run));
-        Assert.Equal("upstream_broke", step.Step.Status);
+        Assert.Equal(StepStatus.UpstreamBroke, step.Step.Status);
     }
 
     [Fact]
@@ -206,7 +207,7 @@ public sealed class BadInputTests
         await gone.Task.WaitAsync(TimeSpan.FromSeconds(30));
         await proxy.SettleAsync();
         var run = await proxy.Store.FindTaskAsync("default", task, CancellationToken.None);
-        Assert.Equal("client_left", Assert.Single(await proxy.ReadStepsAsync(run!)).Step.Status);
+        Assert.Equal(StepStatus.ClientLeft, Assert.Single(await proxy.ReadStepsAsync(run!)).Step.Status);
     }
 
     [Fact]
@@ -240,7 +241,7 @@ public sealed class BadInputTests
         await gone.Task.WaitAsync(TimeSpan.FromSeconds(30));
         await proxy.SettleAsync();
         var run = await proxy.Store.FindTaskAsync("default", task, CancellationToken.None);
-        Assert.Equal("ok", Assert.Single(await proxy.ReadStepsAsync(run!)).Step.Status);
+        Assert.Equal(StepStatus.Ok, Assert.Single(await proxy.ReadStepsAsync(run!)).Step.Status);
         Assert.Equal(LlmProxy.Core.Trajectories.TrajectoryStatus.Completed, run!.Status);
     }
 

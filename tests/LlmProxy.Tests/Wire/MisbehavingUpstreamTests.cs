@@ -3,6 +3,7 @@ using System.IO.Compression;
 using System.Net;
 using System.Text;
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire.ContentEncoding;
 using ZstdSharp;
 
@@ -73,7 +74,7 @@ public sealed class MisbehavingUpstreamTests
             await proxy.SettleAsync();
             var run = await proxy.Store.FindTaskAsync("default", task, CancellationToken.None);
             // Where only the end of the framing is missing, the model's own end was there.
-            Assert.Equal(at is -6 or -1 ? "ok" : "upstream_broke", Assert.Single(await proxy.ReadStepsAsync(run!)).Step.Status);
+            Assert.Equal(at is -6 or -1 ? StepStatus.Ok : StepStatus.UpstreamBroke, Assert.Single(await proxy.ReadStepsAsync(run!)).Step.Status);
         }
     }
 
@@ -116,7 +117,7 @@ public sealed class MisbehavingUpstreamTests
 
         Assert.Equal(Events, await answer.Content.ReadAsStringAsync());
         var step = Assert.Single(await proxy.ReadStepsAsync(await proxy.FindRunAsync(answer)));
-        Assert.Equal(("ok", "gr\u00fc\u00df dich"), (step.Step.Status, step.Reply!.Text));
+        Assert.Equal((StepStatus.Ok, "gr\u00fc\u00df dich"), (step.Step.Status, step.Reply!.Text));
     }
 
     [Fact]
@@ -155,7 +156,7 @@ public sealed class MisbehavingUpstreamTests
         await stopped.Task.WaitAsync(TimeSpan.FromSeconds(30));
         await proxy.SettleAsync();
         var run = await proxy.Store.FindTaskAsync("default", task, CancellationToken.None);
-        Assert.Equal("client_left", Assert.Single(await proxy.ReadStepsAsync(run!)).Step.Status);
+        Assert.Equal(StepStatus.ClientLeft, Assert.Single(await proxy.ReadStepsAsync(run!)).Step.Status);
     }
 
     [Theory]
@@ -264,7 +265,7 @@ public sealed class MisbehavingUpstreamTests
         Assert.Equal(encoding, answer.Content.Headers.ContentEncoding.Single());
         Assert.Equal("gzip, br, deflate, zstd, dcz", proxy.Upstream.Last.Headers["Accept-Encoding"].Single());
         var step = Assert.Single(await proxy.ReadStepsAsync(await proxy.FindRunAsync(answer)));
-        Assert.Equal(encoding == "dcz" ? ("unreadable", null) : ("ok", "gr\u00fc\u00df dich"), (step.Step.Status, step.Reply?.Text));
+        Assert.Equal(encoding == "dcz" ? (StepStatus.Unreadable, null) : (StepStatus.Ok, "gr\u00fc\u00df dich"), (step.Step.Status, step.Reply?.Text));
     }
 
     [Fact]
@@ -297,7 +298,7 @@ public sealed class MisbehavingUpstreamTests
 
         Assert.Equal(Events, Encoding.UTF8.GetString(BodyDecoder.DecodeAll(received.ToArray(), "zstd")!.Value.Span));
         var step = Assert.Single(await proxy.ReadStepsAsync(await proxy.FindRunAsync(answer)));
-        Assert.Equal(("ok", "gr\u00fc\u00df dich"), (step.Step.Status, step.Reply?.Text));
+        Assert.Equal((StepStatus.Ok, "gr\u00fc\u00df dich"), (step.Step.Status, step.Reply?.Text));
     }
 
     [Fact]
@@ -315,13 +316,13 @@ public sealed class MisbehavingUpstreamTests
 
         using var first = await proxy.PostAsync(DialectCalls.Anthropic, DialectCalls.AnthropicBody);
         var step = Assert.Single(await proxy.ReadStepsAsync(await proxy.FindRunAsync(first)));
-        Assert.Equal(("ok", "hello"), (step.Step.Status, step.Reply?.Text));
+        Assert.Equal((StepStatus.Ok, "hello"), (step.Step.Status, step.Reply?.Text));
 
         encoded = whole[..(whole.Length / 2)];
         using var second = await proxy.PostAsync(DialectCalls.Anthropic, DialectCalls.AnthropicBody.Replace("hi", "another", StringComparison.Ordinal));
         Assert.Equal(encoded, await second.Content.ReadAsByteArrayAsync());
         step = Assert.Single(await proxy.ReadStepsAsync(await proxy.FindRunAsync(second)));
-        Assert.NotEqual("ok", step.Step.Status);
+        Assert.NotEqual(StepStatus.Ok, step.Step.Status);
     }
 
     [Theory]

@@ -2,9 +2,9 @@ using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 
-namespace LlmProxy.Tests.Recording;
+namespace LlmProxy.Tests.Redaction;
 
 public sealed class RedactorTests
 {
@@ -184,9 +184,20 @@ public sealed class RedactorTests
     [Fact]
     public void A_pattern_that_takes_too_long_costs_the_text_and_not_the_secret()
     {
-        var redactor = new Redactor(new RedactionOptions { Patterns = ["^(a+)+$"] });
+        // A reference back needs backtracking.
+        var redactor = new Redactor(new RedactionOptions { Patterns = [@"^(a+)+\1$"] });
 
         Assert.Equal("[redacted]", redactor.Redact(new string('a', 40) + "!"));
+    }
+
+    [Fact]
+    public void A_pattern_of_the_settings_takes_linear_time()
+    {
+        var redactor = new Redactor(new RedactionOptions { Patterns = ["^(a+)+$"] });
+        var text = new string('a', 40_000) + "!";
+
+        Assert.Equal(text, redactor.Redact(text));
+        Assert.Equal("[redacted]", redactor.Redact(text[..^1]));
     }
 
     [Fact]
@@ -212,6 +223,15 @@ public sealed class RedactorTests
     [InlineData("4")]
     [InlineData("\\")]
     [InlineData("ecret_access_key")]
+    [InlineData("secret")]
+    [InlineData("password=")]
+    [InlineData("password:\\\\")]
+    [InlineData("a_token = \"")]
+    [InlineData("://")]
+    [InlineData("://a:")]
+    [InlineData("://a:b")]
+    [InlineData("github_pat_")]
+    [InlineData("Bearer a")]
     [InlineData("AIza ")]
     public void Hostile_text_takes_no_longer_than_its_length_allows(string piece)
     {

@@ -1,4 +1,4 @@
-namespace LlmProxy.Core.Recording;
+namespace LlmProxy.Core.Redaction;
 
 /// <summary>
 /// Finds payment card numbers: a known issuer's first digits with that issuer's length, whole or in the groups that
@@ -157,7 +157,7 @@ internal static class CardNumbers
         var before = text[at - 1];
         if (char.IsAsciiLetterOrDigit(before))
         {
-            return SecretShapes.IsBoundary(text, at);
+            return WordBoundary.IsBefore(text, at);
         }
 
         // A fraction, a phone number, a piece of an id or of a longer group.

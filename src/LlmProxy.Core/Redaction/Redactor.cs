@@ -5,14 +5,14 @@ using System.Text.RegularExpressions;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Core.Recording;
+namespace LlmProxy.Core.Redaction;
 
 /// <summary>
 /// Removes secrets from what is about to be stored. Works on assembled text, since a secret can be split over stream
 /// events. What is forwarded is never changed.
 /// </summary>
 /// <remarks>
-/// Safe for concurrent use. The built-in shapes are found by one forward scan, in linear time for any text. A pattern of
+/// Safe for concurrent use. The built-in patterns are found by one forward scan, in linear time for any text. A pattern of
 /// the settings that misses its time limit removes the whole text: better lost than leaked.
 /// </remarks>
 public sealed class Redactor
@@ -29,7 +29,7 @@ public sealed class Redactor
     public Redactor(RedactionOptions options)
     {
         _enabled = options.Enabled;
-        _own = [.. options.Patterns.Select(p => new Regex(p, RegexOptions.CultureInvariant, PatternTimeout))];
+        _own = [.. options.Patterns.Select(Compile)];
     }
 
     /// <summary>
@@ -71,7 +71,7 @@ public sealed class Redactor
 
         try
         {
-            text = SecretShapes.Replace(text, Mark);
+            text = SecretScanner.Replace(text, Mark, out _);
             foreach (var pattern in _own)
             {
                 text = pattern.Replace(text, Mark);
@@ -85,12 +85,25 @@ public sealed class Redactor
         }
     }
 
+    /// <summary>In linear time for any text, unless the pattern needs what only backtracking can do.</summary>
+    private static Regex Compile(string pattern)
+    {
+        try
+        {
+            return new Regex(pattern, RegexOptions.CultureInvariant | RegexOptions.NonBacktracking, PatternTimeout);
+        }
+        catch (NotSupportedException)
+        {
+            return new Regex(pattern, RegexOptions.CultureInvariant, PatternTimeout);
+        }
+    }
+
     private static bool MayHoldSecret(ReadOnlySpan<byte> utf8)
     {
         var text = ArrayPool<char>.Shared.Rent(utf8.Length);
         try
         {
-            return SecretShapes.MayHold(text.AsSpan(0, Encoding.UTF8.GetChars(utf8, text)));
+            return SecretScanner.MayHold(text.AsSpan(0, Encoding.UTF8.GetChars(utf8, text)));
         }
         finally
         {
@@ -104,15 +117,19 @@ public sealed class Redactor
         var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = JsonText.MaxDepth });
         using var buffer = new ByteBuffer(json.Length + 64);
         var copied = 0;
+        string? property = null;
         while (reader.Read())
         {
             if (reader.TokenType is not (JsonTokenType.String or JsonTokenType.PropertyName or JsonTokenType.Number))
             {
+                property = null;
                 continue;
             }
 
             var value = reader.TokenType == JsonTokenType.Number ? Encoding.UTF8.GetString(reader.ValueSpan) : JsonText.Decode(reader.ValueSpan);
-            var redacted = Redact(value);
+            var isNamed = reader.TokenType == JsonTokenType.String && property is not null && SecretPatterns.IsNamed(property, value);
+            property = reader.TokenType == JsonTokenType.PropertyName ? value : null;
+            var redacted = isNamed ? Mark : Redact(value);
             if (ReferenceEquals(value, redacted) || value == redacted)
             {
                 continue;
