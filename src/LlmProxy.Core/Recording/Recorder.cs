@@ -314,7 +314,7 @@ public sealed partial class Recorder : IAsyncDisposable
         {
             // A bug in reading one exchange must not stop the others; the exchange is counted, not silently lost.
             LogExchangeFailed(queue.TaskId, error);
-            _notRecorded.Count("recorder-error");
+            _notRecorded.Count(NotRecordedReason.RecorderError);
             GiveUp(queue, item, error);
             return null;
         }
@@ -370,7 +370,7 @@ public sealed partial class Recorder : IAsyncDisposable
             catch (Exception error) when (error is not OperationCanceledException)
             {
                 LogChangeRefused(task.TaskId, error);
-                _notRecorded.Count("store-refused");
+                _notRecorded.Count(NotRecordedReason.StoreRefused);
                 GiveUp(queue, item, error);
                 return null;
             }

@@ -15,7 +15,7 @@ public sealed record StatedMetrics(double? ErrorRate, double? ClickAccuracy, int
 /// <param name="Trajectory">The run as it is now.</param>
 /// <param name="Recorded">Whether its steps are kept.</param>
 /// <param name="Reason">Why not, or null.</param>
-public sealed record TaskResult(Trajectory Trajectory, bool Recorded, string? Reason);
+public sealed record TaskResult(Trajectory Trajectory, bool Recorded, NotRecordedReason? Reason);
 
 /// <summary>A task that a caller opens.</summary>
 /// <param name="TaskId">Its id, or null for a new one.</param>

@@ -105,7 +105,7 @@ public sealed class TrajectoryRecorder
             ? (ExchangeOutcome.Complete, 200, ChatWire.Reply(response, isWhole: true))
             : (ExchangeOutcome.UpstreamRefused, 0, default(ReadOnlyMemory<byte>));
         call.Complete(outcome, status, body, snapshot.Duration);
-        return new IterationReceipt(taskId, call.Place?.StepIndex ?? 0, call.NotRecorded is null, call.NotRecorded);
+        return new IterationReceipt(taskId, call.Place?.StepIndex ?? 0, call.NotRecorded is null, call.NotRecorded?.ToWord());
     }
 
     /// <summary>Counts one intervention of a person; it costs the run 0.3 of its score, three at most.</summary>

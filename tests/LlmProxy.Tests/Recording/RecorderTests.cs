@@ -339,7 +339,7 @@ public sealed class RecorderTests : IAsyncLifetime
 
         var result = await _lab.Tasks.CompleteAsync("default", task, true, null, null, default);
 
-        Assert.Equal((false, "provider-not-recorded"), (result!.Recorded, result.Reason));
+        Assert.Equal((false, (NotRecordedReason?)NotRecordedReason.ProviderNotRecorded), (result!.Recorded, result.Reason));
         Assert.Equal((true, 2, 1), (result.Trajectory.Success, result.Trajectory.IterationCount, result.Trajectory.ToolCallsCount));
         Assert.Empty(_lab.Embedded);
     }

@@ -170,6 +170,6 @@ internal static class WeatherTask
         await lab.Recorder.RecordIterationAsync(taskId, new IterationSnapshot { SystemPrompt = "You are a weather clerk.", Tools = [Tool], Messages = [Asked()], Response = call });
         await lab.Recorder.RecordIterationAsync(taskId, new IterationSnapshot { SystemPrompt = "You are a weather clerk.", Tools = [Tool], Messages = [Asked(), .. call.Messages, Result(id)], Response = Answers() });
         var done = await lab.Recorder.CompleteTrajectoryAsync(taskId, success: true);
-        Assert.True(done!.Recorded, done.Reason);
+        Assert.True(done!.Recorded, done.Reason?.ToWord());
     }
 }
