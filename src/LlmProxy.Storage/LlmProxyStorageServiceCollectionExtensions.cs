@@ -1,5 +1,4 @@
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Storage;
 using LlmProxy.Storage;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 

@@ -1,4 +1,6 @@
+using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Storage.Sql;
 

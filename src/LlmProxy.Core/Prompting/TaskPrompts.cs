@@ -1,8 +1,10 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Wire;
 using Microsoft.Extensions.Logging;
 
@@ -20,7 +22,7 @@ public sealed partial class TaskPrompts
     private static readonly TimeSpan ExamplesCheckedEvery = TimeSpan.FromSeconds(5);
 
     private readonly ITrajectoryStore _store;
-    private readonly StoreGate _gate;
+    private readonly StoreCircuitBreaker _gate;
     private readonly FewShotService _fewShot;
     private readonly TemplateDirectory _templates;
     private readonly LlmProxyOptions _options;
@@ -33,7 +35,7 @@ public sealed partial class TaskPrompts
     /// <summary>Prompts by some settings.</summary>
     public TaskPrompts(
         ITrajectoryStore store,
-        StoreGate gate,
+        StoreCircuitBreaker gate,
         FewShotService fewShot,
         TemplateDirectory templates,
         LlmProxyOptions options,

@@ -1,5 +1,6 @@
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
 using LlmProxy.Wire.Reading;
@@ -46,7 +47,7 @@ public sealed partial class Recorder : IAsyncDisposable
     private readonly NotRecordedCounts _notRecorded = new();
     private readonly CancellationTokenSource _stopping = new();
     private readonly SemaphoreSlim _urgent = new(0);
-    private readonly PatientStore _store;
+    private readonly RetryingStore _store;
     private readonly OutcomeJudge _judge;
     private RunChanges _changes = null!;
     private IdleTasks? _idle;
@@ -75,7 +76,7 @@ public sealed partial class Recorder : IAsyncDisposable
         _redactor = new Redactor(options.Recording.Redaction);
         _policy = new ContentPolicy(options.Recording);
         _judge = new OutcomeJudge(options.Tasks, options.Quality);
-        _store = new PatientStore(store, time, logger, _stopping.Token);
+        _store = new RetryingStore(store, time, logger, _stopping.Token);
         _embedder = new RunEmbedder(embed, _policy, _queues, logger, _stopping.Token);
     }
 

@@ -2,7 +2,6 @@ using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
 using LlmProxy.Wire.ContentEncoding;

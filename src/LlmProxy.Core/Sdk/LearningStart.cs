@@ -1,5 +1,6 @@
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Core.Sdk;

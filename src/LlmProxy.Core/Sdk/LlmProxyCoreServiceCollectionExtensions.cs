@@ -7,6 +7,7 @@ using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Sdk;
 using LlmProxy.Core.Statistics;
 using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire.Reading;
 using Microsoft.Extensions.Configuration;
@@ -59,7 +60,7 @@ public static class LlmProxyCoreServiceCollectionExtensions
         ArgumentNullException.ThrowIfNull(options);
         AddSettings(services, options);
         services.AddSingleton(new BaseDirectory(Path.GetFullPath(baseDirectory)));
-        services.TryAddSingleton<StoreGate>();
+        services.TryAddSingleton<StoreCircuitBreaker>();
         services.TryAddSingleton<TrajectoryReader>();
         AddRecording(services, options, baseDirectory);
         AddRetrieval(services, options);

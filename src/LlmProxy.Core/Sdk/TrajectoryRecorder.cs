@@ -3,6 +3,7 @@ using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Statistics;
 using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 
 namespace LlmProxy.Core.Sdk;
 

@@ -1,8 +1,10 @@
 using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Core.Sdk;

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 
 namespace LlmProxy.Core.Statistics;
 

@@ -1,3 +1,5 @@
+using LlmProxy.Core.Experiments;
+
 namespace LlmProxy.Core.Storage;
 
 /// <content>Examples and what became of the tasks that used them.</content>
@@ -21,25 +23,3 @@ public partial interface ITrajectoryStore
     /// <summary>Ended tasks that took part in an experiment, by model and arm. A task belongs to the time in which it started.</summary>
     Task<IReadOnlyList<ArmStatistics>> ReadArmsAsync(string tenant, DateTimeOffset? since, DateTimeOffset? until, string? model, CancellationToken cancellationToken);
 }
-
-/// <summary>Tasks of one model and arm that used the same examples.</summary>
-/// <param name="Provider">Whose model.</param>
-/// <param name="Model">The model.</param>
-/// <param name="Arm">Arm of the experiment, or null for tasks outside of one.</param>
-/// <param name="ExampleIds">The examples in their prompts.</param>
-/// <param name="Judged">Number of tasks.</param>
-/// <param name="Successful">Those that succeeded.</param>
-public sealed record ExampleOutcome(string Provider, string Model, string? Arm, IReadOnlyList<string> ExampleIds, long Judged, long Successful);
-
-/// <summary>Numbers of one arm of a model's tasks.</summary>
-/// <param name="Provider">Whose model.</param>
-/// <param name="Model">The model.</param>
-/// <param name="Arm">The arm.</param>
-/// <param name="Total">Ended tasks.</param>
-/// <param name="Judged">Those whose success is known.</param>
-/// <param name="Successful">Those that succeeded.</param>
-/// <param name="Iterations">Sum of steps.</param>
-/// <param name="Interventions">Sum of interventions.</param>
-/// <param name="Tokens">Sum of input and output tokens.</param>
-/// <param name="CostUsd">Sum of known costs.</param>
-public sealed record ArmStatistics(string Provider, string Model, string Arm, long Total, long Judged, long Successful, long Iterations, long Interventions, long Tokens, decimal? CostUsd);

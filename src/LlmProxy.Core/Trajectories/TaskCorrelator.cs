@@ -1,5 +1,6 @@
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Wire;
 
 namespace LlmProxy.Core.Trajectories;
@@ -20,7 +21,7 @@ public sealed class TaskCorrelator
     private const int AsksOfSharedStore = 3;
 
     private readonly ITrajectoryStore _store;
-    private readonly StoreGate _gate;
+    private readonly StoreCircuitBreaker _gate;
     private readonly TimeProvider _time;
     private readonly Redactor? _redactor;
     private readonly bool _isShared;
@@ -34,7 +35,7 @@ public sealed class TaskCorrelator
     /// <param name="gate">How long the request path may wait for it.</param>
     /// <param name="time">The clock.</param>
     /// <param name="redactor">Takes secrets out of tasks' descriptions, or null.</param>
-    public TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeProvider time, Redactor? redactor = null)
+    public TaskCorrelator(ITrajectoryStore store, StoreCircuitBreaker gate, TimeProvider time, Redactor? redactor = null)
     {
         (_store, _gate, _time, _redactor) = (store, gate, time, redactor);
         _isShared = store.IsShared;

@@ -1,5 +1,6 @@
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Server.Api.Shapes;
 
 namespace LlmProxy.Server.Api;

@@ -4,6 +4,7 @@ using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Server.Api.Shapes;
 using LlmProxy.Server.Auth;
 

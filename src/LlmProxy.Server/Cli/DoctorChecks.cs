@@ -5,6 +5,8 @@ using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
+using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Auth;
 using LlmProxy.Server.Hosting;
 using LlmProxy.Storage;

@@ -3,6 +3,7 @@ using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Server.Api;
 using LlmProxy.Server.Hosting;
 

@@ -1,5 +1,6 @@
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 
 namespace LlmProxy.Server.Hosting;
 

@@ -1,7 +1,6 @@
 using System.Data.Common;
 using System.Globalization;
 using System.Text;
-using LlmProxy.Core.Storage;
 using LlmProxy.Storage.Sql;
 using Npgsql;
 using NpgsqlTypes;

@@ -1,5 +1,4 @@
 using System.Data.Common;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Storage.Sql;
 using LlmProxy.Wire;

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Retrieval;
 using LlmProxy.Storage.Sql;
 
 namespace LlmProxy.Storage.Postgres;

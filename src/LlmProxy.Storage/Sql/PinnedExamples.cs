@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using LlmProxy.Core.Storage;
 
 namespace LlmProxy.Storage.Sql;
 

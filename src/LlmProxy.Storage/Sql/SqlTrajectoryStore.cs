@@ -1,7 +1,10 @@
 using System.Data.Common;
 using System.Security.Cryptography;
 using System.Text.Json;
+using LlmProxy.Core.Prompting;
+using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
 

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using LlmProxy.Core.Storage;
 
 namespace LlmProxy.Storage.Sql;
 

@@ -1,6 +1,5 @@
 using System.Data.Common;
 using System.Text.Json;
-using LlmProxy.Core.Storage;
 using LlmProxy.Storage.Sql;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;

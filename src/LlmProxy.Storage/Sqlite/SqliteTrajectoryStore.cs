@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Storage.Sql;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;

@@ -5,6 +5,7 @@ using System.Text.Json;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.TrainingData.Conversations;
 using LlmProxy.TrainingData.Formats;

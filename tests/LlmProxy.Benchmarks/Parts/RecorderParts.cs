@@ -1,7 +1,6 @@
 using LlmProxy.Benchmarks.Wire;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
 using LlmProxy.Wire.Reading;

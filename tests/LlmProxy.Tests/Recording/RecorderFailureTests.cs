@@ -1,5 +1,5 @@
 using LlmProxy.Core.Recording;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
 using static LlmProxy.Tests.Recording.Claude;

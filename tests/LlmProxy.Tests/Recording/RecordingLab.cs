@@ -3,6 +3,7 @@ using System.Text;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Storage.Sqlite;
 using LlmProxy.Wire;
@@ -90,7 +91,7 @@ internal sealed class RecordingLab : IAsyncDisposable
 
     public TaskCorrelator Correlator { get; private set; } = null!;
 
-    public StoreGate Gate { get; private set; } = null!;
+    public StoreCircuitBreaker Gate { get; private set; } = null!;
 
     public TaskService Tasks { get; private set; } = null!;
 
@@ -334,7 +335,7 @@ internal sealed class RecordingLab : IAsyncDisposable
     private void Open()
     {
         Spool = new Spool(Options.Recording.Spool, SpoolFolder, Time, NullLogger<Spool>.Instance);
-        Gate = new StoreGate(Time, NullLogger<StoreGate>.Instance);
+        Gate = new StoreCircuitBreaker(Time, NullLogger<StoreCircuitBreaker>.Instance);
         Correlator = new TaskCorrelator(Store, Gate, Time, new Redactor(Options.Recording.Redaction));
         Reader = new TrajectoryReader(Store);
         Recorder = new Recorder(Spool, Store, Reader, Options, Catalog, EmbedAsync, new KnownHistories(), Time, NullLogger<Recorder>.Instance);

@@ -3,7 +3,6 @@ using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Storage;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LlmProxy.Tests.Retrieval;

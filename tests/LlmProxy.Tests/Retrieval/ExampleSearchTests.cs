@@ -1,6 +1,5 @@
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.Logging;

@@ -1,6 +1,10 @@
 using System.Numerics.Tensors;
+using LlmProxy.Core.Experiments;
+using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Retrieval;
+using LlmProxy.Core.Statistics;
 using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
 

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Sdk;
 using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Tests.Wire;
 using LlmProxy.TrainingData.Export;
@@ -24,7 +25,7 @@ internal sealed class SdkLab : IAsyncDisposable
         _services = new ServiceCollection()
             .AddLogging(logging => logging.AddProvider(Log))
             .AddLlmProxyCore(configuration, _folder).AddLlmProxyStorage().AddLlmProxyTrainingData()
-            .AddSingleton(p => new StoreGate(p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<StoreGate>>(), TimeSpan.FromSeconds(30)))
+            .AddSingleton(p => new StoreCircuitBreaker(p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<StoreCircuitBreaker>>(), TimeSpan.FromSeconds(30)))
             .BuildServiceProvider();
     }
 

@@ -1,11 +1,11 @@
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Sdk;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Statistics;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Tests.Api;
 using LlmProxy.Tests.Wire;
-using LlmProxy.TrainingData.Export;
 using LlmProxy.TrainingData;
+using LlmProxy.TrainingData.Export;
 using LlmProxy.Wire;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,4 +1,7 @@
+using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
+using LlmProxy.Core.Trajectories;
 using LlmProxy.Storage.Postgres;
 using Npgsql;
 using static LlmProxy.Tests.Storage.SampleRuns;

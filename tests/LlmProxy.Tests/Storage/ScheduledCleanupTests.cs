@@ -1,6 +1,8 @@
 using System.Threading.Channels;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
+using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Hosting;
 using LlmProxy.Storage.Sqlite;
 using LlmProxy.Tests.Cli;

@@ -1,4 +1,5 @@
 using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Storage.Sqlite;
 using Microsoft.Data.Sqlite;
 using static LlmProxy.Tests.Storage.SampleRuns;

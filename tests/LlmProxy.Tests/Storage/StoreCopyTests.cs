@@ -1,4 +1,7 @@
+using LlmProxy.Core.Experiments;
+using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Storage;
 using LlmProxy.Storage.Postgres;

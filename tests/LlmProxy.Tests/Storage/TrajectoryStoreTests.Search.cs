@@ -1,3 +1,5 @@
+using LlmProxy.Core.Experiments;
+using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;

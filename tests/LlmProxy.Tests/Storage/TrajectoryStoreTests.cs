@@ -1,4 +1,6 @@
+using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
 using static LlmProxy.Tests.Storage.SampleRuns;

@@ -6,6 +6,7 @@ using System.Net.Sockets;
 using System.Text;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Hosting;
 using Microsoft.AspNetCore.Builder;
@@ -87,7 +88,7 @@ internal sealed class RunningProxy : IAsyncDisposable
         {
             builder.Logging.ClearProviders();
             builder.Logging.AddProvider(log);
-            builder.Services.AddSingleton(p => new StoreGate(p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<StoreGate>>(), TimeSpan.FromSeconds(30)));
+            builder.Services.AddSingleton(p => new StoreCircuitBreaker(p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<StoreCircuitBreaker>>(), TimeSpan.FromSeconds(30)));
         });
         await app.StartAsync();
         return new RunningProxy(app, folder, upstream, own, log);

@@ -1,7 +1,6 @@
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Storage;
 using LlmProxy.Server.Auth;
 using LlmProxy.Server.Hosting;
 using LlmProxy.Storage;

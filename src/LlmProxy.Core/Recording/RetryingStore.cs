@@ -1,10 +1,12 @@
 using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
+using LlmProxy.Core.Trajectories;
 using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Core.Recording;
 
 /// <summary>The recorder's way to the store: again and again while the store is down, and with a word of it in the log.</summary>
-internal sealed partial class PatientStore(ITrajectoryStore store, TimeProvider time, ILogger logger, CancellationToken stopping)
+internal sealed partial class RetryingStore(ITrajectoryStore store, TimeProvider time, ILogger logger, CancellationToken stopping)
 {
     private const int AttemptsOfOneQuestion = 5;
     private const int AttemptsOfOneChange = 3;
