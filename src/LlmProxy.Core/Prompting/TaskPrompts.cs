@@ -3,7 +3,6 @@ using System.Globalization;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Stores;
 using LlmProxy.Wire;
 using Microsoft.Extensions.Logging;
@@ -21,7 +20,8 @@ public sealed partial class TaskPrompts
     private const int MaxTasksInMemory = 1_000;
     private static readonly TimeSpan ExamplesCheckedEvery = TimeSpan.FromSeconds(5);
 
-    private readonly ITrajectoryStore _store;
+    private readonly IPromptPinStore _store;
+    private readonly IExampleStore _examples;
     private readonly StoreCircuitBreaker _gate;
     private readonly FewShotService _fewShot;
     private readonly TemplateDirectory _templates;
@@ -34,7 +34,8 @@ public sealed partial class TaskPrompts
 
     /// <summary>Prompts by some settings.</summary>
     public TaskPrompts(
-        ITrajectoryStore store,
+        IPromptPinStore store,
+        IExampleStore examples,
         StoreCircuitBreaker gate,
         FewShotService fewShot,
         TemplateDirectory templates,
@@ -43,6 +44,7 @@ public sealed partial class TaskPrompts
         ILogger<TaskPrompts> logger)
     {
         _store = store;
+        _examples = examples;
         _gate = gate;
         _fewShot = fewShot;
         _templates = templates;
@@ -282,7 +284,7 @@ public sealed partial class TaskPrompts
     {
         try
         {
-            await _store.RecordExampleUsageAsync(pin.Tenant, pin.ExampleIds, pin.At, CancellationToken.None);
+            await _examples.RecordExampleUsageAsync(pin.Tenant, pin.ExampleIds, pin.At, CancellationToken.None);
         }
         catch (StoreException error)
         {
@@ -324,7 +326,7 @@ public sealed partial class TaskPrompts
 
         public DateTimeOffset ExamplesChecked { get; set; }
 
-        /// <summary><see cref="ITrajectoryStore.ExampleChanges"/> when its examples were last looked at.</summary>
+        /// <summary><see cref="IPromptPinStore.ExampleChanges"/> when its examples were last looked at.</summary>
         public long ChangesSeen { get; set; }
     }
 }

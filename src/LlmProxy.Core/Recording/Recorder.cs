@@ -1,5 +1,4 @@
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
@@ -57,6 +56,7 @@ public sealed partial class Recorder : IAsyncDisposable
     public Recorder(
         Spool spool,
         ITrajectoryStore store,
+        IStoreLifecycle lifecycle,
         TrajectoryReader reader,
         LlmProxyOptions options,
         TaskRulesCatalog catalog,
@@ -76,7 +76,7 @@ public sealed partial class Recorder : IAsyncDisposable
         _redactor = new Redactor(options.Recording.Redaction);
         _policy = new ContentPolicy(options.Recording);
         _judge = new OutcomeJudge(options.Tasks, options.Quality);
-        _store = new RetryingStore(store, time, logger, _stopping.Token);
+        _store = new RetryingStore(store, lifecycle, time, logger, _stopping.Token);
         _embedder = new RunEmbedder(embed, _policy, _queues, logger, _stopping.Token);
     }
 

@@ -1,12 +1,11 @@
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Core.Recording;
 
-/// <summary>The recorder's way to the store: again and again while the store is down, and with a word of it in the log.</summary>
-internal sealed partial class RetryingStore(ITrajectoryStore store, TimeProvider time, ILogger logger, CancellationToken stopping)
+/// <summary>The recorder's way to the store: retries while the store is down, and logs each failure.</summary>
+internal sealed partial class RetryingStore(ITrajectoryStore store, IStoreLifecycle lifecycle, TimeProvider time, ILogger logger, CancellationToken stopping)
 {
     private const int AttemptsOfOneQuestion = 5;
     private const int AttemptsOfOneChange = 3;
@@ -97,7 +96,7 @@ internal sealed partial class RetryingStore(ITrajectoryStore store, TimeProvider
     {
         try
         {
-            return (await store.CheckAsync(stopping)).Ok;
+            return (await lifecycle.CheckAsync(stopping)).Ok;
         }
         catch (StoreException)
         {

@@ -1,4 +1,3 @@
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 
@@ -45,12 +44,12 @@ public sealed class TaskService(ITrajectoryStore store, Recorder recorder, TaskC
     {
         if (reference.StartsWith(SessionPrefix, StringComparison.Ordinal))
         {
-            return await store.FindLatestOfSessionAsync(tenant, reference[SessionPrefix.Length..], cancellationToken);
+            return await store.FindLatestAsync(tenant, reference[SessionPrefix.Length..], cancellationToken);
         }
 
         if (reference == "last")
         {
-            return await store.FindLatestAsync(tenant, cancellationToken);
+            return await store.FindLatestAsync(tenant, null, cancellationToken);
         }
 
         return await store.FindTaskAsync(tenant, reference, cancellationToken) ?? await store.FindTrajectoryAsync(tenant, reference, cancellationToken);

@@ -6,7 +6,6 @@ using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Sdk;
 using LlmProxy.Core.Statistics;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire.Reading;
@@ -75,7 +74,7 @@ public static class LlmProxyCoreServiceCollectionExtensions
             p.GetRequiredService<StatisticsReader>(),
             p.GetRequiredService<RecordingSwitch>(),
             options.Recording,
-            p.GetRequiredService<ITrajectoryStore>(),
+            p.GetRequiredService<IStatisticsStore>(),
             p.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<TrajectorySearch>();
         return services;

@@ -3,7 +3,6 @@ using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 
@@ -16,7 +15,7 @@ namespace LlmProxy.Core.Sdk;
 /// <remarks>Safe for concurrent use.</remarks>
 public sealed class TrajectorySearch(
     LearningStart start,
-    ITrajectoryStore store,
+    IExampleStore store,
     TaskService tasks,
     FewShotService fewShot,
     EmbeddingService embeddings,

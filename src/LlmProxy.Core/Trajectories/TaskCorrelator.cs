@@ -1,5 +1,4 @@
 using LlmProxy.Core.Recording;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Stores;
 using LlmProxy.Wire;
 
@@ -21,10 +20,11 @@ public sealed class TaskCorrelator
     private const int AsksOfSharedStore = 3;
 
     private readonly ITrajectoryStore _store;
+    private readonly ICorrelationStore _keys;
+    private readonly ISharedTaskStore? _shared;
     private readonly StoreCircuitBreaker _gate;
     private readonly TimeProvider _time;
     private readonly Redactor? _redactor;
-    private readonly bool _isShared;
     private readonly CorrelationIndex _index = new();
     private readonly TaskMatcher _matcher;
     private readonly Lock _lock = new();
@@ -32,13 +32,14 @@ public sealed class TaskCorrelator
 
     /// <summary>A correlator in front of a store.</summary>
     /// <param name="store">Where tasks are that this process does not know, or no more.</param>
+    /// <param name="keys">Where their keys are; an <see cref="ISharedTaskStore"/> if other processes may serve the same tasks.</param>
     /// <param name="gate">How long the request path may wait for it.</param>
     /// <param name="time">The clock.</param>
     /// <param name="redactor">Takes secrets out of tasks' descriptions, or null.</param>
-    public TaskCorrelator(ITrajectoryStore store, StoreCircuitBreaker gate, TimeProvider time, Redactor? redactor = null)
+    public TaskCorrelator(ITrajectoryStore store, ICorrelationStore keys, StoreCircuitBreaker gate, TimeProvider time, Redactor? redactor = null)
     {
-        (_store, _gate, _time, _redactor) = (store, gate, time, redactor);
-        _isShared = store.IsShared;
+        (_store, _keys, _gate, _time, _redactor) = (store, keys, gate, time, redactor);
+        _shared = keys as ISharedTaskStore;
         _matcher = new TaskMatcher(_index);
     }
 
@@ -83,7 +84,7 @@ public sealed class TaskCorrelator
         var asked = _time.GetTimestamp();
         while (true)
         {
-            if (TryContinue(call, probe, _isShared ? Certainty.UpToDate : Certainty.Sure, out var published) is { } place)
+            if (TryContinue(call, probe, _shared is not null ? Certainty.UpToDate : Certainty.Sure, out var published) is { } place)
             {
                 return place;
             }
@@ -100,7 +101,7 @@ public sealed class TaskCorrelator
         }
 
         // 2. In the store. Another process may have given the answer just now; its keys are on their way.
-        for (var asks = _isShared ? AsksOfSharedStore : 1; asks > 0; asks--)
+        for (var asks = _shared is not null ? AsksOfSharedStore : 1; asks > 0; asks--)
         {
             if (await LoadAsync(call, probe.StoredKeys(StoredKeysAsked), cancellationToken) is not { } isKnown)
             {
@@ -221,7 +222,7 @@ public sealed class TaskCorrelator
     {
         lock (_lock)
         {
-            if (_index.Find(call.Tenant, taskId) is { } known && (!_isShared || IsUpToDate(known, call, keys)))
+            if (_index.Find(call.Tenant, taskId) is { } known && (_shared is null || IsUpToDate(known, call, keys)))
             {
                 return TakeNamed(known, call);
             }
@@ -432,7 +433,7 @@ public sealed class TaskCorrelator
     private async Task<OpenTask?> FindStoredAsync(string tenant, string taskId, CancellationToken cancellationToken)
     {
         var recorded = _store.FindTaskAsync(tenant, taskId, cancellationToken);
-        var told = _store.FindOpenTaskAsync(tenant, taskId, cancellationToken);
+        var told = _shared?.FindOpenTaskAsync(tenant, taskId, cancellationToken) ?? Task.FromResult<SharedTask?>(null);
         await Task.WhenAll(recorded, told);
         var task = await recorded is { } row ? OpenTask.From(row) : null;
         return await told is { } later ? Known(task, later) : task;
@@ -484,8 +485,8 @@ public sealed class TaskCorrelator
     private async Task<StoredTasks?> FindStoredAsync(string tenant, IReadOnlyCollection<TurnKey> keys, CancellationToken cancellationToken)
     {
         // Both at once, over two connections where there are several.
-        var entries = _store.FindCorrelationAsync(tenant, keys, cancellationToken);
-        var told = _store.FindOpenTasksAsync(tenant, keys, cancellationToken);
+        var entries = _keys.FindCorrelationAsync(tenant, keys, cancellationToken);
+        var told = _shared?.FindOpenTasksAsync(tenant, keys, cancellationToken) ?? Task.FromResult<IReadOnlyList<SharedTask>>([]);
         await Task.WhenAll(entries, told);
         var recorded = new List<(Trajectory Row, List<CorrelationEntry> Entries)>();
         foreach (var group in (await entries).GroupBy(e => e.TaskId, StringComparer.Ordinal).Take(8))

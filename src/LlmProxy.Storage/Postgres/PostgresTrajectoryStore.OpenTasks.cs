@@ -22,9 +22,6 @@ public sealed partial class PostgresTrajectoryStore
     private readonly OpenTaskNotices _notices = new();
 
     /// <inheritdoc />
-    public bool IsShared => true;
-
-    /// <inheritdoc />
     public Task SaveOpenTasksAsync(IReadOnlyList<SharedTask> tasks, CancellationToken cancellationToken) =>
         ReadAsync(
             "save open tasks",

@@ -1,6 +1,6 @@
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Stores;
+using LlmProxy.Core.Trajectories;
 using LlmProxy.Storage.Sql;
 using Npgsql;
 
@@ -9,7 +9,7 @@ namespace LlmProxy.Storage.Postgres;
 /// <summary>
 /// Runs in PostgreSQL with pgvector: for several replicas of the proxy on one store.
 /// </summary>
-public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, ITrajectoryStore
+public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, ISharedTaskStore
 {
     // Advisory locks of this database; any numbers will do. Saves share the second, removals have it alone: else a
     // save could refer to content that is removed at the same moment because nobody else refers to it.

@@ -13,7 +13,7 @@ internal static class CorrelationParts
     public static async Task MeasureAsync(PartLoop loop)
     {
         await using var stored = await TemporaryStore.OpenAsync();
-        var correlator = new TaskCorrelator(stored.Store, new StoreCircuitBreaker(TimeProvider.System, NullLogger<StoreCircuitBreaker>.Instance), TimeProvider.System);
+        var correlator = new TaskCorrelator(stored.Store, stored.Store, new StoreCircuitBreaker(TimeProvider.System, NullLogger<StoreCircuitBreaker>.Instance), TimeProvider.System);
         var rules = new TaskRules("generic", new TaskPreset(), null);
         var wire = AgentWire.All[0];
         var template = SampleCalls.Template(wire);

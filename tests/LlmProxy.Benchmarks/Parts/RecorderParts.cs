@@ -27,6 +27,7 @@ internal static class RecorderParts
         await using var recorder = new Recorder(
             spool,
             stored.Store,
+            stored.Store,
             new TrajectoryReader(stored.Store),
             options,
             new TaskRulesCatalog(options.Tasks),

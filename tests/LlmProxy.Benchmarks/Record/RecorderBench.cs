@@ -1,8 +1,8 @@
 using LlmProxy.Benchmarks.Parts;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Storage.Sql;
 using LlmProxy.Wire;
 using LlmProxy.Wire.Reading;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -23,6 +23,7 @@ internal sealed class RecorderBench : IAsyncDisposable
         _recorder = new Recorder(
             Spool,
             stored.Store,
+            stored.Store,
             new TrajectoryReader(stored.Store),
             options,
             new TaskRulesCatalog(options.Tasks),
@@ -34,7 +35,7 @@ internal sealed class RecorderBench : IAsyncDisposable
 
     public Spool Spool { get; }
 
-    public ITrajectoryStore Store => _stored.Store;
+    public SqlTrajectoryStore Store => _stored.Store;
 
     public static async Task<RecorderBench> OpenAsync()
     {

@@ -1,5 +1,4 @@
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Tests.Retrieval;
 using LlmProxy.Tests.Storage;

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Text;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Storage.Sqlite;
@@ -62,7 +61,7 @@ internal sealed class RecordingLab : IAsyncDisposable
     private static readonly LlmProxyOptions Shipped = OptionsReader.Read(new ConfigurationBuilder().Add(new BuiltInConfigurationSource()).Build(), new Dictionary<string, string?>(), []);
 
     private readonly string _folder = Path.Combine(Path.GetTempPath(), "llmproxy-recording-" + Guid.NewGuid().ToString("N"));
-    private readonly ITrajectoryStore _sqlite;
+    private readonly SqliteTrajectoryStore _sqlite;
     private byte[] _secret = [];
 
     private RecordingLab(LlmProxyOptions options, RecordingLab? beside = null)
@@ -79,9 +78,9 @@ internal sealed class RecordingLab : IAsyncDisposable
 
     public LlmProxyOptions Options { get; }
 
-    public FaultyStore Faults { get; }
+    public FaultyStore Faults { get; private set; }
 
-    public ITrajectoryStore Store => Faults.Store;
+    public IStorePorts Store => Faults.Store;
 
     public TaskRulesCatalog Catalog { get; }
 
@@ -139,8 +138,8 @@ internal sealed class RecordingLab : IAsyncDisposable
         var lab = new RecordingLab(Options, this) { _secret = _secret };
         if (isShared)
         {
-            lab.Faults.IsShared = true;
-            lab.Correlator = new TaskCorrelator(lab.Store, lab.Gate, lab.Time);
+            lab.Faults = FaultyStore.Around(lab._sqlite, isShared: true);
+            lab.Correlator = new TaskCorrelator(lab.Store, lab.Store, lab.Gate, lab.Time);
         }
 
         await lab._sqlite.InitializeAsync(default);
@@ -336,9 +335,9 @@ internal sealed class RecordingLab : IAsyncDisposable
     {
         Spool = new Spool(Options.Recording.Spool, SpoolFolder, Time, NullLogger<Spool>.Instance);
         Gate = new StoreCircuitBreaker(Time, NullLogger<StoreCircuitBreaker>.Instance);
-        Correlator = new TaskCorrelator(Store, Gate, Time, new Redactor(Options.Recording.Redaction));
+        Correlator = new TaskCorrelator(Store, Store, Gate, Time, new Redactor(Options.Recording.Redaction));
         Reader = new TrajectoryReader(Store);
-        Recorder = new Recorder(Spool, Store, Reader, Options, Catalog, EmbedAsync, new KnownHistories(), Time, NullLogger<Recorder>.Instance);
+        Recorder = new Recorder(Spool, Store, Store, Reader, Options, Catalog, EmbedAsync, new KnownHistories(), Time, NullLogger<Recorder>.Instance);
         Tasks = new TaskService(Store, Recorder, Correlator, Time);
     }
 

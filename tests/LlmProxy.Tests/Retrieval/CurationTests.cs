@@ -94,7 +94,7 @@ public sealed class CurationTests : IDisposable
     private static List<string> Ids(ExampleSearchResult found) => [.. found.Chosen.Select(c => c.Trajectory.Id)];
 
     private ExampleSearch Search(ExampleLedger? ledger = null) =>
-        new(_store, _embeddings, new FewShotOptions(), new QualityOptions(), NullLogger<ExampleSearch>.Instance, ledger);
+        new(_store, _store, _embeddings, new FewShotOptions(), new QualityOptions(), NullLogger<ExampleSearch>.Instance, ledger);
 
     private FewShotService Service() => new(
         Search(), _embeddings, new FewShotOptions(), (_, _) => Task.FromResult<IReadOnlyList<LlmProxy.Core.Trajectories.StepView>>([TestRuns.Step(1, "I click the link.", "click")]), NullLogger<FewShotService>.Instance);

@@ -255,7 +255,7 @@ public sealed class ExampleSearchTests : IDisposable
     }
 
     private Task<ExampleSearchResult> FindAsync(ExampleQuery query, bool withReasons = false, FewShotOptions? options = null, EmbeddingService? embeddings = null) =>
-        new ExampleSearch(_store, embeddings ?? _embeddings, options ?? new FewShotOptions(), new QualityOptions(), _log).FindAsync(query, withReasons, default);
+        new ExampleSearch(_store, _store, embeddings ?? _embeddings, options ?? new FewShotOptions(), new QualityOptions(), _log).FindAsync(query, withReasons, default);
 
     private static List<string> Ids(ExampleSearchResult found) => [.. found.Chosen.Select(c => c.Trajectory.Id)];
 

@@ -1,9 +1,9 @@
 using System.Diagnostics;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Sdk;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Storage.Sql;
 using LlmProxy.Tests.Wire;
 using LlmProxy.TrainingData.Export;
 using Microsoft.Extensions.AI;
@@ -41,7 +41,7 @@ internal sealed class SdkLab : IAsyncDisposable
 
     public TrajectoryExporter Exporter => _services.GetRequiredService<TrajectoryExporter>();
 
-    public ITrajectoryStore Store => _services.GetRequiredService<ITrajectoryStore>();
+    public SqlTrajectoryStore Store => _services.GetRequiredService<SqlTrajectoryStore>();
 
     /// <summary>Settings of a test: everything in a folder, no network, no least duration.</summary>
     public static Dictionary<string, string?> Settings(string folder, params (string Key, string Value)[] settings)

@@ -1,8 +1,8 @@
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Storage.Postgres;
+using LlmProxy.Storage.Sql;
 using Npgsql;
 using static LlmProxy.Tests.Storage.SampleRuns;
 
@@ -83,7 +83,7 @@ public sealed class PostgresTrajectoryStoreTests(PostgresServer server) : Trajec
 
     protected override Task<string> CreateDatabaseAsync() => server.CreateDatabaseAsync();
 
-    protected override ITrajectoryStore Create(string connectionString) => new PostgresTrajectoryStore(connectionString, TimeProvider.System);
+    protected override SqlTrajectoryStore Create(string connectionString) => new PostgresTrajectoryStore(connectionString, TimeProvider.System);
 
     protected override async Task<long> CountAsync(string sql)
     {

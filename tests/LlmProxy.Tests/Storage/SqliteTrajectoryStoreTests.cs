@@ -1,5 +1,5 @@
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Stores;
+using LlmProxy.Storage.Sql;
 using LlmProxy.Storage.Sqlite;
 using Microsoft.Data.Sqlite;
 using static LlmProxy.Tests.Storage.SampleRuns;
@@ -99,7 +99,7 @@ public sealed class SqliteTrajectoryStoreTests : TrajectoryStoreTests
 
     protected override Task<string> CreateDatabaseAsync() => Task.FromResult($"Data Source={_folder}/store-{++_databases}.db");
 
-    protected override ITrajectoryStore Create(string connectionString) => new SqliteTrajectoryStore(connectionString, TimeProvider.System);
+    protected override SqlTrajectoryStore Create(string connectionString) => new SqliteTrajectoryStore(connectionString, TimeProvider.System);
 
     protected override async Task<long> CountAsync(string sql)
     {

@@ -1,6 +1,6 @@
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Stores;
+using LlmProxy.Core.Trajectories;
 using LlmProxy.Storage;
 using LlmProxy.Storage.Postgres;
 using LlmProxy.Storage.Sql;
@@ -16,7 +16,7 @@ public sealed class StoragePartsTests
         var derived = typeof(TrajectoryStoreTests).Assembly.GetTypes().Where(t => t.IsSubclassOf(typeof(TrajectoryStoreTests)) && !t.IsAbstract);
 
         Assert.Equal([nameof(PostgresTrajectoryStoreTests), nameof(SqliteTrajectoryStoreTests)], derived.Select(t => t.Name).Order(StringComparer.Ordinal));
-        Assert.Equal(2, typeof(ITrajectoryStore).Assembly.GetTypes().Count(t => t is { IsClass: true, IsAbstract: false } && t.IsAssignableTo(typeof(ITrajectoryStore))));
+        Assert.Equal(2, typeof(SqlTrajectoryStore).Assembly.GetTypes().Count(t => t is { IsClass: true, IsAbstract: false } && t.IsAssignableTo(typeof(ITrajectoryStore))));
     }
 
     [Fact]

@@ -5,10 +5,10 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using LlmProxy.Core.Recording;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Hosting;
+using LlmProxy.Storage.Sql;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -51,7 +51,7 @@ internal sealed class RunningProxy : IAsyncDisposable
 
     public IServiceProvider Services => _app.Services;
 
-    public ITrajectoryStore Store => Services.GetRequiredService<ITrajectoryStore>();
+    public SqlTrajectoryStore Store => Services.GetRequiredService<SqlTrajectoryStore>();
 
     public Spool Spool => Services.GetRequiredService<Spool>();
 

@@ -1,18 +1,22 @@
-using LlmProxy.Core.Experiments;
+using LlmProxy.Core.Stores;
 
-namespace LlmProxy.Core.Storage;
+namespace LlmProxy.Core.Experiments;
 
-/// <content>Examples and what became of the tasks that used them.</content>
-public partial interface ITrajectoryStore
+/// <summary>Keeps curated examples, their use, and the results of the tasks that used them.</summary>
+/// <remarks>Safe for concurrent use. Failures are exceptions of the driver wrapped in <see cref="StoreException"/>.</remarks>
+public interface IExampleStore
 {
-    /// <summary>
-    /// Counts, for this process alone, what may take an example out of prompts (runs deleted or emptied, examples
-    /// retired), so that whoever remembers prompts knows at once when to look again.
-    /// </summary>
-    long ExampleChanges => 0;
-
     /// <summary>The examples that stand for some runs; runs without a row are left out.</summary>
     Task<IReadOnlyList<FewShotExampleRow>> FindExamplesAsync(string tenant, IReadOnlyCollection<string> trajectoryIds, CancellationToken cancellationToken);
+
+    /// <summary>Examples, pinned first, then by uses.</summary>
+    Task<IReadOnlyList<FewShotExampleRow>> ListExamplesAsync(string tenant, int limit, CancellationToken cancellationToken);
+
+    /// <summary>Pins, retires or edits an example. False where the run is not there.</summary>
+    Task<bool> UpdateExampleAsync(string tenant, FewShotExampleRow example, CancellationToken cancellationToken);
+
+    /// <summary>Counts one use of each example (a run that was put into a prompt); rows are made where missing.</summary>
+    Task RecordExampleUsageAsync(string tenant, IReadOnlyCollection<string> trajectoryIds, DateTimeOffset at, CancellationToken cancellationToken);
 
     /// <summary>Counts how a task that used an example ended, as somebody outside said it; the row is made where it is missing. False where the run is not there.</summary>
     Task<bool> RecordExampleOutcomeAsync(string tenant, string trajectoryId, bool success, CancellationToken cancellationToken);

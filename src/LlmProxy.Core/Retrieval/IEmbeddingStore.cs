@@ -1,10 +1,10 @@
-using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Trajectories;
+using LlmProxy.Core.Stores;
 
-namespace LlmProxy.Core.Storage;
+namespace LlmProxy.Core.Retrieval;
 
-/// <content>Making the vectors of runs that are stored already.</content>
-public partial interface ITrajectoryStore
+/// <summary>Makes vectors of stored runs anew: lists their texts, takes their vectors, remembers the progress.</summary>
+/// <remarks>Safe for concurrent use. Failures are exceptions of the driver wrapped in <see cref="StoreException"/>.</remarks>
+public interface IEmbeddingStore
 {
     /// <summary>Ended runs with content and a task, oldest row first, with the texts that their vectors stand for.</summary>
     Task<IReadOnlyList<RunTexts>> ListRunTextsAsync(RunTextsQuery query, CancellationToken cancellationToken);
