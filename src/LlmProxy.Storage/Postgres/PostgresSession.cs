@@ -13,6 +13,13 @@ internal sealed class PostgresSession : SqlSession
     // A batch goes over the wire in one piece; this bounds what both sides hold of it.
     private const int MaxBatch = 200;
 
+    // All tables, for the size of the store.
+    private static readonly IReadOnlyList<string> Tables =
+    [
+        "task_trajectory", "trajectory_step", "recorded_exchange", "content", "trajectory_content", "content_part", "correlation_key", "trajectory_embedding",
+        "few_shot_example", "prompt_pin", "template_set", "store_setting", "lexical_document_frequency", "task_search", "open_task", "open_key",
+    ];
+
     private readonly NpgsqlConnection _connection;
 
     public PostgresSession(NpgsqlConnection connection)
@@ -122,7 +129,7 @@ internal sealed class PostgresSession : SqlSession
 
     public override SqlStatement StoreSize() =>
         new SqlStatement("SELECT CAST(coalesce(sum(pg_total_relation_size(oid)), 0) AS bigint) FROM pg_class WHERE relkind = 'r' AND pg_table_is_visible(oid) AND relname = ANY(@tables)")
-            .With("tables", PostgresSchema.Tables);
+            .With("tables", Tables);
 
     public override Task SaveVectorsAsync(IReadOnlyList<VectorRow> vectors, CancellationToken cancellationToken) =>
         ExecuteAsync(

@@ -75,9 +75,7 @@ public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, IShare
                     var extension = await PostgresVectors.ReadVersionAsync(s, cancellationToken);
                     var details = $"PostgreSQL {server}, pgvector {extension?.ToString() ?? "missing"}";
                     var version = await ReadVersionAsync(s, cancellationToken);
-                    var error = version != PostgresSchema.Steps.Count ? WrongVersion(version)
-                        : extension is null ? PostgresErrors.ExtensionNotVisible
-                        : null;
+                    var error = ExplainVersion(version) ?? (extension is null ? PostgresErrors.ExtensionNotVisible : null);
                     return new StoreHealth(error is null, version, error, details);
                 },
                 cancellationToken);
@@ -208,18 +206,12 @@ public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, IShare
 
         await own.RunAsync("CREATE TABLE IF NOT EXISTS schema_version (version integer PRIMARY KEY, applied_at timestamptz NOT NULL)", cancellationToken);
         var version = await ReadVersionAsync(session, cancellationToken);
-        if (version > PostgresSchema.Steps.Count)
+        if (version > Migrations.Postgres.Latest)
         {
-            throw new StoreException(WrongVersion(version));
+            throw new StoreException(ExplainVersion(version)!);
         }
 
-        for (; version < PostgresSchema.Steps.Count; version++)
-        {
-            await own.RunAsync(PostgresSchema.Steps[version], cancellationToken);
-            await session.ExecuteAsync(
-                new SqlStatement("INSERT INTO schema_version (version, applied_at) VALUES (@version, @at)").With("version", version + 1).With("at", Time.GetUtcNow()),
-                cancellationToken);
-        }
+        await Migrations.Postgres.ApplyAsync(session, version, text => own.RunAsync(text, cancellationToken), Time.GetUtcNow(), cancellationToken);
     }
 
     private static async Task<int> ReadVersionAsync(SqlSession session, CancellationToken cancellationToken)
@@ -230,8 +222,5 @@ public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, IShare
             : 0;
     }
 
-    private static string WrongVersion(int version) =>
-        version > PostgresSchema.Steps.Count
-            ? $"The database has schema version {version}, this program knows {PostgresSchema.Steps.Count}: a newer version wrote it. Use that one, or another database."
-            : $"The database has schema version {version}, this program needs {PostgresSchema.Steps.Count}: run 'llmproxy db init'.";
+    private static string? ExplainVersion(int version) => Migrations.Postgres.Explain(version, "The database", "database");
 }

@@ -101,9 +101,8 @@ public sealed partial class SqliteTrajectoryStore : SqlTrajectoryStore
             }
 
             var version = await ReadAsync("answer", s => ReadVersionAsync(s, cancellationToken), cancellationToken);
-            return version == SqliteSchema.Steps.Count
-                ? new StoreHealth(true, version, null, details)
-                : new StoreHealth(false, version, WrongVersion(version), details);
+            var error = ExplainVersion(version);
+            return new StoreHealth(error is null, version, error, details);
         }
         catch (StoreException e)
         {
@@ -293,18 +292,21 @@ public sealed partial class SqliteTrajectoryStore : SqlTrajectoryStore
     {
         session.Run("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL)");
         var version = await ReadVersionAsync(session, cancellationToken);
-        if (version > SqliteSchema.Steps.Count)
+        if (version > Migrations.Sqlite.Latest)
         {
-            throw new StoreException(WrongVersion(version));
+            throw new StoreException(ExplainVersion(version)!);
         }
 
-        for (; version < SqliteSchema.Steps.Count; version++)
-        {
-            session.Run(SqliteSchema.Steps[version]);
-            await session.ExecuteAsync(
-                new SqlStatement("INSERT INTO schema_version (version, applied_at) VALUES (@version, @at)").With("version", version + 1).With("at", Time.GetUtcNow()),
-                cancellationToken);
-        }
+        await Migrations.Sqlite.ApplyAsync(
+            session,
+            version,
+            text =>
+            {
+                session.Run(text);
+                return Task.CompletedTask;
+            },
+            Time.GetUtcNow(),
+            cancellationToken);
     }
 
     private static async Task<int> ReadVersionAsync(SqlSession session, CancellationToken cancellationToken)
@@ -315,10 +317,7 @@ public sealed partial class SqliteTrajectoryStore : SqlTrajectoryStore
             : await session.QueryFirstAsync(new SqlStatement("SELECT coalesce(max(version), 0) FROM schema_version"), r => r.GetInt32(0), cancellationToken);
     }
 
-    private string WrongVersion(int version) =>
-        version > SqliteSchema.Steps.Count
-            ? $"{_path} has schema version {version}, this program knows {SqliteSchema.Steps.Count}: a newer version wrote it. Use that one, or another file."
-            : $"{_path} has schema version {version}, this program needs {SqliteSchema.Steps.Count}: run 'llmproxy db init'.";
+    private string? ExplainVersion(int version) => Migrations.Sqlite.Explain(version, _path, "file");
 
     private static void Rollback(SqliteSession session)
     {
