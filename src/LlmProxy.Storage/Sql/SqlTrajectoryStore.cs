@@ -233,7 +233,7 @@ public abstract partial class SqlTrajectoryStore :
                         ON CONFLICT (tenant, task_id) DO NOTHING
                         """)
                         .With("tenant", pin.Tenant).With("task", pin.TaskId).With("set", pin.TemplateSet).With("values", pin.ValuesJson)
-                        .With("examples", TrajectoryRows.ListToJson(pin.ExampleIds)).With("result", pin.Result).With("at", pin.At),
+                        .With("examples", JsonLists.Write(pin.ExampleIds)).With("result", pin.Result).With("at", pin.At),
                     cancellationToken);
                 return (await FindPinAsync(s, pin.Tenant, pin.TaskId, cancellationToken))!;
             },
@@ -302,7 +302,7 @@ public abstract partial class SqlTrajectoryStore :
         session.QueryFirstAsync(
             new SqlStatement("SELECT template_set, values_json, example_ids, result, at FROM prompt_pin WHERE tenant = @tenant AND task_id = @task")
                 .With("tenant", tenant).With("task", taskId),
-            r => new PromptPin(tenant, taskId, r.GetString(0), r.GetString(1), TrajectoryRows.ListFromJson(r.GetString(2)), r.GetString(3), session.ReadTime(r, 4)),
+            r => new PromptPin(tenant, taskId, r.GetString(0), r.GetString(1), JsonLists.Read(r.GetString(2)), r.GetString(3), session.ReadTime(r, 4)),
             cancellationToken);
 
     private Task<Trajectory?> FirstRunAsync(SqlStatement statement, CancellationToken cancellationToken) =>
