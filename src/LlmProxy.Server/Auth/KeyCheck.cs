@@ -1,5 +1,4 @@
 using LlmProxy.Core.Configuration;
-using LlmProxy.Server.Api;
 using LlmProxy.Server.Pipeline;
 using LlmProxy.Wire;
 using Yarp.ReverseProxy.Model;
@@ -19,7 +18,7 @@ internal sealed class KeyCheck(RequestDelegate next, KeyRing keys, LlmProxyOptio
             return next(context);
         }
 
-        if (context.Request.Path.StartsWithSegments(ApiEndpoints.Prefix, StringComparison.OrdinalIgnoreCase))
+        if (ApiGuard.Guards(context.Request))
         {
             return CheckApiAsync(context);
         }
@@ -33,7 +32,7 @@ internal sealed class KeyCheck(RequestDelegate next, KeyRing keys, LlmProxyOptio
         var presented = context.Request.Headers[ProxyHeaders.Key].ToString();
         if (keys.Find(presented) is not { } caller)
         {
-            return ApiProblem.WriteAsync(
+            return ApiGuard.RefuseAsync(
                 context,
                 StatusCodes.Status401Unauthorized,
                 "Key needed",
@@ -42,11 +41,11 @@ internal sealed class KeyCheck(RequestDelegate next, KeyRing keys, LlmProxyOptio
 
         if (!caller.IsAdmin)
         {
-            return ApiProblem.WriteAsync(
+            return ApiGuard.RefuseAsync(
                 context,
                 StatusCodes.Status403Forbidden,
                 "Admin key needed",
-                $"The key '{caller.KeyName}' may make calls, but does not open {ApiEndpoints.Prefix}. Use one with \"admin\": true in LlmProxy:Auth:Keys.");
+                $"The key '{caller.KeyName}' may make calls, but does not open {ApiGuard.Prefix}. Use one with \"admin\": true in LlmProxy:Auth:Keys.");
         }
 
         context.Features.Set(caller);

@@ -5,6 +5,7 @@ using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Stores;
 using LlmProxy.Server.Api;
 using LlmProxy.Server.Hosting;
+using LlmProxy.Server.Pipeline;
 
 namespace LlmProxy.Server.Cli;
 
