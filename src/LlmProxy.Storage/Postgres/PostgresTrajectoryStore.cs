@@ -38,6 +38,7 @@ public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, IShare
                 builder.ConnectionStringBuilder.ApplicationName = "llmproxy";
             }
 
+            builder.UseVector();
             _source = builder.Build();
         }
         catch (Exception e) when (e is ArgumentException or FormatException or InvalidOperationException or KeyNotFoundException)
@@ -51,8 +52,9 @@ public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, IShare
     public override string Provider => "postgres";
 
     /// <inheritdoc />
-    public override Task InitializeAsync(CancellationToken cancellationToken) =>
-        InTransactionAsync(
+    public override async Task InitializeAsync(CancellationToken cancellationToken)
+    {
+        await InTransactionAsync(
             "create its schema",
             SchemaLock,
             async s =>
@@ -61,6 +63,16 @@ public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, IShare
                 return true;
             },
             cancellationToken);
+        await GuardAsync(
+            "read its types",
+            async () =>
+            {
+                // The type of vectors may be younger than the first connection: made just now, or by another process.
+                await _source.ReloadTypesAsync(cancellationToken);
+                return true;
+            },
+            cancellationToken);
+    }
 
     /// <inheritdoc />
     public override async Task<StoreHealth> CheckAsync(CancellationToken cancellationToken)
