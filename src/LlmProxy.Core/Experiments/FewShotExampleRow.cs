@@ -1,7 +1,7 @@
 namespace LlmProxy.Core.Experiments;
 
 /// <summary>A curated example: one row of <c>few_shot_example</c>.</summary>
-/// <param name="TrajectoryId">The run that it stands for.</param>
+/// <param name="TrajectoryId">Its run.</param>
 /// <param name="TaskDescription">Its task.</param>
 /// <param name="QualityScore">Its score.</param>
 /// <param name="Pinned">Kept before others.</param>
@@ -19,9 +19,9 @@ public sealed record FewShotExampleRow(
     long UsageCount,
     DateTimeOffset? LastUsedAt)
 {
-    /// <summary>How many tasks that used it somebody outside called a success.</summary>
+    /// <summary>Number of tasks with it that were stated to be a success.</summary>
     public long StatedSuccesses { get; init; }
 
-    /// <summary>How many they called a failure.</summary>
+    /// <summary>Number of tasks with it that were stated to be a failure.</summary>
     public long StatedFailures { get; init; }
 }

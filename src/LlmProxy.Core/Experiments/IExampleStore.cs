@@ -6,19 +6,19 @@ namespace LlmProxy.Core.Experiments;
 /// <remarks>Safe for concurrent use. Failures are exceptions of the driver wrapped in <see cref="StoreException"/>.</remarks>
 public interface IExampleStore
 {
-    /// <summary>The examples that stand for some runs; runs without a row are left out.</summary>
+    /// <summary>The examples of some runs; runs without a row are omitted.</summary>
     Task<IReadOnlyList<FewShotExampleRow>> FindExamplesAsync(string tenant, IReadOnlyCollection<string> trajectoryIds, CancellationToken cancellationToken);
 
     /// <summary>Examples, pinned first, then by uses.</summary>
     Task<IReadOnlyList<FewShotExampleRow>> ListExamplesAsync(string tenant, int limit, CancellationToken cancellationToken);
 
-    /// <summary>Pins, retires or edits an example. False where the run is not there.</summary>
+    /// <summary>Pins, retires or edits an example. False if the run does not exist.</summary>
     Task<bool> UpdateExampleAsync(string tenant, FewShotExampleRow example, CancellationToken cancellationToken);
 
-    /// <summary>Counts one use of each example (a run that was put into a prompt); rows are made where missing.</summary>
+    /// <summary>Counts one use of each example (a run that was put into a prompt); missing rows are inserted.</summary>
     Task RecordExampleUsageAsync(string tenant, IReadOnlyCollection<string> trajectoryIds, DateTimeOffset at, CancellationToken cancellationToken);
 
-    /// <summary>Counts how a task that used an example ended, as somebody outside said it; the row is made where it is missing. False where the run is not there.</summary>
+    /// <summary>Counts how a task that used an example ended, as stated from outside; a missing row is inserted. False if the run does not exist.</summary>
     Task<bool> RecordExampleOutcomeAsync(string tenant, string trajectoryId, bool success, CancellationToken cancellationToken);
 
     /// <summary>Ended tasks whose success is known and that used examples or took part in an experiment, in groups.</summary>

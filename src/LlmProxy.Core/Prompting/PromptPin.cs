@@ -5,7 +5,7 @@ namespace LlmProxy.Core.Prompting;
 /// <param name="TaskId">The task.</param>
 /// <param name="TemplateSet">Hash of the template set's text.</param>
 /// <param name="ValuesJson">Every value but <c>system.*</c> that templates may read, as JSON.</param>
-/// <param name="ExampleIds">Runs whose examples stand in it.</param>
-/// <param name="Result">What <c>LlmProxy-Few-Shot-Result</c> says.</param>
+/// <param name="ExampleIds">Runs whose examples are in it.</param>
+/// <param name="Result">Value of <c>LlmProxy-Few-Shot-Result</c>.</param>
 /// <param name="At">When.</param>
 public sealed record PromptPin(string Tenant, string TaskId, string TemplateSet, string ValuesJson, IReadOnlyList<string> ExampleIds, string Result, DateTimeOffset At);

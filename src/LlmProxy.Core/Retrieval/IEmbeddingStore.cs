@@ -6,7 +6,7 @@ namespace LlmProxy.Core.Retrieval;
 /// <remarks>Safe for concurrent use. Failures are exceptions of the driver wrapped in <see cref="StoreException"/>.</remarks>
 public interface IEmbeddingStore
 {
-    /// <summary>Ended runs with content and a task, oldest row first, with the texts that their vectors stand for.</summary>
+    /// <summary>Ended runs with content and a task, oldest row first, with the texts of their vectors.</summary>
     Task<IReadOnlyList<RunTexts>> ListRunTextsAsync(RunTextsQuery query, CancellationToken cancellationToken);
 
     /// <summary>How many runs <see cref="ListRunTextsAsync"/> would give without a limit.</summary>
@@ -21,9 +21,9 @@ public interface IEmbeddingStore
     /// <summary>Removes a tenant's vectors of all other models, in batches. Returns their number.</summary>
     Task<int> RemoveOtherEmbeddingsAsync(string tenant, IReadOnlyList<VectorKind> kept, CancellationToken cancellationToken);
 
-    /// <summary>How far a long piece of work has come, as it was noted last; null where nothing is under way.</summary>
+    /// <summary>The noted progress of a long job; null if none is under way.</summary>
     Task<string?> ReadProgressAsync(string name, CancellationToken cancellationToken);
 
-    /// <summary>Notes how far a long piece of work has come; null when it is done.</summary>
+    /// <summary>Notes the progress of a long job; null when it is done.</summary>
     Task SaveProgressAsync(string name, string? value, CancellationToken cancellationToken);
 }

@@ -9,18 +9,18 @@ public sealed record VectorKind(string Model, int Dimensions);
 
 /// <summary>Which runs' texts to list.</summary>
 /// <param name="Tenant">Whose.</param>
-/// <param name="Limit">At most so many.</param>
+/// <param name="Limit">The largest number of runs.</param>
 public sealed record RunTextsQuery(string Tenant, int Limit)
 {
     /// <summary>Only runs that lack a vector of their task of one of these; empty for all runs.</summary>
     public IReadOnlyList<VectorKind> Lacking { get; init; } = [];
 
-    /// <summary>Only rows behind this one.</summary>
+    /// <summary>Only rows after this one.</summary>
     public long AfterRow { get; init; }
 }
 
-/// <summary>A run and the texts that its vectors stand for.</summary>
-/// <param name="Row">The store's own number, by which a listing goes on.</param>
+/// <summary>A run and the texts of its vectors.</summary>
+/// <param name="Row">The store's own number, after which the next listing starts.</param>
 /// <param name="Run">The run.</param>
 /// <param name="Texts">Kind and text of the vectors that it has; empty where it has none.</param>
 public sealed record RunTexts(long Row, Trajectory Run, IReadOnlyDictionary<string, string> Texts);

@@ -7,7 +7,7 @@ namespace LlmProxy.Core.Retrieval;
 /// <param name="Model">Model of the vectors.</param>
 /// <param name="Vector">The vector to be near to.</param>
 /// <param name="Text">The text for full-text search; empty for none.</param>
-/// <param name="Limit">At most so many hits of each kind.</param>
+/// <param name="Limit">The largest number of hits of each kind.</param>
 public sealed record SearchQuery(string Tenant, string Model, float[] Vector, string Text, int Limit)
 {
     /// <summary>Only runs of these providers; empty for all.</summary>
@@ -16,7 +16,7 @@ public sealed record SearchQuery(string Tenant, string Model, float[] Vector, st
     /// <summary>Only runs that succeeded.</summary>
     public bool SuccessOnly { get; init; } = true;
 
-    /// <summary>Only runs that score at least so much; null for all, unscored ones included.</summary>
+    /// <summary>Only runs with at least this score; null for all, unscored ones included.</summary>
     public double? MinQuality { get; init; }
 
     /// <summary>Leave out runs whose example was retired.</summary>

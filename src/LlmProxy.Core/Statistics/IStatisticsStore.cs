@@ -12,7 +12,7 @@ public interface IStatisticsStore
     /// <summary>Number of active trajectories of the tenant.</summary>
     Task<int> CountActiveAsync(string tenant, CancellationToken cancellationToken);
 
-    /// <summary>How many ended runs have their content and score at least so much; not counted beyond <paramref name="atMost"/>.</summary>
+    /// <summary>Number of ended runs with content and at least this score; not counted beyond <paramref name="atMost"/>.</summary>
     Task<int> CountTrainableAsync(string tenant, double minQuality, int atMost, CancellationToken cancellationToken);
 
     /// <summary>How large the store is, and how much of it is the tenant's.</summary>

@@ -10,15 +10,15 @@ public sealed class StoreException : Exception
     }
 
     /// <summary>
-    /// Whether the data itself stands against it: another run has the task, another step has the exchange, another
-    /// tenant has the id, or the run was changed since it was read. Trying the same
-    /// again does not help.
+    /// Whether the data itself conflicts: another run has the task, another step has the exchange, another
+    /// tenant has the id, or the run was changed since it was read. A retry of the
+    /// same change does not help.
     /// </summary>
     public bool IsConflict { get; init; }
 
     /// <summary>
-    /// Whether it is the store that is not well (away, no room, no rights, damaged), though it may still answer
-    /// questions: the same succeeds when somebody has mended it, and nothing may be given up for it.
+    /// Whether the store itself has a problem (not reachable, disk full, no rights, damaged), though it may still answer
+    /// queries: the same change succeeds after the repair, so it must be kept.
     /// </summary>
     public bool IsOutage { get; init; }
 }

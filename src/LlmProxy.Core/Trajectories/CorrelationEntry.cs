@@ -28,6 +28,6 @@ public enum CorrelationKind
     /// <summary>A conversation or thread that the server keeps.</summary>
     ServerConversation,
 
-    /// <summary>A single assistant turn, wherever it stands.</summary>
+    /// <summary>A single assistant turn, at any place.</summary>
     Turn,
 }

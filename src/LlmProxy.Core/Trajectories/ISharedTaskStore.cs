@@ -7,19 +7,19 @@ namespace LlmProxy.Core.Trajectories;
 /// <remarks>Safe for concurrent use. Failures are exceptions of the driver wrapped in <see cref="StoreException"/>.</remarks>
 public interface ISharedTaskStore : ICorrelationStore
 {
-    /// <summary>Tells other processes of open tasks whose last call is not recorded yet. What a later step of a task said stays.</summary>
+    /// <summary>Announces open tasks whose last call is not recorded yet to other processes. What a later step of a task announced stays.</summary>
     Task SaveOpenTasksAsync(IReadOnlyList<SharedTask> tasks, CancellationToken cancellationToken);
 
-    /// <summary>Open tasks that processes told of, with those of their keys that are among <paramref name="keys"/>.</summary>
+    /// <summary>Announced open tasks, with those of their keys that are among <paramref name="keys"/>.</summary>
     Task<IReadOnlyList<SharedTask>> FindOpenTasksAsync(string tenant, IReadOnlyCollection<TurnKey> keys, CancellationToken cancellationToken);
 
-    /// <summary>An open task that a process told of, without its keys; null where there is none.</summary>
+    /// <summary>An announced open task without its keys; null if there is none.</summary>
     Task<SharedTask?> FindOpenTaskAsync(string tenant, string taskId, CancellationToken cancellationToken);
 
-    /// <summary>Hears what other processes tell of open tasks, until it is cancelled. What was told before or in between is found by asking.</summary>
+    /// <summary>Listens to the announcements of other processes until it is cancelled. Earlier ones are found by the queries.</summary>
     /// <exception cref="StoreException">The connection broke.</exception>
-    Task ListenAsync(Action<SharedTask> told, CancellationToken cancellationToken);
+    Task ListenAsync(Action<SharedTask> announced, CancellationToken cancellationToken);
 
-    /// <summary>Forgets open tasks and keys that were told before a time: the recorder has saved them since.</summary>
+    /// <summary>Removes open tasks and keys that were announced before a time: the recorder has saved them since.</summary>
     Task RemoveOpenTasksAsync(DateTimeOffset before, CancellationToken cancellationToken);
 }

@@ -8,7 +8,7 @@ public interface ITrajectoryStore
 {
     /// <summary>
     /// Saves changes in one transaction. Trajectories are inserted or replaced by id; steps inserted or replaced by
-    /// trajectory and index; content, keys and embeddings inserted where missing (embeddings replaced).
+    /// trajectory and index; content, keys and embeddings inserted if missing (embeddings replaced).
     /// </summary>
     Task SaveAsync(IReadOnlyList<TrajectoryChange> changes, CancellationToken cancellationToken);
 
@@ -29,17 +29,17 @@ public interface ITrajectoryStore
 
     /// <summary>
     /// Trajectories of all tenants that are active or provisional and have had no activity since, oldest first. Where
-    /// several processes use the store, each gets others, and what it got is offered to nobody else for half a minute.
+    /// several processes use the store, each gets different ones, and a claim lasts half a minute.
     /// </summary>
     Task<IReadOnlyList<Trajectory>> ClaimOpenAsync(DateTimeOffset idleSince, int limit, CancellationToken cancellationToken);
 
     /// <summary>The steps of a run in order.</summary>
     Task<IReadOnlyList<TrajectoryStep>> ReadStepsAsync(string trajectoryId, CancellationToken cancellationToken);
 
-    /// <summary>Content by hash, decompressed; hashes that are not there are left out.</summary>
+    /// <summary>Content by hash, decompressed; unknown hashes are omitted.</summary>
     Task<IReadOnlyDictionary<ContentHash, ReadOnlyMemory<byte>>> ReadContentAsync(IReadOnlyCollection<ContentHash> hashes, CancellationToken cancellationToken);
 
-    /// <summary>Deletes a run with its steps, embeddings, examples, keys, and the content that only it used. False where there is none.</summary>
+    /// <summary>Deletes a run with its steps, embeddings, examples, keys, and the content that only it used. False if there is none.</summary>
     Task<bool> DeleteAsync(string tenant, string trajectoryId, CancellationToken cancellationToken);
 
     /// <summary>Deletes the steps, embeddings and content of a run and keeps its metrics row (<see cref="Trajectory.HasContent"/> becomes false).</summary>

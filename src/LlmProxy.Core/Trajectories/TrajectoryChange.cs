@@ -27,7 +27,7 @@ public sealed record TrajectoryChange
 
 /// <summary>A vector of a run.</summary>
 /// <param name="Model">Embedder and model, such as <c>lexical-1</c> or <c>text-embedding-3-small</c>; with the dimension part of the key.</param>
-/// <param name="Kind">Which text it stands for: <c>task</c>, or another name.</param>
+/// <param name="Kind">Which text was embedded: <c>task</c>, or another name.</param>
 /// <param name="Vector">The vector, of length 1.</param>
 /// <param name="Text">The text that was embedded.</param>
 public sealed record TrajectoryEmbedding(string Model, string Kind, float[] Vector, string Text);

@@ -16,7 +16,7 @@ public sealed record TrajectoryQuery(string Tenant)
     /// <summary>Only this success.</summary>
     public bool? Success { get; init; }
 
-    /// <summary>Only runs that score at least so much.</summary>
+    /// <summary>Only runs with at least this score.</summary>
     public double? MinQuality { get; init; }
 
     /// <summary>Only runs that started at or after.</summary>
@@ -25,14 +25,14 @@ public sealed record TrajectoryQuery(string Tenant)
     /// <summary>Only runs whose task description holds all these words.</summary>
     public string? Search { get; init; }
 
-    /// <summary>At most so many, 1 to 500.</summary>
+    /// <summary>The largest number of runs, 1 to 500.</summary>
     public int Limit { get; init; } = 50;
 
-    /// <summary>Where to go on: <see cref="TrajectoryPage.NextCursor"/> of the page before.</summary>
+    /// <summary>Where to continue: <see cref="TrajectoryPage.NextCursor"/> of the page before.</summary>
     public string? Cursor { get; init; }
 }
 
 /// <summary>A page of trajectories.</summary>
 /// <param name="Items">The trajectories.</param>
-/// <param name="NextCursor">Where to go on; null at the end.</param>
+/// <param name="NextCursor">Where to continue; null at the end.</param>
 public sealed record TrajectoryPage(IReadOnlyList<Trajectory> Items, string? NextCursor);

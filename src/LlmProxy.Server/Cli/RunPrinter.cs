@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using LlmProxy.Server.Api.Shapes;
-using LlmProxy.Wire;
 using Spectre.Console;
 
 namespace LlmProxy.Server.Cli;

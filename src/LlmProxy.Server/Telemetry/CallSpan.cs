@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using LlmProxy.Core.Recording;
-using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Pipeline;
 using LlmProxy.Wire;
 

@@ -75,13 +75,13 @@ public sealed partial class PostgresTrajectoryStore
             cancellationToken);
 
     /// <inheritdoc />
-    public Task ListenAsync(Action<SharedTask> told, CancellationToken cancellationToken) =>
+    public Task ListenAsync(Action<SharedTask> announced, CancellationToken cancellationToken) =>
         GuardAsync(
             "hear of open tasks",
             async () =>
             {
                 await using var connection = await _source.OpenConnectionAsync(cancellationToken);
-                connection.Notification += (_, notice) => _notices.Read(notice.Payload, told);
+                connection.Notification += (_, notice) => _notices.Read(notice.Payload, announced);
                 var session = new PostgresSession(connection);
                 await session.RunAsync("LISTEN " + OpenTaskNotices.Channel, cancellationToken);
                 while (!cancellationToken.IsCancellationRequested)

@@ -102,7 +102,6 @@ public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, IShare
     public override async ValueTask DisposeAsync()
     {
         await _source.DisposeAsync();
-        GC.SuppressFinalize(this);
     }
 
     private protected override Task<T> ReadAsync<T>(string operation, Func<SqlSession, Task<T>> work, CancellationToken cancellationToken) =>

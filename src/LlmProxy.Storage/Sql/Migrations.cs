@@ -1,5 +1,4 @@
 using System.Globalization;
-using LlmProxy.Core.Stores;
 
 namespace LlmProxy.Storage.Sql;
 

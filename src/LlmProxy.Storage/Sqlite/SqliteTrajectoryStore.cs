@@ -11,7 +11,9 @@ namespace LlmProxy.Storage.Sqlite;
 /// Runs in a SQLite file, the embedded default: no server, one writer at a time, any number of readers beside it (WAL).
 /// Several processes may use one file on the same machine.
 /// </summary>
+#pragma warning disable CA1001 // DisposeAsync closes it; the remarks of SqlTrajectoryStore give the reason why it is no IAsyncDisposable.
 public sealed partial class SqliteTrajectoryStore : SqlTrajectoryStore
+#pragma warning restore CA1001
 {
     // How long a statement waits for another process that writes.
     private const int BusySeconds = 10;
@@ -128,7 +130,6 @@ public sealed partial class SqliteTrajectoryStore : SqlTrajectoryStore
         }
 
         _writerTurn.Release();
-        GC.SuppressFinalize(this);
     }
 
     private protected override Task<T> ReadAsync<T>(string operation, Func<SqlSession, Task<T>> work, CancellationToken cancellationToken) =>
