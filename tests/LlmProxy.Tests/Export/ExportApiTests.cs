@@ -2,7 +2,6 @@ using System.Net;
 using LlmProxy.Tests.Api;
 using LlmProxy.Tests.Wire;
 using LlmProxy.TrainingData.Validation;
-using LlmProxy.TrainingData;
 
 namespace LlmProxy.Tests.Export;
 

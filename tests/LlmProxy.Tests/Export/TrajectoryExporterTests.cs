@@ -2,7 +2,6 @@ using System.Text;
 using System.Text.Json.Nodes;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Trajectories;
-using LlmProxy.TrainingData.Export;
 using LlmProxy.TrainingData;
 using LlmProxy.Wire;
 using static LlmProxy.Tests.Export.ExportLab;

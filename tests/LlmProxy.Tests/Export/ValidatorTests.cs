@@ -1,5 +1,4 @@
 using System.Text;
-using LlmProxy.TrainingData.Export;
 using LlmProxy.TrainingData.Validation;
 using LlmProxy.TrainingData;
 

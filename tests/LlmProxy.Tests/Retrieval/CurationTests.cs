@@ -1,7 +1,6 @@
 using System.Text.Json;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Experiments;
-using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Retrieval;
 using Microsoft.Extensions.Logging.Abstractions;
 

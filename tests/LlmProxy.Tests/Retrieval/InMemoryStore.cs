@@ -1,11 +1,7 @@
 using System.Numerics.Tensors;
 using LlmProxy.Core.Experiments;
-using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Statistics;
-using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
-using LlmProxy.Wire;
 
 namespace LlmProxy.Tests.Retrieval;
 
