@@ -1,5 +1,5 @@
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
 using LlmProxy.Wire.Reading;
@@ -31,7 +31,7 @@ public sealed partial class Recorder : IAsyncDisposable
     private const int ManyCalls = 8;
 
     private readonly Spool _spool;
-    private readonly PatientStore _store;
+    private readonly RetryingStore _store;
     private readonly OutcomeJudge _judge;
     private readonly NotRecordedCounts _notRecorded;
     private readonly RunEmbedder _embedder;
@@ -48,7 +48,7 @@ public sealed partial class Recorder : IAsyncDisposable
     /// <summary>A recorder; <see cref="Start"/> starts it.</summary>
     internal Recorder(
         Spool spool,
-        PatientStore store,
+        RetryingStore store,
         TrajectoryReader reader,
         StepBuilder steps,
         OutcomeJudge judge,

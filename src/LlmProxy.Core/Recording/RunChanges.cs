@@ -1,4 +1,3 @@
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using Microsoft.Extensions.Logging;
 
@@ -10,7 +9,7 @@ internal sealed partial class RunChanges(
     StepBuilder steps,
     KnownRuns runs,
     TaskQueues queues,
-    PatientStore store,
+    RetryingStore store,
     TrajectoryReader reader,
     ContentPolicy policy,
     RunEmbedder embedder,

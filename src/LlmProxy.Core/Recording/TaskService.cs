@@ -1,5 +1,5 @@
 using LlmProxy.Core.Redaction;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Core.Recording;
@@ -58,12 +58,12 @@ public sealed class TaskService
     {
         if (reference.StartsWith(SessionPrefix, StringComparison.Ordinal))
         {
-            return await _store.FindLatestOfSessionAsync(tenant, reference[SessionPrefix.Length..], cancellationToken);
+            return await _store.FindLatestAsync(tenant, reference[SessionPrefix.Length..], cancellationToken);
         }
 
         if (reference == "last")
         {
-            return await _store.FindLatestAsync(tenant, cancellationToken);
+            return await _store.FindLatestAsync(tenant, null, cancellationToken);
         }
 
         return await _store.FindTaskAsync(tenant, reference, cancellationToken) ?? await _store.FindTrajectoryAsync(tenant, reference, cancellationToken);

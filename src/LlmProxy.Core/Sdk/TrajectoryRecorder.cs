@@ -4,7 +4,7 @@ using LlmProxy.Core.Calls;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Statistics;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 
 namespace LlmProxy.Core.Sdk;
 
@@ -31,12 +31,12 @@ public sealed class TrajectoryRecorder
     private readonly StatisticsReader _statistics;
     private readonly RecordingSwitch _recording;
     private readonly RecordingOptions _options;
-    private readonly ITrajectoryStore _store;
+    private readonly IStatisticsStore _store;
     private readonly TimeProvider _time;
     private readonly ConcurrentLru<string, (string Provider, string Model)> _models = new(MostTasksKnown);
 
     internal TrajectoryRecorder(
-        LearningStart start, TaskService tasks, CallPipeline calls, StatisticsReader statistics, RecordingSwitch recording, RecordingOptions options, ITrajectoryStore store, TimeProvider time)
+        LearningStart start, TaskService tasks, CallPipeline calls, StatisticsReader statistics, RecordingSwitch recording, RecordingOptions options, IStatisticsStore store, TimeProvider time)
     {
         (_start, _tasks, _calls, _statistics, _recording, _options, _store, _time) = (start, tasks, calls, statistics, recording, options, store, time);
     }

@@ -1,4 +1,5 @@
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
 using static LlmProxy.Tests.Recording.Claude;
@@ -191,7 +192,7 @@ public sealed class RecorderTests : IAsyncLifetime
         // The store was not to be asked, so that the task's number of steps was not known.
         await TwoStepsAsync(named: "t");
         await _lab.RestartAsync(kill: false);
-        _lab.Faults.Fault = (method, _) => method == "FindTaskAsync" ? new Core.Storage.StoreException("slow") : null;
+        _lab.Faults.Fault = (method, _) => method == "FindTaskAsync" ? new StoreException("slow") : null;
         var place = await _lab.BeginAsync(new WireCall(Request(User("more"))) { Task = "t", Answer = Says("more and more") });
         _lab.Faults.Fault = null;
         Assert.Equal(1, place.Place.StepIndex);

@@ -1,12 +1,12 @@
 using Microsoft.Extensions.Logging;
 
-namespace LlmProxy.Core.Storage;
+namespace LlmProxy.Core.Stores;
 
 /// <summary>
 /// The store as the request path may use it: with a time limit, and skipped for a while after it was slow or down,
 /// so that a sick store costs a call 50 ms once and the next ones nothing.
 /// </summary>
-public sealed partial class StoreGate(TimeProvider time, ILogger<StoreGate> logger, TimeSpan? patience = null)
+public sealed partial class StoreCircuitBreaker(TimeProvider time, ILogger<StoreCircuitBreaker> logger, TimeSpan? patience = null)
 {
     /// <summary>How long a call may wait for the store.</summary>
     public static readonly TimeSpan Limit = TimeSpan.FromMilliseconds(50);
@@ -14,7 +14,7 @@ public sealed partial class StoreGate(TimeProvider time, ILogger<StoreGate> logg
     /// <summary>How long the store is left alone after it missed the limit.</summary>
     public static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
 
-    private readonly ILogger<StoreGate> _logger = logger;
+    private readonly ILogger<StoreCircuitBreaker> _logger = logger;
     private long _closedAt = long.MinValue;
     private long _skipped;
 

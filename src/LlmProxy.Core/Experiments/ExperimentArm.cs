@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using LlmProxy.Core.Configuration;
 
-namespace LlmProxy.Core.Prompting;
+namespace LlmProxy.Core.Experiments;
 
 /// <summary>Which arm of the experiment a task is in: by a hash of its id, so that every replica says the same.</summary>
 public static class ExperimentArm

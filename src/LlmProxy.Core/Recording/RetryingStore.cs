@@ -1,10 +1,11 @@
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
+using LlmProxy.Core.Trajectories;
 using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Core.Recording;
 
 /// <summary>Store access for the recorder; retries with back-off while the store is down and logs each failure.</summary>
-public sealed partial class PatientStore(ITrajectoryStore store, TimeProvider time, ILogger<Recorder> logger)
+public sealed partial class RetryingStore(ITrajectoryStore store, IStoreLifecycle lifecycle, TimeProvider time, ILogger<Recorder> logger)
 {
     private const int AttemptsOfOneQuestion = 5;
     private const int AttemptsOfOneChange = 3;
@@ -98,7 +99,7 @@ public sealed partial class PatientStore(ITrajectoryStore store, TimeProvider ti
     {
         try
         {
-            return (await store.CheckAsync(cancellationToken)).Ok;
+            return (await lifecycle.CheckAsync(cancellationToken)).Ok;
         }
         catch (StoreException)
         {

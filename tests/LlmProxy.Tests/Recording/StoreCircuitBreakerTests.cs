@@ -1,16 +1,16 @@
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LlmProxy.Tests.Recording;
 
-public sealed class StoreGateTests
+public sealed class StoreCircuitBreakerTests
 {
     private readonly TestClock _time = new();
-    private readonly StoreGate _gate;
+    private readonly StoreCircuitBreaker _gate;
 
-    public StoreGateTests()
+    public StoreCircuitBreakerTests()
     {
-        _gate = new StoreGate(_time, NullLogger<StoreGate>.Instance);
+        _gate = new StoreCircuitBreaker(_time, NullLogger<StoreCircuitBreaker>.Instance);
     }
 
     [Fact]

@@ -1,6 +1,4 @@
-using LlmProxy.Server.Pipeline;
-
-namespace LlmProxy.Server.Hosting;
+namespace LlmProxy.Server.Pipeline;
 
 /// <summary>A base URL that agents use.</summary>
 /// <param name="Route">Name of the route.</param>

@@ -1,4 +1,4 @@
-namespace LlmProxy.Core.Storage;
+namespace LlmProxy.Core.Statistics;
 
 /// <summary>Which runs statistics are made of. A run belongs to the time in which it started.</summary>
 /// <param name="Tenant">Whose.</param>
