@@ -1,7 +1,7 @@
 using System.Data.Common;
 using System.Globalization;
 using System.Text.RegularExpressions;
-using LlmProxy.Templates.Checking;
+using LlmProxy.Prompts.Checking;
 using Microsoft.Data.Sqlite;
 using Npgsql;
 

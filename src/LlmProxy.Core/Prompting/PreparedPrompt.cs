@@ -1,5 +1,5 @@
-using LlmProxy.Templates;
-using LlmProxy.Templates.Runtime;
+using LlmProxy.Prompts;
+using LlmProxy.Prompts.Runtime;
 
 namespace LlmProxy.Core.Prompting;
 

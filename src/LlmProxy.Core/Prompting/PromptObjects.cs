@@ -1,7 +1,7 @@
 using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Templates.Prompts;
-using LlmProxy.Templates.Runtime;
+using LlmProxy.Prompts;
+using LlmProxy.Prompts.Runtime;
 
 namespace LlmProxy.Core.Prompting;
 

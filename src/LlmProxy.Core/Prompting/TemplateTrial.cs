@@ -1,6 +1,6 @@
 using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Templates;
+using LlmProxy.Prompts;
 
 namespace LlmProxy.Core.Prompting;
 

@@ -72,7 +72,7 @@ internal static partial class AnalyzerScenario
             var analyzer = withAnalyzer
                 ? $"""
                     <ItemGroup>
-                      <Analyzer Include="{Path.Combine(output, "LlmProxy.Analyzers.dll")};{Path.Combine(output, "LlmProxy.Templates.dll")}" />
+                      <Analyzer Include="{Path.Combine(output, "LlmProxy.Analyzers.dll")};{Path.Combine(output, "LlmProxy.Prompts.dll")}" />
                     </ItemGroup>
                     <Import Project="{Path.Combine(root, "analyzers", "LlmProxy.Analyzers", "build", "LlmProxy.Analyzers.targets")}" />
                   """

@@ -5,8 +5,8 @@ using LlmProxy.Benchmarks.Parts;
 using LlmProxy.Benchmarks.Wire;
 using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Prompting;
-using LlmProxy.Templates;
-using LlmProxy.Templates.Runtime;
+using LlmProxy.Prompts;
+using LlmProxy.Prompts.Runtime;
 
 namespace LlmProxy.Benchmarks.Templates;
 

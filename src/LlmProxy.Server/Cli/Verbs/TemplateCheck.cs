@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Server.Hosting;
-using LlmProxy.Templates.Checking;
+using LlmProxy.Prompts.Checking;
 
 namespace LlmProxy.Server.Cli.Verbs;
 

@@ -1,0 +1,91 @@
+using System.Diagnostics;
+
+using FsCheck;
+using FsCheck.Fluent;
+
+namespace LlmProxy.Tests.Prompts.Checking;
+
+/// <summary>What holds for any files at all: the checker ends soon and its places are in the file.</summary>
+public sealed class CheckerPropertyTests
+{
+    private const int Megabyte = 1 << 20;
+
+    private static readonly string[] Pieces =
+    [
+        "{{ ", " }}", "{%{", "}%}", "text", "<recorded_run>", "</recorded_run>", "system.head", "system.tail", "examples", "tools", "$x", "x = ", "$x = ",
+        "for e in examples ", "limit:3 ", "e.task", "end ", "; ", "if tools.size > 0 ", "else ", "include 'gemini' ", "include 'openai' a: ", "func f(a); ", "f 1",
+        "ret ", "capture $x; ", "case model; when 'a'; ", " | ", "array.map 'task' ", "string.upcase ", "with task; ", "import ", "do; ", "(", ")", "[", "]", "+ ", "? ", ": ", "'s'", "1 ", "$\"{", "}\"", "and ", "$",
+    ];
+
+    private static readonly Gen<string> Texts = Gen.OneOf(
+        Gen.Elements(Pieces).ListOf().Select(parts => string.Concat(parts)),
+        Gen.Elements(Pieces).ListOf().Select(parts => "{{ " + string.Concat(parts) + "}}{{ end }}"));
+
+    [Fact]
+    public void Any_files_are_checked_without_an_exception() =>
+        Prop.ForAll(Texts.Two().ToArbitrary(), static texts =>
+        {
+            var (openai, gemini) = texts;
+            var found = RulePages.Check(("openai.sbn", openai), ("gemini.sbn", gemini), ("proxy.json", openai));
+            foreach (var diagnostic in found)
+            {
+                var text = diagnostic.Span.FileName == "gemini.sbn" ? gemini : openai;
+                Assert.InRange(diagnostic.Span.Start.Offset, 0, text.Length);
+                Assert.InRange(diagnostic.Span.End.Offset, diagnostic.Span.Start.Offset, text.Length);
+                Assert.NotEmpty(diagnostic.Message);
+            }
+        }).Check(Config.QuickThrowOnFailure.WithMaxTest(3000));
+
+    [Theory]
+    [InlineData("{{")]
+    [InlineData("{{ [")]
+    [InlineData("{{ model }}\n")]
+    [InlineData("{{ $a = model }}{{ $a }}")]
+    [InlineData("{{ if tools.size > 0 }}a{{ end }}")]
+    [InlineData("{{ for t in tools }}{{ t.name }}{{ end }}")]
+    [InlineData("{{ include 'gemini' }}")]
+    [InlineData("{{ unknown }}")]
+    [InlineData("{{ func f; 1; end }}")]
+    [InlineData("{{ 'x' | string.upcase }}")]
+    [InlineData("{{ case model; when 'a'; 1; end }}")]
+    [InlineData("<recorded_run>{{ examples[0].task }}</recorded_run>")]
+    [InlineData("'")]
+    [InlineData("a = 1\n")]
+    public void A_megabyte_of_one_thing_is_checked_soon(string piece)
+    {
+        foreach (var prefix in (string[])["", "{{ "])
+        {
+            var text = prefix + string.Concat(Enumerable.Repeat(piece, Megabyte / piece.Length));
+            var watch = Stopwatch.StartNew();
+            _ = RulePages.Check(("openai.sbn", text), ("gemini.sbn", "{{ system.text }}"));
+            Assert.True(watch.Elapsed < TimeSpan.FromSeconds(20), $"{piece} took {watch.Elapsed}");
+        }
+    }
+
+    [Theory]
+    [InlineData("{{ for a in tools }}", "{{ end }}", 100)]
+    [InlineData("{{ if model }}", "{{ end }}", 200)]
+    [InlineData("{{ capture $x }}", "{{ end }}", 200)]
+    public void Nested_blocks_take_no_time_that_doubles_with_each(string opening, string closing, int depth)
+    {
+        var text = string.Concat(Enumerable.Repeat(opening, depth)) + "x" + string.Concat(Enumerable.Repeat(closing, depth));
+        var watch = Stopwatch.StartNew();
+
+        _ = RulePages.Check(("openai.sbn", text));
+
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(20), $"took {watch.Elapsed}");
+    }
+
+    [Fact]
+    public void Files_that_include_each_other_many_times_are_checked_soon()
+    {
+        var files = Enumerable.Range(0, 30)
+            .Select(i => ($"part{i}.sbn", string.Concat(Enumerable.Range(i + 1, Math.Min(5, 29 - i)).Select(next => $"{{{{ include 'part{next}' }}}}"))))
+            .Append(("openai.sbn", "{{ include 'part0' }}"));
+        var watch = Stopwatch.StartNew();
+
+        _ = RulePages.Check([.. files]);
+
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(20), $"took {watch.Elapsed}");
+    }
+}
