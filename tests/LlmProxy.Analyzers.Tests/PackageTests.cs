@@ -19,6 +19,7 @@ public sealed partial class PackageTests(PackageTests.Packed packed) : IClassFix
 
         Assert.Contains("analyzers/dotnet/cs/LlmProxy.Analyzers.dll", entries);
         Assert.Contains("analyzers/dotnet/cs/LlmProxy.Prompts.dll", entries);
+        Assert.Contains("analyzers/dotnet/cs/Scriban.Signed.dll", entries);
         Assert.Contains("build/LlmProxy.Analyzers.targets", entries);
         Assert.All(Rules.All, rule => Assert.Contains(rule.Page, entries));
         Assert.DoesNotContain(entries, entry => entry.StartsWith("lib/", StringComparison.Ordinal));

@@ -1,5 +1,5 @@
 using LlmProxy.Prompts;
-using LlmProxy.Prompts.Runtime;
+using Scriban.Runtime;
 
 namespace LlmProxy.Core.Prompting;
 

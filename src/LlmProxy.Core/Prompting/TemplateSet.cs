@@ -5,6 +5,7 @@ using System.Text;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Prompts;
 using LlmProxy.Prompts.Checking;
+using Scriban;
 
 namespace LlmProxy.Core.Prompting;
 

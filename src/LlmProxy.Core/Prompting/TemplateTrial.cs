@@ -1,6 +1,6 @@
 using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Prompts;
+using Scriban.Parsing;
 
 namespace LlmProxy.Core.Prompting;
 

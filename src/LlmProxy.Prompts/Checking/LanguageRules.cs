@@ -1,22 +1,52 @@
-using LlmProxy.Prompts.Syntax;
+using Scriban.Parsing;
+using Scriban.Syntax;
 
 namespace LlmProxy.Prompts.Checking;
 
 /// <summary>The rules that follow from the parse alone.</summary>
 internal static class LanguageRules
 {
+    /// <summary>How Scriban words what has a rule of its own; all else is <see cref="Rules.SyntaxError"/>.</summary>
+    private static readonly (string Text, Rule Rule)[] Kinds =
+    [
+        ("not terminated by a ", Rules.UnclosedString),
+        ("The <end> statement was not found", Rules.MissingEnd),
+        ("without a corresponding beginning of a block", Rules.StrayBlockPart),
+        ("condition must be preceded by", Rules.StrayBlockPart),
+        ("Invalid if/else combination", Rules.StrayBlockPart),
+        ("Expecting a closing", Rules.MissingBracket),
+        ("Expecting ']'", Rules.MissingBracket),
+        ("while expecting `]`", Rules.MissingBracket),
+        ("while expecting `}`", Rules.MissingBracket),
+        ("while expecting `)`", Rules.MissingBracket),
+        ("The loop variable <", Rules.UnknownMember),
+        ("depth limit", Rules.TooDeep),
+    ];
+
     /// <summary>The parser's messages, each at the place where it is mended.</summary>
     public static TemplateDiagnostic[] Errors(TemplateFile file)
     {
-        var messages = file.Template.Messages.Where(message => message.Type == ParserMessageType.Error).ToList();
+        var messages = file.Template.Messages.Where(message => message.Type == ParserMessageType.Error).Select(message => (Message: message, Rule: RuleOf(message.Message))).ToList();
 
         // A string without its end makes everything after it look wrong, too.
-        if (messages.Find(message => message.Code == ParserMessageCode.UnclosedString) is { } unclosed)
+        if (messages.Find(message => message.Rule == Rules.UnclosedString) is { Rule: not null })
         {
-            messages = [.. messages.Where(message => message.Span.Start.Offset >= 0 && message.Span.Start.Offset < unclosed.Opening!.Value.Offset), unclosed];
+            var opening = CodeScan.OpenString(file.Text);
+            var start = file.PlaceAt(opening);
+            return FirstOfEachPlace([
+                .. messages.Where(message => message.Rule != Rules.MissingEnd && message.Message.Span.Start.Offset >= 0 && message.Message.Span.Start.Offset < opening)
+                    .Select(message => Translate(file, message.Message, message.Rule)),
+                new TemplateDiagnostic(Rules.UnclosedString, start, $"The string that begins here is not closed: write the closing {file.Text[opening]} behind it."),
+            ]);
         }
 
-        return [.. messages.Select(message => Translate(file, message)).GroupBy(found => found.Span.Start.Offset).Select(group => group.First())];
+        // The parser says where the text ends, people want to know where the block begins.
+        var missing = messages.Exists(message => message.Rule == Rules.TooDeep) ? 0 : messages.Count(message => message.Rule == Rules.MissingEnd);
+        var open = missing == 0 ? [] : CodeScan.OpenBlocks(file.Text).Take(missing).Select(word => new TemplateDiagnostic(
+            Rules.MissingEnd,
+            file.PlaceAt(word.Offset, word.Text.Length - 1),
+            $"`{word.Text}` is not closed: write `{{{{ end }}}}` where it ends."));
+        return FirstOfEachPlace([.. open, .. messages.Where(message => message.Rule != Rules.MissingEnd).Select(message => Translate(file, message.Message, message.Rule))]);
     }
 
     /// <summary>Code and escape blocks that are open at the end of the file; the language takes them for closed.</summary>
@@ -35,34 +65,22 @@ internal static class LanguageRules
         }
     }
 
-    private static TemplateDiagnostic Translate(TemplateFile file, LogMessage message)
+    private static Rule RuleOf(string message) =>
+        Array.Find(Kinds, kind => message.Contains(kind.Text)).Rule ?? Rules.SyntaxError;
+
+    /// <summary>What the parser says of one place after the first is a consequence of that.</summary>
+    private static TemplateDiagnostic[] FirstOfEachPlace(IEnumerable<TemplateDiagnostic> found) =>
+        [.. found.GroupBy(one => one.Span.Start.Offset).Select(group => group.First())];
+
+    private static TemplateDiagnostic Translate(TemplateFile file, LogMessage message, Rule rule)
     {
-        var place = file.Place(message.Span);
-        switch (message.Code)
-        {
-            case ParserMessageCode.MissingEnd when message.Opening is { } opening:
-                var word = WordAt(file.Text, opening.Offset);
-                return new TemplateDiagnostic(
-                    Rules.MissingEnd,
-                    file.Place(opening, new TextPosition(opening.Offset + word.Length - 1, opening.Line, opening.Column + word.Length - 1)),
-                    $"`{word}` is not closed: write `{{{{ end }}}}` where it ends.");
-            case ParserMessageCode.StrayBlockPart:
-                return new TemplateDiagnostic(
-                    Rules.StrayBlockPart, place, $"{message.Message}. Remove it, or open the block it belongs to with `if`, `for`, `case` or another block.");
-            case ParserMessageCode.UnclosedString:
-                var start = message.Opening!.Value;
-                return new TemplateDiagnostic(
-                    Rules.UnclosedString, file.Place(start, start), $"The string that begins here is not closed: write the closing {file.Text[start.Offset]} behind it.");
-            case ParserMessageCode.MissingBracket:
-                return new TemplateDiagnostic(Rules.MissingBracket, place, message.Message + " Close the bracket before this place.");
-            case ParserMessageCode.LoopVariable:
-                return new TemplateDiagnostic(
-                    Rules.UnknownMember, place, message.Message + ": a `for` has index, rindex, length, first, last, even, odd and changed; a `while` has index, first, even and odd.");
-            case ParserMessageCode.TooDeep:
-                return new TemplateDiagnostic(Rules.TooDeep, place, message.Message + ": move a part into a template of its own and include it, or into a variable.");
-            default:
-                return new TemplateDiagnostic(Rules.SyntaxError, place, message.Message + Hint(message.Message));
-        }
+        var text = rule == Rules.UnknownMember ? message.Message.Replace("> is invalid", "> is not supported") : message.Message;
+        var advice = rule == Rules.StrayBlockPart ? ". Remove it, or open the block it belongs to with `if`, `for`, `case` or another block."
+            : rule == Rules.MissingBracket ? " Close the bracket before this place."
+            : rule == Rules.UnknownMember ? ": a `for` has index, rindex, length, first, last, even, odd and changed; a `while` has index, first, even and odd."
+            : rule == Rules.TooDeep ? ": move a part into a template of its own and include it, or into a variable."
+            : Hint(text);
+        return new TemplateDiagnostic(rule, file.Place(message.Span), text + advice);
     }
 
     /// <summary>The parser says what it did not expect; people want to know what to write.</summary>
@@ -73,17 +91,6 @@ internal static class LanguageRules
         _ when message.Contains("Unexpected escape character") => " Write `\\\\` for a backslash.",
         _ => string.Empty,
     };
-
-    private static string WordAt(string text, int offset)
-    {
-        var end = offset;
-        while (end < text.Length && (char.IsLetterOrDigit(text[end]) || text[end] == '_'))
-        {
-            end++;
-        }
-
-        return end == offset ? "block" : text.Substring(offset, end - offset);
-    }
 
     private sealed class MarkCollector : ScriptVisitor
     {

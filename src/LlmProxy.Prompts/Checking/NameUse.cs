@@ -1,4 +1,4 @@
-using LlmProxy.Prompts.Syntax;
+using Scriban.Syntax;
 
 namespace LlmProxy.Prompts.Checking;
 
@@ -19,7 +19,7 @@ internal sealed class NameUse : ScriptVisitor
     /// <summary>Whether the arguments are read in a way that does not tell their names: <c>$</c> or <c>this</c> as a whole.</summary>
     public bool ReadsAnyArgument { get; private set; }
 
-    public static NameUse Of(ScriptPage page)
+    public static NameUse Of(ScriptPage? page)
     {
         var use = new NameUse();
         use.Visit(page);
@@ -34,26 +34,28 @@ internal sealed class NameUse : ScriptVisitor
 
     public override void Visit(ScriptVariableLocal node)
     {
-        ReadsAnyArgument |= node.Name.Length == 0;
-        Locals.Read.Add(node.Name);
+        ReadsAnyArgument |= node.BaseName.Length == 0;
+        Locals.Read.Add(node.BaseName);
     }
 
     public override void Visit(ScriptMemberExpression node)
     {
         // $.name reads the argument of that name.
-        if (node.Target is ScriptVariableLocal { Name: "" })
+        if (node.Target is ScriptVariableLocal { BaseName: "" })
         {
-            Locals.Read.Add(node.Member.Name);
+            Locals.Read.Add(node.Member?.Name ?? string.Empty);
             return;
         }
 
         Visit(node.Target);
     }
 
+    public override void Visit(ScriptIsEmptyExpression node) => Visit(node.Target);
+
     public override void Visit(ScriptIndexerExpression node)
     {
         // $0, $1 and so on are arguments by position.
-        if (!node.IsArgumentShorthand)
+        if (!node.IsArgumentShorthand())
         {
             base.Visit(node);
         }
@@ -111,12 +113,12 @@ internal sealed class NameUse : ScriptVisitor
 
     public override void Visit(ScriptFunction node)
     {
-        if (node.Name is not null)
+        if (node.Name() is { } name)
         {
-            Assign(node.Name, isFunction: true);
+            Assign(name, isFunction: true);
         }
 
-        foreach (var parameter in node.Parameters ?? [])
+        foreach (var parameter in node.DeclaredParameters())
         {
             Bind(parameter.Name);
         }
@@ -134,17 +136,13 @@ internal sealed class NameUse : ScriptVisitor
         base.Visit(node);
     }
 
-    public override void Visit(ScriptNamedArgument node)
-    {
-        if (node.Value is not null)
-        {
-            Visit(node.Value);
-        }
-    }
+    public override void Visit(ScriptNamedArgument node) => Visit(node.Value);
+
+    public override void Visit(ScriptObjectMember node) => Visit(node.Value);
 
     private void VisitAfterVariable(ScriptForStatement node)
     {
-        foreach (var child in node.Children.Skip(1))
+        foreach (var child in node.Children.Where(child => !ReferenceEquals(child, node.Variable)))
         {
             Visit(child);
         }
@@ -153,18 +151,18 @@ internal sealed class NameUse : ScriptVisitor
     private void Assign(ScriptVariable variable, bool isFunction)
     {
         var table = variable is ScriptVariableLocal ? Locals : Globals;
-        if (!table.Assigned.ContainsKey(variable.Name))
+        if (!table.Assigned.ContainsKey(variable.BaseName))
         {
-            table.Assigned.Add(variable.Name, (variable.Span, isFunction));
+            table.Assigned.Add(variable.BaseName, (variable.Span, isFunction));
         }
     }
 
     /// <summary>Loop variables and parameters: known, and no fault if they are not read.</summary>
-    private void Bind(ScriptExpression variable)
+    private void Bind(ScriptExpression? variable)
     {
         if (variable is ScriptVariable named)
         {
-            (named is ScriptVariableLocal ? Locals : Globals).Bound.Add(named.Name);
+            (named is ScriptVariableLocal ? Locals : Globals).Bound.Add(named.BaseName);
         }
         else
         {
@@ -177,7 +175,7 @@ internal sealed class NameUse : ScriptVisitor
 internal sealed class NameTable
 {
     /// <summary>The names that are assigned, each with the first place and whether it is a function.</summary>
-    public Dictionary<string, (SourceSpan Span, bool IsFunction)> Assigned { get; } = new(StringComparer.Ordinal);
+    public Dictionary<string, (Scriban.Parsing.SourceSpan Span, bool IsFunction)> Assigned { get; } = new(StringComparer.Ordinal);
 
     /// <summary>Loop variables and parameters.</summary>
     public HashSet<string> Bound { get; } = new(StringComparer.Ordinal);

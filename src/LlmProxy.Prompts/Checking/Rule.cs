@@ -117,7 +117,7 @@ public static class Rules
     public static readonly Rule OverBudget = new("LLMP408", "Template over its token budget", RuleSeverity.Warning);
 
     /// <summary>Text that is run as code.</summary>
-    public static readonly Rule EvaluatedText = new("LLMP409", "Text is run as code", RuleSeverity.Warning);
+    public static readonly Rule EvaluatedText = new("LLMP409", "Text is run as code", RuleSeverity.Error);
 
     /// <summary>C# code that names a template that is not there.</summary>
     public static readonly Rule NamedInCode = new("LLMP501", "C# code names a template that does not exist", RuleSeverity.Error);

@@ -1,5 +1,4 @@
-using LlmProxy.Prompts;
-using LlmProxy.Prompts.Syntax;
+using Scriban.Syntax;
 
 namespace LlmProxy.Prompts.Checking;
 
@@ -57,7 +56,7 @@ internal static class SetRules
             }
         }
 
-        void Add(Rule rule, TemplateFile of, SourceSpan span, string message) => found.Add(new TemplateDiagnostic(rule, of.Place(span), message));
+        void Add(Rule rule, TemplateFile of, Scriban.Parsing.SourceSpan span, string message) => found.Add(new TemplateDiagnostic(rule, of.Place(span), message));
     }
 
     /// <summary>An argument that the included template does not read is a typing error in one of the two.</summary>
@@ -70,14 +69,14 @@ internal static class SetRules
 
         foreach (var argument in include.Arguments.OfType<ScriptNamedArgument>())
         {
-            if (!target.Names.Locals.Read.Contains(argument.Name.Name))
+            if (!target.Names.Locals.Read.Contains(argument.Name!.Name))
             {
                 var read = target.Names.Locals.Read.Where(name => !target.Names.Locals.Knows(name)).ToList();
-                var near = Suggestion.Nearest(argument.Name.Name, read);
+                var near = Suggestion.Nearest(argument.Name!.Name, read);
                 found.Add(new TemplateDiagnostic(
                     Rules.UnknownArgument,
-                    file.Place(argument.Name.Span),
-                    $"{target.Path} does not read ${argument.Name.Name}: " + (near is null ? "remove the argument." : $"did you mean `{near}`?")));
+                    file.Place(argument.Name!.Span),
+                    $"{target.Path} does not read ${argument.Name!.Name}: " + (near is null ? "remove the argument." : $"did you mean `{near}`?")));
             }
         }
     }
@@ -121,7 +120,7 @@ internal static class SetRules
         }
     }
 
-    private static void AddUnused(TemplateFile file, string name, (SourceSpan Span, bool IsFunction) at, List<TemplateDiagnostic> found) =>
+    private static void AddUnused(TemplateFile file, string name, (Scriban.Parsing.SourceSpan Span, bool IsFunction) at, List<TemplateDiagnostic> found) =>
         found.Add(new TemplateDiagnostic(
             Rules.UnusedVariable,
             file.Place(at.Span),

@@ -1,7 +1,6 @@
 using System.Globalization;
 
 using LlmProxy.Prompts.Checking.Flow;
-using LlmProxy.Prompts;
 
 namespace LlmProxy.Prompts.Checking;
 
@@ -59,7 +58,7 @@ public static class TemplateChecker
 
         return
         [
-            .. found.Distinct()
+            .. found
                 .GroupBy(diagnostic => (diagnostic.Rule.Id, diagnostic.Span.FileName, diagnostic.Span.Start.Offset), static (_, same) => same.First())
                 .OrderBy(diagnostic => diagnostic.Span.FileName, StringComparer.Ordinal)
                 .ThenBy(diagnostic => diagnostic.Span.Start.Offset)

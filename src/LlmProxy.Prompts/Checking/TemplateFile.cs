@@ -1,3 +1,5 @@
+using Scriban;
+
 namespace LlmProxy.Prompts.Checking;
 
 /// <summary>
@@ -34,19 +36,26 @@ public sealed class TemplateFile
     /// <param name="text">Its text.</param>
     public static TemplateFile Parse(string path, string text) => new(path.Replace('\\', '/'), text);
 
-    /// <summary>Where a position of a message stands; the end-of-text position of the parser becomes the real one.</summary>
-    internal SourceSpan Place(TextPosition start, TextPosition end)
+    /// <summary>A place of the parser in this file; the end-of-text position becomes the real one.</summary>
+    internal SourceSpan Place(Scriban.Parsing.SourceSpan span)
     {
-        if (start.Offset < 0)
+        if (span.Start.Offset < 0)
         {
-            var last = TextLines.PositionOf(Text, Text.Length);
-            return new SourceSpan(Path, last, last);
+            return PlaceAt(Text.Length);
         }
 
-        return new SourceSpan(Path, start, end.Offset < start.Offset ? start : end);
+        var start = Convert(span.Start);
+        return new SourceSpan(Path, start, span.End.Offset < span.Start.Offset ? start : Convert(span.End));
+
+        static TextPosition Convert(Scriban.Parsing.TextPosition position) => new(position.Offset, position.Line, position.Column);
     }
 
-    internal SourceSpan Place(SourceSpan span) => Place(span.Start, span.End);
+    /// <summary>The place of characters, by the first and the number of the others.</summary>
+    internal SourceSpan PlaceAt(int offset, int others = 0)
+    {
+        var start = TextLines.PositionOf(Text, offset);
+        return new SourceSpan(Path, start, new TextPosition(start.Offset + others, start.Line, start.Column + others));
+    }
 
     internal SourceSpan Beginning => new(Path, default, default);
 }

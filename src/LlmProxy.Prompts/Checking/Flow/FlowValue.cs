@@ -1,5 +1,4 @@
-using LlmProxy.Prompts;
-using LlmProxy.Prompts.Runtime;
+using Scriban.Syntax;
 
 namespace LlmProxy.Prompts.Checking.Flow;
 
@@ -26,14 +25,23 @@ internal sealed record FlowValue
     /// <summary>The text, where it stands in the template.</summary>
     public string? Constant { get; init; }
 
-    /// <summary>The function that it is: a built-in one, one of the template's, or <c>include</c>.</summary>
-    public IScriptFunction? Function { get; init; }
+    /// <summary>The function of the template's own that it is.</summary>
+    public ScriptFunction? Function { get; init; }
+
+    /// <summary>The built-in function that it is.</summary>
+    public PromptFunction? Builtin { get; init; }
+
+    /// <summary>Whether it is <c>include</c> or <c>include_join</c>.</summary>
+    public bool IsInclude => BuiltinName is "include" or "include_join";
+
+    /// <summary>Whether its name alone calls it.</summary>
+    public bool IsCallable => Function is not null || Builtin is not null || IsInclude;
 
     /// <summary>The name of the built-in function, or of the group of functions.</summary>
     public string? BuiltinName { get; init; }
 
     /// <summary>The group of built-in functions that it is.</summary>
-    public ScriptObject? Group { get; init; }
+    public IReadOnlyDictionary<string, PromptFunction?>? Group { get; init; }
 
     /// <summary>Whether it is a list that was cut to some length.</summary>
     public bool IsLimited { get; init; }
@@ -92,6 +100,7 @@ internal sealed record FlowValue
             IsPerTask = a.IsPerTask || b.IsPerTask,
             Constant = a.Constant == b.Constant ? a.Constant : null,
             Function = ReferenceEquals(a.Function, b.Function) ? a.Function : null,
+            Builtin = ReferenceEquals(a.Builtin, b.Builtin) ? a.Builtin : null,
             BuiltinName = a.BuiltinName == b.BuiltinName ? a.BuiltinName : null,
             Group = ReferenceEquals(a.Group, b.Group) ? a.Group : null,
             IsLimited = a.IsLimited && b.IsLimited,

@@ -1,6 +1,4 @@
-using LlmProxy.Prompts.Functions;
-using LlmProxy.Prompts;
-using LlmProxy.Prompts.Syntax;
+using Scriban.Syntax;
 
 namespace LlmProxy.Prompts.Checking.Flow;
 
@@ -21,17 +19,15 @@ internal sealed partial class PromptFlow
         "array.limit", "array.offset", "array.reverse", "array.sort", "array.uniq", "array.compact", "array.filter", "array.remove_at",
     };
 
-    private static readonly HashSet<string> Changing = new(StringComparer.Ordinal) { "date.now", "date.utc_now", "math.random", "math.uuid" };
-
     private FlowValue EvaluateCall(ScriptFunctionCall call, FlowValue[] piped)
     {
         var target = EvaluateTarget(call.Target);
         var arguments = call.Arguments.Select(EvaluateArgument).ToArray();
-        return Call(call, call.Target, target, piped, [.. call.Arguments.Zip(arguments, static (node, value) => (node, value))]);
+        return Call(call, call.Target!, target, piped, [.. call.Arguments.Zip(arguments, static (node, value) => (node, value))]);
     }
 
     /// <summary>What is called; a name that is none is a function that does not exist, and no missing variable.</summary>
-    private FlowValue EvaluateTarget(ScriptExpression target)
+    private FlowValue EvaluateTarget(ScriptExpression? target)
     {
         if (target is ScriptVariableGlobal global && !IsKnown(global.Name))
         {
@@ -44,9 +40,9 @@ internal sealed partial class PromptFlow
     private FlowValue EvaluateArgument(ScriptExpression argument) => argument is ScriptAnonymousFunction ? EvaluateWithoutCall(argument) : Evaluate(argument);
 
     private bool IsKnown(string name) =>
-        _state.Globals.ContainsKey(name) || PromptModel.Root.Find(name) is not null || _builtins.TryGetValue(name, out _) || File.Names.Globals.Bound.Contains(name);
+        _state.Globals.ContainsKey(name) || PromptModel.Root.Find(name) is not null || PromptFunctions.Groups.ContainsKey(name) || PromptFunctions.Ungrouped.Contains(name) || File.Names.Globals.Bound.Contains(name);
 
-    private FlowValue CallThroughPipe(ScriptExpression to, FlowValue[] piped)
+    private FlowValue CallThroughPipe(ScriptExpression? to, FlowValue[] piped)
     {
         switch (to)
         {
@@ -56,6 +52,9 @@ internal sealed partial class PromptFlow
                 CallThroughPipe(binary.Left, piped);
                 Evaluate(binary.Right);
                 return FlowValue.Unknown;
+            case ScriptConditionalExpression conditional:
+                CallThroughPipe(conditional.Condition, piped);
+                return EvaluateBranches(conditional);
             case ScriptNestedExpression nested:
                 return CallThroughPipe(nested.Expression, piped);
             case ScriptPipeCall inner:
@@ -76,15 +75,20 @@ internal sealed partial class PromptFlow
         FlowValue[] piped,
         (ScriptExpression Node, FlowValue Value)[] arguments)
     {
-        switch (function.Function)
+        if (function.IsInclude)
         {
-            case BuiltinFunction builtin:
-                return CallBuiltin(caller, function.BuiltinName!, builtin, piped, arguments);
-            case IncludeFunction:
-                return CallInclude(caller, function.BuiltinName == "include_join", piped, arguments);
-            case ScriptFunction declared:
-                CheckCount(caller, declared, piped, arguments);
-                return CallFunction(declared, piped, arguments);
+            return CallInclude(function.BuiltinName == "include_join", piped, arguments);
+        }
+
+        if (function.Function is { } declared)
+        {
+            CheckCount(caller, declared, piped, arguments);
+            return CallFunction(declared, piped, arguments);
+        }
+
+        if (function.Builtin is { } builtin)
+        {
+            return CallBuiltin(caller, builtin, piped, arguments);
         }
 
         // "a and b" is reported for its "and".
@@ -98,13 +102,13 @@ internal sealed partial class PromptFlow
 
     private FlowValue CallBuiltin(
         ScriptNode caller,
-        string name,
-        BuiltinFunction function,
+        PromptFunction function,
         FlowValue[] piped,
         (ScriptExpression Node, FlowValue Value)[] arguments)
     {
-        CheckBuiltinCall(caller, name, function, piped.Length, arguments);
-        if (Changing.Contains(name))
+        var name = function.Name;
+        CheckBuiltinCall(caller, function, piped.Length, arguments);
+        if (PromptFunctions.Changing.Contains(name))
         {
             Report(
                 Rules.ChangingValue,
@@ -112,7 +116,7 @@ internal sealed partial class PromptFlow
                 $"`{name}` gives another value in every call, which makes the provider's prompt cache useless, and fails when the prompt is rendered: leave it out.");
         }
 
-        if (name is "object.eval" or "object.eval_template")
+        if (PromptFunctions.Evaluating.Contains(name))
         {
             Report(Rules.EvaluatedText, caller.Span, $"`{name}` runs text as code, which cannot be checked: write the code into the template, or include another one.");
         }
@@ -120,7 +124,7 @@ internal sealed partial class PromptFlow
         FlowValue[] values = [.. piped, .. arguments.Select(argument => argument.Value)];
         foreach (var passed in values)
         {
-            if (passed.Function is ScriptFunction callback)
+            if (passed.Function is { } callback)
             {
                 CallFunction(callback, values.Length > 0 ? [ElementOf(values[0])] : [], []);
             }
@@ -175,9 +179,9 @@ internal sealed partial class PromptFlow
         var given = piped.Concat(arguments.Where(argument => argument.Node is not ScriptNamedArgument).Select(argument => argument.Value)).ToArray();
         for (var i = 0; i < (function.Parameters?.Count ?? 0); i++)
         {
-            var name = function.Parameters![i].Name.Name;
+            var name = function.Parameters![i].Name?.Name ?? string.Empty;
             hidden.Add((name, _state.Globals.TryGetValue(name, out var value) ? value : null));
-            var named = arguments.FirstOrDefault(argument => argument.Node is ScriptNamedArgument node && node.Name.Name == name).Value;
+            var named = arguments.FirstOrDefault(argument => argument.Node is ScriptNamedArgument node && node.Name?.Name == name).Value;
             _state.Globals[name] = named ?? (i < given.Length ? given[i] : FlowValue.Unknown);
         }
 
@@ -200,7 +204,7 @@ internal sealed partial class PromptFlow
         return result;
     }
 
-    private FlowValue CallInclude(ScriptNode caller, bool isJoin, FlowValue[] piped, (ScriptExpression Node, FlowValue Value)[] arguments)
+    private FlowValue CallInclude(bool isJoin, FlowValue[] piped, (ScriptExpression Node, FlowValue Value)[] arguments)
     {
         var name = piped.Length > 0 ? piped[0].Constant : arguments.Length > 0 ? arguments[0].Value.Constant : null;
         if (isJoin || name is null || _index.Resolve(name) is not { } file)
@@ -220,7 +224,7 @@ internal sealed partial class PromptFlow
         {
             if (node is ScriptNamedArgument named)
             {
-                given[named.Name.Name] = value;
+                given[named.Name?.Name ?? string.Empty] = value;
             }
         }
 

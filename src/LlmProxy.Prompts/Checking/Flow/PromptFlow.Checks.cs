@@ -1,41 +1,39 @@
 using System.Globalization;
 
-using LlmProxy.Prompts.Functions;
-using LlmProxy.Prompts;
-using LlmProxy.Prompts.Runtime;
-using LlmProxy.Prompts.Syntax;
+using Scriban.Syntax;
 
 namespace LlmProxy.Prompts.Checking.Flow;
 
 internal sealed partial class PromptFlow
 {
-    private void CheckBuiltinCall(ScriptNode caller, string name, BuiltinFunction function, int piped, (ScriptExpression Node, FlowValue Value)[] arguments)
+    private void CheckBuiltinCall(ScriptNode caller, PromptFunction function, int piped, (ScriptExpression Node, FlowValue Value)[] arguments)
     {
         if (arguments.Any(argument => IsSpread(argument.Node)))
         {
             return;
         }
 
+        var (name, parameters) = (function.Name, function.Parameters);
         foreach (var (node, _) in arguments)
         {
-            if (node is ScriptNamedArgument named && !function.Parameters.Any(parameter => parameter.Name == named.Name.Name))
+            if (node is ScriptNamedArgument { Name: { } argument } && !parameters.Contains(argument.Name, StringComparer.Ordinal))
             {
                 Report(
                     Rules.UnknownArgument,
-                    named.Name.Span,
-                    $"`{name}` has no argument `{named.Name.Name}`, so it is taken by its place: " + NameHint(named.Name.Name, function.Parameters.Select(parameter => parameter.Name)));
+                    argument.Span,
+                    $"`{name}` has no argument `{argument.Name}`, so it is taken by its place: " + NameHint(argument.Name, parameters));
                 return;
             }
         }
 
         var given = piped + arguments.Length;
-        if (given < function.RequiredCount || (given > function.Parameters.Length && !function.IsVariadic))
+        if (given < function.Required || (given > parameters.Count && !function.IsVariadic))
         {
-            var usage = function.Parameters.Select(parameter => parameter.IsOptional ? "[" + parameter.Name + "]" : parameter.Name);
+            var usage = parameters.Select((parameter, i) => i < function.Required ? parameter : "[" + parameter + "]");
             Report(
                 Rules.ArgumentCount,
                 caller.Span,
-                $"`{name}` is given {Arguments(given)} and takes {Range(function.RequiredCount, function.IsVariadic ? null : function.Parameters.Length)}: {string.Join(" ", [name, .. usage])}"
+                $"`{name}` is given {Arguments(given)} and takes {Range(function.Required, function.IsVariadic ? null : parameters.Count)}: {string.Join(" ", [name, .. usage])}"
                     + (piped > 0 ? "; what stands before the pipe is the first." : "."));
         }
     }
@@ -47,15 +45,15 @@ internal sealed partial class PromptFlow
             return;
         }
 
-        var required = parameters.Count(parameter => parameter.DefaultValue is null && !parameter.IsVariadic);
-        var most = parameters.Any(parameter => parameter.IsVariadic) ? (int?)null : parameters.Count;
+        var required = parameters.Count(parameter => parameter.DefaultValue is null && !parameter.IsVariadic());
+        var most = parameters.Any(parameter => parameter.IsVariadic()) ? (int?)null : parameters.Count;
         var given = piped.Length + arguments.Length;
         if (given < required || given > most)
         {
             Report(
                 Rules.ArgumentCount,
                 caller.Span,
-                $"`{function.Name}` is given {Arguments(given)} and takes {Range(required, most)}: {string.Join(", ", parameters.Select(parameter => parameter.ToString()))}.");
+                $"`{function.Name()}` is given {Arguments(given)} and takes {Range(required, most)}: {string.Join(", ", parameters.Select(parameter => parameter.ToString()))}.");
         }
     }
 
@@ -91,7 +89,7 @@ internal sealed partial class PromptFlow
         {
             Report(Rules.HiddenName, variable.Span, $"`{name}` is a value of the prompt model, which is hidden from here on: choose another name, such as `${name}`.");
         }
-        else if (BuiltinObject.GroupNames.Contains(name) || name is "include" or "include_join" or "empty")
+        else if (PromptFunctions.Groups.ContainsKey(name) || PromptFunctions.Ungrouped.Contains(name))
         {
             Report(Rules.HiddenName, variable.Span, $"`{name}` is built in, and is hidden from here on: choose another name, such as `${name}`.");
         }
@@ -116,7 +114,7 @@ internal sealed partial class PromptFlow
         var most = ReferenceEquals(element, PromptModel.Example) ? PromptBudget.Examples : PromptBudget.Steps;
         Report(
             Rules.LoopWithoutLimit,
-            loop.Iterator.Span,
+            loop.Iterator!.Span,
             string.Format(CultureInfo.InvariantCulture, "This loop takes as many {0}s as there are, and a long prompt costs in every call: write `for {1} in {2} limit:{3}`, or another number.", element.Name, loop.Variable, loop.Iterator, most));
     }
 
@@ -130,7 +128,7 @@ internal sealed partial class PromptFlow
             : $"there {(words.Count == 1 ? "is" : "are")} {string.Join(", ", words)}.";
     }
 
-    private string FunctionHint(string? groupName, string name, ScriptObject? group)
+    private string FunctionHint(string? groupName, string name, IReadOnlyDictionary<string, PromptFunction?>? group)
     {
         if (group is not null && Suggestion.Nearest(name, group.Keys) is { } sibling)
         {
@@ -138,12 +136,9 @@ internal sealed partial class PromptFlow
         }
 
         // "upcase" alone, or in another group.
-        foreach (var other in BuiltinObject.GroupNames)
+        if (PromptFunctions.Groups.FirstOrDefault(other => other.Value.ContainsKey(name)) is { Key: { } other })
         {
-            if (_builtins.TryGetValue(other, out var members) && ((ScriptObject)members!).ContainsKey(name))
-            {
-                return $"did you mean `{other}.{name}`?";
-            }
+            return $"did you mean `{other}.{name}`?";
         }
 
         if (group is null && Suggestion.Nearest(name, _assigned.Concat(["include", "include_join"])) is { } own)
@@ -152,7 +147,7 @@ internal sealed partial class PromptFlow
         }
 
         return group is null
-            ? $"functions stand in the groups {string.Join(", ", BuiltinObject.GroupNames)}, or are defined by `func`."
+            ? $"functions stand in the groups {string.Join(", ", PromptFunctions.Groups.Keys)}, or are defined by `func`."
             : $"the group has {string.Join(", ", group.Keys)}.";
     }
 
@@ -167,7 +162,7 @@ internal sealed partial class PromptFlow
     {
         private bool _isFound;
 
-        public static bool IsIn(ScriptNode node)
+        public static bool IsIn(ScriptNode? node)
         {
             var finder = new BreakFinder();
             finder.Visit(node);

@@ -1,7 +1,4 @@
-using LlmProxy.Prompts.Functions;
-using LlmProxy.Prompts;
-using LlmProxy.Prompts.Runtime;
-using LlmProxy.Prompts.Syntax;
+using Scriban.Syntax;
 
 namespace LlmProxy.Prompts.Checking.Flow;
 
@@ -11,20 +8,20 @@ internal sealed partial class PromptFlow
     private static readonly FlowValue Number = new() { Type = PromptType.Number };
 
     /// <summary>The value of an expression; a path that ends in a function calls it.</summary>
-    private FlowValue Evaluate(ScriptExpression expression)
+    private FlowValue Evaluate(ScriptExpression? expression)
     {
-        if (!Step())
+        if (expression is null || !Step())
         {
             return FlowValue.Unknown;
         }
 
         var value = EvaluateWithoutCall(expression);
-        return value.Function is not null && (expression is ScriptVariable or ScriptMemberExpression or ScriptIndexerExpression)
+        return value.IsCallable && (expression is ScriptVariable or ScriptMemberExpression or ScriptIndexerExpression)
             ? Call(expression, expression, value, [], [])
             : value;
     }
 
-    private FlowValue EvaluateWithoutCall(ScriptExpression expression)
+    private FlowValue EvaluateWithoutCall(ScriptExpression? expression)
     {
         switch (expression)
         {
@@ -38,21 +35,21 @@ internal sealed partial class PromptFlow
                 return ReadGlobal(global);
             case ScriptVariableLocal local:
                 return ReadLocal(local);
+            case ScriptIsEmptyExpression question:
+                Evaluate(question.Target);
+                return FlowValue.Unknown;
             case ScriptMemberExpression member:
                 return ReadMember(member);
             case ScriptIndexerExpression indexer:
                 return ReadElement(indexer);
-            case ScriptIsEmptyExpression question:
-                Evaluate(question.Target);
-                return FlowValue.Unknown;
             case ScriptBinaryExpression binary:
                 return EvaluateBinary(binary);
-            case ScriptUnaryExpression unary:
-                return EvaluateUnary(unary);
             case ScriptIncrementDecrementExpression increment:
                 Evaluate(increment.Right);
                 Assign(increment.Right, FlowValue.Unknown);
                 return FlowValue.Unknown;
+            case ScriptUnaryExpression unary:
+                return EvaluateUnary(unary);
             case ScriptConditionalExpression conditional:
                 return EvaluateConditional(conditional);
             case ScriptAssignExpression assign:
@@ -62,7 +59,7 @@ internal sealed partial class PromptFlow
             case ScriptFunctionCall call:
                 return EvaluateCall(call, []);
             case ScriptNamedArgument named:
-                return named.Value is null ? FlowValue.Unknown : Evaluate(named.Value);
+                return Evaluate(named.Value);
             case ScriptArrayInitializerExpression array:
                 return FlowValue.MadeFrom([.. array.Values.Select(Evaluate)]);
             case ScriptObjectInitializerExpression made:
@@ -72,14 +69,14 @@ internal sealed partial class PromptFlow
                 {
                     foreach (var part in interpolated.Parts)
                     {
-                        Write(Evaluate(part), part.Span);
+                        WriteValue(part);
                     }
                 });
             case ScriptInterpolatedExpression hole:
                 return Evaluate(hole.Expression);
-            case ScriptAnonymousFunction anonymous:
-                _defined.Add((anonymous.Function, File));
-                return new FlowValue { Function = anonymous.Function };
+            case ScriptAnonymousFunction { Function: { } function }:
+                _defined.Add((function, File));
+                return new FlowValue { Function = function };
             default:
                 return FlowValue.Unknown;
         }
@@ -94,8 +91,8 @@ internal sealed partial class PromptFlow
             case ScriptBinaryOperator.Add when left.Type != PromptType.Number && right.Type != PromptType.Number:
                 return Capture(() =>
                 {
-                    Write(left, binary.Left.Span);
-                    Write(right, binary.Right.Span);
+                    Write(left, binary.Left!.Span);
+                    Write(right, binary.Right!.Span);
                 });
             case ScriptBinaryOperator.EmptyCoalescing or ScriptBinaryOperator.NotEmptyCoalescing:
                 return FlowValue.Either(left, right);
@@ -122,17 +119,20 @@ internal sealed partial class PromptFlow
     private FlowValue EvaluateConditional(ScriptConditionalExpression conditional)
     {
         Evaluate(conditional.Condition);
-        return Capture(() => Branch(
-            () => Write(Evaluate(conditional.ThenValue), conditional.ThenValue.Span),
-            () => Write(Evaluate(conditional.ElseValue), conditional.ElseValue.Span),
+        return EvaluateBranches(conditional);
+    }
+
+    private FlowValue EvaluateBranches(ScriptConditionalExpression conditional) =>
+        Capture(() => Branch(
+            () => WriteValue(conditional.ThenValue),
+            () => WriteValue(conditional.ElseValue),
             AskedParts(conditional.Condition),
             conditional.Span));
-    }
 
     private FlowValue EvaluateAssign(ScriptAssignExpression assign)
     {
-        var value = EvaluateWithoutCall(assign.Value) is { Function: ScriptFunction } function ? function : Evaluate(assign.Value);
-        if (assign.Operator is not null)
+        var value = EvaluateWithoutCall(assign.Value) is { Function: not null } function ? function : Evaluate(assign.Value);
+        if (assign.EqualToken?.TokenType != Scriban.Parsing.TokenType.Equal)
         {
             value = FlowValue.MadeFrom([Evaluate(assign.Target), value]);
         }
@@ -141,22 +141,22 @@ internal sealed partial class PromptFlow
         return FlowValue.Nothing;
     }
 
-    private void Assign(ScriptExpression target, FlowValue value)
+    private void Assign(ScriptExpression? target, FlowValue value)
     {
         switch (target)
         {
             case ScriptVariableLocal local:
-                _state.Frame.Locals[local.Name] = value;
+                _state.Frame.Locals[local.BaseName] = value;
                 return;
             case ScriptVariableGlobal global:
                 CheckHiding(global);
                 _state.Globals[global.Name] = value;
                 return;
             case ScriptMemberExpression member:
-                CheckReadOnly(member.Target, Evaluate(member.Target));
+                CheckReadOnly(member.Target!, Evaluate(member.Target));
                 return;
             case ScriptIndexerExpression indexer:
-                CheckReadOnly(indexer.Target, Evaluate(indexer.Target));
+                CheckReadOnly(indexer.Target!, Evaluate(indexer.Target));
                 return;
         }
     }
@@ -174,11 +174,14 @@ internal sealed partial class PromptFlow
             return FlowValue.OfMember(member, PromptModel.Root);
         }
 
-        if (_builtins.TryGetValue(name, out var builtin))
+        if (PromptFunctions.Groups.TryGetValue(name, out var group))
         {
-            return builtin is ScriptObject group
-                ? new FlowValue { Group = group, BuiltinName = name }
-                : new FlowValue { Function = builtin as IScriptFunction, BuiltinName = name };
+            return new FlowValue { Group = group, BuiltinName = name };
+        }
+
+        if (PromptFunctions.Ungrouped.Contains(name))
+        {
+            return new FlowValue { BuiltinName = name };
         }
 
         if (_loops > 0 && name is "for" or "while" or "tablerow")
@@ -191,7 +194,7 @@ internal sealed partial class PromptFlow
             Report(
                 Rules.UnknownVariable,
                 variable.Span,
-                $"There is no variable `{name}`: " + NameHint(name, PromptModel.Root.Members.Select(m => m.Name).Concat(_assigned).Concat(File.Names.Globals.Bound).Concat(BuiltinObject.GroupNames)));
+                $"There is no variable `{name}`: " + NameHint(name, PromptModel.Root.Members.Select(m => m.Name).Concat(_assigned).Concat(File.Names.Globals.Bound).Concat(PromptFunctions.Groups.Keys)));
         }
 
         return FlowValue.Unknown;
@@ -199,13 +202,13 @@ internal sealed partial class PromptFlow
 
     private FlowValue ReadLocal(ScriptVariableLocal variable)
     {
-        var (name, frame) = (variable.Name, _state.Frame);
+        var (name, frame) = (variable.BaseName, _state.Frame);
         if (frame.Locals.TryGetValue(name, out var value))
         {
             return value;
         }
 
-        if (name.Length == 0 || variable.IsBlockDelegate || frame.IsCall || _openNames > 0)
+        if (name.Length == 0 || name == "$" || frame.IsCall || _openNames > 0)
         {
             return FlowValue.Unknown;
         }
@@ -232,13 +235,13 @@ internal sealed partial class PromptFlow
     private FlowValue ReadMember(ScriptMemberExpression expression)
     {
         // $.name is the argument of that name.
-        if (expression.Target is ScriptVariableLocal { Name: "" })
+        var name = expression.Member?.Name ?? string.Empty;
+        if (expression.Target is ScriptVariableLocal { BaseName: "" })
         {
-            return _state.Frame.Arguments?.TryGetValue(expression.Member.Name, out var argument) == true ? argument : FlowValue.Unknown;
+            return _state.Frame.Arguments?.TryGetValue(name, out var argument) == true ? argument : FlowValue.Unknown;
         }
 
         var target = Evaluate(expression.Target);
-        var name = expression.Member.Name;
         if (target.Group is { } group)
         {
             return ReadGroup(expression, target.BuiltinName!, group, name);
@@ -246,7 +249,7 @@ internal sealed partial class PromptFlow
 
         if (target.Type is not { } type)
         {
-            return target.IsRecorded || target.IsPerTask ? target with { Constant = null, Function = null, Output = null } : FlowValue.Unknown;
+            return target.IsRecorded || target.IsPerTask ? target with { Constant = null, Function = null, Builtin = null, BuiltinName = null, Output = null } : FlowValue.Unknown;
         }
 
         if (type.Find(name) is { } member)
@@ -263,37 +266,37 @@ internal sealed partial class PromptFlow
         {
             var known = type.IsObject ? type.Members.Select(m => m.Name) : type == PromptType.Number ? [] : ["size"];
             var advice = type.Element is not null && name is "first" or "last" ? $"write `{expression.Target} | array.{name}`." : NameHint(name, known);
-            Report(Rules.UnknownMember, expression.Member.Span, $"`{expression.Target}` has no member `{name}`: {advice}");
+            Report(Rules.UnknownMember, expression.Member!.Span, $"`{expression.Target}` has no member `{name}`: {advice}");
         }
 
         return FlowValue.Unknown;
     }
 
-    private FlowValue ReadGroup(ScriptMemberExpression expression, string groupName, ScriptObject group, string name)
+    private FlowValue ReadGroup(ScriptMemberExpression expression, string groupName, IReadOnlyDictionary<string, PromptFunction?> group, string name)
     {
         if (!group.TryGetValue(name, out var member))
         {
             Report(
                 Rules.UnknownFunction,
-                expression.Member.Span,
+                expression.Member!.Span,
                 $"There is no function `{groupName}.{name}`: " + FunctionHint(groupName, name, group));
             return FlowValue.Unknown;
         }
 
-        return new FlowValue { Function = member as IScriptFunction, BuiltinName = groupName + "." + name };
+        return new FlowValue { Builtin = member, BuiltinName = groupName + "." + name };
     }
 
     private FlowValue ReadElement(ScriptIndexerExpression expression)
     {
         var target = Evaluate(expression.Target);
-        if (!expression.IsArgumentShorthand && Evaluate(expression.Index) is { Constant: { } name } && target.Type?.IsObject == true)
+        if (!expression.IsArgumentShorthand() && Evaluate(expression.Index) is { Constant: { } name } && target.Type?.IsObject == true)
         {
             if (target.Type.Find(name) is { } member)
             {
                 return FlowValue.OfMember(member, target.Type);
             }
 
-            Report(Rules.UnknownMember, expression.Index.Span, $"`{expression.Target}` has no member `{name}`: " + NameHint(name, target.Type.Members.Select(m => m.Name)));
+            Report(Rules.UnknownMember, expression.Index!.Span, $"`{expression.Target}` has no member `{name}`: " + NameHint(name, target.Type.Members.Select(m => m.Name)));
             return FlowValue.Unknown;
         }
 
@@ -305,7 +308,7 @@ internal sealed partial class PromptFlow
         : FlowValue.MadeFrom([list]);
 
     /// <summary>The parts of the agent's prompt that a condition asks about: whether they are there at all.</summary>
-    private static AgentParts AskedParts(ScriptExpression condition)
+    private static AgentParts AskedParts(ScriptExpression? condition)
     {
         var question = new AgentQuestion();
         question.Visit(condition);
@@ -320,7 +323,7 @@ internal sealed partial class PromptFlow
         {
             if (node.Target is ScriptVariableGlobal { Name: "system" })
             {
-                Parts |= node.Member.Name switch
+                Parts |= node.Member?.Name switch
                 {
                     "head" => AgentParts.Head,
                     "tail" => AgentParts.Tail,

@@ -1,8 +1,7 @@
 using System.Runtime.CompilerServices;
 
-using LlmProxy.Prompts.Functions;
-using LlmProxy.Prompts;
-using LlmProxy.Prompts.Syntax;
+using Scriban.Syntax;
+using Span = Scriban.Parsing.SourceSpan;
 
 namespace LlmProxy.Prompts.Checking.Flow;
 
@@ -22,7 +21,6 @@ internal sealed partial class PromptFlow
 
     private readonly TemplateIndex _index;
     private readonly Action<TemplateDiagnostic> _report;
-    private readonly BuiltinObject _builtins = new();
     private readonly HashSet<string> _assigned = new(StringComparer.Ordinal);
     private readonly Stack<TemplateFile> _files = new();
     private readonly HashSet<ScriptFunction> _called = [];
@@ -72,7 +70,7 @@ internal sealed partial class PromptFlow
         var outer = _state.Frame;
         _state.Frame = frame;
         _files.Push(file);
-        Run(file.Template.Page.Body);
+        Run(file.Template.Page?.Body);
         Leave(outer);
         _files.Pop();
     }
@@ -97,7 +95,7 @@ internal sealed partial class PromptFlow
         _state.Frame = outer;
     }
 
-    private void Run(ScriptStatement statement)
+    private void Run(ScriptStatement? statement)
     {
         if (statement is not ScriptBlockStatement block)
         {
@@ -128,15 +126,15 @@ internal sealed partial class PromptFlow
         return _steps < MostSteps;
     }
 
-    private void RunStatement(ScriptStatement statement)
+    private void RunStatement(ScriptStatement? statement)
     {
         switch (statement)
         {
             case ScriptRawStatement raw:
-                _state.Output.WriteOwn(raw.Text);
+                _state.Output.WriteOwn(raw.Text.ToString());
                 break;
             case ScriptExpressionStatement expression:
-                Write(Evaluate(expression.Expression), expression.Expression.Span);
+                WriteValue(expression.Expression);
                 break;
             case ScriptIfStatement conditional:
                 RunIf(conditional);
@@ -171,9 +169,9 @@ internal sealed partial class PromptFlow
             case ScriptReturnStatement exit:
                 RunReturn(exit);
                 break;
-            case ScriptFunction function when function.Name is not null:
+            case ScriptFunction function when function.Name() is { } name:
                 _defined.Add((function, File));
-                Assign(function.Name, new FlowValue { Function = function });
+                Assign(name, new FlowValue { Function = function });
                 break;
         }
     }
@@ -195,7 +193,7 @@ internal sealed partial class PromptFlow
     private void RunCase(ScriptCaseStatement statement)
     {
         Evaluate(statement.Value);
-        foreach (var inner in statement.Body.Statements)
+        foreach (var inner in statement.Body?.Statements.AsEnumerable() ?? [])
         {
             if (inner is ScriptWhenStatement when)
             {
@@ -236,7 +234,7 @@ internal sealed partial class PromptFlow
     }
 
     /// <summary>Goes both ways from here, and on from where they meet.</summary>
-    private void Branch(Action one, Action other, AgentParts asked, SourceSpan span)
+    private void Branch(Action one, Action other, AgentParts asked, Span span)
     {
         var before = _state.Clone();
         one();
@@ -250,7 +248,7 @@ internal sealed partial class PromptFlow
             return;
         }
 
-        after.Join(_state, asked, span);
+        after.Join(_state, asked, File.Place(span));
         _state = after;
     }
 
@@ -274,7 +272,7 @@ internal sealed partial class PromptFlow
             : ReferenceEquals(list.Type?.Element, PromptModel.Step) ? PromptBudget.Steps
             : PromptBudget.Rounds;
         var names = loop.Variable is ScriptVariableLocal ? _state.Frame.Locals : _state.Globals;
-        var name = (loop.Variable as ScriptVariable)?.Name;
+        var name = (loop.Variable as ScriptVariable)?.BaseName;
         FlowValue? hidden = null;
         var isHidden = name is not null && names.TryGetValue(name, out hidden);
         if (name is null)
@@ -303,7 +301,7 @@ internal sealed partial class PromptFlow
         }
     }
 
-    private void RunRounds(ScriptStatement loop, ScriptBlockStatement body, int rounds)
+    private void RunRounds(ScriptStatement loop, ScriptBlockStatement? body, int rounds)
     {
         _loops++;
         var characters = _state.Output.Characters;
@@ -349,10 +347,7 @@ internal sealed partial class PromptFlow
 
     private void RunReturn(ScriptReturnStatement statement)
     {
-        if (statement.Expression is not null)
-        {
-            Write(Evaluate(statement.Expression), statement.Expression.Span);
-        }
+        WriteValue(statement.Expression);
 
         _state.Frame.Exits.Add(_state.Clone());
         _state.IsDone = true;
@@ -387,7 +382,15 @@ internal sealed partial class PromptFlow
         return new FlowValue { Output = made };
     }
 
-    private void Write(FlowValue value, SourceSpan span)
+    private void WriteValue(ScriptExpression? expression)
+    {
+        if (expression is not null)
+        {
+            Write(Evaluate(expression), expression.Span);
+        }
+    }
+
+    private void Write(FlowValue value, Span span)
     {
         if (ReferenceEquals(value, FlowValue.Nothing))
         {
@@ -405,7 +408,7 @@ internal sealed partial class PromptFlow
         }
     }
 
-    private void Report(Rule rule, SourceSpan span, string message) => _report(new TemplateDiagnostic(rule, File.Place(span), message));
+    private void Report(Rule rule, Span span, string message) => _report(new TemplateDiagnostic(rule, File.Place(span), message));
 
     private static bool HasStack()
     {

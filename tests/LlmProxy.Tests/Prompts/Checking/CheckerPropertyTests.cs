@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 using FsCheck;
 using FsCheck.Fluent;
 
@@ -8,8 +6,6 @@ namespace LlmProxy.Tests.Prompts.Checking;
 /// <summary>What holds for any files at all: the checker ends soon and its places are in the file.</summary>
 public sealed class CheckerPropertyTests
 {
-    private const int Megabyte = 1 << 20;
-
     private static readonly string[] Pieces =
     [
         "{{ ", " }}", "{%{", "}%}", "text", "<recorded_run>", "</recorded_run>", "system.head", "system.tail", "examples", "tools", "$x", "x = ", "$x = ",
@@ -51,14 +47,11 @@ public sealed class CheckerPropertyTests
     [InlineData("<recorded_run>{{ examples[0].task }}</recorded_run>")]
     [InlineData("'")]
     [InlineData("a = 1\n")]
-    public void A_megabyte_of_one_thing_is_checked_soon(string piece)
+    public void Checking_costs_grow_linearly_with_the_text(string piece)
     {
         foreach (var prefix in (string[])["", "{{ "])
         {
-            var text = prefix + string.Concat(Enumerable.Repeat(piece, Megabyte / piece.Length));
-            var watch = Stopwatch.StartNew();
-            _ = RulePages.Check(("openai.sbn", text), ("gemini.sbn", "{{ system.text }}"));
-            Assert.True(watch.Elapsed < TimeSpan.FromSeconds(20), $"{piece} took {watch.Elapsed}");
+            Growth.IsLinear(piece, text => RulePages.Check(("openai.sbn", prefix + text), ("gemini.sbn", "{{ system.text }}")));
         }
     }
 
@@ -66,26 +59,26 @@ public sealed class CheckerPropertyTests
     [InlineData("{{ for a in tools }}", "{{ end }}", 100)]
     [InlineData("{{ if model }}", "{{ end }}", 200)]
     [InlineData("{{ capture $x }}", "{{ end }}", 200)]
-    public void Nested_blocks_take_no_time_that_doubles_with_each(string opening, string closing, int depth)
+    public void Nested_blocks_are_followed_in_a_bounded_number_of_steps(string opening, string closing, int depth)
     {
         var text = string.Concat(Enumerable.Repeat(opening, depth)) + "x" + string.Concat(Enumerable.Repeat(closing, depth));
-        var watch = Stopwatch.StartNew();
 
-        _ = RulePages.Check(("openai.sbn", text));
+        var found = RulePages.Check(("openai.sbn", text));
 
-        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(20), $"took {watch.Elapsed}");
+        // Beyond the steps the checker says nothing of what the prompt holds; loops double the work with each level.
+        Assert.Equal(opening.Contains("for", StringComparison.Ordinal), !found.Any(one => one.Rule.Id == "LLMP401"));
     }
 
     [Fact]
-    public void Files_that_include_each_other_many_times_are_checked_soon()
+    public void Files_that_include_each_other_many_times_are_followed_in_a_bounded_number_of_steps()
     {
         var files = Enumerable.Range(0, 30)
             .Select(i => ($"part{i}.sbn", string.Concat(Enumerable.Range(i + 1, Math.Min(5, 29 - i)).Select(next => $"{{{{ include 'part{next}' }}}}"))))
             .Append(("openai.sbn", "{{ include 'part0' }}"));
-        var watch = Stopwatch.StartNew();
 
-        _ = RulePages.Check([.. files]);
+        var found = RulePages.Check([.. files]);
 
-        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(20), $"took {watch.Elapsed}");
+        // Followed to the end it would be found that the agent's prompt is lost: the steps ended before.
+        Assert.DoesNotContain(found, one => one.Rule.Id == "LLMP401");
     }
 }

@@ -45,7 +45,7 @@ public sealed class CheckerTests
     [InlineData("{{ with task }}{{ description }}{{ end }}{{ with { a: 1 } }}{{ a }}{{ end }}")]
     [InlineData("{{ case provider; when 'openai', 'gemini'; 'a'; else; 'b'; end }}")]
     [InlineData("{{ o = { a: 1, 'b-c': [1, 2] } }}{{ o.a }}{{ o['b-c'] }}{{ o | object.to_json }}")]
-    [InlineData("{{ ['a', 'b'] | array.each @string.upcase | array.join ',' }}{{ [1, 2] | array.filter do; ret $0 > 1; end | array.size }}")]
+    [InlineData("{{ ['a', 'b'] | array.each @string.upcase | array.join ',' }}{{ $big = [1, 2] | array.filter do; ret $0 > 1; end; $big.size }}")]
     [InlineData("{{ if !examples.empty? && (model ?? '') != '' }}x{{ end }}{{ $\"{model} {tools.size}\" }}")]
     [InlineData("{{ 1..3 | array.join ' ' }}{{ -5 }}{{ math.round 1.5 precision: 1 }}{{ date.parse '2020-01-01' | date.to_string '%Y' }}")]
     [InlineData("{{ string.truncate model 10 '…' }}{{ model | string.replace '-' ' ' | string.capitalize }}")]

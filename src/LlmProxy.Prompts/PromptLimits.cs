@@ -1,7 +1,7 @@
-namespace LlmProxy.Core.Prompting;
+namespace LlmProxy.Prompts;
 
 /// <summary>
-/// What one rendering may use. A rendering that goes beyond fails, and the request goes on unchanged. All but the time
+/// What one rendering may use. A rendering that exceeds one fails, and the request is sent unchanged. All but the time
 /// give the same answer every time; the time is the last resort, so generous that a slow machine does not reach it
 /// with a template that the other limits let through.
 /// </summary>
@@ -27,6 +27,10 @@ public static class PromptLimits
     /// <value>4.</value>
     public const int OutputFactor = 4;
 
+    /// <summary>How many times the longest result a rendering may write in all, with what captures and includes write on its way.</summary>
+    /// <value>4.</value>
+    public const int WriteFactor = 4;
+
     /// <summary>Longest time.</summary>
     /// <value>1 second.</value>
     public static TimeSpan Time { get; } = TimeSpan.FromSeconds(1);
@@ -36,5 +40,5 @@ public static class PromptLimits
     public static TimeSpan Regex { get; } = TimeSpan.FromMilliseconds(100);
 
     /// <summary>The longest result for a system prompt of some length.</summary>
-    public static int OutputFor(int systemLength) => (int)Math.Clamp((long)systemLength * OutputFactor, Output, int.MaxValue);
+    public static int OutputFor(int systemLength) => (int)Math.Min(Math.Max((long)systemLength * OutputFactor, Output), int.MaxValue / WriteFactor);
 }
