@@ -36,14 +36,14 @@ internal sealed class RecorderBench : IAsyncDisposable
     }
 
     /// <summary>A recorder with the default settings that makes no vectors.</summary>
-    public static Recorder Create(Spool spool, ITrajectoryStore store)
+    public static Recorder Create(Spool spool, SqlTrajectoryStore store)
     {
         var options = new LlmProxyOptions();
         var catalog = new TaskRulesCatalog(options.Tasks);
         var judge = new OutcomeJudge(options.Tasks, options.Quality, catalog);
         return new Recorder(
             spool,
-            new RetryingStore(store, TimeProvider.System, NullLogger<Recorder>.Instance),
+            new RetryingStore(store, store, TimeProvider.System, NullLogger<Recorder>.Instance),
             new TrajectoryReader(store),
             new StepBuilder(judge, catalog, new Redactor(options.Recording.Redaction), options.Prices, new CorrelationSecret { Value = SampleCalls.Secret }, new KnownHistories()),
             judge,

@@ -403,7 +403,7 @@ public sealed class RecorderTests : IAsyncLifetime
     public async Task Nothing_that_is_stored_holds_a_secret()
     {
         var secret = "sk-" + "ant-api03-AbCdEf0123456789AbCdEf";
-        var first = new WireCall(Request(User($"Use {secret} please"), system: $"Key:\\n{secret}")) { Answer = Calls("toolu_1", text: $"I use {secret} now", path: $"/{secret}"), SentPrompt = $"sent {secret}" };
+        var first = new WireCall(Request(User($"Use {secret} please"), system: $"Key:\\n{secret}")) { Answer = Calls("toolu_1", text: $"I use {secret} now", path: $"/{secret}"), IsEnhanced = true };
         var task = (await _lab.SendAsync(first)).Task!.TaskId;
         await _lab.SendAsync(new WireCall(Request(string.Join(',', User($"Use {secret} please"), Call("toolu_1", $"I use {secret} now", $"/{secret}"), Result("toolu_1", $"\\n{secret}")))) { Answer = Says("It is used, and all is well.") });
         await _lab.Tasks.CompleteAsync("default", task, true, null, $"went well with {secret}", default);
@@ -415,7 +415,7 @@ public sealed class RecorderTests : IAsyncLifetime
         Assert.Equal("Use [redacted] please", run.TaskDescription);
         Assert.Equal("went well with [redacted]", run.Comment);
         Assert.Equal("Key:\n[redacted]", steps[0].SystemPrompt);
-        Assert.Equal("sent [redacted]", steps[0].SentSystemPrompt);
+        Assert.Equal("Sent. Key:\n[redacted]", steps[0].SentSystemPrompt);
         Assert.Equal("I use [redacted] now", steps[0].Reply!.Text);
         Assert.Equal("""{"path":"/[redacted]"}""", steps[0].Reply!.ToolCalls[0].Arguments);
         Assert.Equal("\n[redacted]", steps[0].ToolResults[0].Content);

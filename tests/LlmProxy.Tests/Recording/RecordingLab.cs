@@ -44,6 +44,9 @@ internal sealed record WireCall(string Request)
 
     public string Path { get; init; } = "/v1/messages";
 
+    /// <summary>Whether the prompt is rewritten, by <see cref="RecordingLab.Template"/>.</summary>
+    public bool IsEnhanced { get; init; }
+
     public ExchangeOutcome Outcome { get; init; } = ExchangeOutcome.Complete;
 
     public TimeSpan Took { get; init; } = TimeSpan.FromSeconds(10);
@@ -63,6 +66,8 @@ internal sealed record OpenCall(WireCall Wire, CallSession Session)
 /// </summary>
 internal sealed class RecordingLab : IAsyncDisposable
 {
+    public const string Template = "Sent. {{ system.text }}";
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
     private static readonly LlmProxyOptions Shipped = OptionsReader.Read(new ConfigurationBuilder().Add(new BuiltInConfigurationSource()).Build(), new Dictionary<string, string?>(), ConnectionStrings.Read, []);
 
@@ -78,6 +83,8 @@ internal sealed class RecordingLab : IAsyncDisposable
         _secret = beside?._secret ?? new CorrelationSecret();
         _sqlite = new SqliteTrajectoryStore($"Data Source={beside?._folder ?? _folder}/store.db", Time);
         Faults = FaultyStore.Around(_sqlite, isShared);
+        Directory.CreateDirectory(Path.Combine(_folder, "templates"));
+        File.WriteAllText(Path.Combine(_folder, "templates", "anthropic.sbn"), Template);
         Open();
     }
 
@@ -131,6 +138,7 @@ internal sealed class RecordingLab : IAsyncDisposable
                 IdleSuccess = tasks.IdleSuccess,
                 Presets = tasks.Presets.Count > 0 ? tasks.Presets : Shipped.Tasks.Presets,
             },
+            Prompts = new PromptOptions { RewriteClaude = true },
             Quality = Shipped.Quality,
             Prices = [new ModelPrice("claude-*", 3, 15, 0.3m, 3.75m)],
         });
@@ -169,7 +177,7 @@ internal sealed class RecordingLab : IAsyncDisposable
                 TaskId = call.Task,
                 SessionId = call.Session,
                 RetryCount = call.Retry,
-                MayEnhance = false,
+                MayEnhance = call.IsEnhanced,
                 ArrivedTimestamp = Calls.Timestamp(),
             },
             default);
