@@ -1,8 +1,9 @@
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Stores;
+using LlmProxy.Server.Access;
 using LlmProxy.Server.Api.Shapes;
-using LlmProxy.Server.Auth;
+using LlmProxy.Server.Upstreams;
 
 namespace LlmProxy.Server.Api;
 
@@ -77,5 +78,5 @@ internal static class ApiEndpoints
         $"No route takes {context.Request.Method} {context.Request.Path}. Base URLs are {string.Join(", ", BaseUrls(context, configuration))}; the API stands under {Prefix}.");
 
     private static IEnumerable<string> BaseUrls(HttpContext context, IConfiguration configuration) =>
-        Pipeline.BaseUrls.Of(configuration, $"{context.Request.Scheme}://{context.Request.Host}").Select(url => url.Address);
+        Upstreams.BaseUrls.Of(configuration, $"{context.Request.Scheme}://{context.Request.Host}").Select(url => url.Address);
 }

@@ -1,5 +1,5 @@
 using System.Buffers;
-using LlmProxy.Server.Auth;
+using LlmProxy.Server.Access;
 using LlmProxy.TrainingData;
 using LlmProxy.TrainingData.Export;
 

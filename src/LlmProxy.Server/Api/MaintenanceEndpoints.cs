@@ -2,8 +2,8 @@ using System.Globalization;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Server.Access;
 using LlmProxy.Server.Api.Shapes;
-using LlmProxy.Server.Auth;
 
 namespace LlmProxy.Server.Api;
 

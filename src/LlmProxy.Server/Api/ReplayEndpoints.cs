@@ -1,8 +1,8 @@
 using System.Text.Json;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
+using LlmProxy.Server.Access;
 using LlmProxy.Server.Api.Shapes;
-using LlmProxy.Server.Auth;
 using LlmProxy.Testing.Replay;
 
 namespace LlmProxy.Server.Api;

@@ -1,8 +1,8 @@
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Statistics;
+using LlmProxy.Server.Access;
 using LlmProxy.Server.Api.Shapes;
-using LlmProxy.Server.Auth;
 
 namespace LlmProxy.Server.Api;
 

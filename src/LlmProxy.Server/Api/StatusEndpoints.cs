@@ -5,8 +5,8 @@ using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Statistics;
 using LlmProxy.Core.Stores;
+using LlmProxy.Server.Access;
 using LlmProxy.Server.Api.Shapes;
-using LlmProxy.Server.Auth;
 
 namespace LlmProxy.Server.Api;
 

@@ -1,7 +1,7 @@
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
+using LlmProxy.Server.Access;
 using LlmProxy.Server.Api.Shapes;
-using LlmProxy.Server.Auth;
 
 namespace LlmProxy.Server.Api;
 

@@ -1,8 +1,8 @@
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Sdk;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Server.Access;
 using LlmProxy.Server.Api.Shapes;
-using LlmProxy.Server.Auth;
 
 namespace LlmProxy.Server.Api;
 

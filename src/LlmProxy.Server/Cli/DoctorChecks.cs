@@ -6,7 +6,7 @@ using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
-using LlmProxy.Server.Auth;
+using LlmProxy.Server.Access;
 using LlmProxy.Server.Hosting;
 using LlmProxy.Storage;
 using LlmProxy.Storage.Sql;

@@ -6,6 +6,7 @@ using LlmProxy.Core.Stores;
 using LlmProxy.Server.Api;
 using LlmProxy.Server.Hosting;
 using LlmProxy.Server.Pipeline;
+using LlmProxy.Server.Upstreams;
 
 namespace LlmProxy.Server.Cli;
 

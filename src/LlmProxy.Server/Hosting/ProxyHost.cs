@@ -1,10 +1,11 @@
 using System.Net;
 using System.Text;
 using LlmProxy.Core.Configuration;
+using LlmProxy.Server.Access;
 using LlmProxy.Server.Api;
-using LlmProxy.Server.Auth;
 using LlmProxy.Server.Pipeline;
 using LlmProxy.Server.Telemetry;
+using LlmProxy.Server.Upstreams;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
@@ -100,7 +101,7 @@ internal static class ProxyHost
     private static void MapAliveAnswers(WebApplication app)
     {
         var prefixes = app.Configuration.GetSection("ReverseProxy:Routes").GetChildren()
-            .Select(route => route[$"Metadata:{ExactTarget.PrefixMetadata}"])
+            .Select(route => route[$"Metadata:{RawTargetTransform.PrefixMetadata}"])
             .OfType<string>()
             .Distinct(StringComparer.Ordinal);
         foreach (var path in prefixes.Prepend("/"))

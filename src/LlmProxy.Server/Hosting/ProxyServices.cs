@@ -1,6 +1,7 @@
-using LlmProxy.Server.Auth;
+using LlmProxy.Server.Access;
 using LlmProxy.Server.Pipeline;
 using LlmProxy.Server.Telemetry;
+using LlmProxy.Server.Upstreams;
 using Polly;
 using Polly.Telemetry;
 using Yarp.ReverseProxy.Forwarder;
@@ -36,7 +37,7 @@ internal static class ProxyServices
         services.AddSingleton<IForwarderHttpClientFactory, UpstreamClientFactory>();
         services.AddReverseProxy()
             .LoadFromConfig(configuration.Root.GetSection("ReverseProxy"))
-            .AddTransforms<ExactTarget>()
+            .AddTransforms<RawTargetTransform>()
             .AddTransforms<ProviderKeys>()
             .AddTransforms<TraceContext>()
             .AddConfigFilter<UpstreamTimeouts>();

@@ -1,6 +1,7 @@
 using LlmProxy.Core.Calls;
 using LlmProxy.Core.Recording;
 using LlmProxy.Server.Telemetry;
+using LlmProxy.Server.Upstreams;
 using LlmProxy.Wire;
 
 namespace LlmProxy.Server.Pipeline;
@@ -35,7 +36,7 @@ internal sealed partial class ExchangeMiddleware(RequestDelegate next, CallPipel
 
         // 2. to 5. Read, assigned to a task, examples chosen, the prompt rewritten, the record opened.
         using var call = await calls.BeginAsync(IncomingCalls.From(context, dialect, body, arrived), context.RequestAborted);
-        ProxyHeaders.StampOnStart(context, call);
+        ResponseStamp.OnStart(context, call);
 
         // 6. to 9. Forwarded; the response passes the tee on its way back; the recorder takes over in the background.
         var outcome = await ForwardAsync(context, body, call);

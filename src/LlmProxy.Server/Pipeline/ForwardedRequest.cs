@@ -1,4 +1,5 @@
 using LlmProxy.Core.Calls;
+using LlmProxy.Server.Upstreams;
 
 namespace LlmProxy.Server.Pipeline;
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using LlmProxy.Core.Calls;
-using LlmProxy.Server.Auth;
+using LlmProxy.Server.Access;
+using LlmProxy.Server.Upstreams;
 using LlmProxy.Wire;
 
 namespace LlmProxy.Server.Pipeline;

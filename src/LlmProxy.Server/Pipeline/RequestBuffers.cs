@@ -1,4 +1,5 @@
 using LlmProxy.Core.Configuration;
+using LlmProxy.Server.Upstreams;
 using LlmProxy.Wire;
 
 namespace LlmProxy.Server.Pipeline;

@@ -1,5 +1,6 @@
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
+using LlmProxy.Server.Upstreams;
 using LlmProxy.Wire;
 
 namespace LlmProxy.Server.Pipeline;

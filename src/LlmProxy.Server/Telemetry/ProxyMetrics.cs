@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Server.Telemetry;
 
@@ -48,10 +49,10 @@ internal sealed class ProxyMetrics : IDisposable
             "Calls that were not recorded");
     }
 
-    /// <summary>Notes a completion call that is over.</summary>
-    /// <param name="call">The call.</param>
-    /// <param name="tags">What tells calls apart.</param>
-    public void Record(CallSpan call, in TagList tags)
+    /// <summary>Records a completion call that is over.</summary>
+    /// <param name="call">Its figures.</param>
+    /// <param name="tags">The dimensions of the call.</param>
+    public void Record(in CallFigures call, in TagList tags)
     {
         _duration.Record(call.Duration.TotalSeconds, tags);
         if (call.Overhead is { } overhead)
@@ -79,3 +80,10 @@ internal sealed class ProxyMetrics : IDisposable
         _tokens.Record(count, tags);
     }
 }
+
+/// <summary>The figures of one completion call.</summary>
+/// <param name="Duration">From its arrival to its end.</param>
+/// <param name="Overhead">What the proxy added; null if the body streamed through.</param>
+/// <param name="TimeToFirstChunk">From its arrival to the first bytes of the response's body.</param>
+/// <param name="Usage">Tokens, if the response names them.</param>
+internal readonly record struct CallFigures(TimeSpan Duration, TimeSpan? Overhead, TimeSpan? TimeToFirstChunk, TokenUsage? Usage);

@@ -1,4 +1,5 @@
 using LlmProxy.Core.Configuration;
+using LlmProxy.Server.Pipeline;
 using Yarp.ReverseProxy.Transforms;
 using Yarp.ReverseProxy.Transforms.Builder;
 

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
-using LlmProxy.Server.Auth;
+using LlmProxy.Server.Access;
 using LlmProxy.Tests.Api;
 using LlmProxy.Tests.Wire;
 

@@ -140,7 +140,7 @@ public sealed class CommandLineTests
     {
         var made = (await Llmproxy.RunAsync("keys", "create", "--name", "ci", "--tenant", "team", "--admin", "--json")).Json;
 
-        var ring = new LlmProxy.Server.Auth.KeyRing(new() { Keys = [new() { Name = "ci", Tenant = "team", Sha256 = (string)made["entry"]!["sha256"]!, Admin = true }] });
+        var ring = new LlmProxy.Server.Access.KeyRing(new() { Keys = [new() { Name = "ci", Tenant = "team", Sha256 = (string)made["entry"]!["sha256"]!, Admin = true }] });
         Assert.Equal("team", ring.Find((string)made["key"]!)?.Tenant);
         Assert.Null(ring.Find((string)made["key"]! + "x"));
         Assert.DoesNotContain((string)made["key"]!, made["entry"]!.ToJsonString(), StringComparison.Ordinal);

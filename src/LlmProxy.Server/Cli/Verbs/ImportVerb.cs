@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using LlmProxy.Core.Trajectories;
-using LlmProxy.Server.Auth;
+using LlmProxy.Server.Access;
 using LlmProxy.Storage;
 using LlmProxy.TrainingData.Import;
 using Spectre.Console;

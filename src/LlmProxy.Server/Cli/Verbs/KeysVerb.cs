@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
-using LlmProxy.Server.Auth;
+using LlmProxy.Server.Access;
 
 namespace LlmProxy.Server.Cli.Verbs;
 

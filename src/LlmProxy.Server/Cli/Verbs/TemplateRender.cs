@@ -1,7 +1,7 @@
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Server.Auth;
+using LlmProxy.Server.Access;
 using LlmProxy.Server.Hosting;
 using LlmProxy.Storage;
 using LlmProxy.Wire;

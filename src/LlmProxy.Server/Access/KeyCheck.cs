@@ -2,10 +2,11 @@ using System.Net.Http.Headers;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Server.Pipeline;
 using LlmProxy.Server.Telemetry;
+using LlmProxy.Server.Upstreams;
 using LlmProxy.Wire;
 using Yarp.ReverseProxy.Model;
 
-namespace LlmProxy.Server.Auth;
+namespace LlmProxy.Server.Access;
 
 /// <summary>
 /// Says who calls. Without keys everybody is the one tenant; with keys every call needs one: in <c>LlmProxy-Key</c>, or

@@ -1,4 +1,4 @@
-namespace LlmProxy.Server.Pipeline;
+namespace LlmProxy.Server.Upstreams;
 
 /// <summary>A base URL that agents use.</summary>
 /// <param name="Route">Name of the route.</param>
@@ -20,7 +20,7 @@ internal static class BaseUrls
         return
         [
             .. configuration.GetSection("ReverseProxy:Routes").GetChildren()
-                .Select(route => (Route: route, Prefix: route[$"Metadata:{ExactTarget.PrefixMetadata}"], Provider: route[$"Metadata:{RouteProvider.Metadata}"] ?? "proxy"))
+                .Select(route => (Route: route, Prefix: route[$"Metadata:{RawTargetTransform.PrefixMetadata}"], Provider: route[$"Metadata:{RouteProvider.Metadata}"] ?? "proxy"))
                 .Where(entry => entry.Prefix is not null)
                 .OrderBy(entry => Array.IndexOf(FirstOnes, entry.Route.Key) is >= 0 and var place ? place : FirstOnes.Length)
                 .DistinctBy(entry => entry.Prefix, StringComparer.Ordinal)

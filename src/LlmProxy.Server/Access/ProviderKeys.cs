@@ -1,14 +1,15 @@
 using LlmProxy.Core.Configuration;
 using LlmProxy.Server.Pipeline;
+using LlmProxy.Server.Upstreams;
 using Yarp.ReverseProxy.Transforms;
 using Yarp.ReverseProxy.Transforms.Builder;
 
-namespace LlmProxy.Server.Auth;
+namespace LlmProxy.Server.Access;
 
 /// <summary>
 /// Keys on their way upstream: a key of this proxy never leaves it, wherever it stands; the provider's key is added
 /// where <c>Upstreams:CLUSTER:ApiKeyEnv</c> names it and the client sent no credential of its own. Stands behind
-/// <see cref="ExactTarget"/>, which makes the target.
+/// <see cref="RawTargetTransform"/>, which makes the target.
 /// </summary>
 internal sealed class ProviderKeys(KeyRing keys, LlmProxyOptions options) : ITransformProvider
 {

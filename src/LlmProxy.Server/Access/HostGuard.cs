@@ -1,6 +1,6 @@
 using System.Net;
 
-namespace LlmProxy.Server.Auth;
+namespace LlmProxy.Server.Access;
 
 /// <summary>
 /// Keeps pages of other sites out of the API. A page can let its own name point to the loopback address (DNS

@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using LlmProxy.Core.Configuration;
 
-namespace LlmProxy.Server.Auth;
+namespace LlmProxy.Server.Access;
 
 /// <summary>The keys of this proxy. Only their hashes are kept.</summary>
 internal sealed class KeyRing

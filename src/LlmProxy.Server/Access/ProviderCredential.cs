@@ -1,4 +1,4 @@
-namespace LlmProxy.Server.Auth;
+namespace LlmProxy.Server.Access;
 
 /// <summary>The places where a provider's own key stands in a request.</summary>
 internal static class ProviderCredential

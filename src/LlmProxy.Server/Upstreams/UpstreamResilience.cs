@@ -6,7 +6,7 @@ using Microsoft.Extensions.Http.Resilience;
 using Polly;
 using Polly.Registry;
 
-namespace LlmProxy.Server.Pipeline;
+namespace LlmProxy.Server.Upstreams;
 
 /// <summary>One resilience pipeline: each cluster has its own, and each destination in it has its own circuit breaker.</summary>
 /// <param name="Cluster">The cluster.</param>

@@ -1,7 +1,7 @@
 using LlmProxy.Wire;
 using Yarp.ReverseProxy.Model;
 
-namespace LlmProxy.Server.Pipeline;
+namespace LlmProxy.Server.Upstreams;
 
 /// <summary>The provider that a route names.</summary>
 internal static class RouteProvider

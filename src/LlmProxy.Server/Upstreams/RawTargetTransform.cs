@@ -2,13 +2,13 @@ using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Transforms;
 using Yarp.ReverseProxy.Transforms.Builder;
 
-namespace LlmProxy.Server.Pipeline;
+namespace LlmProxy.Server.Upstreams;
 
 /// <summary>
 /// Makes every route faithful: the upstream target is built from the request target as it was written (encoded
 /// slashes, dot segments and queries stay), no forwarding headers are added, the proxy's own headers stay here.
 /// </summary>
-internal sealed class ExactTarget : ITransformProvider
+internal sealed class RawTargetTransform : ITransformProvider
 {
     /// <summary>Metadata of a route: the first segment of its base URL, which the upstream does not see.</summary>
     public const string PrefixMetadata = "LlmProxy.Prefix";

@@ -7,9 +7,10 @@ using LlmProxy.Core.Calls;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
 using LlmProxy.Server.Pipeline;
+using LlmProxy.Server.Telemetry;
 using LlmProxy.Wire;
 
-namespace LlmProxy.Server.Telemetry;
+namespace LlmProxy.Server.Pipeline;
 
 /// <summary>
 /// Texts of a call in the form of the GenAI conventions ("input messages", "output messages", "system instructions":

@@ -1,7 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Http.Features;
 
-namespace LlmProxy.Server.Pipeline;
+namespace LlmProxy.Server.Upstreams;
 
 /// <summary>
 /// What the sending side knows of one call: its body, where that is whole in memory, and what sending it took. One for

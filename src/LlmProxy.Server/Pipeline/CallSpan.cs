@@ -4,9 +4,11 @@ using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Pipeline;
+using LlmProxy.Server.Telemetry;
+using LlmProxy.Server.Upstreams;
 using LlmProxy.Wire;
 
-namespace LlmProxy.Server.Telemetry;
+namespace LlmProxy.Server.Pipeline;
 
 /// <summary>
 /// One call as telemetry sees it; one for a request, on <see cref="HttpContext.Features"/>, where telemetry is on. The
@@ -126,7 +128,7 @@ internal sealed class CallSpan(Activity? activity, Redactor? content, long start
                 tags.Add(TelemetryNames.ErrorType, error);
             }
 
-            metrics.Record(this, tags);
+            metrics.Record(new CallFigures(Duration, Overhead, TimeToFirstChunk, Usage), tags);
         }
 
         activity?.Dispose();

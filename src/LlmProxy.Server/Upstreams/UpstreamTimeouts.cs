@@ -1,7 +1,7 @@
 using LlmProxy.Core.Configuration;
 using Yarp.ReverseProxy.Configuration;
 
-namespace LlmProxy.Server.Pipeline;
+namespace LlmProxy.Server.Upstreams;
 
 /// <summary>Lays <c>LlmProxy:Upstreams</c> over YARP's clusters, whose own limit of 100 s of silence is too short for a reasoning model.</summary>
 internal sealed class UpstreamTimeouts(LlmProxyOptions options) : IProxyConfigFilter

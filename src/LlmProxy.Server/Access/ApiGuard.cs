@@ -1,6 +1,6 @@
 using Microsoft.AspNetCore.Mvc;
 
-namespace LlmProxy.Server.Auth;
+namespace LlmProxy.Server.Access;
 
 /// <summary>What the guards of the API share: the paths that they guard, and the answer to a request that they refuse.</summary>
 internal static class ApiGuard

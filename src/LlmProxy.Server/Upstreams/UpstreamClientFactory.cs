@@ -3,7 +3,7 @@ using LlmProxy.Core.Configuration;
 using Microsoft.Extensions.Http.Resilience;
 using Yarp.ReverseProxy.Forwarder;
 
-namespace LlmProxy.Server.Pipeline;
+namespace LlmProxy.Server.Upstreams;
 
 /// <summary>Makes the clients that talk to upstreams: headers as they were written, no added trace headers, the cluster's resilience pipelines around the connection. The platform validates certificates.</summary>
 internal sealed class UpstreamClientFactory(LlmProxyOptions options, UpstreamResilience resilience, TimeProvider time) : ForwarderHttpClientFactory

@@ -1,4 +1,4 @@
-namespace LlmProxy.Server.Auth;
+namespace LlmProxy.Server.Access;
 
 /// <summary>Who calls: set by the key check, or the one tenant of a proxy without keys.</summary>
 /// <param name="Tenant">Whose runs the caller sees.</param>

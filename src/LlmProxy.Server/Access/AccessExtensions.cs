@@ -1,9 +1,9 @@
 using LlmProxy.Core.Configuration;
 
-namespace LlmProxy.Server.Auth;
+namespace LlmProxy.Server.Access;
 
 /// <summary>Who may call what.</summary>
-internal static class Access
+internal static class AccessExtensions
 {
     /// <summary>What the checks need.</summary>
     public static IServiceCollection AddAccess(this IServiceCollection services, AuthOptions options, IReadOnlyList<string> urls)

@@ -6,7 +6,7 @@ using Polly.Timeout;
 using Yarp.ReverseProxy.Forwarder;
 using Yarp.ReverseProxy.Model;
 
-namespace LlmProxy.Server.Pipeline;
+namespace LlmProxy.Server.Upstreams;
 
 /// <summary>Says how forwarding failed, and tells the client in the shape that its SDK understands.</summary>
 internal static partial class UpstreamErrors

@@ -1,8 +1,9 @@
 using System.Diagnostics;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Redaction;
+using LlmProxy.Server.Telemetry;
 
-namespace LlmProxy.Server.Telemetry;
+namespace LlmProxy.Server.Pipeline;
 
 /// <summary>Puts a span around every forwarded call, in the trace that the client names. Part of the pipeline only where telemetry is on.</summary>
 internal sealed class TelemetryMiddleware(RequestDelegate next, LlmProxyOptions options, ProxyMetrics metrics, Redactor redactor, TimeProvider time)

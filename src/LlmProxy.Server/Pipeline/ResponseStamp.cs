@@ -1,0 +1,39 @@
+using LlmProxy.Core.Calls;
+
+namespace LlmProxy.Server.Pipeline;
+
+/// <summary>The headers of a response that say what became of its call.</summary>
+internal static class ResponseStamp
+{
+    /// <summary>Adds the headers that say what became of a call, when its response starts: YARP clears headers that were set before an error.</summary>
+    public static void OnStart(HttpContext context, CallSession call)
+    {
+        if (call.TaskId is null)
+        {
+            return;
+        }
+
+        context.Response.OnStarting(
+            static state =>
+            {
+                var (response, stamped) = ((HttpResponse, CallSession))state;
+                Stamp(response.Headers, stamped);
+                return Task.CompletedTask;
+            },
+            (context.Response, call));
+    }
+
+    private static void Stamp(IHeaderDictionary headers, CallSession call)
+    {
+        headers[ProxyHeaders.Task] = call.TaskId;
+        if (call.Prompt.FewShotResult is { } fewShot)
+        {
+            headers[ProxyHeaders.FewShotResult] = fewShot;
+        }
+
+        if (call.Prompt.ExampleIds.Count > 0)
+        {
+            headers[ProxyHeaders.Examples] = string.Join(',', call.Prompt.ExampleIds);
+        }
+    }
+}
