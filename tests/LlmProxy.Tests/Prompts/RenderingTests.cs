@@ -13,7 +13,7 @@ public sealed class RenderingTests
     [Theory]
     [InlineData("{{ for i in 1..1000; for j in 1..1000; for k in 1..1000; end; end; end }}")]
     [InlineData("{{ for i in 1..1000; for j in 1..1000; for k in 1..1000; x = k; end; end; end }}")]
-    [InlineData("{{ for i in 1..1000; for j in 1..1000; (1..1000) | array.each @math.abs | array.size; end; end }}")]
+    [InlineData("{{ for i in 1..1000; for j in 1..1000; x = (1..1000) | array.each @math.abs | array.size; end; end }}")]
     [InlineData("{{ while true; end }}")]
     public void The_deadline_ends_nested_loops(string text)
     {

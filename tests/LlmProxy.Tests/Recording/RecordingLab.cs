@@ -68,6 +68,7 @@ internal sealed class RecordingLab : IAsyncDisposable
 {
     public const string Template = "Sent. {{ system.text }}";
 
+    private static readonly TimeSpan FirstByte = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
     private static readonly LlmProxyOptions Shipped = OptionsReader.Read(new ConfigurationBuilder().Add(new BuiltInConfigurationSource()).Build(), new Dictionary<string, string?>(), ConnectionStrings.Read, []);
 
@@ -188,7 +189,10 @@ internal sealed class RecordingLab : IAsyncDisposable
     public CallPlace End(OpenCall open)
     {
         var call = open.Wire;
-        Time.Advance(call.Took);
+        var firstByte = call.Took < FirstByte ? call.Took : FirstByte;
+        Time.Advance(firstByte);
+        open.Session.MarkFirstByte();
+        Time.Advance(call.Took - firstByte);
         if (call.Answer is not null)
         {
             Answer(open);
