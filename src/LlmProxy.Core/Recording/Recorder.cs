@@ -2,7 +2,7 @@ using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
-using LlmProxy.Wire.Reading;
+using LlmProxy.Wire.Scanning;
 using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Core.Recording;

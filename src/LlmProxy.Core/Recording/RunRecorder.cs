@@ -6,7 +6,7 @@ using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
 using LlmProxy.Wire.ContentEncoding;
-using LlmProxy.Wire.Reading;
+using LlmProxy.Wire.Scanning;
 
 namespace LlmProxy.Core.Recording;
 

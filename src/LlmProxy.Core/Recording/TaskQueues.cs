@@ -1,7 +1,7 @@
 using System.Threading.Channels;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
-using LlmProxy.Wire.Reading;
+using LlmProxy.Wire.Scanning;
 
 namespace LlmProxy.Core.Recording;
 

@@ -8,7 +8,7 @@ using LlmProxy.Core.Sdk;
 using LlmProxy.Core.Statistics;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
-using LlmProxy.Wire.Reading;
+using LlmProxy.Wire.Scanning;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using LlmProxy.Wire;
-using LlmProxy.Wire.Reading;
+using LlmProxy.Wire.Scanning;
 
 namespace LlmProxy.Core.Trajectories;
 

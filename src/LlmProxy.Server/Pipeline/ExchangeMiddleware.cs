@@ -8,7 +8,7 @@ using LlmProxy.Server.Auth;
 using LlmProxy.Server.Telemetry;
 using LlmProxy.Wire;
 using LlmProxy.Wire.ContentEncoding;
-using LlmProxy.Wire.Reading;
+using LlmProxy.Wire.Scanning;
 using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Model;
 

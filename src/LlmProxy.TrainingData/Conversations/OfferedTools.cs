@@ -1,7 +1,7 @@
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
 using LlmProxy.Wire.Json;
-using LlmProxy.Wire.Reading;
+using LlmProxy.Wire.Scanning;
 
 namespace LlmProxy.TrainingData.Conversations;
 
@@ -47,7 +47,7 @@ internal static class OfferedTools
     private static Dictionary<string, ReadOnlyMemory<byte>> NativeByName(ReadOnlyMemory<byte> json)
     {
         var native = new Dictionary<string, ReadOnlyMemory<byte>>(StringComparer.Ordinal);
-        using var document = Elements.Parse(json);
+        using var document = LenientJson.Parse(json);
         foreach (var tool in document?.RootElement.Items() ?? [])
         {
             if (tool.Text("name"u8) is { Length: > 0 } name)

@@ -12,7 +12,7 @@ internal static class PartReader
     public static List<Part> Read(DialectKind dialect, ReadOnlyMemory<byte> json)
     {
         var parts = new List<Part>();
-        using var document = Elements.Parse(json);
+        using var document = LenientJson.Parse(json);
         if (document is not null)
         {
             var root = document.RootElement;
@@ -299,7 +299,7 @@ internal static class PartReader
             return "{}";
         }
 
-        using var parsed = Elements.Parse(System.Text.Encoding.UTF8.GetBytes(Clean(text)));
+        using var parsed = LenientJson.Parse(System.Text.Encoding.UTF8.GetBytes(Clean(text)));
         return parsed?.RootElement.ValueKind == JsonValueKind.Object ? StrictJson.Text(parsed.RootElement)
             : parsed?.RootElement.ValueKind == JsonValueKind.Null ? "{}"
             : System.Text.Encoding.UTF8.GetString(StrictJson.Object("input", Clean(text)));

@@ -108,8 +108,8 @@ internal sealed record Comparison(
             return true;
         }
 
-        using var ours = Elements.Parse(Encoding.UTF8.GetBytes(a));
-        using var theirs = Elements.Parse(Encoding.UTF8.GetBytes(b));
+        using var ours = LenientJson.Parse(Encoding.UTF8.GetBytes(a));
+        using var theirs = LenientJson.Parse(Encoding.UTF8.GetBytes(b));
         return ours is not null && theirs is not null && JsonElement.DeepEquals(ours.RootElement, theirs.RootElement);
     }
 

@@ -180,7 +180,7 @@ internal class OpenAiValidator(FormatLimits limits) : LineValidator(limits)
             return;
         }
 
-        using var parsed = Elements.Parse(Encoding.UTF8.GetBytes(arguments.Text()!));
+        using var parsed = LenientJson.Parse(Encoding.UTF8.GetBytes(arguments.Text()!));
         if (parsed is null)
         {
             findings.Add("arguments-json", $"the arguments of a tool call of {where} are no JSON");

@@ -1,6 +1,6 @@
 using System.Text.Json;
-using LlmProxy.Wire.Assembly;
 using LlmProxy.Wire.Json;
+using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.Anthropic;
 
@@ -36,7 +36,7 @@ internal sealed class AnthropicAssembler : JsonReplyAssembler
         }
 
         json.Append("]}"u8);
-        var (message, callKeys) = AnthropicContentReader.Read(json.ToArray());
+        var (message, callKeys) = AnthropicMessageReader.Read(json.ToArray());
         return new AssembledReply
         {
             ResponseId = _id,

@@ -78,7 +78,7 @@ internal sealed class AnthropicBlock
             return;
         }
 
-        using var start = Elements.Parse(_start);
+        using var start = LenientJson.Parse(_start);
         var root = start!.RootElement;
         var values = new SortedDictionary<string, byte[]>(_set, StringComparer.Ordinal);
         AddText(values, root, "text", _text);
@@ -86,7 +86,7 @@ internal sealed class AnthropicBlock
         if (_input.Length > 0)
         {
             var input = Encoding.UTF8.GetBytes(_input.ToString());
-            using var parsed = Elements.Parse(input);
+            using var parsed = LenientJson.Parse(input);
             // Arguments that broke off (max_tokens, a cut stream) stay readable as a string.
             values["input"] = parsed is not null ? input : JsonText.EncodeLiteral(_input.ToString());
         }

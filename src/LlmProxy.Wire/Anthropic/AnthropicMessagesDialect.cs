@@ -1,5 +1,5 @@
-using LlmProxy.Wire.Assembly;
-using LlmProxy.Wire.Reading;
+using LlmProxy.Wire.Replies;
+using LlmProxy.Wire.Scanning;
 
 namespace LlmProxy.Wire.Anthropic;
 
@@ -21,7 +21,7 @@ public sealed class AnthropicMessagesDialect : IDialect
         => RequestScan.Run(body, null, AnthropicRequestReader.Read) is { } scan ? RequestPlaces.Content(scan, this) : null;
 
     /// <inheritdoc />
-    public ConversationMessage ReadMessage(ReadOnlyMemory<byte> json) => AnthropicContentReader.Read(json).Message;
+    public ConversationMessage ReadMessage(ReadOnlyMemory<byte> json) => AnthropicMessageReader.Read(json).Message;
 
     /// <inheritdoc />
     public ReplyAssembler CreateAssembler(string? contentType, bool streamRequested) => new AnthropicAssembler();

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using LlmProxy.Wire.Json;
-using LlmProxy.Wire.Writing;
+using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.Anthropic;
 
@@ -13,7 +13,7 @@ internal sealed class AnthropicReplyWriter(AssembledReply reply)
     public byte[] Whole() => reply.Error is { } error ? Error(error) : ReplyJson.Object(json =>
     {
         WriteHead(json);
-        using var message = Elements.Parse(reply.Message.Json);
+        using var message = LenientJson.Parse(reply.Message.Json);
         json.WriteRaw("content", (message?.RootElement ?? default).Get("content"u8));
         WriteStop(json);
         json.WriteStartObject("usage");
@@ -42,7 +42,7 @@ internal sealed class AnthropicReplyWriter(AssembledReply reply)
         });
 
         // 2. Its blocks, one after the other.
-        using var message = Elements.Parse(reply.Message.Json);
+        using var message = LenientJson.Parse(reply.Message.Json);
         var index = 0;
         foreach (var block in (message?.RootElement ?? default).Get("content"u8).Items())
         {

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using LlmProxy.Wire.Json;
-using LlmProxy.Wire.Reading;
+using LlmProxy.Wire.Scanning;
 
 namespace LlmProxy.Wire.Anthropic;
 
@@ -93,7 +93,7 @@ internal sealed class AnthropicRequestReader : MessageRules
 
         scan.ResetText();
         scan.ResetCalls();
-        ContentValue.ReadModel(scan, ref reader, static (scan, part) =>
+        ContentScan.ReadModel(scan, ref reader, static (scan, part) =>
         {
             // Calls of server tools are left out: clients may drop them with their results.
             if (part.Type.SequenceEqual("tool_use"u8) && part.Id.Length > 0)
@@ -108,7 +108,7 @@ internal sealed class AnthropicRequestReader : MessageRules
         if (name.SequenceEqual("content"u8))
         {
             scan.ResetSystemText();
-            ContentValue.ReadSystem(scan, ref reader, scan.AddSystemText);
+            ContentScan.ReadSystem(scan, ref reader, scan.AddSystemText);
         }
         else
         {
@@ -120,7 +120,7 @@ internal sealed class AnthropicRequestReader : MessageRules
     {
         scan.PromptTexts.Clear();
         var start = scan.Start(ref reader);
-        var holdsSomething = ContentValue.ReadSystem(scan, ref reader, literal => scan.PromptTexts.Add(new PromptText(literal, 0)));
+        var holdsSomething = ContentScan.ReadSystem(scan, ref reader, literal => scan.PromptTexts.Add(new PromptText(literal, 0)));
         scan.Insertion = holdsSomething ? null : new PromptInsertion(new ByteRange(start, scan.End(ref reader) - start), [], []);
     }
 
@@ -187,7 +187,7 @@ internal sealed class AnthropicRequestReader : MessageRules
 
         if (userId.StartsWith('{'))
         {
-            using var document = Elements.Parse(System.Text.Encoding.UTF8.GetBytes(userId));
+            using var document = LenientJson.Parse(System.Text.Encoding.UTF8.GetBytes(userId));
             return document?.RootElement.Text("session_id"u8) is { Length: > 0 } id ? id : null;
         }
 

@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
-using LlmProxy.Wire.Assembly;
 using LlmProxy.Wire.Json;
+using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.Gemini;
 
@@ -31,7 +31,7 @@ internal sealed class GeminiAssembler : JsonReplyAssembler
         }
 
         json.Append("]}"u8);
-        var (message, callKeys) = GeminiContentReader.Read(json.ToArray());
+        var (message, callKeys) = GeminiMessageReader.Read(json.ToArray());
         return new AssembledReply
         {
             ResponseId = _id,

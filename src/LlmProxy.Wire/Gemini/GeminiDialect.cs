@@ -1,5 +1,5 @@
-using LlmProxy.Wire.Assembly;
-using LlmProxy.Wire.Reading;
+using LlmProxy.Wire.Replies;
+using LlmProxy.Wire.Scanning;
 
 namespace LlmProxy.Wire.Gemini;
 
@@ -29,7 +29,7 @@ public sealed class GeminiDialect : IDialect
         => RequestScan.Run(body, null, GeminiRequestReader.Read) is { } scan ? RequestPlaces.Content(scan, this) : null;
 
     /// <inheritdoc />
-    public ConversationMessage ReadMessage(ReadOnlyMemory<byte> json) => GeminiContentReader.Read(json).Message;
+    public ConversationMessage ReadMessage(ReadOnlyMemory<byte> json) => GeminiMessageReader.Read(json).Message;
 
     /// <inheritdoc />
     public ReplyAssembler CreateAssembler(string? contentType, bool streamRequested) => new GeminiAssembler();

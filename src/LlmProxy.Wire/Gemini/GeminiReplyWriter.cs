@@ -1,6 +1,6 @@
 using System.Text.Json;
 using LlmProxy.Wire.Json;
-using LlmProxy.Wire.Writing;
+using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.Gemini;
 
@@ -10,7 +10,7 @@ internal sealed class GeminiReplyWriter(AssembledReply reply)
     /// <summary>The answer as one object.</summary>
     public byte[] Whole()
     {
-        using var message = Elements.Parse(reply.Message.Json);
+        using var message = LenientJson.Parse(reply.Message.Json);
         var parts = (message?.RootElement ?? default).Get("parts"u8);
         return reply.Error is { } error ? Error(error) : Chunk(isLast: true, json =>
         {
@@ -24,7 +24,7 @@ internal sealed class GeminiReplyWriter(AssembledReply reply)
     /// <summary>The answer as a stream: each chunk brings a part, or a piece of a text. One that is not complete lacks its end.</summary>
     public IReadOnlyList<ReplyEvent> Events()
     {
-        using var message = Elements.Parse(reply.Message.Json);
+        using var message = LenientJson.Parse(reply.Message.Json);
         var parts = new List<Action<Utf8JsonWriter>>();
         foreach (var part in (message?.RootElement ?? default).Get("parts"u8).Items())
         {

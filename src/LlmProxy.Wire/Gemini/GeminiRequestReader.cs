@@ -1,6 +1,6 @@
 using System.Text.Json;
 using LlmProxy.Wire.Json;
-using LlmProxy.Wire.Reading;
+using LlmProxy.Wire.Scanning;
 
 namespace LlmProxy.Wire.Gemini;
 
@@ -123,7 +123,7 @@ internal sealed class GeminiRequestReader : MessageRules
             reader.Read();
             if (name.SequenceEqual("text"u8))
             {
-                text = ContentPart.Literal(scan, ref reader);
+                text = ScannedPart.Literal(scan, ref reader);
             }
             else if ((name.SequenceEqual("thoughtSignature"u8) || name.SequenceEqual("thought_signature"u8)) && scan.Keys is not null)
             {
@@ -168,7 +168,7 @@ internal sealed class GeminiRequestReader : MessageRules
             reader.Read();
             if (name.SequenceEqual("name"u8))
             {
-                call = ContentPart.Literal(scan, ref reader);
+                call = ScannedPart.Literal(scan, ref reader);
             }
             else if (name.SequenceEqual("args"u8))
             {
@@ -204,7 +204,7 @@ internal sealed class GeminiRequestReader : MessageRules
                 if (reader.TokenType == JsonTokenType.StartObject)
                 {
                     holdsSomething = true;
-                    var part = ContentPart.Read(scan, ref reader);
+                    var part = ScannedPart.Read(scan, ref reader);
                     if (part.HasText)
                     {
                         Add(part.Text);
@@ -212,13 +212,13 @@ internal sealed class GeminiRequestReader : MessageRules
                 }
                 else
                 {
-                    holdsSomething = ContentValue.ReadSystem(scan, ref reader, Add);
+                    holdsSomething = ContentScan.ReadSystem(scan, ref reader, Add);
                 }
             }
         }
         else
         {
-            holdsSomething = ContentValue.ReadSystem(scan, ref reader, Add);
+            holdsSomething = ContentScan.ReadSystem(scan, ref reader, Add);
         }
 
         scan.Insertion = holdsSomething

@@ -1,7 +1,8 @@
 using System.Text;
 using System.Text.Json;
-using LlmProxy.Wire.Assembly;
 using LlmProxy.Wire.Json;
+using LlmProxy.Wire.Messages;
+using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.OpenAiChat;
 
@@ -30,7 +31,7 @@ internal sealed class ChatAssembler : JsonReplyAssembler
     {
         using var json = new ByteBuffer();
         WriteMessage(json);
-        var (message, callKeys) = ChatContentReader.Read(json.ToArray());
+        var (message, callKeys) = ChatMessageReader.Read(json.ToArray());
         var reply = new AssembledReply
         {
             ResponseId = _id,
@@ -159,8 +160,8 @@ internal sealed class ChatAssembler : JsonReplyAssembler
 
     private void TakeContent(JsonElement content)
     {
-        var parts = new MessageParts();
-        ChatContentReader.AddContent(content, parts);
+        var parts = new MessageBuilder();
+        ChatMessageReader.AddContent(content, parts);
         _hasText |= parts.Texts.Count > 0;
         foreach (var text in parts.Texts)
         {

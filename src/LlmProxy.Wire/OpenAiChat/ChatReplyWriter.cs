@@ -1,6 +1,6 @@
 using System.Text.Json;
 using LlmProxy.Wire.Json;
-using LlmProxy.Wire.Writing;
+using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.OpenAiChat;
 
@@ -29,7 +29,7 @@ internal sealed class ChatReplyWriter(AssembledReply reply)
     /// <summary>The answer as a stream; one that is not complete lacks its end.</summary>
     public IReadOnlyList<ReplyEvent> Events()
     {
-        using var document = Elements.Parse(reply.Message.Json);
+        using var document = LenientJson.Parse(reply.Message.Json);
         var message = document?.RootElement ?? default;
 
         // 1. The role, with an empty text where there will be one.

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using LlmProxy.Wire.Json;
-using LlmProxy.Wire.Reading;
+using LlmProxy.Wire.Scanning;
 
 namespace LlmProxy.Wire.OpenAiChat;
 
@@ -75,7 +75,7 @@ internal sealed class ChatRequestReader : MessageRules
         if (name.SequenceEqual("content"u8))
         {
             scan.ResetText();
-            ContentValue.ReadModel(scan, ref reader);
+            ContentScan.ReadModel(scan, ref reader);
         }
         else if (name.SequenceEqual("tool_calls"u8) && reader.TokenType == JsonTokenType.StartArray)
         {
@@ -104,7 +104,7 @@ internal sealed class ChatRequestReader : MessageRules
         if (name.SequenceEqual("content"u8))
         {
             scan.ResetSystemText();
-            ContentValue.ReadSystem(scan, ref reader, scan.AddSystemText);
+            ContentScan.ReadSystem(scan, ref reader, scan.AddSystemText);
         }
         else
         {
@@ -144,7 +144,7 @@ internal sealed class ChatRequestReader : MessageRules
             reader.Read();
             if (name.SequenceEqual("id"u8))
             {
-                id = ContentPart.Literal(scan, ref reader);
+                id = ScannedPart.Literal(scan, ref reader);
             }
             else if ((name.SequenceEqual("function"u8) || name.SequenceEqual("custom"u8)) && reader.TokenType == JsonTokenType.StartObject)
             {
@@ -176,7 +176,7 @@ internal sealed class ChatRequestReader : MessageRules
             reader.Read();
             if (name.SequenceEqual("name"u8))
             {
-                function = ContentPart.Literal(scan, ref reader);
+                function = ScannedPart.Literal(scan, ref reader);
             }
             else if (name.SequenceEqual("arguments"u8) || name.SequenceEqual("input"u8))
             {

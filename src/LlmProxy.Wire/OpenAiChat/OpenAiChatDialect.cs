@@ -1,5 +1,5 @@
-using LlmProxy.Wire.Assembly;
-using LlmProxy.Wire.Reading;
+using LlmProxy.Wire.Replies;
+using LlmProxy.Wire.Scanning;
 
 namespace LlmProxy.Wire.OpenAiChat;
 
@@ -18,7 +18,7 @@ public sealed class OpenAiChatDialect : IDialect
         => RequestScan.Run(body, null, ChatRequestReader.Read) is { } scan ? RequestPlaces.Content(scan, this) : null;
 
     /// <inheritdoc />
-    public ConversationMessage ReadMessage(ReadOnlyMemory<byte> json) => ChatContentReader.Read(json).Message;
+    public ConversationMessage ReadMessage(ReadOnlyMemory<byte> json) => ChatMessageReader.Read(json).Message;
 
     /// <inheritdoc />
     public ReplyAssembler CreateAssembler(string? contentType, bool streamRequested) => new ChatAssembler();

@@ -1,5 +1,5 @@
-using LlmProxy.Wire.Assembly;
-using LlmProxy.Wire.Reading;
+using LlmProxy.Wire.Replies;
+using LlmProxy.Wire.Scanning;
 
 namespace LlmProxy.Wire.OpenAiResponses;
 
@@ -22,7 +22,7 @@ public sealed class OpenAiResponsesDialect : IDialect
         => RequestScan.Run(body, null, ResponsesRequestReader.Read) is { } scan ? RequestPlaces.Content(scan, this) : null;
 
     /// <inheritdoc />
-    public ConversationMessage ReadMessage(ReadOnlyMemory<byte> json) => ResponsesContentReader.Read(json).Message;
+    public ConversationMessage ReadMessage(ReadOnlyMemory<byte> json) => ResponsesMessageReader.Read(json).Message;
 
     /// <inheritdoc />
     public ReplyAssembler CreateAssembler(string? contentType, bool streamRequested) => new ResponsesAssembler();

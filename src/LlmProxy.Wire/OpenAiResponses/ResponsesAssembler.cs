@@ -1,6 +1,6 @@
 using System.Text.Json;
-using LlmProxy.Wire.Assembly;
 using LlmProxy.Wire.Json;
+using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.OpenAiResponses;
 
@@ -31,8 +31,8 @@ internal sealed class ResponsesAssembler : JsonReplyAssembler
     protected override AssembledReply Build()
     {
         var json = _output ?? OutputOfItems();
-        var (message, callKeys) = ResponsesContentReader.Read(json);
-        using var document = Elements.Parse(json);
+        var (message, callKeys) = ResponsesMessageReader.Read(json);
+        using var document = LenientJson.Parse(json);
         var output = document?.RootElement ?? default;
         return new AssembledReply
         {
@@ -136,7 +136,7 @@ internal sealed class ResponsesAssembler : JsonReplyAssembler
             .Select(item => item.Text("call_id"u8))
             .ToHashSet(StringComparer.Ordinal);
         return items.Exists(item => item.Get("type"u8).Is("mcp_approval_request"u8)
-            || (ResponsesContentReader.IsClientCall(item) && !answered.Contains(item.Text("call_id"u8))));
+            || (ResponsesMessageReader.IsClientCall(item) && !answered.Contains(item.Text("call_id"u8))));
     }
 
     private bool TakeOther(JsonElement value, string? type)

@@ -40,7 +40,7 @@ internal sealed class ResponsesItem
             return;
         }
 
-        using var added = Added is null ? null : Elements.Parse(Added);
+        using var added = Added is null ? null : LenientJson.Parse(Added);
         var values = new SortedDictionary<string, byte[]>(StringComparer.Ordinal);
         var type = added?.RootElement.Text("type"u8);
         if (type is null)

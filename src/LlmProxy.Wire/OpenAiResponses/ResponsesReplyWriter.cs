@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using LlmProxy.Wire.Json;
-using LlmProxy.Wire.Writing;
+using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.OpenAiResponses;
 
@@ -26,7 +26,7 @@ internal sealed class ResponsesReplyWriter(AssembledReply reply)
         AddResponse("response.in_progress", isOver: false);
 
         // 2. Its items, one after the other.
-        using var output = Elements.Parse(reply.Message.Json);
+        using var output = LenientJson.Parse(reply.Message.Json);
         var index = 0;
         foreach (var item in (output?.RootElement ?? default).Items())
         {

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using LlmProxy.Wire.Json;
-using LlmProxy.Wire.Reading;
+using LlmProxy.Wire.Scanning;
 
 namespace LlmProxy.Wire.OpenAiResponses;
 
@@ -233,24 +233,24 @@ internal static class ResponsesRequestReader
             if (kind == ItemSide.Model && name.SequenceEqual("content"u8) && !type.SequenceEqual("reasoning"u8))
             {
                 scan.ResetText(text);
-                ContentValue.ReadModel(scan, ref reader);
+                ContentScan.ReadModel(scan, ref reader);
             }
             else if (kind == ItemSide.Model && name.SequenceEqual("call_id"u8))
             {
                 scan.ResetCalls(calls);
-                if (ContentPart.Literal(scan, ref reader) is { Length: > 2 } id)
+                if (ScannedPart.Literal(scan, ref reader) is { Length: > 2 } id)
                 {
                     scan.AddCall(id);
                 }
             }
             else if (kind == ItemSide.Model && name.SequenceEqual("id"u8))
             {
-                itemId = ContentPart.Literal(scan, ref reader);
+                itemId = ScannedPart.Literal(scan, ref reader);
             }
             else if (kind == ItemSide.System && name.SequenceEqual("content"u8))
             {
                 scan.ResetSystemText();
-                ContentValue.ReadSystem(scan, ref reader, scan.AddSystemText);
+                ContentScan.ReadSystem(scan, ref reader, scan.AddSystemText);
             }
             else if (kind == ItemSide.Tools && name.SequenceEqual("tools"u8))
             {

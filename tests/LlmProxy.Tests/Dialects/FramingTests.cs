@@ -1,5 +1,5 @@
 using System.Text;
-using LlmProxy.Wire.Assembly;
+using LlmProxy.Wire.Replies;
 using LlmProxy.Wire.Json;
 
 namespace LlmProxy.Tests.Dialects;

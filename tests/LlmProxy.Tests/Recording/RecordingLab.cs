@@ -6,7 +6,7 @@ using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Storage.Sqlite;
 using LlmProxy.Wire;
-using LlmProxy.Wire.Reading;
+using LlmProxy.Wire.Scanning;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;

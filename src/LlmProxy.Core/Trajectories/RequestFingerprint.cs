@@ -10,21 +10,21 @@ namespace LlmProxy.Core.Trajectories;
 /// </summary>
 /// <param name="Prompt">Key of the first system message.</param>
 /// <param name="Tools">Key of the tools offered.</param>
-public readonly record struct CallFrame(TurnKey Prompt, TurnKey Tools)
+public readonly record struct RequestFingerprint(TurnKey Prompt, TurnKey Tools)
 {
     // Of each text its length and both ends: every call would pay for more, and only a tie is decided by it.
     private const int EndBytes = 1024;
 
-    internal static CallFrame Of(RequestReading reading, TurnKeys keys)
+    internal static RequestFingerprint Of(RequestReading reading, TurnKeys keys)
     {
         var prompt = reading.SystemTexts;
-        return new CallFrame(
+        return new RequestFingerprint(
             Key(reading, keys, prompt.Where(t => t.Message == prompt[0].Message).Select(t => t.Literal)),
             Key(reading, keys, reading.ToolPlaces));
     }
 
     /// <summary>How well a task's frame, where it is known, goes with a call's: the tools, then the prompt.</summary>
-    internal static (int Tools, int Prompt) Likeness(CallFrame? known, CallFrame call) =>
+    internal static (int Tools, int Prompt) Likeness(RequestFingerprint? known, RequestFingerprint call) =>
         known is not { } frame ? (1, 1) : (frame.Tools == call.Tools ? 2 : 0, frame.Prompt == call.Prompt ? 2 : 0);
 
     private static TurnKey Key(RequestReading reading, TurnKeys keys, IEnumerable<ByteRange> places)

@@ -1,7 +1,8 @@
 using System.Text.Json;
 using LlmProxy.Wire.Json;
+using LlmProxy.Wire.Messages;
 
-namespace LlmProxy.Wire.Reading;
+namespace LlmProxy.Wire.Scanning;
 
 /// <summary>
 /// State of the forward pass over one request body: what was found so far, and the message that is being read.
@@ -29,7 +30,7 @@ internal sealed partial class RequestScan : IDisposable
     {
         Body = body;
         Keys = keys;
-        Origin = body.Length - Elements.WithoutMark(body).Length;
+        Origin = body.Length - LenientJson.WithoutMark(body).Length;
         _canonical = new CanonicalJson(_normalised) { Origin = Origin, OnCallId = AnswerCall };
     }
 

@@ -2,7 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Wire.Writing;
+namespace LlmProxy.Wire.Replies;
 
 /// <summary>What the writers of answers share.</summary>
 internal static class ReplyJson

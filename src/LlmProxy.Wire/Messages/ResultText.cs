@@ -1,7 +1,7 @@
 using System.Text.Json;
 using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Wire.Assembly;
+namespace LlmProxy.Wire.Messages;
 
 /// <summary>The text of a tool's result in the three dialects that give it as a string or as parts.</summary>
 internal static class ResultText

@@ -1,16 +1,17 @@
 using System.Text.Json;
-using LlmProxy.Wire.Assembly;
 using LlmProxy.Wire.Json;
+using LlmProxy.Wire.Messages;
+using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.Anthropic;
 
 /// <summary>Reads a message of the Messages API.</summary>
-internal static class AnthropicContentReader
+internal static class AnthropicMessageReader
 {
     public static (ConversationMessage Message, IReadOnlyList<string> CallKeys) Read(ReadOnlyMemory<byte> json)
     {
-        var parts = new MessageParts();
-        using var document = Elements.Parse(json);
+        var parts = new MessageBuilder();
+        using var document = LenientJson.Parse(json);
         var root = document?.RootElement ?? default;
         var role = root.Text("role"u8) ?? "user";
         var content = root.Get("content"u8);
@@ -27,7 +28,7 @@ internal static class AnthropicContentReader
         return (parts.ToMessage(role, role == "assistant", json), parts.CallKeys);
     }
 
-    private static void AddBlock(JsonElement block, MessageParts parts)
+    private static void AddBlock(JsonElement block, MessageBuilder parts)
     {
         switch (block.Text("type"u8))
         {

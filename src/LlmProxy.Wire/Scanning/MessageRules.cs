@@ -1,7 +1,7 @@
 using System.Text.Json;
 using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Wire.Reading;
+namespace LlmProxy.Wire.Scanning;
 
 /// <summary>Whose a message is.</summary>
 internal enum Side

@@ -1,7 +1,7 @@
 using LlmProxy.Wire.Gemini;
 using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Wire.Reading;
+namespace LlmProxy.Wire.Scanning;
 
 /// <summary>
 /// What a scan found in a request, as places: it reads the same in any copy of the body, and holds on to none.

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Wire.Reading;
+namespace LlmProxy.Wire.Scanning;
 
 /// <summary>The beginning of a history that stood in an earlier call: recognised by its bytes, and not read again.</summary>
 internal sealed partial class RequestScan

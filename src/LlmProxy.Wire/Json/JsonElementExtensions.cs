@@ -5,26 +5,8 @@ using System.Text.Json;
 namespace LlmProxy.Wire.Json;
 
 /// <summary>Reading of parsed JSON that takes whatever is there and never throws.</summary>
-internal static class Elements
+internal static class JsonElementExtensions
 {
-    private static readonly JsonDocumentOptions Options = new() { MaxDepth = JsonText.MaxDepth };
-
-    /// <summary>Parses JSON, with or without a byte order mark; null where it is broken. The bytes must outlive the document.</summary>
-    public static JsonDocument? Parse(ReadOnlyMemory<byte> json)
-    {
-        try
-        {
-            return JsonDocument.Parse(WithoutMark(json), Options);
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
-    }
-
-    /// <summary>The bytes behind a byte order mark.</summary>
-    public static ReadOnlyMemory<byte> WithoutMark(ReadOnlyMemory<byte> json) => json.Span.StartsWith("\uFEFF"u8) ? json[3..] : json;
-
     /// <summary>The property's value (the last of equal names); undefined where there is none.</summary>
     public static JsonElement Get(this JsonElement element, ReadOnlySpan<byte> name)
     {

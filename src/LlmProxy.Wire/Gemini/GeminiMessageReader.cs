@@ -1,18 +1,19 @@
 using System.Text.Json;
-using LlmProxy.Wire.Assembly;
 using LlmProxy.Wire.Json;
+using LlmProxy.Wire.Messages;
+using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.Gemini;
 
 /// <summary>Reads a content of Gemini, in camel case or snake case.</summary>
-internal static class GeminiContentReader
+internal static class GeminiMessageReader
 {
     public static (ConversationMessage Message, IReadOnlyList<string> CallKeys) Read(ReadOnlyMemory<byte> json)
     {
-        using var document = Elements.Parse(json);
+        using var document = LenientJson.Parse(json);
         var root = document?.RootElement ?? default;
         var role = root.Text("role"u8) ?? "user";
-        var parts = new MessageParts();
+        var parts = new MessageBuilder();
         var content = root.Get("parts"u8);
         if (content.ValueKind == JsonValueKind.Object)
         {
@@ -28,7 +29,7 @@ internal static class GeminiContentReader
         return (parts.ToMessage(isModel ? "assistant" : role == "function" ? "tool" : role, isModel, json), parts.CallKeys);
     }
 
-    private static void AddPart(JsonElement part, MessageParts parts)
+    private static void AddPart(JsonElement part, MessageBuilder parts)
     {
         if (part.Text("text"u8) is { } text)
         {
@@ -57,7 +58,7 @@ internal static class GeminiContentReader
         }
     }
 
-    private static void AddResult(JsonElement result, MessageParts parts)
+    private static void AddResult(JsonElement result, MessageBuilder parts)
     {
         var response = result.Get("response"u8);
         var error = response.Get("error"u8);

@@ -1,6 +1,6 @@
 using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Wire.Assembly;
+namespace LlmProxy.Wire.Replies;
 
 /// <summary>
 /// Cuts pushed bytes into JSON objects: one object, objects one after the other, or the elements of one array as

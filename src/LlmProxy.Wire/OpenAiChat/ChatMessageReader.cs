@@ -1,19 +1,20 @@
 using System.Text;
 using System.Text.Json;
-using LlmProxy.Wire.Assembly;
 using LlmProxy.Wire.Json;
+using LlmProxy.Wire.Messages;
+using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.OpenAiChat;
 
 /// <summary>Reads a message of Chat Completions.</summary>
-internal static class ChatContentReader
+internal static class ChatMessageReader
 {
     public static (ConversationMessage Message, IReadOnlyList<string> CallKeys) Read(ReadOnlyMemory<byte> json)
     {
-        using var document = Elements.Parse(json);
+        using var document = LenientJson.Parse(json);
         var root = document?.RootElement ?? default;
         var role = root.Text("role"u8) ?? "user";
-        var parts = new MessageParts();
+        var parts = new MessageBuilder();
         var content = root.Get("content"u8);
         if (role is "tool" or "function")
         {
@@ -52,7 +53,7 @@ internal static class ChatContentReader
     }
 
     /// <summary>The texts of a content: a string or parts. Thinking parts (Mistral) are reasoning.</summary>
-    public static void AddContent(JsonElement content, MessageParts parts)
+    public static void AddContent(JsonElement content, MessageBuilder parts)
     {
         if (content.Text() is { } text)
         {
@@ -76,7 +77,7 @@ internal static class ChatContentReader
         }
     }
 
-    private static void AddReasoning(JsonElement message, MessageParts parts)
+    private static void AddReasoning(JsonElement message, MessageBuilder parts)
     {
         if (ReasoningOf(message) is { } reasoning)
         {
@@ -84,7 +85,7 @@ internal static class ChatContentReader
         }
     }
 
-    private static void AddCall(JsonElement call, MessageParts parts)
+    private static void AddCall(JsonElement call, MessageBuilder parts)
     {
         var function = call.Get("function"u8);
         if (function.Text("name"u8) is not { Length: > 0 })
@@ -97,7 +98,7 @@ internal static class ChatContentReader
         AddNamed(call.Text("id"u8), function.Text("name"u8) ?? "", arguments.Exists() ? arguments : function.Get("input"u8), parts);
     }
 
-    private static void AddNamed(string? id, string name, JsonElement arguments, MessageParts parts)
+    private static void AddNamed(string? id, string name, JsonElement arguments, MessageBuilder parts)
     {
         var text = arguments.Text() ?? (arguments.Exists() ? arguments.RawText() : "");
         parts.AddCall(id, name, text, Encoding.UTF8.GetBytes(text));

@@ -1,7 +1,7 @@
 using System.Text;
 using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Wire.Reading;
+namespace LlmProxy.Wire.Messages;
 
 /// <summary>What stands in an assistant turn's key for a call without an id: its name and its arguments in one form.</summary>
 internal static class CallKey

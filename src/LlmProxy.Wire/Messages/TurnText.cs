@@ -1,6 +1,6 @@
 using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Wire.Reading;
+namespace LlmProxy.Wire.Messages;
 
 /// <summary>What of an assistant's text enters its key.</summary>
 internal static class TurnText

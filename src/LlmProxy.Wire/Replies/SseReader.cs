@@ -1,7 +1,7 @@
 using System.Text;
 using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Wire.Assembly;
+namespace LlmProxy.Wire.Replies;
 
 /// <summary>
 /// Reads server-sent events (html.spec.whatwg.org, section 9.2.6) from bytes as they are pushed.
@@ -80,7 +80,7 @@ internal sealed class SseReader(SseReader.EventHandler onEvent)
 
     private static bool IsWhole(ReadOnlySpan<byte> data)
     {
-        using var document = data.StartsWith("{"u8) ? Elements.Parse(data.ToArray()) : null;
+        using var document = data.StartsWith("{"u8) ? LenientJson.Parse(data.ToArray()) : null;
         return document is not null || data.SequenceEqual("[DONE]"u8);
     }
 

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text;
 using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Wire.Assembly;
+namespace LlmProxy.Wire.Replies;
 
 /// <summary>Error objects in the shapes that the vendors' SDKs read.</summary>
 internal static class DialectErrors

@@ -1,4 +1,4 @@
-namespace LlmProxy.Wire.Reading;
+namespace LlmProxy.Wire.Scanning;
 
 /// <summary>
 /// What was found in histories that came before. An agent sends its whole history with every call, and all but its end

@@ -1,9 +1,9 @@
-using LlmProxy.Wire.Reading;
+using LlmProxy.Wire.Scanning;
 
-namespace LlmProxy.Wire.Assembly;
+namespace LlmProxy.Wire.Messages;
 
 /// <summary>Collects what a message holds, block by block.</summary>
-internal sealed class MessageParts
+internal sealed class MessageBuilder
 {
     public List<string> Texts { get; } = [];
 

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 
-namespace LlmProxy.Wire.Reading;
+namespace LlmProxy.Wire.Scanning;
 
 /// <summary>
 /// Digests by which bytes are recognised that came before, in this process alone. A universal hash under a random key:

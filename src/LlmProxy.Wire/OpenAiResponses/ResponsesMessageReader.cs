@@ -1,18 +1,19 @@
 using System.Text;
 using System.Text.Json;
-using LlmProxy.Wire.Assembly;
 using LlmProxy.Wire.Json;
+using LlmProxy.Wire.Messages;
+using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.OpenAiResponses;
 
 /// <summary>Reads items of Responses: one of the client's, or the list that makes up a turn of the model.</summary>
-internal static class ResponsesContentReader
+internal static class ResponsesMessageReader
 {
     public static (ConversationMessage Message, IReadOnlyList<string> CallKeys) Read(ReadOnlyMemory<byte> json)
     {
-        using var document = Elements.Parse(json);
+        using var document = LenientJson.Parse(json);
         var root = document?.RootElement ?? default;
-        var parts = new MessageParts();
+        var parts = new MessageBuilder();
         if (root.ValueKind == JsonValueKind.Array)
         {
             foreach (var item in root.Items())
@@ -63,7 +64,7 @@ internal static class ResponsesContentReader
             && item.Text("call_id"u8) is { Length: > 0 };
     }
 
-    private static void AddModelItem(JsonElement item, MessageParts parts)
+    private static void AddModelItem(JsonElement item, MessageBuilder parts)
     {
         switch (item.Text("type"u8))
         {
@@ -83,7 +84,7 @@ internal static class ResponsesContentReader
         }
     }
 
-    private static void AddCall(JsonElement item, MessageParts parts)
+    private static void AddCall(JsonElement item, MessageBuilder parts)
     {
         var name = item.Text("name"u8) ?? item.Text("type"u8)!.Replace("_call", "", StringComparison.Ordinal);
         var arguments = item.Get("arguments"u8);
@@ -95,7 +96,7 @@ internal static class ResponsesContentReader
         parts.AddCall(item.Text("call_id"u8), name, arguments.Text() ?? (arguments.Exists() ? arguments.RawText() : ""), default);
     }
 
-    private static void AddTexts(JsonElement content, MessageParts parts)
+    private static void AddTexts(JsonElement content, MessageBuilder parts)
     {
         if (content.Text() is { } text)
         {
@@ -111,7 +112,7 @@ internal static class ResponsesContentReader
         }
     }
 
-    private static void AddReasoning(JsonElement item, MessageParts parts)
+    private static void AddReasoning(JsonElement item, MessageBuilder parts)
     {
         // Full reasoning where the server shows it, else its summary.
         var texts = item.Get("content"u8).Items().Select(part => part.Text("text"u8)).Where(text => !string.IsNullOrEmpty(text)).ToList();

@@ -1,10 +1,10 @@
 using System.Text.Json;
 using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Wire.Reading;
+namespace LlmProxy.Wire.Scanning;
 
 /// <summary>What a key needs of one part (block) of a message; the rest of the part is skipped.</summary>
-internal ref struct ContentPart
+internal ref struct ScannedPart
 {
     /// <summary>Its <c>type</c>; empty where it has none.</summary>
     public ReadOnlySpan<byte> Type;
@@ -19,9 +19,9 @@ internal ref struct ContentPart
     public readonly bool HasText => Text.Length > 0;
 
     /// <summary>Reads the part that the reader stands on; an empty one where it is no object.</summary>
-    public static ContentPart Read(RequestScan scan, ref Utf8JsonReader reader)
+    public static ScannedPart Read(RequestScan scan, ref Utf8JsonReader reader)
     {
-        var part = default(ContentPart);
+        var part = default(ScannedPart);
         if (reader.TokenType != JsonTokenType.StartObject)
         {
             reader.Skip();
@@ -64,10 +64,10 @@ internal ref struct ContentPart
 }
 
 /// <summary>Reads the <c>content</c> of messages: a string or a list of parts.</summary>
-internal static class ContentValue
+internal static class ContentScan
 {
     /// <summary>What to do with a part.</summary>
-    public delegate void PartReader(RequestScan scan, ContentPart part);
+    public delegate void PartReader(RequestScan scan, ScannedPart part);
 
     /// <summary>Adds the text of a model's message, and hands on each part that holds no text.</summary>
     public static void ReadModel(RequestScan scan, ref Utf8JsonReader reader, PartReader? other = null)
@@ -86,7 +86,7 @@ internal static class ContentValue
 
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
-            var part = ContentPart.Read(scan, ref reader);
+            var part = ScannedPart.Read(scan, ref reader);
             if (part.HasText && IsText(part.Type))
             {
                 scan.AddText(scan.Raw(part.Text));
@@ -119,7 +119,7 @@ internal static class ContentValue
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
             any = true;
-            var part = ContentPart.Read(scan, ref reader);
+            var part = ScannedPart.Read(scan, ref reader);
             if (part.HasText && IsText(part.Type))
             {
                 add(part.Text);

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Wire.Reading;
+namespace LlmProxy.Wire.Scanning;
 
 /// <summary>Reads tool lists of all dialects: their shapes do not collide.</summary>
 internal static class ToolLists
@@ -96,7 +96,7 @@ internal static class ToolLists
         var tools = new List<ToolDefinition>();
         foreach (var list in lists)
         {
-            using var document = Elements.Parse(body.Slice(list.Start, list.Length));
+            using var document = LenientJson.Parse(body.Slice(list.Start, list.Length));
             if (document is not null)
             {
                 foreach (var tool in document.RootElement.Items())

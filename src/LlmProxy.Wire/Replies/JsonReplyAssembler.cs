@@ -2,7 +2,7 @@ using System.Text;
 using System.Text.Json;
 using LlmProxy.Wire.Json;
 
-namespace LlmProxy.Wire.Assembly;
+namespace LlmProxy.Wire.Replies;
 
 /// <summary>
 /// The framing that all dialects share: an answer is JSON or server-sent events. Which of them, its first byte says;
@@ -138,7 +138,7 @@ internal abstract class JsonReplyAssembler : ReplyAssembler
             return;
         }
 
-        using var document = Elements.Parse(data);
+        using var document = LenientJson.Parse(data);
         if (document is null || document.RootElement.ValueKind != JsonValueKind.Object)
         {
             KeepUnknown(Encoding.UTF8.GetString(data.Span));
