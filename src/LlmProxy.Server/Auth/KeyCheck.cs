@@ -68,7 +68,7 @@ internal sealed class KeyCheck(RequestDelegate next, KeyRing keys, LlmProxyOptio
         }
 
         var dialect = DialectCatalog.Recognize(context.Request.Method, context.Request.Path.Value ?? "")
-            ?? RouteProvider.DialectOf(route.Config.Metadata?.GetValueOrDefault(RouteProvider.Metadata));
+            ?? DialectCatalog.OfProvider(route.Config.Metadata?.GetValueOrDefault(RouteProvider.Metadata)).Kind;
         var message = presented.Length > 0
             ? $"LlmProxy: the key in {ProxyHeaders.Key} is none of this proxy's keys."
             : addsKey

@@ -84,7 +84,7 @@ internal sealed class CallLimits(RequestDelegate next, LlmProxyOptions options, 
 
     private static DialectKind DialectOf(HttpContext context) =>
         DialectCatalog.Recognize(context.Request.Method, context.Request.Path.Value ?? "")
-        ?? RouteProvider.DialectOf(context.Features.Get<IReverseProxyFeature>()?.Route.Config.Metadata?.GetValueOrDefault(RouteProvider.Metadata));
+        ?? DialectCatalog.OfProvider(context.Features.Get<IReverseProxyFeature>()?.Route.Config.Metadata?.GetValueOrDefault(RouteProvider.Metadata)).Kind;
 
     private static long HeaderBytes(IHeaderDictionary headers)
     {

@@ -57,7 +57,7 @@ internal sealed partial class ExchangeMiddleware(
         var kind = DialectCatalog.Recognize(context.Request.Method, context.Request.Path.Value ?? "");
         if (kind is null || context.Request.ContentLength == 0)
         {
-            await ForwardAsync(context, kind ?? RouteProvider.DialectOf(routeProvider));
+            await ForwardAsync(context, kind ?? DialectCatalog.OfProvider(routeProvider).Kind);
             return;
         }
 

@@ -1,5 +1,3 @@
-using LlmProxy.Wire;
-
 namespace LlmProxy.Server.Pipeline;
 
 /// <summary>The provider that a route names.</summary>
@@ -7,12 +5,4 @@ internal static class RouteProvider
 {
     /// <summary>Metadata of a route that names its provider.</summary>
     public const string Metadata = "LlmProxy.Provider";
-
-    /// <summary>The dialect that a provider's clients expect errors in, where the path does not say.</summary>
-    public static DialectKind DialectOf(string? provider) => provider switch
-    {
-        "anthropic" => DialectKind.AnthropicMessages,
-        "gemini" => DialectKind.Gemini,
-        _ => DialectKind.OpenAiChat,
-    };
 }

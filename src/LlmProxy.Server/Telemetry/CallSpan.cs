@@ -43,10 +43,10 @@ internal sealed class CallSpan(Activity? activity, Redactor? content, long start
             return;
         }
 
-        var (operation, model) = (TelemetryNames.OperationOf(exchange.Dialect.Kind), exchange.Reading.Model);
+        var (operation, model) = (exchange.Dialect.OperationConvention, exchange.Reading.Model);
         activity.DisplayName = model is null ? operation : $"{operation} {model}";
         activity.SetTag(TelemetryNames.OperationName, operation);
-        activity.SetTag(TelemetryNames.ProviderName, TelemetryNames.ProviderOf(exchange.Provider));
+        activity.SetTag(TelemetryNames.ProviderName, DialectCatalog.ProviderConventionOf(exchange.Provider));
         activity.SetTag(TelemetryNames.RequestModel, model);
         activity.SetTag(TelemetryNames.RequestStream, exchange.Reading.Stream);
         activity.SetTag(TelemetryNames.Tenant, exchange.Tenant);
@@ -112,8 +112,8 @@ internal sealed class CallSpan(Activity? activity, Redactor? content, long start
         {
             var tags = new TagList
             {
-                { TelemetryNames.OperationName, TelemetryNames.OperationOf(exchange.Dialect.Kind) },
-                { TelemetryNames.ProviderName, TelemetryNames.ProviderOf(exchange.Provider) },
+                { TelemetryNames.OperationName, exchange.Dialect.OperationConvention },
+                { TelemetryNames.ProviderName, DialectCatalog.ProviderConventionOf(exchange.Provider) },
                 { TelemetryNames.RequestModel, exchange.Reading.Model },
                 { TelemetryNames.ResponseModel, _responseModel },
                 { TelemetryNames.ServerAddress, server?.Host },

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using LlmProxy.Wire;
 using LlmProxy.Wire.Json;
 
 namespace LlmProxy.TrainingData.Validation;
@@ -260,7 +261,7 @@ internal class OpenAiValidator(FormatLimits limits) : LineValidator(limits)
             return;
         }
 
-        var source = Conversations.ImageSource.OfUrl(url);
+        var source = ImageSource.OfUrl(url);
         if (source.MediaType is not ("image/jpeg" or "image/png" or "image/webp"))
         {
             findings.Add("image-kind", $"an image of {where} must be JPEG, PNG or WEBP");

@@ -1,70 +1,45 @@
 using System.Text.Json;
 using LlmProxy.Wire.Json;
 using LlmProxy.Wire.Messages;
-using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.Anthropic;
 
 /// <summary>Reads a message of the Messages API.</summary>
-internal static class AnthropicMessageReader
+internal sealed class AnthropicMessageReader : MessageReader
 {
-    public static (ConversationMessage Message, IReadOnlyList<string> CallKeys) Read(ReadOnlyMemory<byte> json)
-    {
-        var parts = new MessageBuilder();
-        using var document = LenientJson.Parse(json);
-        var root = document?.RootElement ?? default;
-        var role = root.Text("role"u8) ?? "user";
-        var content = root.Get("content"u8);
-        if (content.Text() is { } text)
-        {
-            parts.Texts.Add(text);
-        }
+    public static AnthropicMessageReader Instance { get; } = new();
 
+    protected override void Read(JsonElement root, MessageBuilder message)
+    {
+        message.Role = root.Text("role"u8) ?? "user";
+        message.IsAssistant = message.Role == "assistant";
+        var content = root.Get("content"u8);
+        message.AddText(content.Text());
         foreach (var block in content.Items())
         {
-            AddBlock(block, parts);
+            if (PartOf(block, message) is { } part)
+            {
+                message.Add(part with { NativeJson = message.Slice(block) });
+            }
         }
-
-        return (parts.ToMessage(role, role == "assistant", json), parts.CallKeys);
     }
 
-    private static void AddBlock(JsonElement block, MessageBuilder parts)
+    private static MessagePart? PartOf(JsonElement block, MessageBuilder message) => block.Text("type"u8) switch
     {
-        switch (block.Text("type"u8))
-        {
-            case "text" or null:
-                if (block.Text("text"u8) is { } text)
-                {
-                    parts.Texts.Add(text);
-                }
+        "text" or null => block.Text("text"u8) is { } text ? new TextPart(text) : null,
+        "thinking" => block.Text("thinking"u8) is { Length: > 0 } thinking ? new ThinkingPart(thinking) : null,
+        "redacted_thinking" => null,
+        "image" => ImageReader.BySource(block, message) is { } image ? new ImagePart(image) : new OtherPart(ImageSource.Mark),
+        "document" => new OtherPart(OtherPart.Document),
+        "tool_use" => CallOf(block, message),
+        "tool_result" => ResultContent.Read(block.Text("tool_use_id"u8) ?? "", block.Get("content"u8), block.Get("is_error"u8).ValueKind == JsonValueKind.True, message),
+        _ => new OtherPart(null),
+    };
 
-                break;
-            case "thinking":
-                if (block.Text("thinking"u8) is { Length: > 0 } thinking)
-                {
-                    parts.Reasoning.Add(thinking);
-                }
-
-                break;
-            case "tool_use":
-                // Arguments that broke off are kept as a string: see AnthropicAssembler.
-                var input = block.Get("input"u8);
-                parts.AddCall(
-                    block.Text("id"u8),
-                    block.Text("name"u8) ?? "",
-                    input.Text() ?? (input.Exists() ? input.RawText() : "{}"),
-                    input.Raw());
-                break;
-            case "tool_result":
-                var (result, hasImage) = ResultText.Of(block.Get("content"u8));
-                parts.Results.Add(new ToolResult(
-                    block.Text("tool_use_id"u8) ?? "",
-                    result,
-                    block.Get("is_error"u8).ValueKind == JsonValueKind.True,
-                    hasImage));
-                break;
-            default:
-                break;
-        }
+    private static ToolCall CallOf(JsonElement block, MessageBuilder message)
+    {
+        // Arguments that broke off are kept as a string: see AnthropicAssembler.
+        var input = block.Get("input"u8);
+        return message.NewCall(block.Text("id"u8), block.Text("name"u8) ?? "", input.Text() ?? (input.Exists() ? input.RawText() : "{}"), input.Raw());
     }
 }

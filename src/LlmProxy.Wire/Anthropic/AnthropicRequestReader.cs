@@ -7,7 +7,7 @@ namespace LlmProxy.Wire.Anthropic;
 /// <summary>The forward pass over a Messages request (platform.claude.com, API reference, "Create a Message").</summary>
 internal sealed class AnthropicRequestReader : MessageRules
 {
-    private static readonly AnthropicRequestReader Instance = new();
+    public static AnthropicRequestReader Instance { get; } = new();
 
     public override DialectKind Kind => DialectKind.AnthropicMessages;
 
@@ -22,22 +22,11 @@ internal sealed class AnthropicRequestReader : MessageRules
     {
         var hasHistory = false;
         scan.Insertion = new PromptInsertion(new ByteRange(scan.End(ref reader), 0), "\"system\":"u8.ToArray(), ","u8.ToArray());
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        while (reader.ReadProperty(out var name))
         {
-            var name = JsonText.Name(reader.ValueSpan);
-            reader.Read();
             if (name.SequenceEqual("messages"u8))
             {
                 hasHistory = scan.ReadMessages(ref reader, Instance);
-            }
-            else if (name.SequenceEqual("model"u8))
-            {
-                scan.Model = scan.String(ref reader);
-            }
-            else if (name.SequenceEqual("stream"u8))
-            {
-                scan.Stream = reader.TokenType == JsonTokenType.True;
-                reader.Skip();
             }
             else if (name.SequenceEqual("system"u8))
             {
@@ -65,7 +54,7 @@ internal sealed class AnthropicRequestReader : MessageRules
             }
             else
             {
-                reader.Skip();
+                scan.ReadCommon(name, ref reader);
             }
         }
 
@@ -103,19 +92,6 @@ internal sealed class AnthropicRequestReader : MessageRules
         });
     }
 
-    public override void ReadSystemProperty(RequestScan scan, scoped ReadOnlySpan<byte> name, ref Utf8JsonReader reader)
-    {
-        if (name.SequenceEqual("content"u8))
-        {
-            scan.ResetSystemText();
-            ContentScan.ReadSystem(scan, ref reader, scan.AddSystemText);
-        }
-        else
-        {
-            reader.Skip();
-        }
-    }
-
     private static void ReadSystem(RequestScan scan, ref Utf8JsonReader reader)
     {
         scan.PromptTexts.Clear();
@@ -132,10 +108,8 @@ internal sealed class AnthropicRequestReader : MessageRules
             return;
         }
 
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        while (reader.ReadProperty(out var name))
         {
-            var name = JsonText.Name(reader.ValueSpan);
-            reader.Read();
             if (name.SequenceEqual("id"u8) || name.SequenceEqual("thread_id"u8))
             {
                 scan.ServerConversationId = scan.String(ref reader);
@@ -159,10 +133,8 @@ internal sealed class AnthropicRequestReader : MessageRules
             return;
         }
 
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        while (reader.ReadProperty(out var name))
         {
-            var name = JsonText.Name(reader.ValueSpan);
-            reader.Read();
             if (name.SequenceEqual("user_id"u8))
             {
                 scan.SessionHint = SessionOf(scan.String(ref reader));

@@ -5,10 +5,9 @@ using LlmProxy.Wire.Replies;
 namespace LlmProxy.Wire.Gemini;
 
 /// <summary>Writes an answer of Gemini (ai.google.dev/api/generate-content, "GenerateContentResponse"); <see cref="GeminiAssembler"/> reads it back.</summary>
-internal sealed class GeminiReplyWriter(AssembledReply reply)
+internal sealed class GeminiReplyWriter(AssembledReply reply) : ReplyWriter
 {
-    /// <summary>The answer as one object.</summary>
-    public byte[] Whole()
+    public override byte[] Whole()
     {
         using var message = LenientJson.Parse(reply.Message.Json);
         var parts = (message?.RootElement ?? default).Get("parts"u8);
@@ -21,8 +20,7 @@ internal sealed class GeminiReplyWriter(AssembledReply reply)
         });
     }
 
-    /// <summary>The answer as a stream: each chunk brings a part, or a piece of a text. One that is not complete lacks its end.</summary>
-    public IReadOnlyList<ReplyEvent> Events()
+    public override IReadOnlyList<ReplyEvent> Events()
     {
         using var message = LenientJson.Parse(reply.Message.Json);
         var parts = new List<Action<Utf8JsonWriter>>();

@@ -2,90 +2,56 @@ using System.Text;
 using System.Text.Json;
 using LlmProxy.Wire.Json;
 using LlmProxy.Wire.Messages;
-using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.OpenAiChat;
 
 /// <summary>Reads a message of Chat Completions.</summary>
-internal static class ChatMessageReader
+internal sealed class ChatMessageReader : MessageReader
 {
-    public static (ConversationMessage Message, IReadOnlyList<string> CallKeys) Read(ReadOnlyMemory<byte> json)
+    public static ChatMessageReader Instance { get; } = new();
+
+    protected override void Read(JsonElement root, MessageBuilder message)
     {
-        using var document = LenientJson.Parse(json);
-        var root = document?.RootElement ?? default;
-        var role = root.Text("role"u8) ?? "user";
-        var parts = new MessageBuilder();
+        message.Role = root.Text("role"u8) ?? "user";
         var content = root.Get("content"u8);
-        if (role is "tool" or "function")
+        if (message.Role is "tool" or "function")
         {
-            var (result, hasImage) = ResultText.Of(content);
-            parts.Results.Add(new ToolResult(root.Text("tool_call_id"u8) ?? root.Text("name"u8) ?? "", result, null, hasImage));
-            return (parts.ToMessage("tool", false, json), []);
+            message.Role = "tool";
+            var name = root.Text("name"u8);
+            message.Add(ResultContent.Read(root.Text("tool_call_id"u8) ?? name ?? "", content, null, message) with { Name = name });
+            return;
         }
 
-        AddContent(content, parts);
-        AddReasoning(root, parts);
+        message.IsAssistant = message.Role == "assistant";
+        ContentParts.Read(content, message);
+        if (root.Text("refusal"u8) is { Length: > 0 } refusal)
+        {
+            message.Add(new RefusalPart(refusal));
+        }
+
+        message.AddThinking(ReasoningOf(root));
         foreach (var call in root.Get("tool_calls"u8).Items())
         {
-            AddCall(call, parts);
+            message.Add(CallOf(call, message));
         }
 
         var legacy = root.Get("function_call"u8);
-        if (legacy.Text("name"u8) is { Length: > 0 } name)
+        if (legacy.Text("name"u8) is { Length: > 0 } function)
         {
-            AddNamed(null, name, legacy.Get("arguments"u8), parts);
+            message.Add(CallOf(null, legacy, message) with { ResultId = function });
         }
-
-        return (parts.ToMessage(role, role == "assistant", json), parts.CallKeys);
     }
 
     /// <summary>Reasoning in the fields in which servers put it; they often send one text in two of them.</summary>
-    public static string? ReasoningOf(JsonElement message)
+    private static string? ReasoningOf(JsonElement message)
     {
         var text = message.Text("reasoning_content"u8) is { Length: > 0 } content ? content : message.Text("reasoning"u8);
-        if (!string.IsNullOrEmpty(text))
-        {
-            return text;
-        }
-
-        var details = string.Concat(message.Get("reasoning_details"u8).Items().Select(part => part.Text("text"u8) ?? part.Text("summary"u8)));
-        return details.Length > 0 ? details : null;
+        return !string.IsNullOrEmpty(text)
+            ? text
+            : string.Concat(message.Get("reasoning_details"u8).Items().Select(part => part.Text("text"u8) ?? part.Text("summary"u8)));
     }
 
-    /// <summary>The texts of a content: a string or parts. Thinking parts (Mistral) are reasoning.</summary>
-    public static void AddContent(JsonElement content, MessageBuilder parts)
-    {
-        if (content.Text() is { } text)
-        {
-            parts.Texts.Add(text);
-        }
-
-        foreach (var part in content.Items())
-        {
-            switch (part.Text("type"u8))
-            {
-                case "thinking":
-                    var thinking = part.Get("thinking"u8);
-                    parts.Reasoning.Add(thinking.Text() ?? string.Concat(thinking.Items().Select(piece => piece.Text("text"u8))));
-                    break;
-                case "text" or "output_text" or "input_text" or null when part.Text("text"u8) is { } partText:
-                    parts.Texts.Add(partText);
-                    break;
-                default:
-                    break;
-            }
-        }
-    }
-
-    private static void AddReasoning(JsonElement message, MessageBuilder parts)
-    {
-        if (ReasoningOf(message) is { } reasoning)
-        {
-            parts.Reasoning.Add(reasoning);
-        }
-    }
-
-    private static void AddCall(JsonElement call, MessageBuilder parts)
+    private static ToolCall CallOf(JsonElement call, MessageBuilder message)
     {
         var function = call.Get("function"u8);
         if (function.Text("name"u8) is not { Length: > 0 })
@@ -94,13 +60,14 @@ internal static class ChatMessageReader
             function = custom.Exists() ? custom : function;
         }
 
-        var arguments = function.Get("arguments"u8);
-        AddNamed(call.Text("id"u8), function.Text("name"u8) ?? "", arguments.Exists() ? arguments : function.Get("input"u8), parts);
+        return CallOf(call.Text("id"u8), function, message);
     }
 
-    private static void AddNamed(string? id, string name, JsonElement arguments, MessageBuilder parts)
+    private static ToolCall CallOf(string? id, JsonElement function, MessageBuilder message)
     {
+        var arguments = function.Get("arguments"u8);
+        arguments = arguments.Exists() ? arguments : function.Get("input"u8);
         var text = arguments.Text() ?? (arguments.Exists() ? arguments.RawText() : "");
-        parts.AddCall(id, name, text, Encoding.UTF8.GetBytes(text));
+        return message.NewCall(id, function.Text("name"u8) ?? "", text, Encoding.UTF8.GetBytes(text));
     }
 }

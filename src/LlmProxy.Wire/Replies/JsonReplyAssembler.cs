@@ -41,11 +41,20 @@ internal abstract class JsonReplyAssembler : ReplyAssembler
     /// <summary>The error that the answer holds.</summary>
     protected string? Error { get; set; }
 
+    /// <summary>The answer's id, or null.</summary>
+    protected string? ResponseId { get; set; }
+
+    /// <summary>The model that answered, or null.</summary>
+    protected string? Model { get; set; }
+
+    /// <summary>Why the model stopped, or null.</summary>
+    protected string? StopReason { get; set; }
+
+    /// <summary>Tokens as far as they are known; null if the answer does not state them.</summary>
+    protected TokenUsage? Usage { get; set; }
+
     /// <summary>Whether the answer comes as server-sent events.</summary>
     protected bool IsEvents => _framing == Framing.Events;
-
-    /// <summary>What was not understood.</summary>
-    protected IReadOnlyList<string> Unknown => _unknown;
 
     /// <inheritdoc />
     public sealed override void Append(ReadOnlySpan<byte> bytes)
@@ -81,6 +90,33 @@ internal abstract class JsonReplyAssembler : ReplyAssembler
 
     /// <summary>The answer as far as it came.</summary>
     protected abstract AssembledReply Build();
+
+    /// <summary>The answer, with what all dialects know of one.</summary>
+    /// <param name="read">The message that was put together, as its dialect's reader reads it.</param>
+    /// <param name="refusal">The refusal's text, or null.</param>
+    /// <param name="endsTurn">Whether the model stopped of its own accord, if it calls no tool.</param>
+    /// <param name="callsTool">Whether the client has a call to answer; null for any call of the message.</param>
+    /// <param name="marks">See <see cref="AssembledReply.Marks"/>.</param>
+    protected AssembledReply Build((ConversationMessage Message, IReadOnlyList<string> CallKeys) read, string? refusal, bool endsTurn, bool? callsTool = null, IReadOnlyList<string>? marks = null)
+    {
+        var isComplete = Ended && Error is null;
+        return new AssembledReply
+        {
+            ResponseId = ResponseId,
+            Model = Model,
+            Message = read.Message,
+            StopReason = StopReason,
+            Usage = Usage ?? TokenUsage.None,
+            HasUsage = Usage is not null,
+            Refusal = refusal,
+            Error = Error,
+            IsComplete = isComplete,
+            EndedTurn = isComplete && endsTurn && !(callsTool ?? read.Message.ToolCalls.Count > 0),
+            CallKeys = read.CallKeys,
+            Marks = marks ?? [],
+            Unknown = _unknown,
+        };
+    }
 
     /// <summary>Takes one event or the whole answer.</summary>
     /// <returns>Whether it was understood.</returns>

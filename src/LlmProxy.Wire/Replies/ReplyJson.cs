@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using LlmProxy.Wire.Json;
@@ -95,7 +96,62 @@ internal static class ReplyJson
         }
     }
 
+    /// <summary>Appends an object with other values for some of its members, and with members that it does not have.</summary>
+    /// <param name="json">The buffer.</param>
+    /// <param name="value">The object; anything else counts as an empty one.</param>
+    /// <param name="changed">The other values as JSON, by name.</param>
+    public static void AppendChanged(ByteBuffer json, JsonElement value, IReadOnlyDictionary<string, byte[]> changed)
+    {
+        json.Append((byte)'{');
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        if (value.ValueKind == JsonValueKind.Object)
+        {
+            foreach (var property in value.EnumerateObject())
+            {
+                var name = Encoding.UTF8.GetString(property.Utf8Name());
+                Append(name, names.Add(name) && changed.TryGetValue(name, out var other) ? other : property.Value.Raw());
+            }
+        }
+
+        foreach (var (name, other) in changed)
+        {
+            if (!names.Contains(name))
+            {
+                Append(name, other);
+            }
+        }
+
+        json.Append((byte)'}');
+
+        void Append(string name, ReadOnlySpan<byte> member)
+        {
+            json.Append(json.Span[^1] == '{' ? ""u8 : ","u8);
+            JsonText.AppendLiteral(json, name);
+            json.Append((byte)':');
+            json.Append(member.IsEmpty ? "null"u8 : member);
+        }
+    }
+
     /// <summary>An error as <c>type: message</c> (see <see cref="AssembledReply.Error"/>), in its two parts.</summary>
     public static (string Type, string Message) SplitError(string error) =>
         error.IndexOf(": ", StringComparison.Ordinal) is > 0 and var at ? (error[..at], error[(at + 2)..]) : ("error", error);
+
+    /// <summary>Joins pieces of JSON; every second one is a text, which becomes a literal.</summary>
+    public static byte[] Join(params ReadOnlySpan<string> pieces)
+    {
+        using var buffer = new ByteBuffer(256);
+        for (var i = 0; i < pieces.Length; i++)
+        {
+            if (i % 2 == 0)
+            {
+                buffer.Append(Encoding.UTF8.GetBytes(pieces[i]));
+            }
+            else
+            {
+                JsonText.AppendLiteral(buffer, pieces[i]);
+            }
+        }
+
+        return buffer.ToArray();
+    }
 }

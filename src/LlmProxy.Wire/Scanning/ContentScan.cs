@@ -28,10 +28,8 @@ internal ref struct ScannedPart
             return part;
         }
 
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        while (reader.ReadProperty(out var name))
         {
-            var name = JsonText.Name(reader.ValueSpan);
-            reader.Read();
             if (name.SequenceEqual("type"u8))
             {
                 part.Type = reader.TokenType == JsonTokenType.String ? JsonText.Name(reader.ValueSpan) : default;
@@ -39,11 +37,11 @@ internal ref struct ScannedPart
             }
             else if (name.SequenceEqual("text"u8))
             {
-                part.Text = Literal(scan, ref reader);
+                part.Text = scan.Literal(ref reader);
             }
             else if (name.SequenceEqual("id"u8))
             {
-                part.Id = Literal(scan, ref reader);
+                part.Id = scan.Literal(ref reader);
             }
             else
             {
@@ -52,14 +50,6 @@ internal ref struct ScannedPart
         }
 
         return part;
-    }
-
-    /// <summary>The literal of a string; an empty range for any other value, which is skipped.</summary>
-    public static ByteRange Literal(RequestScan scan, ref Utf8JsonReader reader)
-    {
-        var isString = reader.TokenType == JsonTokenType.String;
-        var range = scan.Skip(ref reader);
-        return isString ? range : default;
     }
 }
 

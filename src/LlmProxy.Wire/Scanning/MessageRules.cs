@@ -31,9 +31,23 @@ internal abstract class MessageRules
     /// <summary>Whose a message of this role is.</summary>
     public abstract Side SideOf(ReadOnlySpan<byte> role);
 
+    /// <summary>Reads one message of the history.</summary>
+    public void ScanMessage(RequestScan scan, ref Utf8JsonReader reader) => scan.ReadMessage(ref reader, this);
+
     /// <summary>Reads a property of a model's message: the reader stands on the value's first token and is left on its last.</summary>
     public abstract void ReadModelProperty(RequestScan scan, scoped ReadOnlySpan<byte> name, ref Utf8JsonReader reader);
 
     /// <summary>Reads a property of a system message, likewise.</summary>
-    public abstract void ReadSystemProperty(RequestScan scan, scoped ReadOnlySpan<byte> name, ref Utf8JsonReader reader);
+    public virtual void ReadSystemProperty(RequestScan scan, scoped ReadOnlySpan<byte> name, ref Utf8JsonReader reader)
+    {
+        if (name.SequenceEqual("content"u8))
+        {
+            scan.ResetSystemText();
+            ContentScan.ReadSystem(scan, ref reader, scan.AddSystemText);
+        }
+        else
+        {
+            reader.Skip();
+        }
+    }
 }

@@ -1,5 +1,5 @@
-using LlmProxy.Wire.Gemini;
 using LlmProxy.Wire.Json;
+using LlmProxy.Wire.Messages;
 
 namespace LlmProxy.Wire.Scanning;
 
@@ -8,7 +8,7 @@ namespace LlmProxy.Wire.Scanning;
 /// </summary>
 internal sealed class RequestPlaces
 {
-    private readonly IDialect _dialect;
+    private readonly MessageReader _reader;
     private readonly string? _model;
     private readonly bool _stream;
     private readonly bool _offersTools;
@@ -23,9 +23,9 @@ internal sealed class RequestPlaces
     private readonly List<PromptText> _promptTexts;
     private readonly List<PromptText> _historyTexts;
 
-    public RequestPlaces(RequestScan scan, IDialect dialect, bool historyTextsCount = true)
+    public RequestPlaces(RequestScan scan, MessageReader reader, bool historyTextsCount = true)
     {
-        _dialect = dialect;
+        _reader = reader;
         _model = scan.Model;
         _stream = scan.Stream;
         _offersTools = scan.OffersTools;
@@ -63,9 +63,9 @@ internal sealed class RequestPlaces
         SessionHint = _sessionHint,
         IsContinuation = _previousResponseId is not null || _serverConversationId is not null || HasAssistant(_messages),
         ReadTools = () => [.. ToolLists.Read(body, _toolLists).Select(tool => new ToolOffer(tool.Name, tool.Description))],
-        ReadFirstUserText = () => UserText(_messages, body, _dialect),
-        ReadLastUserText = () => UserText(_messages.Reverse(), body, _dialect),
-        ReadMessage = i => _dialect.ReadMessage(Cut(body, _messages[i], _dialect)),
+        ReadFirstUserText = () => UserText(_messages, body, _reader),
+        ReadLastUserText = () => UserText(_messages.Reverse(), body, _reader),
+        ReadMessage = i => _reader.Read(Cut(body, _messages[i], _reader)).Message,
         ReadSystemPrompt = () => SystemPrompt(body, _promptTexts, _historyTexts),
         ReadToolsJson = () => ToolLists.Json(body, _toolLists),
         SystemPromptPlaces = () => _promptTexts.Concat(_historyTexts).Select(text => text.Literal),
@@ -73,12 +73,12 @@ internal sealed class RequestPlaces
     };
 
     /// <summary>The content of a request, for the record.</summary>
-    public static RequestContent Content(RequestScan scan, IDialect dialect) => new()
+    public static RequestContent Content(RequestScan scan, MessageReader reader) => new()
     {
         SystemPrompt = SystemPrompt(scan.Body, scan.PromptTexts, scan.HistoryTexts),
         ToolsJson = ToolLists.Json(scan.Body, scan.ToolLists),
         Tools = ToolLists.Read(scan.Body, scan.ToolLists),
-        Messages = [.. scan.Messages.Select(message => dialect.ReadMessage(Cut(scan.Body, message, dialect)))],
+        Messages = [.. scan.Messages.Select(message => reader.Read(Cut(scan.Body, message, reader)).Message)],
     };
 
     private static string? SystemPrompt(ReadOnlyMemory<byte> body, List<PromptText> promptTexts, List<PromptText> historyTexts)
@@ -91,21 +91,8 @@ internal sealed class RequestPlaces
     }
 
     /// <summary>A message's bytes as the record keeps them.</summary>
-    private static byte[] Cut(ReadOnlyMemory<byte> body, MessageReading message, IDialect dialect)
-        => JsonCutter.WithoutCacheControl(Wrap(body.Span.Slice(message.Range.Start, message.Range.Length), message.IsAssistant, dialect));
-
-    private static ReadOnlySpan<byte> Wrap(ReadOnlySpan<byte> json, bool isAssistant, IDialect dialect)
-    {
-        if (dialect.Kind != DialectKind.OpenAiResponses)
-        {
-            return dialect.Kind == DialectKind.Gemini && isAssistant ? GeminiTurn.Join(json) : json;
-        }
-
-        // A turn is a list of items; a bare string is a user message.
-        return isAssistant ? (byte[])[(byte)'[', .. json, (byte)']']
-            : json.StartsWith("\""u8) ? (byte[])[.. "{\"role\":\"user\",\"content\":"u8, .. json, (byte)'}']
-            : json;
-    }
+    private static byte[] Cut(ReadOnlyMemory<byte> body, MessageReading message, MessageReader reader)
+        => JsonCutter.WithoutCacheControl(reader.ToStored(body.Span.Slice(message.Range.Start, message.Range.Length), message.IsAssistant));
 
     private static bool HasAssistant(IReadOnlyList<MessageReading> messages)
     {
@@ -120,13 +107,13 @@ internal sealed class RequestPlaces
         return false;
     }
 
-    private static string UserText(IEnumerable<MessageReading> messages, ReadOnlyMemory<byte> body, IDialect dialect)
+    private static string UserText(IEnumerable<MessageReading> messages, ReadOnlyMemory<byte> body, MessageReader reader)
     {
         foreach (var reading in messages)
         {
             if (!reading.IsAssistant)
             {
-                var message = dialect.ReadMessage(Cut(body, reading, dialect));
+                var message = reader.Read(Cut(body, reading, reader)).Message;
                 if (message.Role == "user" && message.Text.Length > 0 && message.ToolResults.Count == 0)
                 {
                     return message.Text;

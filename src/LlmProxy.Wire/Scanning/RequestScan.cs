@@ -34,9 +34,12 @@ internal sealed partial class RequestScan : IDisposable
         _canonical = new CanonicalJson(_normalised) { Origin = Origin, OnCallId = AnswerCall };
     }
 
-    /// <summary>Reads a dialect's body; the reader stands on the first token of the object and is left on its last.</summary>
+    /// <summary>Reads a dialect's body; the reader is on the first token of the object and is left on its last.</summary>
     /// <returns>Whether this is a request of the dialect.</returns>
     public delegate bool BodyReader(RequestScan scan, ref Utf8JsonReader reader);
+
+    /// <summary>Reads an element of a history; the reader is on its first token and is left on its last.</summary>
+    public delegate void ElementReader(RequestScan scan, ref Utf8JsonReader reader);
 
     public ReadOnlyMemory<byte> Body { get; }
 
@@ -76,21 +79,21 @@ internal sealed partial class RequestScan : IDisposable
 
     public IReadOnlyList<string> CallIds => _callIds;
 
-    /// <summary>Runs a dialect's reader over a body; null where it is no request of the dialect.</summary>
+    /// <summary>Runs a dialect's reader over a body; null if it is no request of the dialect.</summary>
     public static RequestScan? Run(ReadOnlyMemory<byte> body, TurnKeys? keys, BodyReader read)
     {
         using var scan = new RequestScan(body, keys);
-        try
-        {
-            var reader = new Utf8JsonReader(body.Span[scan.Origin..], new JsonReaderOptions { MaxDepth = JsonText.MaxDepth });
-            var isRequest = reader.Read() && reader.TokenType == JsonTokenType.StartObject && read(scan, ref reader);
-            // One more step: what follows the object makes the body broken.
-            return isRequest && !reader.Read() ? scan : null;
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
+        return scan.Run(read, isObject: true) ? scan : null;
+    }
+
+    /// <summary>The key that a stored message has in a request; an empty one if it cannot be read.</summary>
+    /// <param name="message">One element of a history, or an array of those that make up a turn.</param>
+    /// <param name="keys">Makes the keys.</param>
+    /// <param name="read">The dialect's reader of an element.</param>
+    public static TurnKey KeyOf(ReadOnlyMemory<byte> message, TurnKeys keys, ElementReader read)
+    {
+        using var scan = new RequestScan(message, keys);
+        return scan.Run((scan, ref reader) => scan.ReadElements(ref reader, read), isObject: false) && scan._messages.Count > 0 ? scan._messages[^1].Key : default;
     }
 
     /// <summary>Offset in the body of the token that the reader stands on.</summary>
@@ -119,6 +122,31 @@ internal sealed partial class RequestScan : IDisposable
         return null;
     }
 
+    /// <summary>Takes a member that requests of all dialects have, or skips it; the reader is on its value.</summary>
+    public void ReadCommon(scoped ReadOnlySpan<byte> name, ref Utf8JsonReader reader)
+    {
+        if (name.SequenceEqual("model"u8))
+        {
+            Model = String(ref reader);
+            return;
+        }
+
+        if (name.SequenceEqual("stream"u8))
+        {
+            Stream = reader.TokenType == JsonTokenType.True;
+        }
+
+        reader.Skip();
+    }
+
+    /// <summary>The literal of a string; an empty range for any other value, which is skipped.</summary>
+    public ByteRange Literal(ref Utf8JsonReader reader)
+    {
+        var isString = reader.TokenType == JsonTokenType.String;
+        var range = Skip(ref reader);
+        return isString ? range : default;
+    }
+
     /// <summary>What stands between the quotes of a literal.</summary>
     public ReadOnlySpan<byte> Raw(ByteRange literal) => Body.Span.Slice(literal.Start + 1, literal.Length - 2);
 
@@ -134,90 +162,6 @@ internal sealed partial class RequestScan : IDisposable
         SystemMessages = 0;
         _chain = TurnKey.Empty;
         _turnStart = -1;
-    }
-
-    /// <summary>Reads an array of messages.</summary>
-    /// <returns>Whether there was one.</returns>
-    public bool ReadMessages(ref Utf8JsonReader reader, MessageRules rules)
-    {
-        ResetHistory();
-        if (reader.TokenType != JsonTokenType.StartArray)
-        {
-            reader.Skip();
-            return false;
-        }
-
-        BeginHistory(ref reader, rules.Kind);
-        while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
-        {
-            ReadMessage(ref reader, rules);
-            EndElement(ref reader);
-        }
-
-        EndTurn();
-        EndHistory(ref reader);
-        return true;
-    }
-
-    /// <summary>Reads one message.</summary>
-    public void ReadMessage(ref Utf8JsonReader reader, MessageRules rules)
-    {
-        var start = Start(ref reader);
-        if (reader.TokenType != JsonTokenType.StartObject)
-        {
-            EndTurn();
-            AddClientValue(ref reader, rules.Canonical);
-            return;
-        }
-
-        _idsBefore = _callIds.Count;
-        var side = FindSide(reader, rules);
-        if (side != Side.Model)
-        {
-            EndTurn();
-        }
-
-        (_textBefore, _callsBefore) = (_text.Length, _calls.Length);
-        var again = reader;
-        var found = ReadMessage(ref reader, rules, side);
-        if (found != side)
-        {
-            // The role stands twice and the last one counts.
-            Restart(_textBefore, _callsBefore);
-            if (found != Side.Model)
-            {
-                EndTurn();
-            }
-
-            reader = again;
-            ReadMessage(ref reader, rules, found);
-        }
-
-        var range = new ByteRange(start, End(ref reader) - start);
-        switch (found)
-        {
-            case Side.System:
-                SystemMessages++;
-                break;
-            case Side.Model:
-                ExtendTurn(range);
-                if (!rules.JoinsTurns)
-                {
-                    EndTurn();
-                }
-
-                break;
-            default:
-                AddClientMessage(range);
-                break;
-        }
-    }
-
-    /// <summary>Forgets what was read of the model's message: its content stands twice and the last one counts.</summary>
-    public void ResetMessage()
-    {
-        ResetText(_textBefore);
-        ResetCalls(_callsBefore);
     }
 
     /// <summary>Begins the normalised form of a message of the client's.</summary>
@@ -416,55 +360,36 @@ internal sealed partial class RequestScan : IDisposable
         _canonical.Dispose();
     }
 
-    private static Side FindSide(Utf8JsonReader reader, MessageRules rules)
+    private bool ReadElements(ref Utf8JsonReader reader, ElementReader read)
     {
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        if (reader.TokenType != JsonTokenType.StartArray)
         {
-            var isRole = JsonText.Name(reader.ValueSpan).SequenceEqual("role"u8);
-            reader.Read();
-            if (isRole)
+            read(this, ref reader);
+        }
+        else
+        {
+            while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
             {
-                return reader.TokenType == JsonTokenType.String ? rules.SideOf(JsonText.Name(reader.ValueSpan)) : Side.Client;
+                read(this, ref reader);
             }
-
-            reader.Skip();
         }
 
-        return Side.Client;
+        EndTurn();
+        return true;
     }
 
-    private Side ReadMessage(ref Utf8JsonReader reader, MessageRules rules, Side side)
+    private bool Run(BodyReader read, bool isObject)
     {
-        var mark = OpenClientMessage();
-        var found = Side.Client;
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        try
         {
-            var name = JsonText.Name(reader.ValueSpan);
-            if (name.SequenceEqual("role"u8))
-            {
-                var value = reader;
-                value.Read();
-                found = value.TokenType == JsonTokenType.String ? rules.SideOf(JsonText.Name(value.ValueSpan)) : Side.Client;
-            }
-
-            switch (side)
-            {
-                case Side.Client:
-                    AddClientProperty(ref reader, rules.Canonical);
-                    break;
-                case Side.Model:
-                    reader.Read();
-                    rules.ReadModelProperty(this, name, ref reader);
-                    break;
-                default:
-                    reader.Read();
-                    rules.ReadSystemProperty(this, name, ref reader);
-                    break;
-            }
+            var reader = new Utf8JsonReader(Body.Span[Origin..], new JsonReaderOptions { MaxDepth = JsonText.MaxDepth });
+            // One more step: what follows the value makes the body broken.
+            return reader.Read() && (!isObject || reader.TokenType == JsonTokenType.StartObject) && read(this, ref reader) && !reader.Read();
         }
-
-        CloseClientMessage(mark);
-        return found;
+        catch (JsonException)
+        {
+            return false;
+        }
     }
 
     private void AddModelTurn(ByteRange range)

@@ -91,7 +91,10 @@ internal static class ToolLists
     }
 
     /// <summary>The tools of the lists.</summary>
-    public static IReadOnlyList<ToolDefinition> Read(ReadOnlyMemory<byte> body, List<ByteRange> lists)
+    /// <param name="body">What holds the lists.</param>
+    /// <param name="lists">Where they are.</param>
+    /// <param name="keepsNative">Whether a tool that has a name keeps its definition as sent.</param>
+    public static IReadOnlyList<ToolDefinition> Read(ReadOnlyMemory<byte> body, List<ByteRange> lists, bool keepsNative = false)
     {
         var tools = new List<ToolDefinition>();
         foreach (var list in lists)
@@ -101,7 +104,12 @@ internal static class ToolLists
             {
                 foreach (var tool in document.RootElement.Items())
                 {
+                    var first = tools.Count;
                     Add(tool, tools, 0);
+                    if (keepsNative && tools.Count == first + 1 && tool.Text("name"u8) is { Length: > 0 } name && name == tools[first].Name)
+                    {
+                        tools[first] = tools[first] with { NativeJson = tool.Raw().ToArray() };
+                    }
                 }
             }
         }
