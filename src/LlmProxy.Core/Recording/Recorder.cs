@@ -127,7 +127,7 @@ public sealed partial class Recorder : IAsyncDisposable
             return;
         }
 
-        _queues.Complete(exchange, new HandedOver(reply, reading?.Places));
+        _queues.Complete(exchange, new ParsedExchange(reply, reading?.Places));
     }
 
     /// <summary>

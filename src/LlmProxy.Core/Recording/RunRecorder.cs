@@ -84,7 +84,7 @@ internal sealed class RunRecorder(OutcomeJudge judge, TaskRulesCatalog catalog, 
     /// <param name="head">The exchange's head.</param>
     /// <param name="exchange">The exchange.</param>
     /// <param name="known">What the request path found out about it, or null to read it here.</param>
-    public TrajectoryChange Record(RunState run, ExchangeHead head, SpooledContent exchange, HandedOver? known)
+    public TrajectoryChange Record(RunState run, ExchangeHead head, SpooledContent exchange, ParsedExchange? known)
     {
         var dialect = DialectCatalog.Get(head.Dialect);
         var rules = catalog.Get(head.Preset);
