@@ -1,5 +1,4 @@
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
 
 namespace LlmProxy.Core.Recording;

@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using System.Text;
-using LlmProxy.Core.Trajectories;
 using LlmProxy.TrainingData.Export;
 using LlmProxy.Wire;
 

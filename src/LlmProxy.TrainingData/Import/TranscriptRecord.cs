@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text.Json;
-using LlmProxy.Core.Trajectories;
 using LlmProxy.TrainingData.Conversations;
 using LlmProxy.Wire;
 using LlmProxy.Wire.Json;

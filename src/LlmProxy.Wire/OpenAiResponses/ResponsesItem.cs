@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json;
 using LlmProxy.Wire.Json;
 using LlmProxy.Wire.Replies;
 
