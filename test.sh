@@ -1,20 +1,37 @@
 #!/usr/bin/env bash
-# Runs every test of the repository. What the tests need beside the .NET SDK is installed where that is possible; where
-# it is not, the tests that need it are skipped, visibly. The last line is "N passed, N failed, N skipped".
+# Builds everything in Release, with analyzers, and runs every test. The last line is "N passed, N failed, N skipped".
+#   --install    first installs PostgreSQL, pgvector, Java and WireMock with apt-get and npm (as CI does)
+#   --long       adds the long runs (mutations, faults, conversions)
+#   --coverage   adds line coverage by assembly
+# Other options are passed to "dotnet test", for example --filter "FullyQualifiedName~Wire".
 set -uo pipefail
 cd "$(dirname "$0")"
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
+
+install=0; coverage=0; passed_on=()
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --install) install=1 ;;
+    --long) export LLMPROXY_LONG_TESTS=1 ;;
+    --coverage) coverage=1 ;;
+    *) passed_on+=("$1") ;;
+  esac
+  shift
+done
 
 if ! command -v dotnet >/dev/null 2>&1; then
   echo "The .NET SDK is missing: install version 10 (see global.json), then run this again." >&2
   exit 1
 fi
 
-bash scripts/install-postgres.sh
-bash scripts/install-wiremock.sh
+if [ "$install" -eq 1 ]; then
+  bash scripts/install-postgres.sh
+  bash scripts/install-wiremock.sh
+fi
 
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
+status=0
 
 echo "Building…"
 if ! dotnet build LlmProxy.sln --configuration Release -v quiet --nologo; then
@@ -23,14 +40,28 @@ if ! dotnet build LlmProxy.sln --configuration Release -v quiet --nologo; then
   exit 1
 fi
 
-status=0
+# Code style and analyzers are part of the build; white space is not.
+echo "Checking the format…"
+if ! dotnet format whitespace LlmProxy.sln --no-restore --verify-no-changes; then
+  echo "The format differs: run 'dotnet format whitespace LlmProxy.sln'." >&2
+  status=1
+fi
+
+collect=()
+[ "$coverage" -eq 1 ] && collect=(--collect "XPlat Code Coverage")
 for project in tests/*.Tests/*.csproj; do
   name=$(basename "$project" .csproj)
   echo "Testing $name…"
   dotnet test "$project" --configuration Release --no-build --nologo \
     --blame-hang-timeout 5m --blame-hang-dump-type none --results-directory "$results" \
-    --logger "trx;LogFileName=$name.trx" --logger "console;verbosity=minimal" "$@" || status=1
+    --logger "trx;LogFileName=$name.trx" --logger "console;verbosity=minimal" "${collect[@]+"${collect[@]}"}" "${passed_on[@]+"${passed_on[@]}"}" || status=1
 done
+
+if [ "$coverage" -eq 1 ]; then
+  echo "Line coverage by assembly (the highest of the test runs):"
+  find "$results" -name 'coverage.cobertura.xml' -exec sed -nE 's/.*<package name="([^"]+)" line-rate="([0-9.]+)".*/\1 \2/p' {} + \
+    | sort -k1,1 -k2,2nr | sort -u -k1,1 | awk '{ printf "  %-24s %5.1f %%\n", $1, $2 * 100 }'
+fi
 
 # The counts come from the result files: one for each project.
 passed=0; failed=0; skipped=0
@@ -44,7 +75,7 @@ done
 
 if [ "$skipped" -gt 0 ]; then
   echo "Skipped:"
-  grep -hoE '<UnitTestResult [^>]*outcome="NotExecuted"[^>]*>' "$results"/*.trx | sed -nE 's/.*testName="([^"]*)".*/  \1/p' | sed -E 's/^  LlmProxy\.Tests\.//' | sort | uniq | head -n 60
+  grep -hoE '<UnitTestResult [^>]*outcome="NotExecuted"[^>]*>' "$results"/*.trx | sed -nE 's/.*testName="([^"]*)".*/  \1/p' | sort | uniq | head -n 60
 fi
 
 [ "$status" -ne 0 ] && [ "$failed" -eq 0 ] && failed=1

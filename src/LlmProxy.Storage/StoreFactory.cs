@@ -14,28 +14,26 @@ public static class StoreFactory
     /// <param name="baseDirectory">What a relative path of a SQLite file is relative to: the folder of the configuration file.</param>
     /// <param name="time">The clock.</param>
     /// <exception cref="StoreException">The settings cannot be used.</exception>
-    public static ITrajectoryStore Create(StorageOptions options, string baseDirectory, TimeProvider time) => options.Provider.Trim().ToLowerInvariant() switch
+    public static ITrajectoryStore Create(StorageOptions options, string baseDirectory, TimeProvider time)
     {
-        "sqlite" => new SqliteTrajectoryStore(Resolve(options.ConnectionString, baseDirectory), time),
-        "postgres" or "postgresql" => new PostgresTrajectoryStore(options.ConnectionString, time),
-        _ => throw new StoreException($"LlmProxy:Storage:Provider is '{options.Provider}'; it can be 'sqlite' or 'postgres'."),
-    };
+        if (ConnectionStrings.Read(options.Provider, options.ConnectionString, out var connectionString) is { } fix)
+        {
+            throw new StoreException("LlmProxy:Storage:ConnectionString: " + fix);
+        }
+
+        return options.Provider == StoreProvider.Postgres
+            ? new PostgresTrajectoryStore(connectionString, time)
+            : new SqliteTrajectoryStore(Resolve(connectionString, baseDirectory), time);
+    }
 
     private static string Resolve(string connectionString, string baseDirectory)
     {
-        try
+        var connection = new SqliteConnectionStringBuilder(connectionString);
+        if (!connection.DataSource.StartsWith("file:", StringComparison.Ordinal) && !connection.DataSource.StartsWith(':'))
         {
-            var connection = new SqliteConnectionStringBuilder(connectionString);
-            if (connection.DataSource.Length > 0 && !connection.DataSource.StartsWith("file:", StringComparison.Ordinal) && !connection.DataSource.StartsWith(':'))
-            {
-                connection.DataSource = Path.GetFullPath(connection.DataSource, Path.GetFullPath(baseDirectory));
-            }
+            connection.DataSource = Path.GetFullPath(connection.DataSource, Path.GetFullPath(baseDirectory));
+        }
 
-            return connection.ConnectionString;
-        }
-        catch (ArgumentException e)
-        {
-            throw new StoreException("LlmProxy:Storage:ConnectionString is no connection string of SQLite: " + e.Message, e);
-        }
+        return connection.ConnectionString;
     }
 }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Testing.Replay;
 
 namespace LlmProxy.Testing;

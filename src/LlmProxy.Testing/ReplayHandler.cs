@@ -1,4 +1,5 @@
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Testing.Replay;
 using LlmProxy.Wire;
 using LlmProxy.Wire.ContentEncoding;
@@ -28,7 +29,7 @@ internal sealed class ReplayHandler(ReplaySession session, Redactor redactor, Ti
         var body = await ReadBodyAsync(request, context.RequestAborted);
         if (body is null || IncomingReplayCall.Read(request.Method, target, body, redactor) is not { } call)
         {
-            await WriteAsync(context, ReplayAnswer.Unrecorded(dialect, $"LlmProxy replay: the body of {request.Method} {request.Path} is no request of {RecordedRunFile.NameOf(dialect)}."));
+            await WriteAsync(context, ReplayAnswer.Unrecorded(dialect, $"LlmProxy replay: the body of {request.Method} {request.Path} is no request of {DialectCatalog.Get(dialect).Name}."));
             return;
         }
 
@@ -37,9 +38,8 @@ internal sealed class ReplayHandler(ReplaySession session, Redactor redactor, Ti
         onCall?.Invoke(match.Call is null ? $"no recording: {Explain(match.Unrecorded!)}" : session.Describe(match.Number));
 
         // 3. Its answer, in the form that is asked for.
-        var asArray = dialect == DialectKind.Gemini && !request.Query["alt"].Contains("sse");
         await WriteAsync(context, match.Call is { } recorded
-            ? ReplayAnswer.Of(recorded, call.WantsStream, asArray)
+            ? ReplayAnswer.Of(recorded, call.WantsStream, call.WantsArray)
             : ReplayAnswer.Unrecorded(dialect, $"LlmProxy replay: there is no recording of the call {Explain(match.Unrecorded!)}"));
     }
 

@@ -24,6 +24,10 @@ internal abstract class Dialect(MessageReader messages, RequestScan.BodyReader s
 
     public abstract bool IsCompletion(ReadOnlySpan<char> path);
 
+    public abstract RequestPatterns Patterns { get; }
+
+    public virtual bool StreamsAsArray(string target) => false;
+
     public RequestReading? ReadRequest(ReadOnlyMemory<byte> body, string path, TurnKeys keys) =>
         RequestScan.Run(body, keys, scanBody) is { } scan ? PlacesOf(scan, path, messages).In(scan.Body) : null;
 

@@ -28,6 +28,9 @@ public interface IDialect
     /// <param name="path">The path without its query and without a slash at its end.</param>
     bool IsCompletion(ReadOnlySpan<char> path);
 
+    /// <summary>How stub servers recognize its requests.</summary>
+    RequestPatterns Patterns { get; }
+
     /// <summary>
     /// Reads what the request path needs in one forward pass: model, system texts, message keys, tools, stream flag.
     /// </summary>
@@ -70,6 +73,10 @@ public interface IDialect
     /// </summary>
     /// <param name="reply">The answer, with a message of this dialect.</param>
     IReadOnlyList<ReplyEvent> WriteEvents(AssembledReply reply);
+
+    /// <summary>Whether a request for a stream gets the events as one JSON array instead of server-sent events.</summary>
+    /// <param name="target">The request's path with its query.</param>
+    bool StreamsAsArray(string target);
 
     /// <summary>An error object in this dialect's shape, as its SDKs expect it.</summary>
     /// <param name="status">The HTTP status that goes with it, such as 502 or 504.</param>

@@ -48,6 +48,9 @@ public sealed class AssembledReply
     /// <summary>Whether the answer is whole: its own end was seen and it holds no error.</summary>
     public bool IsComplete { get; init; }
 
+    /// <summary>Whether it says anything: text, reasoning, a tool call or a refusal.</summary>
+    public bool HasSubstance => Message.Text.Length > 0 || Message.ToolCalls.Count > 0 || Message.Reasoning is not null || Refusal is not null;
+
     /// <summary>Whether the model ended its turn by itself without asking for a tool.</summary>
     public bool EndedTurn { get; init; }
 

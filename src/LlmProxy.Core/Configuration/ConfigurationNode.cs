@@ -2,7 +2,7 @@ using Microsoft.Extensions.Configuration;
 
 namespace LlmProxy.Core.Configuration;
 
-/// <summary>A key together with the sources that may hold it, highest first. Unlike a section of <c>IConfiguration</c> it knows which source says what.</summary>
+/// <summary>A key and the sources that may hold it, highest first. Unlike a section of <c>IConfiguration</c> it knows which source a value comes from.</summary>
 internal sealed class ConfigurationNode(IReadOnlyList<IConfigurationProvider> layers, string path)
 {
     public IReadOnlyList<IConfigurationProvider> Layers { get; } = layers;
@@ -10,13 +10,13 @@ internal sealed class ConfigurationNode(IReadOnlyList<IConfigurationProvider> la
     public string Path { get; } = path;
 
     /// <summary>The key as its author wrote it: an alias is named by its environment variable.</summary>
-    public string Origin => Layers.FirstOrDefault(layer => layer.TryGet(Path, out _)) is SeedAliasProvider aliases ? aliases.Origin(Path) ?? Path : Path;
+    public string Origin => Layers.FirstOrDefault(layer => layer.TryGet(Path, out _)) is BytebotAliasProvider aliases ? aliases.Origin(Path) : Path;
 
     public ConfigurationNode Child(string name) => new(Layers, ConfigurationPath.Combine(Path, name));
 
-    public ConfigurationNode In(params IReadOnlyList<IConfigurationProvider> only) => new(only, Path);
+    public ConfigurationNode In(IConfigurationProvider layer) => new([layer], Path);
 
-    /// <summary>False when no source holds the key itself.</summary>
+    /// <summary>False if no source holds the key itself.</summary>
     public bool TryGet(out string? value)
     {
         foreach (var layer in Layers)
@@ -31,19 +31,16 @@ internal sealed class ConfigurationNode(IReadOnlyList<IConfigurationProvider> la
         return false;
     }
 
-    /// <summary>The value without blanks around it, unless it is missing, null or empty.</summary>
+    /// <summary>The value without surrounding blanks, unless it is missing, null or empty.</summary>
     public string? Text() => TryGet(out var value) && value?.Trim() is { Length: > 0 } text ? text : null;
 
     /// <summary>Whether some source has a list or section here, and no value.</summary>
     public bool IsOnlyParent() => Layers.Any(layer => !layer.TryGet(Path, out _) && layer.GetChildKeys([], Path).Any());
 
     public IReadOnlyList<string> ChildNames() =>
-        [.. Layers.SelectMany(layer => layer.GetChildKeys([], Path)).Distinct(StringComparer.OrdinalIgnoreCase).Order(FixedConfigurationProvider.KeyOrder.Instance)];
+        [.. Layers.SelectMany(layer => layer.GetChildKeys([], Path)).Distinct(StringComparer.OrdinalIgnoreCase).Order(ConfigurationKeyComparer.Instance)];
 
-    /// <summary>The same key in the highest source that holds it or anything below it, or null. This is how a list replaces a list.</summary>
-    public ConfigurationNode? Highest()
-    {
-        var layer = Layers.FirstOrDefault(layer => layer.TryGet(Path, out _) || layer.GetChildKeys([], Path).Any());
-        return layer is null ? null : In([layer]);
-    }
+    /// <summary>The same key in the highest source that holds it or anything below it, or null. Lists are read from here, so that a list replaces a list.</summary>
+    public ConfigurationNode? Highest() =>
+        Layers.FirstOrDefault(layer => layer.TryGet(Path, out _) || layer.GetChildKeys([], Path).Any()) is { } highest ? In(highest) : null;
 }

@@ -1,6 +1,6 @@
 namespace LlmProxy.Core.Configuration;
 
-/// <summary>Section <c>LlmProxy</c> of <c>proxy.json</c>. Defaults here equal the shipped file.</summary>
+/// <summary>Everything that is LlmProxy's own. Any value can be overridden by environment variables (<c>LlmProxy__Recording__Enabled=false</c>) and on the command line.</summary>
 public sealed class LlmProxyOptions
 {
     /// <summary>What is recorded.</summary>
@@ -12,31 +12,25 @@ public sealed class LlmProxyOptions
     /// <summary>Examples in prompts.</summary>
     public FewShotOptions FewShot { get; init; } = new();
 
-    /// <summary>Scores.</summary>
+    /// <summary>The threshold and the weights of the score: 1 - InterventionPenalty*min(interventions, MaxInterventions) - ErrorRatePenalty*max(0, errorRate-FreeErrorRate) - ClickAccuracyPenalty*max(0, WantedClickAccuracy-clickAccuracy) - IterationPenalty*max(0, iterations-FreeIterations).</summary>
     public QualityOptions Quality { get; init; } = new();
 
     /// <summary>Prompt templates.</summary>
     public PromptOptions Prompts { get; init; } = new();
 
-    /// <summary>Vectors.</summary>
+    /// <summary>Vectors of task descriptions.</summary>
     public EmbeddingOptions Embeddings { get; init; } = new();
 
     /// <summary>The store.</summary>
     public StorageOptions Storage { get; init; } = new();
 
-    /// <summary>Experiments.</summary>
+    /// <summary>Does it help? A share of tasks gets no examples, for comparison.</summary>
     public ExperimentOptions Experiments { get; init; } = new();
 
-    /// <summary>Scheduled cleanup.</summary>
+    /// <summary>Scheduled deletion of old poor runs.</summary>
     public CleanupOptions Cleanup { get; init; } = new();
 
-    /// <summary>Prices in USD per million tokens, first match wins.</summary>
-    public IReadOnlyList<ModelPrice> Prices { get; init; } = [];
-
-    /// <summary>Which provider a model belongs to, first match wins; before the route's own provider.</summary>
-    public IReadOnlyList<ModelProvider> Models { get; init; } = [];
-
-    /// <summary>Settings of single upstreams, by cluster id.</summary>
+    /// <summary>Settings of single upstreams, by the id of their cluster in <c>ReverseProxy:Clusters</c>.</summary>
     public IReadOnlyDictionary<string, UpstreamOptions> Upstreams { get; init; } = new Dictionary<string, UpstreamOptions>(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Limits of the traffic.</summary>
@@ -45,166 +39,157 @@ public sealed class LlmProxyOptions
     /// <summary>Keys and tenants.</summary>
     public AuthOptions Auth { get; init; } = new();
 
-    /// <summary>Export.</summary>
+    /// <summary>Training data.</summary>
     public ExportOptions Export { get; init; } = new();
 
-    /// <summary>Telemetry.</summary>
+    /// <summary>OpenTelemetry.</summary>
     public TelemetryOptions Telemetry { get; init; } = new();
+
+    /// <summary>Which provider a model belongs to; the first match wins, and comes before the route's own provider. A model that matches nothing has the route's. Open-weight models come first, so that a model distilled from Claude never counts as Claude.</summary>
+    public IReadOnlyList<ModelProvider> Models { get; init; } = [];
+
+    /// <summary>USD per million tokens; the first match wins, and a model without an entry costs null. List prices of standard processing as read in November 2026: Claude from platform.claude.com/docs/en/about-claude/pricing and its model pages (5-minute cache writes; Opus 5.5, Sonnet 5.5 and Haiku 5.5 as transcribed from there by docs.rs/synaps and the release notes of kurofune/claudit), GPT from the model pages and transcriptions of developers.openai.com/api/docs/pricing (docs.github.com models-and-pricing; docs.rs/openai-models; RooCodeInc/Roo-Code), Gemini from transcriptions of ai.google.dev/gemini-api/docs/pricing. Prices that rise with the prompt's length (Haiku 5.5 above 100k tokens, GPT-5.4 and later above 272k, Luna and Gemini Pro above 200k) are those of short prompts, so longer ones cost more than is shown. Left out: what was contradictory (GPT-5.6 Sol) and what is promotional until the end of 2026 (Gemini 3.6 to 3.8 Flash). OpenAI and Gemini have no price of cache writes where cacheWrite equals input. Correct for your contract.</summary>
+    public IReadOnlyList<ModelPrice> Prices { get; init; } = [];
 }
 
 /// <summary>Settings <c>LlmProxy:Recording</c>.</summary>
 public sealed class RecordingOptions
 {
     /// <summary>Whether anything is recorded.</summary>
-    /// <value>True.</value>
     public bool Enabled { get; init; } = true;
 
-    /// <summary>Providers whose content is recorded.</summary>
-    /// <value><c>anthropic</c>.</value>
-    public IReadOnlyList<string> Providers { get; init; } = ["anthropic"];
+    /// <summary>Providers whose content is recorded. Every finished task of every provider leaves its metrics row.</summary>
+    [Setting(Kind = TextKind.Provider)] public IReadOnlyList<string> Providers { get; init; } = ["anthropic"];
 
     /// <summary>Keep the content of failed runs too.</summary>
-    /// <value>False.</value>
     public bool Failures { get; init; }
 
-    /// <summary>Shorter runs (first request to last answer) keep their metrics and lose their content.</summary>
-    /// <value>5 seconds.</value>
-    public TimeSpan MinDuration { get; init; } = TimeSpan.FromSeconds(5);
+    /// <summary>From first request to last answer; shorter tasks keep their metrics and lose their content.</summary>
+    [Setting(Range = "0s..21d")] public TimeSpan MinDuration { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Removal of secrets before anything is stored.</summary>
-    public RedactionOptions Redaction { get; init; } = new();
+    /// <summary>Removal of secrets and of configured patterns before anything reaches store, log or trace. False switches it off.</summary>
+    [Setting(Switch = true)] public RedactionOptions Redaction { get; init; } = new();
 
-    /// <summary>Largest body that is buffered and recorded, in bytes.</summary>
-    /// <value>64 MiB.</value>
-    public long MaxBodyBytes { get; init; } = 64L << 20;
+    /// <summary>Largest body that is buffered and recorded. A larger one is forwarded as a stream and its record is marked truncated.</summary>
+    [Setting(Range = ">0")] public long MaxBodyBytes { get; init; } = 64L << 20;
 
-    /// <summary>Largest sum of buffered bodies of all requests, in bytes.</summary>
-    /// <value>256 MiB.</value>
-    public long MaxBufferedBytes { get; init; } = 256L << 20;
+    /// <summary>Largest sum of the buffered bodies of all requests.</summary>
+    [Setting(Range = ">0")] public long MaxBufferedBytes { get; init; } = 256L << 20;
 
-    /// <summary>The spool.</summary>
+    /// <summary>Calls wait here until they are in the store.</summary>
     public SpoolOptions Spool { get; init; } = new();
 
-    /// <summary>Responses over WebSocket: <c>refuse</c> or <c>pass</c>.</summary>
-    /// <value><c>refuse</c>.</value>
-    public string WebSockets { get; init; } = "refuse";
+    /// <summary>Responses over WebSocket, while recording or prompts apply.</summary>
+    public WebSocketMode WebSockets { get; init; }
 }
 
-/// <summary>Settings <c>LlmProxy:Recording:Redaction</c>; the value <c>false</c> for the whole section switches it off.</summary>
+/// <summary>Settings <c>LlmProxy:Recording:Redaction</c>.</summary>
 public sealed class RedactionOptions
 {
     /// <summary>Whether secrets are removed.</summary>
-    /// <value>True.</value>
     public bool Enabled { get; init; } = true;
 
-    /// <summary>Further regular expressions (.NET) whose matches are removed.</summary>
-    public IReadOnlyList<string> Patterns { get; init; } = [];
+    /// <summary>What else is removed.</summary>
+    [Setting(Kind = TextKind.Expression)] public IReadOnlyList<string> Patterns { get; init; } = [];
 }
 
 /// <summary>Settings <c>LlmProxy:Recording:Spool</c>.</summary>
 public sealed class SpoolOptions
 {
-    /// <summary>Folder; one process each.</summary>
-    /// <value><c>data/spool</c>.</value>
+    /// <summary>Its folder; one process each. A relative path is relative to proxy.json.</summary>
     public string Directory { get; init; } = "data/spool";
 
-    /// <summary>Largest size, in bytes; beyond it new calls are not recorded, and counted.</summary>
-    /// <value>1 GiB.</value>
-    public long MaxBytes { get; init; } = 1L << 30;
+    /// <summary>Its largest size; beyond it new calls are not recorded, and counted.</summary>
+    [Setting(Range = ">0")] public long MaxBytes { get; init; } = 1L << 30;
 
-    /// <summary>Time between syncs to the disk; zero for never.</summary>
-    /// <value>1 second.</value>
-    public TimeSpan Fsync { get; init; } = TimeSpan.FromSeconds(1);
+    /// <summary>Time between syncs to the disk; 0s for never.</summary>
+    [Setting(Range = "0s..21d")] public TimeSpan Fsync { get; init; } = TimeSpan.FromSeconds(1);
 }
 
 /// <summary>Settings <c>LlmProxy:Tasks</c>.</summary>
 public sealed class TaskOptions
 {
-    /// <summary><c>auto</c> or a preset's name.</summary>
-    /// <value><c>auto</c>.</value>
+    /// <summary><c>auto</c> recognises the client by its own marks; else a preset's name.</summary>
     public string Preset { get; init; } = "auto";
 
-    /// <summary><c>conversation</c>, <c>turn</c>, or null for the preset's own.</summary>
-    public string? Boundary { get; init; }
+    /// <summary>Where a task ends. Null: as the preset says.</summary>
+    public TaskBoundary? Boundary { get; init; }
 
-    /// <summary>After a turn that ended cleanly: how long until the outcome is final.</summary>
-    /// <value>1 minute.</value>
-    public TimeSpan EndOfTurnGrace { get; init; } = TimeSpan.FromMinutes(1);
+    /// <summary>After a turn that ended cleanly: how long until the outcome is final. A later call of the task reopens it.</summary>
+    [Setting(Range = "0s..21d")] public TimeSpan EndOfTurnGrace { get; init; } = TimeSpan.FromMinutes(1);
 
-    /// <summary>In any other state: how long without a call until the task is closed.</summary>
-    /// <value>15 minutes.</value>
+    /// <summary>A task in any other state is closed after this time without a call.</summary>
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromMinutes(15);
 
-    /// <summary><c>clean</c> or <c>never</c>: whether an idle task can count as a success.</summary>
-    /// <value><c>clean</c>.</value>
-    public string IdleSuccess { get; init; } = "clean";
+    /// <summary>Whether a task without an explicit outcome can count as a success.</summary>
+    public IdleSuccess IdleSuccess { get; init; }
 
-    /// <summary>Presets by name; those of the configuration are laid over the shipped ones.</summary>
+    /// <summary>Presets by name: the shipped generic, bytebot, claude-code, codex, opencode and gemini-cli, and your own. Entries are laid over the shipped ones key by key. How sure the shipped rules are: those of bytebot come from its source; the session headers of claude-code, codex and opencode and the title prompts of claude-code and opencode were seen on the wire; the user agent of gemini-cli, the prompts of older versions, of compaction and of loop detection, and the texts of refused or failed tools are written tolerantly, since clients change them.</summary>
     public IReadOnlyDictionary<string, TaskPreset> Presets { get; init; } = new Dictionary<string, TaskPreset>(StringComparer.OrdinalIgnoreCase);
 }
 
-/// <summary>Settings <c>LlmProxy:Tasks:Presets:NAME</c>: the rules of one kind of client. Regular expressions are .NET's, culture-invariant, matched case-sensitively.</summary>
+/// <summary>Rules of one kind of client. What is not given keeps the shipped preset of that name. Regular expressions are .NET's, culture-invariant and case-sensitive.</summary>
 public sealed class TaskPreset
 {
-    /// <summary>How the client is recognised by <c>auto</c>: header name to a regular expression of its value; all must match. Empty: never recognised by headers.</summary>
-    public IReadOnlyDictionary<string, string> RecognizeHeaders { get; init; } = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+    /// <summary>How <c>auto</c> recognises the client: header name to a regular expression of its value; all must match. Null takes away an entry of the shipped preset. Empty: not by headers.</summary>
+    [Setting(Kind = TextKind.Expression)] public IReadOnlyDictionary<string, string> RecognizeHeaders { get; init; } = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>Or by its system prompt: a regular expression.</summary>
-    public string? RecognizeSystem { get; init; }
+    /// <summary>Or by its system prompt.</summary>
+    [Setting(Kind = TextKind.Expression)] public string? RecognizeSystem { get; init; }
 
-    /// <summary><c>conversation</c> or <c>turn</c>.</summary>
-    public string Boundary { get; init; } = "conversation";
+    /// <summary>Where a task ends.</summary>
+    public TaskBoundary Boundary { get; init; }
 
-    /// <summary>Headers that hold the client's session id, first found wins.</summary>
+    /// <summary>Headers that hold the client's session id; the first one found wins.</summary>
     public IReadOnlyList<string> SessionHeaders { get; init; } = [];
 
-    /// <summary>A call is a side call when one of these matches its system prompt.</summary>
-    public IReadOnlyList<string> SideCallSystem { get; init; } = [];
+    /// <summary>A call is a side call (a title, a summary) when one of these matches its system prompt.</summary>
+    [Setting(Kind = TextKind.Expression)] public IReadOnlyList<string> SideCallSystem { get; init; } = [];
 
-    /// <summary>Whether every call of the client's main loop offers tools, so that one without is a side call.</summary>
+    /// <summary>Every call of this client's main loop offers tools, so that a call without any is a side call.</summary>
     public bool SideCallWithoutTools { get; init; }
 
-    /// <summary>Tools that end a task.</summary>
+    /// <summary>Tools whose call ends a task.</summary>
     public IReadOnlyList<TerminalTool> TerminalTools { get; init; } = [];
 
-    /// <summary>A tool result whose text matches one of these is a failure (beside the dialect's own error flag).</summary>
-    public IReadOnlyList<string> ErrorResults { get; init; } = [];
+    /// <summary>A tool result that matches one of these is a failure, in addition to the dialect's own error flag.</summary>
+    [Setting(Kind = TextKind.Expression)] public IReadOnlyList<string> ErrorResults { get; init; } = [];
 
-    /// <summary>A tool result whose text matches one of these is no failure, whatever the flag says.</summary>
-    public IReadOnlyList<string> GuardResults { get; init; } = [];
+    /// <summary>A tool result that matches one of these is no failure, whatever the flag says.</summary>
+    [Setting(Kind = TextKind.Expression)] public IReadOnlyList<string> GuardResults { get; init; } = [];
 
-    /// <summary>A user message whose text matches one of these is an intervention.</summary>
-    public IReadOnlyList<string> Interventions { get; init; } = [];
+    /// <summary>A user message that matches one of these is an intervention.</summary>
+    [Setting(Kind = TextKind.Expression)] public IReadOnlyList<string> Interventions { get; init; } = [];
 
     /// <summary>Tools whose calls are clicks.</summary>
     public IReadOnlyList<string> ClickTools { get; init; } = [];
 
-    /// <summary>A click's result that matches one of these hit.</summary>
-    public IReadOnlyList<string> ClickHits { get; init; } = [];
+    /// <summary>A click whose result matches one of these hit.</summary>
+    [Setting(Kind = TextKind.Expression)] public IReadOnlyList<string> ClickHits { get; init; } = [];
 
-    /// <summary>Regular expressions of boilerplate that is cut from the first user message to get the task's description.</summary>
-    public IReadOnlyList<string> Boilerplate { get; init; } = [];
+    /// <summary>What is cut from the first user message to get the task's description.</summary>
+    [Setting(Kind = TextKind.Expression)] public IReadOnlyList<string> Boilerplate { get; init; } = [];
 
-    /// <summary>Iterations that cost no quality; null for <see cref="QualityOptions.FreeIterations"/>.</summary>
-    public int? FreeIterations { get; init; }
+    /// <summary>Iterations that cost no quality. Null: <c>Quality:FreeIterations</c>, else 10.</summary>
+    [Setting(Range = "0..")] public int? FreeIterations { get; init; }
 }
 
 /// <summary>A tool whose call ends a task.</summary>
 public sealed class TerminalTool
 {
     /// <summary>The tool's name.</summary>
-    public string Name { get; init; } = "";
+    [Setting(Required = "write the tool's name.")] public string Name { get; init; } = "";
 
-    /// <summary>Property of the arguments that holds the status.</summary>
+    /// <summary>Property of its arguments that holds the status.</summary>
     public string StatusProperty { get; init; } = "status";
 
-    /// <summary>Values of it that mean success.</summary>
+    /// <summary>Values that mean success.</summary>
     public IReadOnlyList<string> Completed { get; init; } = ["completed"];
 
-    /// <summary>Values of it that mean failure.</summary>
+    /// <summary>Values that mean failure.</summary>
     public IReadOnlyList<string> Failed { get; init; } = ["failed"];
 
-    /// <summary>Values of it that mean that help is needed.</summary>
+    /// <summary>Values that mean that help is needed.</summary>
     public IReadOnlyList<string> NeedsHelp { get; init; } = ["needs_help"];
 }
 
@@ -212,251 +197,197 @@ public sealed class TerminalTool
 public sealed class FewShotOptions
 {
     /// <summary>Whether examples are put into prompts.</summary>
-    /// <value>True.</value>
     public bool Enabled { get; init; } = true;
 
-    /// <summary>How many at most.</summary>
-    /// <value>3; 0 is none.</value>
-    public int Count { get; init; } = 3;
+    /// <summary>How many at most; 0 is none.</summary>
+    [Setting(Range = "0..")] public int Count { get; init; } = 3;
 
     /// <summary>Providers whose runs may be examples.</summary>
-    /// <value><c>anthropic</c>.</value>
-    public IReadOnlyList<string> SourceProviders { get; init; } = ["anthropic"];
+    [Setting(Kind = TextKind.Provider)] public IReadOnlyList<string> SourceProviders { get; init; } = ["anthropic"];
 
-    /// <summary>Least cosine similarity; null for the embedder's own default.</summary>
-    public double? MinSimilarity { get; init; }
+    /// <summary>Least cosine similarity. Null: the embedder's own default, 0.7 for text-embedding-3-small.</summary>
+    [Setting(Range = "0..1")] public double? MinSimilarity { get; init; }
 
-    /// <summary>Largest size of the section, in tokens (estimated as characters / 4).</summary>
-    /// <value>1500.</value>
-    public int MaxTokens { get; init; } = 1500;
+    /// <summary>Largest size of the section, in tokens (characters / 4).</summary>
+    [Setting(Range = ">0")] public int MaxTokens { get; init; } = 1500;
 
-    /// <summary>Largest share of the agent's own prompt where that is large.</summary>
-    /// <value>0.25.</value>
-    public double MaxPromptShare { get; init; } = 0.25;
+    /// <summary>Largest share of the agent's own prompt, if that is large.</summary>
+    [Setting(Range = "0..1")] public double MaxPromptShare { get; init; } = 0.25;
 
-    /// <summary>
-    /// What becomes of a run whose decisive tools (those that change something) the request does not offer:
-    /// <c>prefer</c> (left out where none is offered, behind others where fewer than half are), <c>require</c> (left out
-    /// unless all are offered), or <c>ignore</c>.
-    /// </summary>
-    /// <value><c>prefer</c>.</value>
-    public string ToolMatch { get; init; } = "prefer";
+    /// <summary>Runs whose decisive tools (those that change something) the request does not offer.</summary>
+    public ToolMatch ToolMatch { get; init; }
 
-    /// <summary>Longest time for finding examples on a task's first call; null for 300 ms lexical, 1.5 s with a remote embedder.</summary>
+    /// <summary>Longest time for finding examples on a task's first call. Null: 300ms with the lexical embedder, 1.5s with a remote one.</summary>
     public TimeSpan? Timeout { get; init; }
 }
 
-/// <summary>Settings <c>LlmProxy:Quality</c>: the threshold and the weights of the score.</summary>
+/// <summary>Settings <c>LlmProxy:Quality</c>.</summary>
 public sealed class QualityOptions
 {
     /// <summary>Only runs at or above it become examples.</summary>
-    /// <value>0.7.</value>
-    public double Threshold { get; init; } = 0.7;
+    [Setting(Range = "0..1")] public double Threshold { get; init; } = 0.7;
 
-    /// <summary>Iterations that cost nothing; null for the preset's (10, coding agents 60).</summary>
-    public int? FreeIterations { get; init; }
+    /// <summary>Iterations that cost nothing. Null: the preset's, 60 for coding agents, else 10.</summary>
+    [Setting(Range = "0..")] public int? FreeIterations { get; init; }
 
     /// <summary>Cost of one intervention.</summary>
-    /// <value>0.3.</value>
-    public double InterventionPenalty { get; init; } = 0.3;
+    [Setting(Range = "0..1")] public double InterventionPenalty { get; init; } = 0.3;
 
     /// <summary>Interventions that count at most.</summary>
-    /// <value>3.</value>
-    public int MaxInterventions { get; init; } = 3;
+    [Setting(Range = "0..")] public int MaxInterventions { get; init; } = 3;
 
     /// <summary>Weight of the error rate above <see cref="FreeErrorRate"/>.</summary>
-    /// <value>0.2.</value>
-    public double ErrorRatePenalty { get; init; } = 0.2;
+    [Setting(Range = "0..1")] public double ErrorRatePenalty { get; init; } = 0.2;
 
     /// <summary>Error rate that costs nothing.</summary>
-    /// <value>0.1.</value>
-    public double FreeErrorRate { get; init; } = 0.1;
+    [Setting(Range = "0..1")] public double FreeErrorRate { get; init; } = 0.1;
 
     /// <summary>Weight of the click accuracy below <see cref="WantedClickAccuracy"/>.</summary>
-    /// <value>0.2.</value>
-    public double ClickAccuracyPenalty { get; init; } = 0.2;
+    [Setting(Range = "0..1")] public double ClickAccuracyPenalty { get; init; } = 0.2;
 
     /// <summary>Click accuracy that costs nothing.</summary>
-    /// <value>0.8.</value>
-    public double WantedClickAccuracy { get; init; } = 0.8;
+    [Setting(Range = "0..1")] public double WantedClickAccuracy { get; init; } = 0.8;
 
     /// <summary>Cost of one iteration above the free ones.</summary>
-    /// <value>0.02.</value>
-    public double IterationPenalty { get; init; } = 0.02;
+    [Setting(Range = "0..1")] public double IterationPenalty { get; init; } = 0.02;
 }
 
 /// <summary>Settings <c>LlmProxy:Prompts</c>.</summary>
 public sealed class PromptOptions
 {
     /// <summary>Whether prompts are rewritten.</summary>
-    /// <value>True.</value>
     public bool Enabled { get; init; } = true;
 
-    /// <summary>Folder of the templates.</summary>
-    /// <value><c>templates</c>.</value>
+    /// <summary>Folder of the templates. A relative path is relative to proxy.json.</summary>
     public string Directory { get; init; } = "templates";
 
-    /// <summary>The heading before which the proxy's part stands.</summary>
-    /// <value><c>OPERATING PRINCIPLES</c>.</value>
+    /// <summary>The heading before which the proxy's part is inserted.</summary>
     public string InsertBefore { get; init; } = "OPERATING PRINCIPLES";
 
-    /// <summary><c>agents</c> (calls that offer tools and are no side call) or <c>all</c>.</summary>
-    /// <value><c>agents</c>.</value>
-    public string ApplyTo { get; init; } = "agents";
+    /// <summary>Which calls are rewritten.</summary>
+    public PromptScope ApplyTo { get; init; }
 
     /// <summary>Rewrite Claude's prompts too, with <c>anthropic.sbn</c>.</summary>
-    /// <value>False.</value>
     public bool RewriteClaude { get; init; }
 }
 
 /// <summary>Settings <c>LlmProxy:Embeddings</c>.</summary>
 public sealed class EmbeddingOptions
 {
-    /// <summary><c>auto</c>, <c>openai</c> or <c>lexical</c>.</summary>
-    /// <value><c>auto</c>: OpenAI where a key is set or in the environment, else lexical.</value>
-    public string Provider { get; init; } = "auto";
+    /// <summary>Which embedder is used.</summary>
+    public EmbeddingProvider Provider { get; init; }
 
     /// <summary>The remote embedder's model.</summary>
-    /// <value><c>text-embedding-3-small</c>.</value>
     public string Model { get; init; } = "text-embedding-3-small";
 
     /// <summary>Length of its vectors.</summary>
-    /// <value>1536.</value>
-    public int Dimensions { get; init; } = 1536;
+    [Setting(Range = ">0")] public int Dimensions { get; init; } = 1536;
 
-    /// <summary>Its address (with <c>/v1</c>), or null for OpenAI's own.</summary>
-    public string? Endpoint { get; init; }
+    /// <summary>Its address, with <c>/v1</c>. Null: OpenAI's own.</summary>
+    [Setting(Kind = TextKind.Address, Fix = "write an address such as http://localhost:11434/v1.")] public string? Endpoint { get; init; }
 
-    /// <summary>Its key; from <c>BYTEBOT_EMBEDDING_API_KEY</c> or <c>OPENAI_API_KEY</c> where not set. Never a client's key.</summary>
-    public string? ApiKey { get; init; }
+    /// <summary>Its key. Null: from <c>BYTEBOT_EMBEDDING_API_KEY</c> or <c>OPENAI_API_KEY</c>. A client's key is never used. Rather than here, set it in the environment: <c>LlmProxy__Embeddings__ApiKey</c>.</summary>
+    [Setting(Secret = true)] public string? ApiKey { get; init; }
 }
 
 /// <summary>Settings <c>LlmProxy:Storage</c>.</summary>
 public sealed class StorageOptions
 {
-    /// <summary><c>sqlite</c> or <c>postgres</c>.</summary>
-    /// <value><c>sqlite</c>.</value>
-    public string Provider { get; init; } = "sqlite";
+    /// <summary>Which database holds the store.</summary>
+    public StoreProvider Provider { get; init; }
 
-    /// <summary>Connection string.</summary>
-    /// <value><c>Data Source=data/llmproxy.db</c>.</value>
-    public string ConnectionString { get; init; } = "Data Source=data/llmproxy.db";
+    /// <summary>Connection string; for PostgreSQL a <c>postgres://</c> address is understood, too. <c>DATABASE_URL</c> is used if neither setting of this section was changed.</summary>
+    [Setting(Secret = true)] public string ConnectionString { get; init; } = "Data Source=data/llmproxy.db";
 }
 
 /// <summary>Settings <c>LlmProxy:Experiments</c>.</summary>
 public sealed class ExperimentOptions
 {
-    /// <summary>Whether a share of tasks gets no examples, for comparison.</summary>
-    /// <value>False.</value>
+    /// <summary>Whether there is such a share.</summary>
     public bool Enabled { get; init; }
 
-    /// <summary>That share.</summary>
-    /// <value>0.1.</value>
-    public double Holdout { get; init; } = 0.1;
+    /// <summary>The share.</summary>
+    [Setting(Range = "0..1")] public double Holdout { get; init; } = 0.1;
 
-    /// <summary>Whether examples whose tasks succeed less often than the holdout's, with a probability of 99 %, are retired by themselves. Pinned ones stay.</summary>
-    /// <value>False: they are shown with the evidence.</value>
+    /// <summary>Whether examples whose tasks succeed less often than those without examples, with a probability of 99 %, are retired automatically. Pinned ones stay.</summary>
     public bool RetireHarmful { get; init; }
 }
 
 /// <summary>Settings <c>LlmProxy:Cleanup</c>.</summary>
 public sealed class CleanupOptions
 {
-    /// <summary>How often; null for never.</summary>
+    /// <summary>How often. Null: never.</summary>
     public TimeSpan? Every { get; init; }
 
-    /// <summary>Only runs that ended so long ago.</summary>
-    /// <value>90.</value>
-    public int OlderThanDays { get; init; } = 90;
+    /// <summary>Only runs that ended at least this many days ago.</summary>
+    [Setting(Range = "0..")] public int OlderThanDays { get; init; } = 90;
 
-    /// <summary>Only runs that score at most so much.</summary>
-    /// <value>0.3.</value>
-    public double MaxQuality { get; init; } = 0.3;
+    /// <summary>Only runs with at most this score.</summary>
+    [Setting(Range = "0..1")] public double MaxQuality { get; init; } = 0.3;
 }
 
-/// <summary>A price: <c>LlmProxy:Prices</c>. USD per million tokens.</summary>
-/// <param name="Pattern">Model name with <c>*</c>.</param>
-/// <param name="Input">Uncached input.</param>
-/// <param name="Output">Output.</param>
-/// <param name="CacheRead">Input read from a cache.</param>
-/// <param name="CacheWrite">Input written to a cache.</param>
-public sealed record ModelPrice(string Pattern, decimal Input, decimal Output, decimal CacheRead, decimal CacheWrite);
-
-/// <summary>An entry of <c>LlmProxy:Models</c>.</summary>
-/// <param name="Pattern">Model name with <c>*</c>.</param>
-/// <param name="Provider"><c>anthropic</c>, <c>openai</c>, <c>gemini</c> or <c>proxy</c>.</param>
-public sealed record ModelProvider(string Pattern, string Provider);
-
-/// <summary>Settings <c>LlmProxy:Upstreams:CLUSTER</c>.</summary>
+/// <summary>How the proxy treats one upstream.</summary>
 public sealed class UpstreamOptions
 {
-    /// <summary>Environment variable with the provider's key, which this proxy then adds; null for the client's own.</summary>
+    /// <summary>Environment variable with the provider's key, which this proxy then adds. Null: the client's own key goes through.</summary>
     public string? ApiKeyEnv { get; init; }
 
-    /// <summary>Retries of connection failures, and of answers with <see cref="RetryStatuses"/>, before the first byte.</summary>
-    /// <value>2.</value>
-    public int Retries { get; init; } = 2;
+    /// <summary>Retries of connection failures, and of answers with one of <see cref="RetryStatuses"/>, before the first byte.</summary>
+    [Setting(Range = "0..")] public int Retries { get; init; } = 2;
 
-    /// <summary>Statuses of answers that are tried again, such as 429, 502, 503 and 529.</summary>
-    /// <value>None: clients retry by themselves.</value>
-    public IReadOnlyList<int> RetryStatuses { get; init; } = [];
+    /// <summary>Statuses of answers that are retried, such as 429, 502, 503, 529, after the time that Retry-After asks for. Only calls whose body was buffered. Empty: left to the clients.</summary>
+    [Setting(Range = "400..599", Fix = "write HTTP statuses from 400 to 599, such as 429, 502, 503, 529.")] public IReadOnlyList<int> RetryStatuses { get; init; } = [];
 
-    /// <summary>Tries of one destination within 30 s, half of which must have failed, after which it is left alone for <see cref="BreakFor"/>; 0 for never, else 2 or more.</summary>
-    /// <value>10.</value>
-    public int BreakAfter { get; init; } = 10;
+    /// <summary>Tries of one destination within 30 s, half of which must have failed, after which it is left alone for <see cref="BreakFor"/> and calls are answered at once. 0: never; else 2 or more.</summary>
+    [Setting(Range = "0..")] public int BreakAfter { get; init; } = 10;
 
     /// <summary>How long a destination that keeps failing is left alone.</summary>
-    /// <value>10 seconds.</value>
-    public TimeSpan BreakFor { get; init; } = TimeSpan.FromSeconds(10);
+    [Setting(Range = "500ms..1d")] public TimeSpan BreakFor { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>Longest silence between two reads.</summary>
-    /// <value>10 minutes.</value>
     public TimeSpan ActivityTimeout { get; init; } = TimeSpan.FromMinutes(10);
 
     /// <summary>Longest wait for the answer's headers.</summary>
-    /// <value>10 minutes.</value>
     public TimeSpan FirstByteTimeout { get; init; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>Longest time of a whole call; null for none.</summary>
+    /// <summary>Longest time of a whole call. Null: none.</summary>
     public TimeSpan? TotalTimeout { get; init; }
 }
 
 /// <summary>Settings <c>LlmProxy:Limits</c>.</summary>
 public sealed class LimitOptions
 {
-    /// <summary>Largest request body, in bytes; null for none.</summary>
-    public long? MaxRequestBytes { get; init; }
+    /// <summary>Largest request body. Null: none.</summary>
+    [Setting(Range = ">0")] public long? MaxRequestBytes { get; init; }
 
-    /// <summary>Largest sum of a request's header names and values, in bytes.</summary>
-    /// <value>64 KiB.</value>
-    public long MaxHeaderBytes { get; init; } = 64 << 10;
+    /// <summary>Largest sum of a request's header names and values.</summary>
+    [Setting(Range = "1KiB..1MiB")] public long MaxHeaderBytes { get; init; } = 64 << 10;
 
-    /// <summary>Calls under way at a time of one key (without keys: of all callers together); null for any number.</summary>
-    public int? MaxStreamsPerKey { get; init; }
+    /// <summary>Calls under way at a time of one key; without keys, of all callers together. Null: any number.</summary>
+    [Setting(Range = ">0")] public int? MaxStreamsPerKey { get; init; }
 }
 
 /// <summary>Settings <c>LlmProxy:Auth</c>.</summary>
 public sealed class AuthOptions
 {
-    /// <summary>Keys; empty for a proxy without keys, on loopback alone.</summary>
+    /// <summary>With keys every call needs one, in <c>LlmProxy-Key</c>. <c>llmproxy keys create</c> prints an entry. Without keys the proxy listens on loopback alone.</summary>
     public IReadOnlyList<AuthKey> Keys { get; init; } = [];
 
     /// <summary>With <c>--insecure</c>: all callers share one tenant, and examples are used.</summary>
-    /// <value>False.</value>
     public bool SharedTenant { get; init; }
 }
 
-/// <summary>A key: <c>LlmProxy:Auth:Keys</c>.</summary>
+/// <summary>A key. Either sha256 or env.</summary>
 public sealed class AuthKey
 {
     /// <summary>Its name in logs.</summary>
-    public string Name { get; init; } = "";
+    [Setting(Required = "give the key a name for the logs.")] public string Name { get; init; } = "";
 
     /// <summary>Whose runs it sees.</summary>
     public string Tenant { get; init; } = "default";
 
-    /// <summary>SHA-256 of the key, 64 hexadecimal digits.</summary>
-    public string? Sha256 { get; init; }
+    /// <summary>SHA-256 of the key.</summary>
+    [Setting(Secret = true, Pattern = "^[0-9A-Fa-f]{64}$", Fix = "is no SHA-256: write its 64 hexadecimal digits (printf %s KEY | sha256sum), not the key itself.")] public string? Sha256 { get; init; }
 
     /// <summary>Or the environment variable that holds the key.</summary>
     public string? Env { get; init; }
@@ -468,19 +399,58 @@ public sealed class AuthKey
 /// <summary>Settings <c>LlmProxy:Export</c>.</summary>
 public sealed class ExportOptions
 {
-    /// <summary>Providers whose outputs may be exported; empty for all, with a notice.</summary>
-    public IReadOnlyList<string> AllowProviders { get; init; } = [];
+    /// <summary>Providers whose outputs may be exported. Empty: all, with a notice.</summary>
+    [Setting(Kind = TextKind.Provider)] public IReadOnlyList<string> AllowProviders { get; init; } = [];
 }
 
 /// <summary>Settings <c>LlmProxy:Telemetry</c>.</summary>
 public sealed class TelemetryOptions
 {
-    /// <summary>Address of an OTLP receiver, or null.</summary>
-    public string? Otlp { get; init; }
+    /// <summary>Address of an OTLP receiver, such as <c>http://localhost:4317</c>. Null: off.</summary>
+    [Setting(Kind = TextKind.Address, Fix = "write an address such as http://localhost:4317.")] public string? Otlp { get; init; }
 
     /// <summary>Send trace context upstream.</summary>
     public bool Propagate { get; init; }
 
-    /// <summary>Put prompt and answer text into spans.</summary>
+    /// <summary>Put the text of prompts and answers into spans.</summary>
     public bool CaptureContent { get; init; }
+
+    /// <summary>Serve metrics in Prometheus' text format at <c>GET /metrics</c>.</summary>
+    public bool Prometheus { get; init; }
+}
+
+/// <summary>The provider of models.</summary>
+/// <param name="Pattern">Model name; <c>*</c> stands for any characters.</param>
+/// <param name="Provider">Their provider.</param>
+public sealed record ModelProvider(
+    [property: Setting(Required = "write a model's name; * stands for any characters.")] string Pattern,
+    [property: Setting(Required = "write the models' provider.", Kind = TextKind.Provider)] string Provider)
+{
+    /// <summary>An empty entry, which settings are read into.</summary>
+    public ModelProvider()
+        : this("", "")
+    {
+    }
+}
+
+/// <summary>The price of models, in USD per million tokens.</summary>
+/// <param name="Pattern">Model name; <c>*</c> stands for any characters.</param>
+/// <param name="Input">Uncached input.</param>
+/// <param name="Output">Output.</param>
+/// <param name="CacheRead">Input read from a cache.</param>
+/// <param name="CacheWrite">Input written to a cache.</param>
+public sealed record ModelPrice(
+    [property: Setting(Required = "write a model's name; * stands for any characters.")] string Pattern,
+    [property: Setting(Required = ModelPrice.Fix, Range = "0..", Fix = ModelPrice.Fix)] decimal Input,
+    [property: Setting(Required = ModelPrice.Fix, Range = "0..", Fix = ModelPrice.Fix)] decimal Output,
+    [property: Setting(Required = ModelPrice.Fix, Range = "0..", Fix = ModelPrice.Fix)] decimal CacheRead,
+    [property: Setting(Required = ModelPrice.Fix, Range = "0..", Fix = ModelPrice.Fix)] decimal CacheWrite)
+{
+    internal const string Fix = "write a price of 0 or more, in USD per million tokens.";
+
+    /// <summary>An empty entry, which settings are read into.</summary>
+    public ModelPrice()
+        : this("", 0, 0, 0, 0)
+    {
+    }
 }

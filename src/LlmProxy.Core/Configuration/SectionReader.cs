@@ -1,110 +1,97 @@
-using System.Globalization;
+using System.Collections;
 using LlmProxy.Templates.Checking;
 
 namespace LlmProxy.Core.Configuration;
 
 /// <summary>
-/// Reads the settings of one section and remembers which it was asked for, so that what is left over is a typo.
-/// A setting that cannot be read is a problem and keeps its default, so that one start shows all problems.
+/// Reads the settings that an options class declares. A setting that cannot be read is a problem and keeps its default, so that
+/// one start shows all problems. Keys that are not declared are typos.
 /// </summary>
-internal sealed class SectionReader(ConfigurationNode node, ICollection<ConfigurationProblem> problems)
+internal sealed class SectionReader(ICollection<ConfigurationProblem> problems)
 {
-    private readonly HashSet<string> scalars = new(StringComparer.OrdinalIgnoreCase);
-    private readonly HashSet<string> others = new(StringComparer.OrdinalIgnoreCase);
-
-    public delegate bool Parse<T>(string text, out T value);
-
-    public ConfigurationNode Node { get; } = node;
-
-    public bool Boolean(string name, bool fallback) => Scalar(name, fallback, ValueParser.TryBoolean, ValueParser.BooleanFix);
-
-    public int Integer(string name, int fallback) => Scalar(name, fallback, ValueParser.TryInteger, ValueParser.IntegerFix);
-
-    public double Number(string name, double fallback) => Scalar(name, fallback, ValueParser.TryNumber, ValueParser.NumberFix);
-
-    public long Bytes(string name, long fallback) => Scalar(name, fallback, ValueParser.TryBytes, ValueParser.BytesFix);
-
-    public TimeSpan Duration(string name, TimeSpan fallback) => Scalar(name, fallback, ValueParser.TryDuration, ValueParser.DurationFix);
-
-    public int? OptionalInteger(string name) => Optional<int>(name, ValueParser.TryInteger, ValueParser.IntegerFix);
-
-    public double? OptionalNumber(string name) => Optional<double>(name, ValueParser.TryNumber, ValueParser.NumberFix);
-
-    public long? OptionalBytes(string name) => Optional<long>(name, ValueParser.TryBytes, ValueParser.BytesFix);
-
-    public TimeSpan? OptionalDuration(string name) => Optional<TimeSpan>(name, ValueParser.TryDuration, ValueParser.DurationFix);
-
-    public decimal Money(string name)
+    public object Read(Type type, ConfigurationNode node)
     {
-        if (Text(name) is not null)
+        var section = Activator.CreateInstance(type)!;
+        var settings = Setting.Of(type);
+        foreach (var setting in settings)
         {
-            return Scalar(name, 0m, ValueParser.TryMoney, ValueParser.NumberFix);
-        }
-
-        problems.Add(new(Node.Child(name).Path, null, "is missing; write the price in USD per million tokens."));
-        return 0;
-    }
-
-    /// <summary>Text, trimmed; null where it is missing, null or empty.</summary>
-    public string? Text(string name)
-    {
-        scalars.Add(name);
-        return Node.Child(name).Text();
-    }
-
-    /// <summary>A regular expression: blanks at its ends belong to it.</summary>
-    public string? Expression(string name)
-    {
-        scalars.Add(name);
-        return Node.Child(name).TryGet(out var value) && value is { Length: > 0 } ? value : null;
-    }
-
-    public string Text(string name, string fallback) => Text(name) ?? fallback;
-
-    /// <summary>One of a few words, or an address that can be switched off by a word.</summary>
-    public string? TextOrOff(string name) => Text(name) is { } text && !IsOff(text) ? text : null;
-
-    /// <summary>A word in the spelling that the program uses. Words that it does not know are left to the validator.</summary>
-    public string Word(string name, string fallback) => Text(name)?.ToLowerInvariant() ?? fallback;
-
-    /// <summary>Names; one string may hold several, separated by commas.</summary>
-    public IReadOnlyList<string> Names(string name, IReadOnlyList<string> fallback) => List(name, fallback, text => text.Split(',', StringSplitOptions.TrimEntries));
-
-    /// <summary>Whole numbers; one string may hold several, separated by commas.</summary>
-    public IReadOnlyList<int> Integers(string name, IReadOnlyList<int> fallback)
-    {
-        others.Add(name);
-        if (Node.Child(name).Highest() is null)
-        {
-            return fallback;
-        }
-
-        var values = new List<int>();
-        foreach (var text in Names(name, []))
-        {
-            if (ValueParser.TryInteger(text, out var value))
+            if (Value(setting, node.Child(setting.Name)) is { } value)
             {
-                values.Add(value);
-            }
-            else
-            {
-                problems.Add(new(Node.Child(name).Origin, text, ValueParser.IntegerFix));
+                setting.Property.SetValue(section, value);
             }
         }
 
-        return values;
+        ReportUnknown(settings, node);
+        return section;
     }
 
-    /// <summary>Regular expressions: commas and blanks belong to them, so one string is one entry.</summary>
-    public IReadOnlyList<string> Expressions(string name) => List(name, [], text => [text]);
-
-    /// <summary>A list of objects, from the highest source that has it.</summary>
-    public IReadOnlyList<T> Items<T>(string name, Func<SectionReader, T> read)
+    private object? Value(Setting setting, ConfigurationNode node) => setting.Form switch
     {
-        others.Add(name);
-        if (Node.Child(name).Highest() is not { } list)
+        SettingForm.Section => Section(setting, node),
+        SettingForm.Sections => Sections(setting, node),
+        SettingForm.Values => Values(setting, node),
+        SettingForm.Map => Map(setting, node),
+        _ => Scalar(setting, node),
+    };
+
+    private object? Scalar(Setting setting, ConfigurationNode node)
+    {
+        if (node.TryGet(out var text) && !setting.IsUnset(text))
         {
-            return [];
+            return Parse(setting, text!, node.Origin);
+        }
+
+        if (setting.Rules.Required is { } required)
+        {
+            problems.Add(new(node.Path, null, "is missing: " + required));
+        }
+
+        return null;
+    }
+
+    private object? Parse(Setting setting, string text, string key)
+    {
+        if (setting.Read(text, out var value) is { } fix)
+        {
+            problems.Add(new(key, setting.Shown(text.Trim()), fix));
+        }
+
+        return value;
+    }
+
+    private object Section(Setting setting, ConfigurationNode node)
+    {
+        if (node.Text() is not null && !setting.Rules.Switch)
+        {
+            problems.Add(new(node.Origin, null, "is a section with settings of its own: { … }."));
+        }
+
+        var section = Read(setting.Type, node);
+        if (setting.Rules.Switch)
+        {
+            ReadSwitch(section, node);
+        }
+
+        return section;
+    }
+
+    /// <summary>One value for the section sets its <c>Enabled</c>, unless a higher source has the section's own. A bad value leaves the default.</summary>
+    private void ReadSwitch(object section, ConfigurationNode node)
+    {
+        var enabled = Setting.Of(section.GetType()).Single(setting => setting.Name == "Enabled");
+        var highest = node.Layers.Select(node.In).FirstOrDefault(one => one.Text() is not null || one.Child(enabled.Name).TryGet(out _));
+        if (highest?.Text() is { } word)
+        {
+            enabled.Property.SetValue(section, Parse(enabled, word, highest.Origin) ?? enabled.Property.GetValue(Activator.CreateInstance(section.GetType())));
+        }
+    }
+
+    /// <summary>A list of sections, from the highest source that has it.</summary>
+    private Array? Sections(Setting setting, ConfigurationNode node)
+    {
+        if (node.Highest() is not { } list)
+        {
+            return null;
         }
 
         if (list.Text() is not null)
@@ -112,101 +99,33 @@ internal sealed class SectionReader(ConfigurationNode node, ICollection<Configur
             problems.Add(new(list.Origin, null, "is a list of objects: [ { … } ]."));
         }
 
-        return [.. list.ChildNames().Select(item => Read(list.Child(item), read))];
+        return ArrayOf(setting.Type, list.ChildNames().Select(name => Read(setting.Type, list.Child(name))));
     }
 
-    /// <summary>Objects by name; sources are laid over each other, name by name and key by key.</summary>
-    public IReadOnlyDictionary<string, T> Map<T>(string name, Func<SectionReader, T> read)
+    /// <summary>Values or sections by name; sources are laid over each other, name by name and key by key. A null removes the value of a lower source.</summary>
+    private IDictionary Map(Setting setting, ConfigurationNode node)
     {
-        others.Add(name);
-        var map = Node.Child(name);
-        var values = new Dictionary<string, T>(StringComparer.OrdinalIgnoreCase);
-        foreach (var key in map.ChildNames())
+        var map = (IDictionary)Activator.CreateInstance(typeof(Dictionary<,>).MakeGenericType(typeof(string), setting.Type), StringComparer.OrdinalIgnoreCase)!;
+        foreach (var name in node.ChildNames())
         {
-            values[key] = Read(map.Child(key), read);
-        }
-
-        return values;
-    }
-
-    /// <summary>Regular expressions by name; null or nothing in a higher source removes an entry of a lower one.</summary>
-    public IReadOnlyDictionary<string, string> ExpressionMap(string name)
-    {
-        others.Add(name);
-        var map = Node.Child(name);
-        var values = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
-        foreach (var key in map.ChildNames())
-        {
-            if (map.Child(key).TryGet(out var value) && value is { Length: > 0 })
+            if ((Setting.IsSection(setting.Type) ? Read(setting.Type, node.Child(name)) : Scalar(setting, node.Child(name))) is { } value)
             {
-                values[key] = value;
+                map[name] = value;
             }
         }
 
-        return values;
+        return map;
     }
 
-    public T Section<T>(string name, Func<SectionReader, T> read)
+    /// <summary>A list of values from the highest source that has it. One string may hold several, separated by commas, unless they are expressions.</summary>
+    private Array? Values(Setting setting, ConfigurationNode node)
     {
-        others.Add(name);
-        var section = Node.Child(name);
-        if (section.Text() is not null)
+        if (node.Highest() is not { } list)
         {
-            problems.Add(new(section.Origin, null, "is a section with settings of its own: { … }."));
+            return null;
         }
 
-        return Read(section, read);
-    }
-
-    /// <summary>A section that may also be one value; the caller reads it and calls <see cref="ReportUnknown"/>.</summary>
-    public SectionReader At(string name)
-    {
-        others.Add(name);
-        return new SectionReader(Node.Child(name), problems);
-    }
-
-    /// <summary>The same section without some sources; shares what is known.</summary>
-    public SectionReader From(ConfigurationNode other) => new(other, problems);
-
-    public void Complain(ConfigurationNode at, string? value, string fix) => problems.Add(new(at.Origin, value, fix));
-
-    /// <summary>Reports every key that nobody asked for. Values are not shown: a misspelt key may hold a secret.</summary>
-    public void ReportUnknown()
-    {
-        foreach (var name in Node.ChildNames())
-        {
-            if (scalars.Contains(name))
-            {
-                if (Node.Child(name).IsOnlyParent())
-                {
-                    problems.Add(new(Node.Child(name).Path, null, "holds one value, not a list or section."));
-                }
-            }
-            else if (!others.Contains(name))
-            {
-                problems.Add(new(Node.Child(name).Path, null, "is no setting; " + Suggestion.For(name, [.. scalars, .. others])));
-            }
-        }
-    }
-
-    private static bool IsOff(string text) => text.ToUpperInvariant() is "OFF" or "NONE" or "NEVER";
-
-    private T Read<T>(ConfigurationNode at, Func<SectionReader, T> read)
-    {
-        var reader = new SectionReader(at, problems);
-        var value = read(reader);
-        reader.ReportUnknown();
-        return value;
-    }
-
-    private IReadOnlyList<string> List(string name, IReadOnlyList<string> fallback, Func<string, string[]> split)
-    {
-        others.Add(name);
-        if (Node.Child(name).Highest() is not { } list)
-        {
-            return fallback;
-        }
-
+        var values = new List<object?>();
         var items = list.ChildNames();
         if (list.TryGet(out var text) && !string.IsNullOrWhiteSpace(text))
         {
@@ -215,63 +134,55 @@ internal sealed class SectionReader(ConfigurationNode node, ICollection<Configur
                 problems.Add(new(list.Origin, text, "is given as one string and by index in the same source; keep one of them."));
             }
 
-            return [.. split(text).Where(entry => entry.Length > 0)];
+            Add(text, list.Origin);
         }
-
-        var entries = new List<string>(items.Count);
-        foreach (var item in items.Select(list.Child))
+        else
         {
-            if (!item.TryGet(out var entry) || item.ChildNames().Count > 0)
+            foreach (var item in items.Select(list.Child))
             {
-                problems.Add(new(item.Path, null, "is an entry of a list of texts: write one text."));
+                if (!item.TryGet(out var entry) || item.ChildNames().Count > 0)
+                {
+                    problems.Add(new(item.Path, null, "is an entry of a list of texts: write one text."));
+                }
+                else if (!string.IsNullOrWhiteSpace(entry))
+                {
+                    Add(entry, item.Path);
+                }
             }
-            else if (!string.IsNullOrWhiteSpace(entry))
+        }
+
+        var read = values.OfType<object>();
+        return ArrayOf(setting.Type, setting.Rules.Kind == TextKind.Provider ? read.Distinct() : read);
+
+        void Add(string several, string key)
+        {
+            var parts = setting.Rules.Kind == TextKind.Expression ? [several] : several.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+            values.AddRange(parts.Select(part => Parse(setting, part, key)));
+        }
+    }
+
+    /// <summary>Reports every key that is not declared. Values are not shown: a misspelt key may hold a secret.</summary>
+    private void ReportUnknown(IReadOnlyList<Setting> settings, ConfigurationNode node)
+    {
+        foreach (var child in node.ChildNames())
+        {
+            var setting = settings.FirstOrDefault(setting => setting.Name.Equals(child, StringComparison.OrdinalIgnoreCase));
+            if (setting is null)
             {
-                entries.AddRange(split(entry).Where(part => part.Length > 0));
+                problems.Add(new(node.Child(child).Path, null, "is no setting; " + Suggestion.For(child, [.. settings.Select(known => known.Name)])));
+            }
+            else if (setting.Form == SettingForm.Value && node.Child(child).IsOnlyParent())
+            {
+                problems.Add(new(node.Child(child).Path, null, "holds one value, not a list or section."));
             }
         }
-
-        return entries;
     }
 
-    private T Scalar<T>(string name, T fallback, Parse<T> parse, string fix)
+    private static Array ArrayOf(Type type, IEnumerable<object> values)
     {
-        scalars.Add(name);
-        var setting = Node.Child(name);
-        if (!setting.TryGet(out var text) || text?.Trim() is not { } trimmed)
-        {
-            return fallback;
-        }
-
-        if (parse(trimmed, out var value))
-        {
-            return value;
-        }
-
-        problems.Add(new(setting.Origin, trimmed, fix + Explanation(fallback, trimmed)));
-        return fallback;
+        var items = values.ToArray();
+        var array = Array.CreateInstance(type, items.Length);
+        items.CopyTo(array, 0);
+        return array;
     }
-
-    private T? Optional<T>(string name, Parse<T> parse, string fix)
-        where T : struct
-    {
-        scalars.Add(name);
-        var setting = Node.Child(name);
-        if (setting.Text() is not { } text || IsOff(text))
-        {
-            return null;
-        }
-
-        if (parse(text, out var value))
-        {
-            return value;
-        }
-
-        problems.Add(new(setting.Origin, text, fix + Explanation(default(T), text)));
-        return null;
-    }
-
-    private static string Explanation<T>(T type, string text) => type is TimeSpan && double.TryParse(text, CultureInfo.InvariantCulture, out _)
-        ? $" A bare number is not taken, as it could be seconds or days: {text}s is seconds."
-        : "";
 }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using BitFaster.Caching.Lru;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Storage;
@@ -17,6 +18,9 @@ public sealed partial class TaskPrompts
 {
     // Each holds its examples and its latest prompt, some 15 KB; the others are in the store.
     private const int MaxTasksInMemory = 1_000;
+
+    // One is left over from each edit of the templates that a task is still pinned to.
+    private const int MaxTemplateSetsInMemory = 32;
     private static readonly TimeSpan ExamplesCheckedEvery = TimeSpan.FromSeconds(5);
 
     private readonly ITrajectoryStore _store;
@@ -26,8 +30,8 @@ public sealed partial class TaskPrompts
     private readonly LlmProxyOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger<TaskPrompts> _logger;
-    private readonly ConcurrentDictionary<(string Tenant, string TaskId), PinnedPrompt> _pinned = new();
-    private readonly ConcurrentDictionary<string, TemplateSet> _sets = new(StringComparer.Ordinal);
+    private readonly ConcurrentLru<(string Tenant, string TaskId), PinnedPrompt> _pinned = new(MaxTasksInMemory);
+    private readonly ConcurrentLru<string, TemplateSet> _sets = new(MaxTemplateSetsInMemory);
     private readonly ConcurrentDictionary<string, long> _skipped = new(StringComparer.Ordinal);
 
     /// <summary>Prompts by some settings.</summary>
@@ -92,9 +96,8 @@ public sealed partial class TaskPrompts
     private async ValueTask<PinnedPrompt?> FindAsync(PromptRequest request, CancellationToken cancellationToken)
     {
         var key = (request.Tenant, request.TaskId);
-        if (_pinned.TryGetValue(key, out var known))
+        if (_pinned.TryGet(key, out var known))
         {
-            known.LastUsed = _time.GetUtcNow();
             return known;
         }
 
@@ -111,7 +114,7 @@ public sealed partial class TaskPrompts
     }
 
     private bool Applies(PromptRequest request) =>
-        request.Reading.OffersTools || string.Equals(_options.Prompts.ApplyTo, "all", StringComparison.OrdinalIgnoreCase);
+        request.Reading.OffersTools || _options.Prompts.ApplyTo == PromptScope.All;
 
     private async ValueTask<PinnedPrompt?> ChooseAsync(PromptRequest request, CancellationToken cancellationToken)
     {
@@ -128,9 +131,10 @@ public sealed partial class TaskPrompts
             "pin a prompt",
             async ct =>
             {
-                if (_sets.TryAdd(set.Hash, set))
+                if (!_sets.TryGet(set.Hash, out _))
                 {
                     await _store.SaveTemplateSetAsync(set.Hash, set.Files, ct);
+                    _sets.AddOrUpdate(set.Hash, set);
                 }
 
                 return await _store.PinAsync(pin, ct);
@@ -140,7 +144,6 @@ public sealed partial class TaskPrompts
         if (!answered)
         {
             // Nobody else can read this pin, so it must hold nothing that another process would have to know.
-            _sets.TryRemove(set.Hash, out _);
             selection = selection with { Reason = selection.Reason ?? "store" };
             pin = pin with { ValuesJson = (values with { Examples = [] }).ToJson(), ExampleIds = [], Result = "none; reason=store" };
         }
@@ -227,8 +230,8 @@ public sealed partial class TaskPrompts
             ExampleIds = [.. values.Examples.Select(e => e.TrajectoryId)],
             Result = left > 0 ? string.Create(CultureInfo.InvariantCulture, $"injected={left}") : "none; reason=purged",
         };
-        var changed = new PinnedPrompt(pin, values, PromptRenderer.Prepare(pinned.Set, values), pinned.Set, pinned.Arm) { LastUsed = now, ExamplesChecked = now, ChangesSeen = changes };
-        _pinned[(request.Tenant, request.TaskId)] = changed;
+        var changed = new PinnedPrompt(pin, values, PromptRenderer.Prepare(pinned.Set, values), pinned.Set, pinned.Arm) { ExamplesChecked = now, ChangesSeen = changes };
+        _pinned.AddOrUpdate((request.Tenant, request.TaskId), changed);
         return changed;
     }
 
@@ -241,23 +244,15 @@ public sealed partial class TaskPrompts
             return null;
         }
 
-        if (_pinned.Count >= MaxTasksInMemory)
-        {
-            foreach (var old in _pinned.OrderBy(p => p.Value.LastUsed).Take(MaxTasksInMemory / 10))
-            {
-                _pinned.TryRemove(old.Key, out _);
-            }
-        }
-
         var now = _time.GetUtcNow();
         var arm = ExperimentArm.Of(_options.Experiments, pin.TaskId);
-        var fresh = new PinnedPrompt(pin with { ValuesJson = "" }, values, PromptRenderer.Prepare(set, values), set, arm) { LastUsed = now, ChangesSeen = changes };
+        var fresh = new PinnedPrompt(pin with { ValuesJson = "" }, values, PromptRenderer.Prepare(set, values), set, arm) { ChangesSeen = changes };
         if (now - pin.At < ExamplesCheckedEvery)
         {
             fresh.ExamplesChecked = now;
         }
 
-        return _pinned.GetOrAdd((pin.Tenant, pin.TaskId), fresh);
+        return _pinned.GetOrAdd((pin.Tenant, pin.TaskId), static (_, kept) => kept, fresh);
     }
 
     private async ValueTask<TemplateSet?> FindSetAsync(string hash, CancellationToken cancellationToken)
@@ -267,13 +262,13 @@ public sealed partial class TaskPrompts
             return current;
         }
 
-        if (_sets.TryGetValue(hash, out var known))
+        if (_sets.TryGet(hash, out var known))
         {
             return known;
         }
 
         var (files, _) = await _gate.AskAsync("template set", ct => _store.FindTemplateSetAsync(hash, ct), null, cancellationToken);
-        return files is null ? null : _sets.GetOrAdd(hash, TemplateSet.Parse(files));
+        return files is null ? null : _sets.GetOrAdd(hash, static (_, read) => TemplateSet.Parse(read), files);
     }
 
     private async Task CountUsageAsync(PromptPin pin)
@@ -317,8 +312,6 @@ public sealed partial class TaskPrompts
         public TemplateSet Set { get; } = set;
 
         public string? Arm { get; } = arm;
-
-        public DateTimeOffset LastUsed { get; set; }
 
         public DateTimeOffset ExamplesChecked { get; set; }
 

@@ -33,14 +33,14 @@ internal sealed class ForeignTurns
     public void Forget(int index) => _steps.Remove(index);
 
     /// <summary>
-    /// Finds the reply of a step that comes late in the steps behind it. Where a later one brought the late one's
+    /// Finds the reply of a step that comes late in the steps after it. Where a later one brought the late one's
     /// messages, each gets its own.
     /// </summary>
-    /// <param name="late">The late step; with its own messages afterwards.</param>
+    /// <param name="late">The late step.</param>
     /// <param name="length">How many messages its call had.</param>
     /// <param name="reply">Keys of its reply.</param>
-    /// <returns>The steps that are changed by it.</returns>
-    public List<TrajectoryStep> Explain(ref TrajectoryStep late, int length, TurnKey[] reply)
+    /// <returns>The late step with its own messages, and the steps that it changes.</returns>
+    public (TrajectoryStep Late, List<TrajectoryStep> Changed) Explain(TrajectoryStep late, int length, TurnKey[] reply)
     {
         List<TrajectoryStep> changed = [];
         foreach (var (step, keys) in _steps.Values.ToList())
@@ -69,6 +69,6 @@ internal sealed class ForeignTurns
             changed.Add(explained);
         }
 
-        return changed;
+        return (late, changed);
     }
 }

@@ -1,6 +1,4 @@
-using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Storage;
-using LlmProxy.Core.Trajectories;
 using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Core.Recording;
@@ -12,9 +10,7 @@ internal sealed partial class IdleTasks : IAsyncDisposable
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(5);
 
     private readonly ITrajectoryStore _store;
-    private readonly TaskOptions _options;
     private readonly OutcomeJudge _judge;
-    private readonly TaskRulesCatalog _catalog;
     private readonly KnownRuns _runs;
     private readonly TaskQueues _queues;
     private readonly TimeProvider _time;
@@ -23,26 +19,9 @@ internal sealed partial class IdleTasks : IAsyncDisposable
     private readonly ITimer _timer;
     private int _looking;
 
-    public IdleTasks(
-        ITrajectoryStore store,
-        TaskOptions options,
-        OutcomeJudge judge,
-        TaskRulesCatalog catalog,
-        KnownRuns runs,
-        TaskQueues queues,
-        TimeProvider time,
-        ILogger logger,
-        CancellationToken stopping)
+    public IdleTasks(ITrajectoryStore store, OutcomeJudge judge, KnownRuns runs, TaskQueues queues, TimeProvider time, ILogger logger, CancellationToken stopping)
     {
-        _store = store;
-        _options = options;
-        _judge = judge;
-        _catalog = catalog;
-        _runs = runs;
-        _queues = queues;
-        _time = time;
-        _logger = logger;
-        _stopping = stopping;
+        (_store, _judge, _runs, _queues, _time, _logger, _stopping) = (store, judge, runs, queues, time, logger, stopping);
         _timer = time.CreateTimer(_ => Look(), null, Every, Every);
     }
 
@@ -51,7 +30,7 @@ internal sealed partial class IdleTasks : IAsyncDisposable
     private void Look()
     {
         var now = _time.GetUtcNow();
-        foreach (var (tenant, taskId) in _runs.Where(r => WhenIdle(r, now) is not null))
+        foreach (var (tenant, taskId) in _runs.Where(r => _judge.WhenIdle(r, now) is not null))
         {
             if (!_queues.Holds(tenant, taskId))
             {
@@ -69,8 +48,7 @@ internal sealed partial class IdleTasks : IAsyncDisposable
     {
         try
         {
-            var grace = _options.EndOfTurnGrace < _options.IdleTimeout ? _options.EndOfTurnGrace : _options.IdleTimeout;
-            foreach (var row in await _store.ClaimOpenAsync(now - grace, StoredAtOnce, _stopping))
+            foreach (var row in await _store.ClaimOpenAsync(now - _judge.ShortestIdle, StoredAtOnce, _stopping))
             {
                 if (_runs.Find(row.Tenant, row.TaskId) is null && !_queues.Holds(row.Tenant, row.TaskId))
                 {
@@ -93,7 +71,7 @@ internal sealed partial class IdleTasks : IAsyncDisposable
         IsReady = true,
         Change = run =>
         {
-            if (run is null || WhenIdle(run, _time.GetUtcNow()) is not { } closed)
+            if (run is null || _judge.WhenIdle(run, _time.GetUtcNow()) is not { } closed)
             {
                 return null;
             }
@@ -102,8 +80,6 @@ internal sealed partial class IdleTasks : IAsyncDisposable
             return run;
         },
     });
-
-    private Trajectory? WhenIdle(RunState run, DateTimeOffset now) => _judge.WhenIdle(run, now, _catalog.Get(run.Row.Preset));
 
     [LoggerMessage(4009, LogLevel.Warning, "Open tasks of the store could not be looked through; the next round is in a moment")]
     private partial void LogFailed(Exception error);

@@ -1,7 +1,10 @@
 namespace LlmProxy.Core.Recording;
 
 /// <summary>Runs as the recorder knows them, in front of the store.</summary>
-/// <remarks>Safe for concurrent use; the runs themselves belong to the recorder's worker.</remarks>
+/// <remarks>
+/// Not a cache that may evict when it likes: within a batch it holds what the store does not have yet, so that
+/// <see cref="Trim"/> alone forgets, between batches. Safe for concurrent use; the runs themselves belong to the recorder's worker.
+/// </remarks>
 internal sealed class KnownRuns
 {
     private const int MaxRuns = 1_000;

@@ -1,10 +1,11 @@
 namespace LlmProxy.Core.Recording;
 
-/// <summary>Why calls or runs were not recorded, counted. Safe for concurrent use.</summary>
-internal sealed class NotRecordedCounts
+/// <summary>Counts why calls or runs were not recorded. Safe for concurrent use.</summary>
+public sealed class NotRecordedCounts
 {
     private readonly Dictionary<string, long> _counts = new(StringComparer.Ordinal);
 
+    /// <summary>Counts a call or run that is not recorded.</summary>
     public void Count(string reason)
     {
         lock (_counts)
@@ -13,6 +14,7 @@ internal sealed class NotRecordedCounts
         }
     }
 
+    /// <summary>The counts by reason.</summary>
     public IReadOnlyDictionary<string, long> Snapshot()
     {
         lock (_counts)

@@ -7,8 +7,11 @@ namespace LlmProxy.Core.Recording;
 /// Says how a run stands after each step and when it goes idle. What the API stated is never overruled; a terminal
 /// tool comes next; else the last reply decides. Everything but the API's word is provisional until the grace is over.
 /// </summary>
-internal sealed class OutcomeJudge(TaskOptions tasks, QualityOptions quality)
+internal sealed class OutcomeJudge(TaskOptions tasks, QualityOptions quality, TaskRulesCatalog catalog)
 {
+    /// <summary>The shortest time without a call after which <see cref="WhenIdle"/> can end a run.</summary>
+    public TimeSpan ShortestIdle => tasks.EndOfTurnGrace < tasks.IdleTimeout ? tasks.EndOfTurnGrace : tasks.IdleTimeout;
+
     /// <summary>The run's row after a step, with status, success and score.</summary>
     public Trajectory AfterStep(RunState run, Trajectory row, StatedOutcome? stated, TaskRules rules)
     {
@@ -48,8 +51,8 @@ internal sealed class OutcomeJudge(TaskOptions tasks, QualityOptions quality)
         return row with { Status = TrajectoryStatus.Active, Success = null, OutcomeSource = null, IsProvisional = false, CompletedAt = null, QualityScore = null };
     }
 
-    /// <summary>The row of a run that no further call came for; null where it is not yet time.</summary>
-    public Trajectory? WhenIdle(RunState run, DateTimeOffset now, TaskRules rules)
+    /// <summary>The row of a run that got no further call; null if it is not yet time.</summary>
+    public Trajectory? WhenIdle(RunState run, DateTimeOffset now)
     {
         var row = run.Row;
         var idle = now - row.LastActivityAt;
@@ -65,13 +68,15 @@ internal sealed class OutcomeJudge(TaskOptions tasks, QualityOptions quality)
 
         return run.LastCallFailed
             ? row with { Status = TrajectoryStatus.Failed, Success = false, OutcomeSource = OutcomeSource.Error, CompletedAt = row.LastActivityAt }
-            : Score(row with { Status = TrajectoryStatus.Completed, Success = null, OutcomeSource = OutcomeSource.Idle, CompletedAt = row.LastActivityAt }, rules);
+            : Score(row with { Status = TrajectoryStatus.Completed, Success = null, OutcomeSource = OutcomeSource.Idle, CompletedAt = row.LastActivityAt });
     }
 
-    /// <summary>The row with its score by the formula; none without success.</summary>
-    public Trajectory Score(Trajectory row, TaskRules rules) =>
+    /// <summary>The row with its score by the formula and its preset's rules; none without success.</summary>
+    public Trajectory Score(Trajectory row) => Score(row, catalog.Get(row.Preset));
+
+    private Trajectory Score(Trajectory row, TaskRules rules) =>
         row with { QualityScore = QualityScore.Compute(row, quality, rules.FreeIterations).Score };
 
     private bool? IdleSuccess(RunState run, Trajectory row) =>
-        string.Equals(tasks.IdleSuccess, "clean", StringComparison.OrdinalIgnoreCase) && row.ToolCallsCount > 0 && !run.LastResultFailed ? true : null;
+        tasks.IdleSuccess == Configuration.IdleSuccess.Clean && row.ToolCallsCount > 0 && !run.LastResultFailed ? true : null;
 }

@@ -3,8 +3,8 @@ using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Core.Recording;
 
-/// <summary>The recorder's way to the store: again and again while the store is down, and with a word of it in the log.</summary>
-internal sealed partial class PatientStore(ITrajectoryStore store, TimeProvider time, ILogger logger, CancellationToken stopping)
+/// <summary>Store access for the recorder; retries with back-off while the store is down and logs each failure.</summary>
+public sealed partial class PatientStore(ITrajectoryStore store, TimeProvider time, ILogger<Recorder> logger)
 {
     private const int AttemptsOfOneQuestion = 5;
     private const int AttemptsOfOneChange = 3;
@@ -12,18 +12,21 @@ internal sealed partial class PatientStore(ITrajectoryStore store, TimeProvider 
 
     private string? _problem;
 
-    /// <summary>Why the last thing that was asked of the store failed; null where it succeeded.</summary>
+    /// <summary>Why the store rejects what is recorded, even if it answers questions; null if the last access succeeded.</summary>
     public string? Problem => Volatile.Read(ref _problem);
+
+    /// <summary>The store, without retries.</summary>
+    internal ITrajectoryStore Plain => store;
 
     /// <summary>Asks, until there is an answer.</summary>
     /// <exception cref="StoreException">The store is well and cannot answer this one question.</exception>
-    public async Task<T> AskAsync<T>(Func<ITrajectoryStore, CancellationToken, Task<T>> ask)
+    internal async Task<T> AskAsync<T>(Func<ITrajectoryStore, CancellationToken, Task<T>> ask, CancellationToken cancellationToken)
     {
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                var answer = await ask(store, stopping);
+                var answer = await ask(store, cancellationToken);
                 Volatile.Write(ref _problem, null);
                 return answer;
             }
@@ -31,23 +34,23 @@ internal sealed partial class PatientStore(ITrajectoryStore store, TimeProvider 
             {
                 Volatile.Write(ref _problem, error.Message);
                 LogReadFailed(error);
-                if (attempt >= AttemptsOfOneQuestion && !error.IsOutage && await IsWellAsync())
+                if (attempt >= AttemptsOfOneQuestion && !error.IsOutage && await IsWellAsync(cancellationToken))
                 {
                     // The store is well and this one question fails: waiting on would keep everything else waiting too.
                     throw;
                 }
 
-                await BackOffAsync(attempt);
+                await BackOffAsync(attempt, cancellationToken);
             }
         }
     }
 
     /// <summary>Saves changes in one transaction; false where that failed, whatever the reason.</summary>
-    public async Task<bool> TrySaveAsync(IReadOnlyList<TrajectoryChange> changes)
+    internal async Task<bool> TrySaveAsync(IReadOnlyList<TrajectoryChange> changes, CancellationToken cancellationToken)
     {
         try
         {
-            await store.SaveAsync(changes, stopping);
+            await store.SaveAsync(changes, cancellationToken);
             Volatile.Write(ref _problem, null);
             return true;
         }
@@ -67,19 +70,19 @@ internal sealed partial class PatientStore(ITrajectoryStore store, TimeProvider 
 
     /// <summary>Saves one change, again and again while the store is down.</summary>
     /// <exception cref="StoreException">The store is well and refuses the change, by <see cref="StoreException.IsConflict"/> because its run is not what it was made from.</exception>
-    public async Task SaveAsync(TrajectoryChange change)
+    internal async Task SaveAsync(TrajectoryChange change, CancellationToken cancellationToken)
     {
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                await store.SaveAsync([change], stopping);
+                await store.SaveAsync([change], cancellationToken);
                 Volatile.Write(ref _problem, null);
                 return;
             }
             catch (StoreException error) when (!error.IsConflict)
             {
-                if (attempt >= AttemptsOfOneChange && !error.IsOutage && await IsWellAsync())
+                if (attempt >= AttemptsOfOneChange && !error.IsOutage && await IsWellAsync(cancellationToken))
                 {
                     throw;
                 }
@@ -87,15 +90,15 @@ internal sealed partial class PatientStore(ITrajectoryStore store, TimeProvider 
                 Volatile.Write(ref _problem, error.Message);
             }
 
-            await BackOffAsync(attempt);
+            await BackOffAsync(attempt, cancellationToken);
         }
     }
 
-    private async Task<bool> IsWellAsync()
+    private async Task<bool> IsWellAsync(CancellationToken cancellationToken)
     {
         try
         {
-            return (await store.CheckAsync(stopping)).Ok;
+            return (await store.CheckAsync(cancellationToken)).Ok;
         }
         catch (StoreException)
         {
@@ -103,8 +106,8 @@ internal sealed partial class PatientStore(ITrajectoryStore store, TimeProvider 
         }
     }
 
-    private Task BackOffAsync(int attempt) =>
-        Task.Delay(TimeSpan.FromMilliseconds(Math.Min(LongestBackoff.TotalMilliseconds, 250 * Math.Pow(2, Math.Min(attempt, 10)))), time, stopping);
+    private Task BackOffAsync(int attempt, CancellationToken cancellationToken) =>
+        Task.Delay(TimeSpan.FromMilliseconds(Math.Min(LongestBackoff.TotalMilliseconds, 250 * Math.Pow(2, Math.Min(attempt, 10)))), time, cancellationToken);
 
     [LoggerMessage(4006, LogLevel.Error, "The store refused {Count} changes; they stay in the spool and are tried again")]
     private partial void LogSaveFailed(int count, Exception error);

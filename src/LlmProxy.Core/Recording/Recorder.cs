@@ -31,70 +31,41 @@ public sealed partial class Recorder : IAsyncDisposable
     private const int ManyCalls = 8;
 
     private readonly Spool _spool;
-    private readonly ITrajectoryStore _plainStore;
-    private readonly TrajectoryReader _reader;
-    private readonly LlmProxyOptions _options;
-    private readonly TaskRulesCatalog _catalog;
-    private readonly RunEmbedder _embedder;
-    private readonly KnownHistories _histories;
-    private readonly TimeProvider _time;
-    private readonly ILogger<Recorder> _logger;
-    private readonly Redactor _redactor;
-    private readonly ContentPolicy _policy;
-    private readonly TaskQueues _queues = new();
-    private readonly KnownRuns _runs = new();
-    private readonly NotRecordedCounts _notRecorded = new();
-    private readonly CancellationTokenSource _stopping = new();
-    private readonly SemaphoreSlim _urgent = new(0);
     private readonly PatientStore _store;
     private readonly OutcomeJudge _judge;
-    private RunChanges _changes = null!;
+    private readonly NotRecordedCounts _notRecorded;
+    private readonly RunEmbedder _embedder;
+    private readonly RunChanges _changes;
+    private readonly TimeProvider _time;
+    private readonly ILogger<Recorder> _logger;
+    private readonly TaskQueues _queues = new();
+    private readonly KnownRuns _runs = new();
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly SemaphoreSlim _urgent = new(0);
     private IdleTasks? _idle;
     private Task? _worker;
 
-    /// <summary>A recorder; <see cref="StartAsync"/> sets it going.</summary>
-    public Recorder(
+    /// <summary>A recorder; <see cref="Start"/> starts it.</summary>
+    internal Recorder(
         Spool spool,
-        ITrajectoryStore store,
+        PatientStore store,
         TrajectoryReader reader,
-        LlmProxyOptions options,
-        TaskRulesCatalog catalog,
+        StepBuilder steps,
+        OutcomeJudge judge,
+        ContentPolicy policy,
+        NotRecordedCounts notRecorded,
         EmbedRun embed,
-        KnownHistories histories,
         TimeProvider time,
         ILogger<Recorder> logger)
     {
-        _spool = spool;
-        _plainStore = store;
-        _reader = reader;
-        _options = options;
-        _catalog = catalog;
-        _histories = histories;
-        _time = time;
-        _logger = logger;
-        _redactor = new Redactor(options.Recording.Redaction);
-        _policy = new ContentPolicy(options.Recording);
-        _judge = new OutcomeJudge(options.Tasks, options.Quality);
-        _store = new PatientStore(store, time, logger, _stopping.Token);
-        _embedder = new RunEmbedder(embed, _policy, _queues, logger, _stopping.Token);
+        (_spool, _store, _judge, _notRecorded, _time, _logger) = (spool, store, judge, notRecorded, time, logger);
+        _embedder = new RunEmbedder(embed, policy, _queues, logger, _stopping.Token);
+        _changes = new RunChanges(steps, _runs, _queues, store, reader, policy, _embedder, notRecorded, logger, _stopping.Token);
     }
 
-    /// <summary>Why the store does not take what is recorded, though it may answer questions; null where it does.</summary>
-    public string? StoreProblem => _store.Problem;
-
-    /// <summary>Why calls or runs were not recorded, counted.</summary>
-    public IReadOnlyDictionary<string, long> NotRecorded => _notRecorded.Snapshot();
-
-    /// <summary>Counts a call or run that is not recorded.</summary>
-    public void CountNotRecorded(string reason) => _notRecorded.Count(reason);
-
-    /// <summary>Starts the worker; exchanges that an earlier process left in the spool come first.</summary>
-    /// <param name="secret">The store's correlation secret.</param>
-    /// <param name="cancellationToken">Ends the start.</param>
-    public Task StartAsync(byte[] secret, CancellationToken cancellationToken)
+    /// <summary>Starts the worker, after the store's correlation secret is known; exchanges that an earlier process left in the spool come first.</summary>
+    public void Start()
     {
-        var recorder = new RunRecorder(_judge, _catalog, _redactor, _options.Prices, secret, _histories);
-        _changes = new RunChanges(recorder, _runs, _queues, _store, _reader, _policy, _embedder, _notRecorded, _logger);
         var leftovers = _spool.TakeLeftovers();
         if (leftovers.Count > 0)
         {
@@ -102,8 +73,7 @@ public sealed partial class Recorder : IAsyncDisposable
         }
 
         _worker = Task.Run(() => WorkAsync(leftovers), CancellationToken.None);
-        _idle = new IdleTasks(_plainStore, _options.Tasks, _judge, _catalog, _runs, _queues, _time, _logger, _stopping.Token);
-        return Task.CompletedTask;
+        _idle = new IdleTasks(_store.Plain, _judge, _runs, _queues, _time, _logger, _stopping.Token);
     }
 
     /// <summary>Gives an exchange its place behind its task's earlier calls. To be called when the call starts.</summary>
@@ -157,7 +127,7 @@ public sealed partial class Recorder : IAsyncDisposable
         ChangeAsync(
             row.Tenant,
             row.TaskId,
-            run => run ?? new RunState(row with { TaskDescription = _redactor.Redact(row.TaskDescription) }),
+            run => run ?? new RunState(row),
             TimeSpan.FromSeconds(5),
             cancellationToken);
 
@@ -182,15 +152,6 @@ public sealed partial class Recorder : IAsyncDisposable
             cancellationToken);
         return deleted;
     }
-
-    /// <summary>A text of a caller without secrets.</summary>
-    internal string? Redact(string? text) => text is null ? null : _redactor.Redact(text);
-
-    /// <summary>Scores a run by its preset.</summary>
-    internal Trajectory Score(Trajectory row) => _judge.Score(row, _catalog.Get(row.Preset));
-
-    /// <summary>Whether a run's content is or will be kept, as a caller is told, and why not.</summary>
-    internal (bool Recorded, string? Reason) Recorded(Trajectory row) => _policy.Tell(row);
 
     /// <summary>Ends the worker after what is ready has been saved, or the time is over; the rest stays in the spool.</summary>
     public async Task StopAsync(TimeSpan patience)
@@ -260,7 +221,7 @@ public sealed partial class Recorder : IAsyncDisposable
             IReadOnlySet<string> known = new HashSet<string>(StringComparer.Ordinal);
             try
             {
-                known = await _store.AskAsync((store, ct) => store.FindExchangesAsync([.. chunk.Select(e => e.Head.ExchangeId)], ct));
+                known = await _store.AskAsync((store, ct) => store.FindExchangesAsync([.. chunk.Select(e => e.Head.ExchangeId)], ct), _stopping.Token);
             }
             catch (StoreException)
             {
@@ -317,7 +278,7 @@ public sealed partial class Recorder : IAsyncDisposable
         // 2. All changes are one transaction. Where it fails, one change must not keep the others out: each is then
         //    tried by itself, and made anew where its run is not the store's any more.
         var changes = results.Select(r => r.Change).OfType<TrajectoryChange>().ToList();
-        if (changes.Count > 0 && !await _store.TrySaveAsync(changes))
+        if (changes.Count > 0 && !await _store.TrySaveAsync(changes, _stopping.Token))
         {
             results = await SaveOneByOneAsync(results);
         }
@@ -353,7 +314,7 @@ public sealed partial class Recorder : IAsyncDisposable
         {
             // A bug in reading one exchange must not stop the others; the exchange is counted, not silently lost.
             LogExchangeFailed(queue.TaskId, error);
-            CountNotRecorded("recorder-error");
+            _notRecorded.Count("recorder-error");
             GiveUp(queue, item, error);
             return null;
         }
@@ -395,7 +356,7 @@ public sealed partial class Recorder : IAsyncDisposable
 
                 if (result?.Change is { } change)
                 {
-                    await _store.SaveAsync(change);
+                    await _store.SaveAsync(change, _stopping.Token);
                 }
 
                 return result;
@@ -409,7 +370,7 @@ public sealed partial class Recorder : IAsyncDisposable
             catch (Exception error) when (error is not OperationCanceledException)
             {
                 LogChangeRefused(task.TaskId, error);
-                CountNotRecorded("store-refused");
+                _notRecorded.Count("store-refused");
                 GiveUp(queue, item, error);
                 return null;
             }
@@ -445,7 +406,7 @@ public sealed partial class Recorder : IAsyncDisposable
         _runs.Forget(row.Tenant, row.TaskId);
         try
         {
-            await _store.AskAsync((store, ct) => store.DeleteAsync(row.Tenant, row.Id, ct));
+            await _store.AskAsync((store, ct) => store.DeleteAsync(row.Tenant, row.Id, ct), _stopping.Token);
         }
         catch (StoreException error)
         {
@@ -458,11 +419,13 @@ public sealed partial class Recorder : IAsyncDisposable
     {
         try
         {
-            await _store.AskAsync(async (store, ct) =>
-            {
-                await store.DropContentAsync(row.Tenant, row.Id, ct);
-                return true;
-            });
+            await _store.AskAsync(
+                async (store, ct) =>
+                {
+                    await store.DropContentAsync(row.Tenant, row.Id, ct);
+                    return true;
+                },
+                _stopping.Token);
         }
         catch (StoreException)
         {

@@ -7,7 +7,7 @@ namespace LlmProxy.Core.Recording;
 /// <summary>Turns what waits for a task (calls that are over, changes that somebody asked for) into changes of its run.</summary>
 /// <remarks>Used by the recorder's worker alone.</remarks>
 internal sealed partial class RunChanges(
-    RunRecorder recorder,
+    StepBuilder steps,
     KnownRuns runs,
     TaskQueues queues,
     PatientStore store,
@@ -15,7 +15,8 @@ internal sealed partial class RunChanges(
     ContentPolicy policy,
     RunEmbedder embedder,
     NotRecordedCounts notRecorded,
-    ILogger logger)
+    ILogger logger,
+    CancellationToken stopping)
 {
     /// <summary>Makes an item's change. The run is then ahead of the store by it.</summary>
     public Task<RunChange> MakeAsync(TaskQueue queue, WorkItem item) =>
@@ -44,16 +45,16 @@ internal sealed partial class RunChanges(
         using var content = exchange.Read();
         if (head.IsSideCall)
         {
-            return Made(queue, item, run, recorder.RecordSideCall(run, head, content, item.Known?.Reply), drop: false);
+            return Made(queue, item, run, steps.RecordSideCall(run, head, content, item.Known?.Reply), drop: false);
         }
 
         if (run.LastStep is null && run.Row.IterationCount == 0)
         {
             // Opened by the API before its first call: that one says whose run it is.
-            recorder.Adopt(run, head);
+            steps.Adopt(run, head);
         }
 
-        var change = recorder.Record(run, head, content, item.Known);
+        var change = steps.Record(run, head, content, item.Known);
         return await embedder.EmbedAsync(Made(queue, item, run, change, Settle(run, queue)), run);
     }
 
@@ -88,7 +89,7 @@ internal sealed partial class RunChanges(
 
     private RunState Start(ExchangeHead head)
     {
-        var run = recorder.Start(head);
+        var run = steps.Start(head);
         runs.Remember(run);
         LogStarting(head.TaskId!);
         return run;
@@ -130,12 +131,12 @@ internal sealed partial class RunChanges(
             return known;
         }
 
-        if (await store.AskAsync((s, ct) => s.FindTaskAsync(tenant, taskId, ct)) is not { } row)
+        if (await store.AskAsync((s, ct) => s.FindTaskAsync(tenant, taskId, ct), stopping) is not { } row)
         {
             return null;
         }
 
-        var run = recorder.Rebuild(row, await store.AskAsync((_, ct) => reader.ReadAsync(row.Id, ct)));
+        var run = steps.Rebuild(row, await store.AskAsync((_, ct) => reader.ReadAsync(row.Id, ct), stopping));
         runs.Remember(run);
         return run;
     }

@@ -12,9 +12,6 @@ namespace LlmProxy.Core.Recording;
 /// <param name="Messages">What its new messages added.</param>
 internal sealed record StepCounts(TokenUsage Usage, decimal? Cost, int ToolCalls, int Iterations, MessageCounts Messages);
 
-/// <summary>What new messages add to a run.</summary>
-internal readonly record struct MessageCounts(int Failed, int Clicks, int Hits, int Interventions);
-
 /// <summary>
 /// A run as the recorder knows it: its row, its history so far and what is open in it. Built step by step; rebuilt
 /// from the store after a restart.
@@ -111,6 +108,34 @@ internal sealed class RunState(Trajectory row)
 
         _answeredLast.Add(id);
         return true;
+    }
+
+    /// <summary>Adds a reply: its key, and the tools that it calls.</summary>
+    public TurnKey AddReply(AssembledReply reply, TurnKeys keys)
+    {
+        var key = keys.AssistantTurn(reply.Message.Text, reply.CallKeys);
+        Replies.Add(key);
+        Remember(reply.Message);
+        return key;
+    }
+
+    /// <summary>Remembers which tools a reply calls.</summary>
+    public void Remember(ConversationMessage reply)
+    {
+        foreach (var call in reply.ToolCalls)
+        {
+            Calls[call.Id] = call.Name;
+        }
+    }
+
+    /// <summary>Notes how the call of a step ended, unless a later step is known.</summary>
+    public void NoteEnd(int index, StepStatus status, AssembledReply? reply)
+    {
+        if (LastStep is null || index > LastStep.Index)
+        {
+            LastCallFailed = status.IsFailure();
+            LastEndedTurn = status == StepStatus.Ok && reply is { EndedTurn: true };
+        }
     }
 
     /// <summary>Whether there is a step of this number.</summary>

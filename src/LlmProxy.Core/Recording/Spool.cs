@@ -23,11 +23,11 @@ public sealed partial class Spool : IDisposable
     private readonly Lock _writing = new();
     private readonly FileStream _lockFile;
     private readonly ITimer? _sync;
-    private readonly HashSet<Segment> _segments = [];
-    private readonly HashSet<Segment> _unsynced = [];
+    private readonly HashSet<SpoolSegment> _segments = [];
+    private readonly HashSet<SpoolSegment> _unsynced = [];
     private readonly SpoolOutput _output = new();
     private IReadOnlyList<SpooledExchange> _leftovers;
-    private Segment? _current;
+    private SpoolSegment? _current;
     private long _nextExchange;
     private int _nextSegment;
     private long _bytes;
@@ -230,7 +230,7 @@ public sealed partial class Spool : IDisposable
     }
 
     [SuppressMessage("Reliability", "CA2000", Justification = "The segment lives until its exchanges are released.")]
-    private Segment CurrentSegment()
+    private SpoolSegment CurrentSegment()
     {
         if (_current is { } current && current.Length < SegmentBytes)
         {
@@ -248,7 +248,7 @@ public sealed partial class Spool : IDisposable
         {
         }
 
-        var segment = new Segment(path, File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read), BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)));
+        var segment = new SpoolSegment(path, File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read), BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)));
         try
         {
             Span<byte> header = stackalloc byte[SpoolFrame.SegmentHeaderLength];
@@ -271,6 +271,7 @@ public sealed partial class Spool : IDisposable
     {
         var found = new Dictionary<long, SpooledExchange>();
         var headless = new HashSet<long>();
+        var unbegun = new HashSet<long>();
         var order = new List<SpooledExchange>();
         foreach (var path in System.IO.Directory.EnumerateFiles(_directory, "*" + Extension).Order(StringComparer.Ordinal))
         {
@@ -279,14 +280,21 @@ public sealed partial class Spool : IDisposable
                 _nextSegment = Math.Max(_nextSegment, name + 1);
             }
 
-            ReadSegment(path, found, headless, order);
+            if (ReadSegment(path, found, headless, order) is { Kind: SpoolRecordKind.Head } last)
+            {
+                unbegun.Add(last.Exchange);
+            }
         }
 
-        // A head without its request says nothing: the process ended between the two, or the disk was full.
+        // A head without its request is no call. A kill cuts a write off at any page: where nothing follows the head,
+        // the call was not forwarded and its client has no answer, so nothing is lost. Elsewhere the request is damaged.
         foreach (var exchange in order.Where(e => !e.HasRequest))
         {
             exchange.Release();
-            Interlocked.Increment(ref _dropped);
+            if (!unbegun.Contains(exchange.Number))
+            {
+                Interlocked.Increment(ref _dropped);
+            }
         }
 
         Interlocked.Add(ref _dropped, headless.Count);
@@ -299,13 +307,14 @@ public sealed partial class Spool : IDisposable
         return order;
     }
 
-    private void ReadSegment(string path, Dictionary<long, SpooledExchange> found, HashSet<long> headless, List<SpooledExchange> order)
+    /// <summary>Reads a segment's records; returns the last one, or null if there is none.</summary>
+    private SpoolFrame? ReadSegment(string path, Dictionary<long, SpooledExchange> found, HashSet<long> headless, List<SpooledExchange> order)
     {
         var handle = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
         var bytes = new byte[RandomAccess.GetLength(handle)];
         ReadFully(handle, bytes, 0);
         var known = SpoolFrame.TryReadMark(bytes, out var mark);
-        var segment = new Segment(path, handle, mark) { Length = bytes.Length };
+        var segment = new SpoolSegment(path, handle, mark) { Length = bytes.Length };
         _segments.Add(segment);
         Interlocked.Add(ref _bytes, segment.RecordBytes);
         if (!known)
@@ -316,9 +325,10 @@ public sealed partial class Spool : IDisposable
                 Interlocked.Increment(ref _dropped);
             }
 
-            return;
+            return null;
         }
 
+        SpoolFrame? last = null;
         var offset = SpoolFrame.SegmentHeaderLength;
         while (offset < bytes.Length)
         {
@@ -338,6 +348,7 @@ public sealed partial class Spool : IDisposable
             var payload = offset + SpoolFrame.HeaderLength;
             Take(frame, new SpoolSlice(segment, payload, frame.PayloadLength, frame.Kind), bytes.AsSpan(payload, frame.PayloadLength), found, headless, order);
             offset = payload + frame.PayloadLength;
+            last = frame;
         }
 
         if (offset < bytes.Length)
@@ -347,6 +358,8 @@ public sealed partial class Spool : IDisposable
             Interlocked.Add(ref _bytes, offset - segment.Length);
             segment.Length = offset;
         }
+
+        return last;
     }
 
     private void Take(SpoolFrame frame, SpoolSlice slice, ReadOnlySpan<byte> payload, Dictionary<long, SpooledExchange> found, HashSet<long> headless, List<SpooledExchange> order)
@@ -371,7 +384,7 @@ public sealed partial class Spool : IDisposable
     }
 
     /// <summary>Empties the segment that is written to: between calls that come one by one, that is less work than a new file for each.</summary>
-    private bool TryEmpty(Segment segment)
+    private bool TryEmpty(SpoolSegment segment)
     {
         try
         {
@@ -388,7 +401,7 @@ public sealed partial class Spool : IDisposable
         return true;
     }
 
-    private void Delete(Segment segment)
+    private void Delete(SpoolSegment segment)
     {
         Interlocked.Add(ref _bytes, -segment.RecordBytes);
         _segments.Remove(segment);
@@ -406,7 +419,7 @@ public sealed partial class Spool : IDisposable
 
     private void SyncToDisk()
     {
-        List<Segment> unsynced;
+        List<SpoolSegment> unsynced;
         lock (_writing)
         {
             unsynced = [.. _unsynced];
@@ -460,34 +473,4 @@ public sealed partial class Spool : IDisposable
 
     [LoggerMessage(4106, LogLevel.Error, "{Bytes} bytes of {Path} at {Offset} are damaged and left out")]
     private partial void LogDamage(string path, long bytes, long offset);
-
-    internal sealed class Segment(string path, SafeFileHandle handle, ulong mark)
-    {
-        public string Path { get; } = path;
-
-        public SafeFileHandle Handle { get; } = handle;
-
-        public ulong Mark { get; } = mark;
-
-        public long Length { get; set; }
-
-        public long RecordBytes => Math.Max(0, Length - SpoolFrame.SegmentHeaderLength);
-
-        /// <summary>Exchanges with records in it that are not released.</summary>
-        public int Open { get; set; }
-    }
-}
-
-/// <summary>Where a record's payload lies.</summary>
-internal readonly record struct SpoolSlice(Spool.Segment Segment, long Offset, int Length, SpoolRecordKind Kind)
-{
-    /// <summary>Reads payloads, one behind the other.</summary>
-    public static void ReadAll(IReadOnlyList<SpoolSlice> slices, Span<byte> bytes)
-    {
-        foreach (var slice in slices)
-        {
-            Spool.ReadFully(slice.Segment.Handle, bytes[..slice.Length], slice.Offset);
-            bytes = bytes[slice.Length..];
-        }
-    }
 }

@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using System.Numerics;
+using System.IO.Hashing;
 
 namespace LlmProxy.Core.Recording;
 
@@ -123,22 +123,11 @@ internal readonly record struct SpoolFrame(SpoolRecordKind Kind, long Exchange, 
         return -1;
     }
 
-    private static uint Checksum(ReadOnlySpan<byte> head, ReadOnlySpan<byte> payload) => ~Crc32C(Crc32C(uint.MaxValue, head), payload);
-
-    // The framework's Crc32 lives in a package that is not to be had; this is one hardware instruction for eight bytes.
-    private static uint Crc32C(uint crc, ReadOnlySpan<byte> bytes)
+    private static uint Checksum(ReadOnlySpan<byte> head, ReadOnlySpan<byte> payload)
     {
-        while (bytes.Length >= 8)
-        {
-            crc = BitOperations.Crc32C(crc, BinaryPrimitives.ReadUInt64LittleEndian(bytes));
-            bytes = bytes[8..];
-        }
-
-        foreach (var b in bytes)
-        {
-            crc = BitOperations.Crc32C(crc, b);
-        }
-
-        return crc;
+        var crc = new Crc32(Crc32ParameterSet.Crc32C);
+        crc.Append(head);
+        crc.Append(payload);
+        return crc.GetCurrentHashAsUInt32();
     }
 }

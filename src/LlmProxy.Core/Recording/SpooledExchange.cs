@@ -9,7 +9,7 @@ public sealed class SpooledExchange
     private readonly Spool _spool;
     private readonly Lock _lock = new();
     private readonly List<SpoolSlice> _slices = [];
-    private readonly List<Spool.Segment> _segments = [];
+    private readonly List<SpoolSegment> _segments = [];
     private byte[]? _answerHead;
     private int _records;
     private bool _truncated;
@@ -31,7 +31,7 @@ public sealed class SpooledExchange
     /// <summary>Whether the copy lacks something.</summary>
     public bool IsTruncated => Volatile.Read(ref _truncated);
 
-    internal IReadOnlyList<Spool.Segment> Segments => _segments;
+    internal IReadOnlyList<SpoolSegment> Segments => _segments;
 
     /// <summary>Number of its next record.</summary>
     internal int NextOrdinal

@@ -1,3 +1,4 @@
+using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 
@@ -27,13 +28,26 @@ public sealed record TaskStart(string? TaskId, string? Description, string? Prov
 /// What callers say of tasks: that one starts, ends, is called off, or that a person stepped in. Takes its place behind
 /// the task's earlier calls and waits for them up to five seconds.
 /// </summary>
-public sealed class TaskService(ITrajectoryStore store, Recorder recorder, TaskCorrelator correlator, TimeProvider time)
+public sealed class TaskService
 {
     /// <summary>Longest id of a task that a caller may give.</summary>
     public const int LongestId = 200;
 
     private const string SessionPrefix = "session:";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    private readonly ITrajectoryStore _store;
+    private readonly Recorder _recorder;
+    private readonly TaskCorrelator _correlator;
+    private readonly OutcomeJudge _judge;
+    private readonly ContentPolicy _policy;
+    private readonly Redactor _redactor;
+    private readonly TimeProvider _time;
+
+    internal TaskService(ITrajectoryStore store, Recorder recorder, TaskCorrelator correlator, OutcomeJudge judge, ContentPolicy policy, Redactor redactor, TimeProvider time)
+    {
+        (_store, _recorder, _correlator, _judge, _policy, _redactor, _time) = (store, recorder, correlator, judge, policy, redactor, time);
+    }
 
     /// <summary>Whether a caller may call a task so: at most 200 characters without / and control characters, and neither <c>last</c> nor <c>session:…</c>, which mean others.</summary>
     public static bool IsTaskId(string id) =>
@@ -44,23 +58,23 @@ public sealed class TaskService(ITrajectoryStore store, Recorder recorder, TaskC
     {
         if (reference.StartsWith(SessionPrefix, StringComparison.Ordinal))
         {
-            return await store.FindLatestOfSessionAsync(tenant, reference[SessionPrefix.Length..], cancellationToken);
+            return await _store.FindLatestOfSessionAsync(tenant, reference[SessionPrefix.Length..], cancellationToken);
         }
 
         if (reference == "last")
         {
-            return await store.FindLatestAsync(tenant, cancellationToken);
+            return await _store.FindLatestAsync(tenant, cancellationToken);
         }
 
-        return await store.FindTaskAsync(tenant, reference, cancellationToken) ?? await store.FindTrajectoryAsync(tenant, reference, cancellationToken);
+        return await _store.FindTaskAsync(tenant, reference, cancellationToken) ?? await _store.FindTrajectoryAsync(tenant, reference, cancellationToken);
     }
 
     /// <summary>Opens a task. One that is there already is given back as it is.</summary>
     public async Task<TaskResult> StartAsync(string tenant, TaskStart start, CancellationToken cancellationToken)
     {
-        var now = time.GetUtcNow();
+        var now = _time.GetUtcNow();
         var taskId = string.IsNullOrWhiteSpace(start.TaskId) ? Guid.CreateVersion7(now).ToString("N") : start.TaskId;
-        var row = await recorder.AddAsync(
+        var row = await _recorder.AddAsync(
             new Trajectory
             {
                 Id = Guid.CreateVersion7(now).ToString("N"),
@@ -69,7 +83,7 @@ public sealed class TaskService(ITrajectoryStore store, Recorder recorder, TaskC
                 ConversationId = taskId,
                 Provider = start.Provider ?? "",
                 Model = start.Model ?? "",
-                TaskDescription = start.Description ?? "",
+                TaskDescription = _redactor.Redact(start.Description ?? ""),
                 StartedAt = now,
                 LastActivityAt = now,
             },
@@ -83,18 +97,18 @@ public sealed class TaskService(ITrajectoryStore store, Recorder recorder, TaskC
         ChangeAsync(
             tenant,
             reference,
-            row => recorder.Score(row with
+            row => _judge.Score(row with
             {
                 Status = success ? TrajectoryStatus.Completed : TrajectoryStatus.Failed,
                 Success = success,
                 OutcomeSource = OutcomeSource.Api,
                 IsProvisional = false,
-                CompletedAt = row is { OutcomeSource: OutcomeSource.Api, CompletedAt: { } before } ? before : time.GetUtcNow(),
+                CompletedAt = row is { OutcomeSource: OutcomeSource.Api, CompletedAt: { } before } ? before : _time.GetUtcNow(),
                 StatedErrorRate = metrics?.ErrorRate ?? row.StatedErrorRate,
                 StatedClickAccuracy = metrics?.ClickAccuracy ?? row.StatedClickAccuracy,
                 UserInterventions = metrics?.UserInterventions ?? row.UserInterventions,
                 IterationCount = metrics?.IterationCount ?? row.IterationCount,
-                Comment = recorder.Redact(comment) ?? row.Comment,
+                Comment = comment is null ? row.Comment : _redactor.Redact(comment),
             }),
             cancellationToken);
 
@@ -111,7 +125,7 @@ public sealed class TaskService(ITrajectoryStore store, Recorder recorder, TaskC
                 QualityScore = null,
                 OutcomeSource = OutcomeSource.Api,
                 IsProvisional = false,
-                CompletedAt = row.CompletedAt ?? time.GetUtcNow(),
+                CompletedAt = row.CompletedAt ?? _time.GetUtcNow(),
             },
             cancellationToken);
 
@@ -124,26 +138,26 @@ public sealed class TaskService(ITrajectoryStore store, Recorder recorder, TaskC
             row =>
             {
                 row = row with { UserInterventions = row.UserInterventions + 1 };
-                return row.QualityScore is null ? row : recorder.Score(row);
+                return row.QualityScore is null ? row : _judge.Score(row);
             },
             cancellationToken);
 
     /// <summary>Deletes a run and all that was made from it. False where there is none.</summary>
     public async Task<bool> DeleteAsync(string tenant, string trajectoryId, CancellationToken cancellationToken)
     {
-        var row = await store.FindTrajectoryAsync(tenant, trajectoryId, cancellationToken);
+        var row = await _store.FindTrajectoryAsync(tenant, trajectoryId, cancellationToken);
         if (row is null)
         {
             return false;
         }
 
-        correlator.Forget(tenant, row.TaskId);
-        return await recorder.DeleteAsync(row, cancellationToken);
+        _correlator.Forget(tenant, row.TaskId);
+        return await _recorder.DeleteAsync(row, cancellationToken);
     }
 
     /// <summary>Saves vectors with a run. False where there is no such run.</summary>
     public async Task<bool> SaveEmbeddingsAsync(Trajectory run, IReadOnlyList<TrajectoryEmbedding> embeddings, CancellationToken cancellationToken) =>
-        await recorder.ChangeAsync(
+        await _recorder.ChangeAsync(
             run.Tenant,
             run.TaskId,
             state =>
@@ -161,7 +175,7 @@ public sealed class TaskService(ITrajectoryStore store, Recorder recorder, TaskC
             return null;
         }
 
-        var row = await recorder.ChangeAsync(
+        var row = await _recorder.ChangeAsync(
             tenant,
             taskId,
             run =>
@@ -187,7 +201,7 @@ public sealed class TaskService(ITrajectoryStore store, Recorder recorder, TaskC
             return reference;
         }
 
-        var open = correlator.FindLatest(tenant, session);
+        var open = _correlator.FindLatest(tenant, session);
         if (open is not null && session is not null)
         {
             return open.TaskId;
@@ -209,7 +223,7 @@ public sealed class TaskService(ITrajectoryStore store, Recorder recorder, TaskC
 
     private TaskResult Result(Trajectory row)
     {
-        var (recorded, reason) = recorder.Recorded(row);
+        var (recorded, reason) = _policy.Tell(row);
         return new TaskResult(row, recorded, reason);
     }
 }

@@ -64,8 +64,8 @@ public sealed class EmbeddingService : IDisposable
         environment ??= Environment.GetEnvironmentVariable;
 
         var key = FirstOf(options.ApiKey, environment("BYTEBOT_EMBEDDING_API_KEY"), environment("OPENAI_API_KEY"));
-        var wantsRemote = string.Equals(options.Provider, "openai", StringComparison.OrdinalIgnoreCase)
-            || (string.Equals(options.Provider, "auto", StringComparison.OrdinalIgnoreCase) && (key is not null || remote is not null));
+        var wantsRemote = options.Provider == EmbeddingProvider.OpenAi
+            || (options.Provider == EmbeddingProvider.Auto && (key is not null || remote is not null));
         if (!wantsRemote)
         {
             remote?.Dispose();

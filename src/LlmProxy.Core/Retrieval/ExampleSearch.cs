@@ -116,7 +116,7 @@ public sealed class ExampleSearch
         var leftOut = new List<RunLeftOut>();
         var candidates = new List<Candidate>();
         double? best = null;
-        var offered = ToolNames.Offer(_options.ToolMatch == "ignore" ? [] : query.OfferedTools);
+        var offered = ToolNames.Offer(_options.ToolMatch == ToolMatch.Ignore ? [] : query.OfferedTools);
         var tools = new DecisiveTools();
         var lexical = embedded.Model == LexicalEmbedder.ModelName ? embedded.Vector : LexicalEmbedder.Embed(text);
         var subjects = new Dictionary<string, double>(StringComparer.Ordinal);
@@ -134,7 +134,7 @@ public sealed class ExampleSearch
             var reason = !hit.Trajectory.HasContent ? "no-content"
                 : hit.Similarity is not { } similarity ? "no-vector"
                 : !(similarity >= threshold) ? "below-threshold"
-                : fit == 0 || (fit < 1 && _options.ToolMatch == "require") ? "tools"
+                : fit == 0 || (fit < 1 && _options.ToolMatch == ToolMatch.Require) ? "tools"
                 : null;
             if (reason is not null)
             {

@@ -78,7 +78,7 @@ public sealed class FewShotService
     /// A share of a small prompt would leave no room for a single example, and a share as a further limit would never
     /// bind a large one, so the share counts when a prompt is large: there the section may grow with it.
     /// </summary>
-    public int TokenBudget(int promptLength) => (int)Math.Max(_options.MaxTokens, _options.MaxPromptShare * Math.Max(0, promptLength) / 4);
+    public int TokenBudget(int promptLength) => (int)Math.Max(_options.MaxTokens, _options.MaxPromptShare * Math.Max(0, promptLength) / TokenEstimate.CharactersPerToken);
 
     /// <summary>
     /// The examples for a task's first call, within <see cref="Timeout"/>. Without providers in the query those of the

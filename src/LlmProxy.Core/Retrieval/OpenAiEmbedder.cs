@@ -1,6 +1,7 @@
 using System.ClientModel;
 using System.ClientModel.Primitives;
 using System.Numerics.Tensors;
+using BitFaster.Caching.Lru;
 using Microsoft.Extensions.AI;
 using OpenAI;
 using OpenAI.Embeddings;
@@ -9,7 +10,8 @@ namespace LlmProxy.Core.Retrieval;
 
 /// <summary>
 /// An embedder over the OpenAI SDK: OpenAI's own endpoint or any that speaks its dialect. Retries are the SDK's own.
-/// It is given the operator's key; the key of a client that the proxy serves never comes here.
+/// It is given the operator's key; the key of a client that the proxy serves never comes here. (AsIEmbeddingGenerator of
+/// Microsoft.Extensions.AI.OpenAI ignores the index of a vector: a server that responds out of order would mix texts up.)
 /// </summary>
 public sealed class OpenAiEmbedder : IEmbeddingGenerator<string, Embedding<float>>
 {
@@ -22,7 +24,7 @@ public sealed class OpenAiEmbedder : IEmbeddingGenerator<string, Embedding<float
 
     private readonly EmbeddingClient _client;
     private readonly EmbeddingGeneratorMetadata _metadata;
-    private readonly VectorCache _cache = new(CacheSize);
+    private readonly ConcurrentLru<string, ReadOnlyMemory<float>> _cache = new(CacheSize);
     private readonly Uri _endpoint;
     private readonly int _dimensions;
     private readonly bool _sendsDimensions;
@@ -93,7 +95,7 @@ public sealed class OpenAiEmbedder : IEmbeddingGenerator<string, Embedding<float
         result.Usage = new UsageDetails { InputTokenCount = tokens, TotalTokenCount = tokens };
         if (texts.Count == 1)
         {
-            _cache.Add(texts[0], result[0].Vector.ToArray());
+            _cache.AddOrUpdate(texts[0], result[0].Vector);
         }
 
         return result;
@@ -129,48 +131,5 @@ public sealed class OpenAiEmbedder : IEmbeddingGenerator<string, Embedding<float
 
         TensorPrimitives.Divide(vector, length, vector);
         return vector;
-    }
-
-    /// <summary>The vectors of the texts that were asked for last. Callers share the arrays and do not write to them.</summary>
-    private sealed class VectorCache(int capacity)
-    {
-        private readonly Lock _lock = new();
-        private readonly Dictionary<string, LinkedListNode<(string Text, float[] Vector)>> _entries = new(StringComparer.Ordinal);
-        private readonly LinkedList<(string Text, float[] Vector)> _order = new();
-
-        public bool TryGet(string text, out float[] vector)
-        {
-            lock (_lock)
-            {
-                if (_entries.TryGetValue(text, out var node))
-                {
-                    _order.Remove(node);
-                    _order.AddFirst(node);
-                    vector = node.Value.Vector;
-                    return true;
-                }
-            }
-
-            vector = [];
-            return false;
-        }
-
-        public void Add(string text, float[] vector)
-        {
-            lock (_lock)
-            {
-                if (_entries.Remove(text, out var old))
-                {
-                    _order.Remove(old);
-                }
-
-                _entries[text] = _order.AddFirst((text, vector));
-                if (_entries.Count > capacity)
-                {
-                    _entries.Remove(_order.Last!.Value.Text);
-                    _order.RemoveLast();
-                }
-            }
-        }
     }
 }

@@ -4,6 +4,7 @@ namespace LlmProxy.Core.Retrieval;
 
 /// <summary>The runs that were examples last, prepared, so that a run's texts are read and cleaned once and not for each task.</summary>
 /// <param name="mostCharacters">Most characters of recorded text in all; the runs that were longest not used go first.</param>
+/// <remarks>Own code and no library's cache: bounded by the size of its entries, where BitFaster.Caching counts entries. Safe for concurrent use.</remarks>
 internal sealed class PreparedRuns(int mostCharacters)
 {
     private readonly Lock _lock = new();

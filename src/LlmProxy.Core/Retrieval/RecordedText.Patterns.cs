@@ -5,31 +5,6 @@ namespace LlmProxy.Core.Retrieval;
 /// <content>What is looked for.</content>
 public static partial class RecordedText
 {
-    // Formats that providers publish; JWTs (RFC 7519), PEM private keys (RFC 7468), passwords in addresses.
-    [GeneratedRegex(
-        """
-        -----BEGIN\ [A-Z ]{0,30}PRIVATE\ KEY-----[\s\S]{0,10000}?(?:-----END\ [A-Z ]{0,30}PRIVATE\ KEY-----|\z)
-        | \bsk-(?:ant-|proj-|or-|svcacct-)?[A-Za-z0-9_-]{16,}
-        | \b(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{10,}
-        | \bAIza[0-9A-Za-z_-]{30,}
-        | \bya29\.[0-9A-Za-z_-]{20,}
-        | \bgh[pousr]_[A-Za-z0-9]{20,} | \bgithub_pat_[A-Za-z0-9_]{20,} | \bglpat-[A-Za-z0-9_-]{16,}
-        | \bxox[abeoprs]-[A-Za-z0-9-]{10,} | https://hooks\.slack\.com/services/[A-Za-z0-9/]{10,}
-        | \b(?:AKIA|ASIA|AGPA|AROA|AIDA)[A-Z0-9]{16}\b
-        | \bhf_[A-Za-z0-9]{20,} | \bnpm_[A-Za-z0-9]{30,} | \bgsk_[A-Za-z0-9]{20,} | \bxai-[A-Za-z0-9]{20,}
-        | \beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}
-        | (?<=://[^\s/:@]{1,64}:)(?!\[removed\])[^\s/@]{1,128}(?=@)
-        """,
-        RegexOptions.IgnorePatternWhitespace | RegexOptions.CultureInvariant,
-        MatchTimeout)]
-    private static partial Regex SecretPattern();
-
-    [GeneratedRegex(
-        """(?<name>(?:\b(?:api[_-]?key|secret(?:[_-]?(?:access[_-]?)?key)?|access[_-]?token|auth[_-]?token|refresh[_-]?token|client[_-]?secret|passw(?:or)?d|passphrase)\\?["']?\s{0,3}[:=]\s{0,3}\\?["']?)|\bBearer\s{1,3})(?!\[removed\])[^\s"'\\,;&}]{6,}""",
-        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant,
-        MatchTimeout)]
-    private static partial Regex SecretAssignment();
-
     // ChatML and its kin (<|im_start|>, <｜User｜> after folding), Llama ([INST], <<SYS>>), Gemma (<start_of_turn>).
     [GeneratedRegex(
         """<(?:\s{0,3}\|[^<>\n]{0,64}?\|\s{0,3}>|\|[A-Za-z_]{2,40}\b|<\s{0,3}/?\s{0,3}SYS\s{0,3}>>|\s{0,3}/?\s{0,3}(?:start_of_turn|end_of_turn|start_header_id|end_header_id|eot_id|begin_of_text|end_of_text|bos|eos|s)\s{0,3}>)""",

@@ -31,7 +31,7 @@ public sealed class RunCondenser
     public static int CountTokens(FewShotExample example)
     {
         ArgumentNullException.ThrowIfNull(example);
-        return Tokens(ExampleLayout + example.Task.Length + example.Outcome.Length + example.ToolsUsed.Sum(t => t.Length + 2) + example.Steps.Sum(Length));
+        return TokenEstimate.OfLength(ExampleLayout + example.Task.Length + example.Outcome.Length + example.ToolsUsed.Sum(t => t.Length + 2) + example.Steps.Sum(Length));
     }
 
     /// <summary>Condenses one run.</summary>
@@ -165,9 +165,7 @@ public sealed class RunCondenser
 
     internal static string ToolName(string name, RemovedText removed) => Sentences.CutMiddle(RecordedText.CleanLine(name, removed), 64);
 
-    private static int Cost(FewShotExample example) => CountTokens(example) * 4;
+    private static int Cost(FewShotExample example) => CountTokens(example) * TokenEstimate.CharactersPerToken;
 
     private static int Length(FewShotStep step) => StepLayout + step.Reasoning.Length + step.Tool.Length + step.Arguments.Length + step.Result.Length;
-
-    private static int Tokens(int characters) => (characters + 3) / 4;
 }

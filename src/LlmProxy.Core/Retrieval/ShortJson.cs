@@ -1,11 +1,11 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using System.Text.RegularExpressions;
+using LlmProxy.Core.Redaction;
 
 namespace LlmProxy.Core.Retrieval;
 
 /// <summary>JSON for an example: compact, long texts shortened in the middle, long lists by their start, secrets left out.</summary>
-internal static partial class ShortJson
+internal static class ShortJson
 {
     // Quotes, umlauts and arrows stay readable; the text goes into a prompt, not into a page.
     private static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, Indented = false };
@@ -69,7 +69,7 @@ internal static partial class ShortJson
                     }
 
                     writer.WritePropertyName(RecordedText.CleanLine(property.Name, removed));
-                    if (property.Value.ValueKind == JsonValueKind.String && (SecretName().IsMatch(property.Name) || (isSensitive && property.NameEquals("text"))))
+                    if (property.Value.ValueKind == JsonValueKind.String && (SecretPatterns.IsNamed(property.Name) || (isSensitive && property.NameEquals("text"))))
                     {
                         removed.Secrets++;
                         writer.WriteStringValue(RecordedText.Removed);
@@ -110,7 +110,4 @@ internal static partial class ShortJson
                 break;
         }
     }
-
-    [GeneratedRegex("""^(?:.*[_\-])?(?:pass(?:word|wd|phrase|code)?|secret|token|api[_\-]?key|private[_\-]?key|authorization|credentials?|otp|pin)$""", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant, 250)]
-    private static partial Regex SecretName();
 }

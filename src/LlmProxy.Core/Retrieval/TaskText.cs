@@ -1,6 +1,6 @@
-using System.Collections.Concurrent;
 using System.Text;
 using System.Text.RegularExpressions;
+using BitFaster.Caching.Lru;
 
 namespace LlmProxy.Core.Retrieval;
 
@@ -11,7 +11,7 @@ public static class TaskText
     public const int DefaultMaxLength = 2_000;
 
     private static readonly TimeSpan MatchTimeout = TimeSpan.FromMilliseconds(100);
-    private static readonly ConcurrentDictionary<string, Regex?> Patterns = new(StringComparer.Ordinal);
+    private static readonly ConcurrentLru<string, Regex?> Patterns = new(256);
 
     /// <summary>
     /// The description: boilerplate cut, blanks collapsed, at most <paramref name="maxLength"/> characters. A long text

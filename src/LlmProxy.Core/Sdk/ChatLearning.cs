@@ -1,13 +1,15 @@
-using System.Collections.Concurrent;
 using System.Globalization;
+using BitFaster.Caching.Lru;
+using LlmProxy.Core.Calls;
 using LlmProxy.Core.Recording;
+using LlmProxy.Wire;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Core.Sdk;
 
 /// <summary>What <see cref="LearningChatClient"/> does beside calling: it never throws but for a cancellation, and never keeps a call waiting for long.</summary>
-internal sealed partial class ChatLearning(LearningStart learning, ModelCalls calls, Recorder recorder, TimeProvider time, string tenant, ILogger<LearningChatClient> logger)
+internal sealed partial class ChatLearning(LearningStart learning, CallPipeline calls, NotRecordedCounts notRecorded, TimeProvider time, string tenant, ILogger<LearningChatClient> logger)
 {
     private const int MostConversations = 10_000;
     private static readonly string[] OwnOptions = [LearningChatClient.TaskKey, LearningChatClient.TaskDescriptionKey, LearningChatClient.FewShotKey, LearningChatClient.RecordKey];
@@ -16,7 +18,7 @@ internal sealed partial class ChatLearning(LearningStart learning, ModelCalls ca
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
 
-    private readonly ConcurrentDictionary<string, string> _tasks = new(StringComparer.Ordinal);
+    private readonly ConcurrentLru<string, string> _tasks = new(MostConversations);
     private long _failedAt;
 
     /// <summary>Begins a call: what to send, and whom to tell of its end.</summary>
@@ -25,35 +27,44 @@ internal sealed partial class ChatLearning(LearningStart learning, ModelCalls ca
         var sent = WithoutOwn(options);
         if (!await IsOpenAsync(cancellationToken))
         {
-            recorder.CountNotRecorded("store-not-open");
+            notRecorded.Count("store-not-open");
             return new ChatTurn(null, messages, sent, Remember, logger);
         }
 
-        ModelCall? call = null;
+        CallSession? call = null;
         try
         {
             var wire = ChatWire.OfCall(messages, options, options?.ModelId ?? metadata?.DefaultModelId, stream);
-            var scope = TaskScope.Current;
-            call = await calls.BeginAsync(
-                new ModelCallStart(tenant, wire.Body)
-                {
-                    TaskId = scope?.TaskId ?? Option(options, LearningChatClient.TaskKey) ?? TaskOf(options?.ConversationId),
-                    Description = scope?.Description ?? Option(options, LearningChatClient.TaskDescriptionKey),
-                    FewShot = Option(options, LearningChatClient.FewShotKey),
-                    Record = Option(options, LearningChatClient.RecordKey),
-                    Provider = ProviderOf(metadata?.ProviderName),
-                },
-                cancellationToken);
-            var (rewritten, instructed) = call.Enhanced.Body is { } body ? Rewrite(messages, sent, wire, body) : (messages, sent);
+            call = await calls.BeginAsync(StartOf(wire, options, metadata), cancellationToken);
+            if (!call.IsRead)
+            {
+                call.Dispose();
+                return new ChatTurn(null, messages, sent, Remember, logger);
+            }
+
+            var (rewritten, instructed) = call.Prompt.Body is { } body ? Rewrite(messages, sent, wire, body) : (messages, sent);
             return new ChatTurn(call, rewritten, instructed, Remember, logger);
         }
         catch (Exception error) when (!cancellationToken.IsCancellationRequested)
         {
-            call?.End(ExchangeOutcome.ClientLeft, 0, default);
-            recorder.CountNotRecorded("unreadable-request");
+            call?.Dispose();
+            notRecorded.Count("unreadable-request");
             LogLearningFailed(error);
             return new ChatTurn(null, messages, sent, Remember, logger);
         }
+    }
+
+    private CallStart StartOf(ChatWire.Request wire, ChatOptions? options, ChatClientMetadata? metadata)
+    {
+        var scope = TaskScope.Current;
+        return ChatWire.StartOf(tenant, wire, calls.Timestamp()) with
+        {
+            TaskId = scope?.TaskId ?? Option(options, LearningChatClient.TaskKey) ?? TaskOf(options?.ConversationId),
+            Description = scope?.Description ?? Option(options, LearningChatClient.TaskDescriptionKey),
+            FewShot = Option(options, LearningChatClient.FewShotKey),
+            RecordHeader = Option(options, LearningChatClient.RecordKey),
+            Provider = ProviderOf(metadata?.ProviderName),
+        };
     }
 
     /// <summary>Whether the store is open. Opening it goes on behind a call that does not wait so long: it may have to be upgraded.</summary>
@@ -144,17 +155,9 @@ internal sealed partial class ChatLearning(LearningStart learning, ModelCalls ca
         : "proxy";
 
     // Some servers give a conversation one id for ever, others each answer a new one.
-    private string? TaskOf(string? conversation) => conversation is null ? null : _tasks.GetValueOrDefault(conversation, conversation);
+    private string? TaskOf(string? conversation) => conversation is null ? null : _tasks.TryGet(conversation, out var task) ? task : conversation;
 
-    private void Remember(string conversation, string task)
-    {
-        if (_tasks.Count >= MostConversations)
-        {
-            _tasks.Clear();
-        }
-
-        _tasks[conversation] = task;
-    }
+    private void Remember(string conversation, string task) => _tasks.AddOrUpdate(conversation, task);
 
     [LoggerMessage(6202, LogLevel.Error, "A model call goes on unchanged and unrecorded")]
     private partial void LogLearningFailed(Exception error);

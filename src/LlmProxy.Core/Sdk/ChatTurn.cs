@@ -1,4 +1,5 @@
 using System.ClientModel;
+using LlmProxy.Core.Calls;
 using LlmProxy.Core.Recording;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.Logging;
@@ -11,7 +12,7 @@ namespace LlmProxy.Core.Sdk;
 /// <param name="options">The options to send.</param>
 /// <param name="remember">Is told which conversation of the server belongs to which task.</param>
 /// <param name="logger">Where failures go.</param>
-internal sealed partial class ChatTurn(ModelCall? call, IReadOnlyList<ChatMessage> messages, ChatOptions? options, Action<string, string> remember, ILogger<LearningChatClient> logger)
+internal sealed partial class ChatTurn(CallSession? call, IReadOnlyList<ChatMessage> messages, ChatOptions? options, Action<string, string> remember, ILogger<LearningChatClient> logger)
 {
     private bool _isEnded;
 
@@ -20,26 +21,26 @@ internal sealed partial class ChatTurn(ModelCall? call, IReadOnlyList<ChatMessag
     public ChatOptions? Options => options;
 
     /// <summary>The first piece of the answer is there.</summary>
-    public void Begins() => call?.Begins();
+    public void Begins() => call?.MarkFirstByte();
 
     /// <summary>What the application may know of the call, among an answer's properties.</summary>
     public AdditionalPropertiesDictionary? Stamp(AdditionalPropertiesDictionary? properties)
     {
-        if (call?.Place is not { IsSideCall: false, Task: { } task })
+        if (call?.TaskId is not { } task)
         {
             return properties;
         }
 
         properties = properties is null ? [] : new AdditionalPropertiesDictionary(properties);
-        properties[LearningChatClient.TaskKey] = task.TaskId;
-        if (call.Enhanced.FewShotResult is { } result)
+        properties[LearningChatClient.TaskKey] = task;
+        if (call.Prompt.FewShotResult is { } result)
         {
             properties[LearningChatClient.FewShotResultKey] = result;
         }
 
-        if (call.Enhanced.ExampleIds.Count > 0)
+        if (call.Prompt.ExampleIds.Count > 0)
         {
-            properties[LearningChatClient.ExamplesKey] = string.Join(',', call.Enhanced.ExampleIds);
+            properties[LearningChatClient.ExamplesKey] = string.Join(',', call.Prompt.ExampleIds);
         }
 
         return properties;
@@ -95,12 +96,16 @@ internal sealed partial class ChatTurn(ModelCall? call, IReadOnlyList<ChatMessag
                 remember(conversation, task.TaskId);
             }
 
-            call?.End(outcome, status, response is not null ? ChatWire.Reply(response, isWhole) : error is not null ? ChatWire.Error(error) : default(ReadOnlyMemory<byte>));
+            call?.Complete(outcome, status, response is not null ? ChatWire.Reply(response, isWhole) : error is not null ? ChatWire.Error(error) : default(ReadOnlyMemory<byte>));
         }
         catch (Exception failure)
         {
             LogEndFailed(failure);
-            call?.End(ExchangeOutcome.Complete, 0, default);
+            call?.Complete(ExchangeOutcome.Complete, 0);
+        }
+        finally
+        {
+            call?.Dispose();
         }
     }
 

@@ -1,4 +1,6 @@
 using System.Text.Json;
+using LlmProxy.Core.Calls;
+using LlmProxy.Wire;
 using Microsoft.Extensions.AI;
 
 namespace LlmProxy.Core.Sdk;
@@ -20,6 +22,20 @@ internal static class ChatWire
     /// <param name="Message">Index of its message; -1 for the options' instructions.</param>
     /// <param name="Content">Index of its content in that message.</param>
     public sealed record SystemText(string Text, int Message, int Content);
+
+    private static readonly IDialect Dialect = DialectCatalog.Get(DialectKind.AnthropicMessages);
+
+    /// <summary>The call that a request makes.</summary>
+    /// <param name="tenant">The tenant that the call belongs to.</param>
+    /// <param name="request">The request.</param>
+    /// <param name="arrived">When it was made, by the pipeline's clock.</param>
+    public static CallStart StartOf(string tenant, Request request, long arrived) => new(tenant, Dialect)
+    {
+        Body = request.Body,
+        Path = "/v1/messages",
+        Client = AppDomain.CurrentDomain.FriendlyName,
+        ArrivedTimestamp = arrived,
+    };
 
     /// <summary>A call of a chat client.</summary>
     /// <param name="messages">The messages.</param>

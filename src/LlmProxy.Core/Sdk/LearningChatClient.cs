@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using LlmProxy.Core.Calls;
 using LlmProxy.Core.Recording;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.DependencyInjection;
@@ -53,8 +54,8 @@ public sealed class LearningChatClient : DelegatingChatClient
         ArgumentException.ThrowIfNullOrWhiteSpace(tenant);
         _learning = new ChatLearning(
             services.GetService<LearningStart>() ?? throw new InvalidOperationException("The services lack LlmProxy: call services.AddLlmProxyCore(configuration) first."),
-            services.GetRequiredService<ModelCalls>(),
-            services.GetRequiredService<Recorder>(),
+            services.GetRequiredService<CallPipeline>(),
+            services.GetRequiredService<NotRecordedCounts>(),
             services.GetRequiredService<TimeProvider>(),
             tenant,
             services.GetRequiredService<Microsoft.Extensions.Logging.ILogger<LearningChatClient>>());

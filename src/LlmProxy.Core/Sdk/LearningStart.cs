@@ -34,7 +34,7 @@ public sealed class LearningStart(ITrajectoryStore store, SharedIndex shared, Re
                 await store.InitializeAsync(cancellationToken);
                 secret.Value = await store.ReadCorrelationSecretAsync(cancellationToken);
                 shared.Start();
-                await recorder.StartAsync(secret.Value, cancellationToken);
+                recorder.Start();
                 _isStarted = true;
             }
         }

@@ -1,8 +1,10 @@
 using System.Collections;
+using LlmProxy.Core.Calls;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Sdk;
 using LlmProxy.Core.Statistics;
@@ -40,8 +42,7 @@ public static class LlmProxyCoreServiceCollectionExtensions
         var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
             .ToDictionary(e => (string)e.Key, e => (string?)e.Value, StringComparer.OrdinalIgnoreCase);
         var problems = new List<ConfigurationProblem>();
-        var options = OptionsReader.Read(configuration, environment, problems);
-        OptionsValidator.Validate(options, problems);
+        var options = OptionsReader.Read(configuration, environment, null, problems);
         OptionsValidator.ValidateEnvironment(options, environment, problems);
         return problems.Count > 0
             ? throw new InvalidSettingsException(problems)
@@ -66,11 +67,13 @@ public static class LlmProxyCoreServiceCollectionExtensions
         AddPrompts(services, options, baseDirectory);
         services.TryAddSingleton<StatisticsReader>();
         services.TryAddSingleton<LearningStart>();
-        services.TryAddSingleton<ModelCalls>();
+        services.TryAddSingleton<CallReader>();
+        services.TryAddSingleton<CallRecording>();
+        services.TryAddSingleton<CallPipeline>();
         services.TryAddSingleton(p => new TrajectoryRecorder(
             p.GetRequiredService<LearningStart>(),
             p.GetRequiredService<TaskService>(),
-            p.GetRequiredService<ModelCalls>(),
+            p.GetRequiredService<CallPipeline>(),
             p.GetRequiredService<StatisticsReader>(),
             p.GetRequiredService<RecordingSwitch>(),
             options.Recording,
@@ -107,8 +110,36 @@ public static class LlmProxyCoreServiceCollectionExtensions
             Path.GetFullPath(options.Recording.Spool.Directory, baseDirectory),
             p.GetRequiredService<TimeProvider>(),
             p.GetRequiredService<ILogger<Spool>>()));
-        services.TryAddSingleton<Recorder>();
-        services.TryAddSingleton<TaskService>();
+        services.TryAddSingleton<NotRecordedCounts>();
+        services.TryAddSingleton<PatientStore>();
+        services.TryAddSingleton<OutcomeJudge>();
+        services.TryAddSingleton<ContentPolicy>();
+        services.TryAddSingleton(p => new StepBuilder(
+            p.GetRequiredService<OutcomeJudge>(),
+            p.GetRequiredService<TaskRulesCatalog>(),
+            p.GetRequiredService<Redactor>(),
+            options.Prices,
+            p.GetRequiredService<CorrelationSecret>(),
+            p.GetRequiredService<KnownHistories>()));
+        services.TryAddSingleton(p => new Recorder(
+            p.GetRequiredService<Spool>(),
+            p.GetRequiredService<PatientStore>(),
+            p.GetRequiredService<TrajectoryReader>(),
+            p.GetRequiredService<StepBuilder>(),
+            p.GetRequiredService<OutcomeJudge>(),
+            p.GetRequiredService<ContentPolicy>(),
+            p.GetRequiredService<NotRecordedCounts>(),
+            p.GetRequiredService<EmbedRun>(),
+            p.GetRequiredService<TimeProvider>(),
+            p.GetRequiredService<ILogger<Recorder>>()));
+        services.TryAddSingleton(p => new TaskService(
+            p.GetRequiredService<ITrajectoryStore>(),
+            p.GetRequiredService<Recorder>(),
+            p.GetRequiredService<TaskCorrelator>(),
+            p.GetRequiredService<OutcomeJudge>(),
+            p.GetRequiredService<ContentPolicy>(),
+            p.GetRequiredService<Redactor>(),
+            p.GetRequiredService<TimeProvider>()));
     }
 
     private static void AddRetrieval(IServiceCollection services, LlmProxyOptions options)

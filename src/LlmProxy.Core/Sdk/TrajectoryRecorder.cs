@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using BitFaster.Caching.Lru;
+using LlmProxy.Core.Calls;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Statistics;
@@ -25,16 +27,16 @@ public sealed class TrajectoryRecorder
 
     private readonly LearningStart _start;
     private readonly TaskService _tasks;
-    private readonly ModelCalls _calls;
+    private readonly CallPipeline _calls;
     private readonly StatisticsReader _statistics;
     private readonly RecordingSwitch _recording;
     private readonly RecordingOptions _options;
     private readonly ITrajectoryStore _store;
     private readonly TimeProvider _time;
-    private readonly ConcurrentDictionary<string, (string Provider, string Model)> _models = new(StringComparer.Ordinal);
+    private readonly ConcurrentLru<string, (string Provider, string Model)> _models = new(MostTasksKnown);
 
     internal TrajectoryRecorder(
-        LearningStart start, TaskService tasks, ModelCalls calls, StatisticsReader statistics, RecordingSwitch recording, RecordingOptions options, ITrajectoryStore store, TimeProvider time)
+        LearningStart start, TaskService tasks, CallPipeline calls, StatisticsReader statistics, RecordingSwitch recording, RecordingOptions options, ITrajectoryStore store, TimeProvider time)
     {
         (_start, _tasks, _calls, _statistics, _recording, _options, _store, _time) = (start, tasks, calls, statistics, recording, options, store, time);
     }
@@ -85,26 +87,25 @@ public sealed class TrajectoryRecorder
         await _start.StartAsync(cancellationToken);
         var (provider, model) = await FindModelAsync(taskId, cancellationToken);
         var wire = ChatWire.OfSnapshot(snapshot, snapshot.Model ?? model, snapshot.HasNewMessagesOnly ? taskId : null);
-        var call = await _calls.BeginAsync(
-            new ModelCallStart(Tenant, wire.Body)
+        using var call = await _calls.BeginAsync(
+            ChatWire.StartOf(Tenant, wire, _calls.Timestamp()) with
             {
                 TaskId = taskId,
                 Provider = provider,
                 MayEnhance = false,
-                Duration = snapshot.Duration,
                 StartedAt = snapshot.StartedAt ?? _time.GetUtcNow() - snapshot.Duration,
             },
             cancellationToken);
-        if (snapshot.Response is { } response)
+        if (!call.IsRead)
         {
-            call.End(ExchangeOutcome.Complete, 200, ChatWire.Reply(response, isWhole: true));
-        }
-        else
-        {
-            call.End(ExchangeOutcome.UpstreamRefused, 0, default);
+            throw new ArgumentException("The snapshot is not a conversation: it needs at least one message.", nameof(snapshot));
         }
 
-        return new IterationReceipt(taskId, call.Place.StepIndex, call.NotRecorded is null, call.NotRecorded);
+        var (outcome, status, body) = snapshot.Response is { } response
+            ? (ExchangeOutcome.Complete, 200, ChatWire.Reply(response, isWhole: true))
+            : (ExchangeOutcome.UpstreamRefused, 0, default(ReadOnlyMemory<byte>));
+        call.Complete(outcome, status, body, snapshot.Duration);
+        return new IterationReceipt(taskId, call.Place?.StepIndex ?? 0, call.NotRecorded is null, call.NotRecorded);
     }
 
     /// <summary>Counts one intervention of a person; it costs the run 0.3 of its score, three at most.</summary>
@@ -127,7 +128,7 @@ public sealed class TrajectoryRecorder
     public async Task<TaskResult?> CompleteTrajectoryAsync(string taskId, bool success, StatedMetrics? metrics = null, string? comment = null, CancellationToken cancellationToken = default)
     {
         await _start.StartAsync(cancellationToken);
-        _models.TryRemove(taskId, out _);
+        _models.TryRemove(taskId);
         return await _tasks.CompleteAsync(Tenant, taskId, success, metrics, comment, cancellationToken);
     }
 
@@ -137,7 +138,7 @@ public sealed class TrajectoryRecorder
     public async Task<TaskResult?> CancelTrajectoryAsync(string taskId, CancellationToken cancellationToken = default)
     {
         await _start.StartAsync(cancellationToken);
-        _models.TryRemove(taskId, out _);
+        _models.TryRemove(taskId);
         return await _tasks.CancelAsync(Tenant, taskId, cancellationToken);
     }
 
@@ -169,7 +170,7 @@ public sealed class TrajectoryRecorder
 
     private async Task<(string? Provider, string? Model)> FindModelAsync(string taskId, CancellationToken cancellationToken)
     {
-        if (_models.TryGetValue(taskId, out var known))
+        if (_models.TryGet(taskId, out var known))
         {
             return known;
         }
@@ -183,14 +184,6 @@ public sealed class TrajectoryRecorder
         return (run.Provider, run.Model);
     }
 
-    private void Remember(string taskId, string provider, string model)
-    {
-        if (_models.Count >= MostTasksKnown)
-        {
-            // What is forgotten is read from the store again.
-            _models.Clear();
-        }
-
-        _models[taskId] = (provider, model);
-    }
+    // What is forgotten is read from the store again.
+    private void Remember(string taskId, string provider, string model) => _models.AddOrUpdate(taskId, (provider, model));
 }

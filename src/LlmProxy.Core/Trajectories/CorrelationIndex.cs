@@ -5,7 +5,8 @@ namespace LlmProxy.Core.Trajectories;
 
 /// <summary>
 /// Open tasks and correlation keys in memory, in front of the store. Not safe for concurrent use: the correlator
-/// holds its lock. What is forgotten here is found in the store.
+/// holds its lock. What is forgotten here is found in the store. Own code and no library's cache: a task leaves with its
+/// session and all its keys, and never while a call of it is in flight.
 /// </summary>
 internal sealed class CorrelationIndex
 {
@@ -36,6 +37,9 @@ internal sealed class CorrelationIndex
 
     public IReadOnlyList<CorrelationEntry> Find(string tenant, TurnKey key) =>
         _entries.TryGetValue((tenant, key), out var found) ? found : [];
+
+    /// <summary>Entries of a key and a kind.</summary>
+    public List<CorrelationEntry> Find(string tenant, TurnKey key, CorrelationKind kind) => [.. Find(tenant, key).Where(e => e.Kind == kind)];
 
     /// <summary>Keys of the ids that an answer gave out, as far as they are in memory.</summary>
     public IEnumerable<TurnKey> ToolCalls(OpenTask task, int stepIndex) =>
@@ -90,6 +94,37 @@ internal sealed class CorrelationIndex
         {
             keys.Add(entry.Key);
             _keys++;
+        }
+    }
+
+    /// <summary>Adds a task, if it is not known yet, with entries.</summary>
+    public void Add(OpenTask task, IReadOnlyList<CorrelationEntry> entries)
+    {
+        if (Find(task.Tenant, task.TaskId) is null)
+        {
+            Add(task);
+        }
+
+        foreach (var entry in entries)
+        {
+            Add(task, entry);
+        }
+    }
+
+    /// <summary>Adds a task as another process published it.</summary>
+    public void Add(SharedTask told) => Add(OpenTask.Merge(Find(told.Tenant, told.TaskId), told), told.Keys);
+
+    /// <summary>Adds what the store knows.</summary>
+    public void Add(StoredTasks stored)
+    {
+        foreach (var (row, entries) in stored.Recorded)
+        {
+            Add(Find(row.Tenant, row.TaskId) ?? OpenTask.From(row), entries);
+        }
+
+        foreach (var told in stored.Told)
+        {
+            Add(told);
         }
     }
 

@@ -120,6 +120,14 @@ public sealed class OpenTask
         LastUsed = told.At,
     };
 
+    /// <summary>A task that may be known here, with what another process published of it.</summary>
+    internal static OpenTask Merge(OpenTask? known, SharedTask told)
+    {
+        var other = From(told);
+        known?.CatchUp(other);
+        return known ?? other;
+    }
+
     /// <summary>Takes over what another process knows, where that is later than what is known here.</summary>
     internal void CatchUp(OpenTask other)
     {

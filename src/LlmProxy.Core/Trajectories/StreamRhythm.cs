@@ -15,12 +15,12 @@ public readonly record struct RhythmPiece(long PauseMs, long SpanMs, long Bytes)
 
 /// <summary>
 /// When the parts of a streamed answer came. As text <c>310:412,40:80,35-380:950</c>: after 310 ms 412 bytes, 40 ms later
-/// 80 more, 35 ms later 950 that came over 380 ms. The empty text is a stream whose pauses nobody noted.
+/// 80 more, 35 ms later 950 that came over 380 ms. The empty text is a stream whose pauses are unknown, <c>whole</c> an
+/// answer that was no stream.
 /// </summary>
-public sealed class StreamRhythm
+public sealed class StreamRhythm : IEquatable<StreamRhythm>
 {
-    /// <summary>What stands in a rhythm's place for an answer that came whole.</summary>
-    public const string Whole = "whole";
+    private const string WholeWord = "whole";
 
     private readonly long _bytes;
 
@@ -31,8 +31,14 @@ public sealed class StreamRhythm
         DurationMs = pieces.Sum(piece => piece.PauseMs + piece.SpanMs);
     }
 
-    /// <summary>A stream whose pauses nobody noted.</summary>
+    /// <summary>A stream whose pauses are unknown.</summary>
     public static StreamRhythm Unknown { get; } = new([]);
+
+    /// <summary>An answer that was no stream.</summary>
+    public static StreamRhythm Whole { get; } = new([]);
+
+    /// <summary>Whether the answer was no stream.</summary>
+    public bool IsWhole => ReferenceEquals(this, Whole);
 
     /// <summary>The pieces in order.</summary>
     public IReadOnlyList<RhythmPiece> Pieces { get; }
@@ -43,6 +49,11 @@ public sealed class StreamRhythm
     /// <summary>Reads <see cref="ToString"/> back; what is no rhythm is <see cref="Unknown"/>.</summary>
     public static StreamRhythm Parse(string? text)
     {
+        if (text == WholeWord)
+        {
+            return Whole;
+        }
+
         var pieces = new List<RhythmPiece>();
         foreach (var part in (text ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries))
         {
@@ -81,9 +92,23 @@ public sealed class StreamRhythm
         return TimeSpan.FromMilliseconds(time);
     }
 
+    /// <inheritdoc />
+    public bool Equals(StreamRhythm? other) => other is not null && IsWhole == other.IsWhole && Pieces.SequenceEqual(other.Pieces);
+
+    /// <inheritdoc />
+    public override bool Equals(object? obj) => Equals(obj as StreamRhythm);
+
+    /// <inheritdoc />
+    public override int GetHashCode() => HashCode.Combine(IsWhole, Pieces.Count, DurationMs, _bytes);
+
     /// <summary>The rhythm as text.</summary>
     public override string ToString()
     {
+        if (IsWhole)
+        {
+            return WholeWord;
+        }
+
         var text = new StringBuilder();
         foreach (var piece in Pieces)
         {

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using BitFaster.Caching.Lru;
 using LlmProxy.Wire;
 using LlmProxy.Wire.Scanning;
 
@@ -20,23 +21,10 @@ public sealed class SystemPrompt(RequestReading reading)
 /// <summary>Answers to one question about system prompts, by the prompts' digests.</summary>
 internal sealed class SystemPromptAnswers(Func<string, bool> ask)
 {
-    // Prompts that hold a clock are new every time; then it is as if nothing were kept.
+    // Prompts that hold a clock are new every time, and push the others out only slowly.
     private const int MaxAnswers = 1_000;
 
-    private readonly ConcurrentDictionary<UInt128, bool> _answers = new();
+    private readonly ConcurrentLru<UInt128, bool> _answers = new(MaxAnswers);
 
-    public bool Ask(SystemPrompt prompt)
-    {
-        if (_answers.TryGetValue(prompt.Digest, out var known))
-        {
-            return known;
-        }
-
-        if (_answers.Count >= MaxAnswers)
-        {
-            _answers.Clear();
-        }
-
-        return _answers[prompt.Digest] = ask(prompt.Text);
-    }
+    public bool Ask(SystemPrompt prompt) => _answers.GetOrAdd(prompt.Digest, static (_, asked) => asked.ask(asked.prompt.Text), (ask, prompt));
 }

@@ -1,5 +1,7 @@
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Storage;
+using LlmProxy.Core.Trajectories.Strategies;
 using LlmProxy.Wire;
 
 namespace LlmProxy.Core.Trajectories;
@@ -19,8 +21,7 @@ public sealed class TaskCorrelator
     private const int StoredKeysAsked = 24;
     private const int AsksOfSharedStore = 3;
 
-    private readonly ITrajectoryStore _store;
-    private readonly StoreGate _gate;
+    private readonly StoredTaskReader _stored;
     private readonly TimeProvider _time;
     private readonly Redactor? _redactor;
     private readonly bool _isShared;
@@ -36,7 +37,8 @@ public sealed class TaskCorrelator
     /// <param name="redactor">Takes secrets out of tasks' descriptions, or null.</param>
     public TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeProvider time, Redactor? redactor = null)
     {
-        (_store, _gate, _time, _redactor) = (store, gate, time, redactor);
+        (_time, _redactor) = (time, redactor);
+        _stored = new StoredTaskReader(store, gate);
         _isShared = store.IsShared;
         _matcher = new TaskMatcher(_index);
     }
@@ -153,7 +155,7 @@ public sealed class TaskCorrelator
     {
         lock (_lock)
         {
-            Add(Known(_index.Find(told.Tenant, told.TaskId), told), told.Keys);
+            _index.Add(told);
             Signal();
         }
     }
@@ -226,7 +228,7 @@ public sealed class TaskCorrelator
             }
         }
 
-        var (stored, _) = await _gate.AskAsync("task by id", ct => FindStoredAsync(call.Tenant, taskId, ct), null, cancellationToken);
+        var stored = await _stored.FindAsync(call.Tenant, taskId, cancellationToken);
         lock (_lock)
         {
             if (_index.Find(call.Tenant, taskId) is { } known)
@@ -294,7 +296,7 @@ public sealed class TaskCorrelator
             if (match is null)
             {
                 // Worth a wait only where a call with the same beginning is under way.
-                if (probe.RequestChains.Any(c => _matcher.Entries(call, c, CorrelationKind.Request).Any(e => _index.Find(call.Tenant, e.TaskId) is { IsUnderWay: true })))
+                if (probe.RequestChains.Any(c => _index.Find(call.Tenant, c, CorrelationKind.Request).Exists(e => _index.Find(call.Tenant, e.TaskId) is { IsUnderWay: true })))
                 {
                     published = _published.Task;
                 }
@@ -311,7 +313,7 @@ public sealed class TaskCorrelator
             if (turnEnded && call.Rules.IsTurnBoundary && call.EndsInUserText())
             {
                 // The same turn begun again is that turn again.
-                if (_matcher.Repeated(call, probe.Whole, task.ConversationId) is { LastStep: 1 } again)
+                if (_matcher.Repeated(call, probe, task.ConversationId) is { LastStep: 1 } again)
                 {
                     return Take(again, call, named: false);
                 }
@@ -336,7 +338,7 @@ public sealed class TaskCorrelator
         if (!call.Reading.IsContinuation && call.Reading.Messages.Count > 0)
         {
             // Of several equal ones it is rather the one that failed that is sent again; and no other tools than it had.
-            var earlier = _matcher.Entries(call, call.Reading.Messages[^1].Chain, CorrelationKind.Request)
+            var earlier = _index.Find(call.Tenant, call.Reading.Messages[^1].Chain, CorrelationKind.Request)
                 .Select(e => _index.Find(call.Tenant, e.TaskId))
                 .OfType<OpenTask>()
                 .Where(t => t.LastStep == 1 && t.SessionId == call.SessionId && t.Model == call.Reading.Model && _time.GetUtcNow() - t.LastUsed < RetryWindow)
@@ -380,7 +382,7 @@ public sealed class TaskCorrelator
         var same = task.LastStep > 0
             && (task.LastRequest is { } last
                 ? last == chain && task.LastMessageCount == reading.Messages.Count && task.LastPrevious == reading.PreviousResponseId
-                : !call.KeepsHistory && chain != TurnKey.Empty && _matcher.Entries(call, chain, CorrelationKind.Request).Exists(e => e.TaskId == task.TaskId && e.StepIndex == task.LastStep))
+                : !call.KeepsHistory && chain != TurnKey.Empty && _index.Find(call.Tenant, chain, CorrelationKind.Request).Exists(e => e.TaskId == task.TaskId && e.StepIndex == task.LastStep))
             && (call.RetryCount >= 1 || !task.LastAnswered || (reading.ServerConversationId is null && (!named || reading.IsContinuation)));
         if (!same)
         {
@@ -427,85 +429,23 @@ public sealed class TaskCorrelator
         };
     }
 
-    /// <summary>A task as the store has it, or as another process told of it; null where nobody knows it.</summary>
-    private async Task<OpenTask?> FindStoredAsync(string tenant, string taskId, CancellationToken cancellationToken)
-    {
-        var recorded = _store.FindTaskAsync(tenant, taskId, cancellationToken);
-        var told = _store.FindOpenTaskAsync(tenant, taskId, cancellationToken);
-        await Task.WhenAll(recorded, told);
-        var task = await recorded is { } row ? OpenTask.From(row) : null;
-        return await told is { } later ? Known(task, later) : task;
-    }
-
-    /// <summary>Brings what the store knows of some keys into memory: whether it knows anything, or null where it does not answer.</summary>
+    /// <summary>Brings what the store knows of some keys into memory: whether it knows anything, or null if it does not answer.</summary>
     private async ValueTask<bool?> LoadAsync(IncomingCall call, IReadOnlyCollection<TurnKey> keys, CancellationToken cancellationToken)
     {
-        if (keys.Count == 0)
-        {
-            return false;
-        }
-
-        var (found, _) = await _gate.AskAsync("correlation", ct => FindStoredAsync(call.Tenant, keys, ct), null, cancellationToken);
-        if (found is not { } stored)
+        if (await _stored.FindAsync(call.Tenant, keys, cancellationToken) is not { } stored)
         {
             return null;
         }
 
         lock (_lock)
         {
-            foreach (var (row, entries) in stored.Recorded)
-            {
-                Add(_index.Find(call.Tenant, row.TaskId) ?? OpenTask.From(row), entries);
-            }
-
-            foreach (var told in stored.Told)
-            {
-                Add(Known(_index.Find(call.Tenant, told.TaskId), told), told.Keys);
-            }
+            _index.Add(stored);
         }
 
-        return stored.Recorded.Count + stored.Told.Count > 0;
-    }
-
-    private void Add(OpenTask task, IReadOnlyList<CorrelationEntry> entries)
-    {
-        if (_index.Find(task.Tenant, task.TaskId) is null)
-        {
-            _index.Add(task);
-        }
-
-        foreach (var entry in entries)
-        {
-            _index.Add(task, entry);
-        }
-    }
-
-    private async Task<StoredTasks?> FindStoredAsync(string tenant, IReadOnlyCollection<TurnKey> keys, CancellationToken cancellationToken)
-    {
-        // Both at once, over two connections where there are several.
-        var entries = _store.FindCorrelationAsync(tenant, keys, cancellationToken);
-        var told = _store.FindOpenTasksAsync(tenant, keys, cancellationToken);
-        await Task.WhenAll(entries, told);
-        var recorded = new List<(Trajectory Row, List<CorrelationEntry> Entries)>();
-        foreach (var group in (await entries).GroupBy(e => e.TaskId, StringComparer.Ordinal).Take(8))
-        {
-            if (await _store.FindTaskAsync(tenant, group.Key, cancellationToken) is { } row)
-            {
-                recorded.Add((row, [.. group]));
-            }
-        }
-
-        return new StoredTasks(recorded, await told);
+        return !stored.IsEmpty;
     }
 
     private string Describe(IncomingCall call) => _redactor?.Redact(call.Description()) ?? call.Description();
-
-    private static OpenTask Known(OpenTask? known, SharedTask told)
-    {
-        var other = OpenTask.From(told);
-        known?.CatchUp(other);
-        return known ?? other;
-    }
 
     private void Signal()
     {
@@ -513,6 +453,4 @@ public sealed class TaskCorrelator
         _published = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         waiting.TrySetResult();
     }
-
-    private sealed record StoredTasks(IReadOnlyList<(Trajectory Row, List<CorrelationEntry> Entries)> Recorded, IReadOnlyList<SharedTask> Told);
 }

@@ -14,6 +14,9 @@ public sealed record StatedOutcome(TrajectoryStatus Status, string Text);
 /// <remarks>Safe for concurrent use. Every pattern has a time limit; one that runs out counts as no match.</remarks>
 public sealed class TaskRules
 {
+    /// <summary>Name of the preset that applies to clients that no other preset recognises.</summary>
+    public const string Generic = "generic";
+
     private static readonly TimeSpan PatternTimeout = TimeSpan.FromMilliseconds(100);
 
     private readonly TaskPreset _preset;
@@ -29,11 +32,11 @@ public sealed class TaskRules
     /// <param name="name">Its name.</param>
     /// <param name="preset">The preset; its patterns are valid (checked with the configuration).</param>
     /// <param name="boundary">The setting <c>Tasks:Boundary</c>, or null for the preset's own.</param>
-    public TaskRules(string name, TaskPreset preset, string? boundary)
+    public TaskRules(string name, TaskPreset preset, TaskBoundary? boundary)
     {
         Name = name;
         _preset = preset;
-        IsTurnBoundary = string.Equals(boundary ?? preset.Boundary, "turn", StringComparison.OrdinalIgnoreCase);
+        IsTurnBoundary = (boundary ?? preset.Boundary) == TaskBoundary.Turn;
         _recognizeHeaders = [.. preset.RecognizeHeaders.Select(h => (h.Key, Compile(h.Value)))];
         if (!string.IsNullOrEmpty(preset.RecognizeSystem))
         {
@@ -200,7 +203,7 @@ public sealed class TaskRulesCatalog
     public TaskRulesCatalog(TaskOptions options)
     {
         _rules = options.Presets.ToDictionary(p => p.Key, p => new TaskRules(p.Key, p.Value, options.Boundary), StringComparer.OrdinalIgnoreCase);
-        _generic = _rules.GetValueOrDefault("generic") ?? new TaskRules("generic", new TaskPreset(), options.Boundary);
+        _generic = _rules.GetValueOrDefault(TaskRules.Generic) ?? new TaskRules(TaskRules.Generic, new TaskPreset(), options.Boundary);
         _fixed = string.Equals(options.Preset, "auto", StringComparison.OrdinalIgnoreCase) ? null : _rules.GetValueOrDefault(options.Preset) ?? _generic;
     }
 

@@ -221,12 +221,12 @@ public sealed record TrajectoryStep
     /// <summary>To the answer's first byte, in milliseconds; null where none came.</summary>
     public double? TimeToFirstByteMs { get; init; }
 
-    /// <summary>When the parts of a streamed answer came, as <see cref="StreamRhythm"/> writes it; empty where that was not noted, <see cref="StreamRhythm.Whole"/> for an answer that was no stream, null where nobody knows.</summary>
-    public string? Rhythm { get; init; }
+    /// <summary>When the parts of the answer came; null if there was no answer or nothing is known of it.</summary>
+    public StreamRhythm? Rhythm { get; init; }
 
     /// <summary>HTTP status of the answer; 0 where none came.</summary>
     public int HttpStatus { get; init; }
 
-    /// <summary><c>ok</c>, or the outcome's name: <c>client_left</c>, <c>upstream_broke</c>, <c>upstream_error</c>, <c>truncated</c>…</summary>
-    public string Status { get; init; } = "ok";
+    /// <summary>How the call ended.</summary>
+    public StepStatus Status { get; init; }
 }

@@ -1,5 +1,4 @@
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Recording;
 using LlmProxy.Core.Storage;
 using LlmProxy.Server.Api.Shapes;
 
@@ -21,7 +20,6 @@ internal static class ApiEndpoints
         services.AddProblemDetails();
         services.AddOpenApi("openapi", OpenApiText.Configure);
         services.AddSingleton(options.Cleanup);
-        services.AddSingleton(new Redactor(options.Recording.Redaction));
         services.AddSingleton<TrajectoryShaper>();
         return services;
     }

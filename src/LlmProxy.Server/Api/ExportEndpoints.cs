@@ -1,7 +1,7 @@
 using System.Buffers;
 using LlmProxy.Server.Auth;
-using LlmProxy.TrainingData.Export;
 using LlmProxy.TrainingData;
+using LlmProxy.TrainingData.Export;
 
 namespace LlmProxy.Server.Api;
 

@@ -1,3 +1,4 @@
+using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
 using LlmProxy.Server.Api.Shapes;
 using LlmProxy.Server.Auth;
@@ -8,7 +9,6 @@ namespace LlmProxy.Server.Api;
 internal static class TaskEndpoints
 {
     private const string NoTask = "Send a task's id as LlmProxy-Task answered it, session:<the client's session id>, or last.";
-    private static readonly string[] Providers = ["anthropic", "openai", "gemini", "proxy"];
 
     public static void MapTasks(this RouteGroupBuilder api)
     {
@@ -30,9 +30,9 @@ internal static class TaskEndpoints
             throw ApiProblemException.BadField("taskId", $"must be at most {TaskService.LongestId} characters without / and control characters, and neither 'last' nor 'session:…'");
         }
 
-        if (request.Provider is { } provider && !Providers.Contains(provider, StringComparer.Ordinal))
+        if (request.Provider is { } provider && !ProviderResolver.Names.Contains(provider, StringComparer.Ordinal))
         {
-            throw ApiProblemException.BadField("provider", $"must be one of {string.Join(", ", Providers)}, not \"{provider}\"");
+            throw ApiProblemException.BadField("provider", $"must be one of {string.Join(", ", ProviderResolver.Names)}, not \"{provider}\"");
         }
 
         var result = await tasks.StartAsync(context.GetTenant(), new TaskStart(request.TaskId, request.Description, request.Provider, request.Model), cancellationToken);

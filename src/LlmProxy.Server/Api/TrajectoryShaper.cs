@@ -37,7 +37,7 @@ internal sealed class TrajectoryShaper(TrajectoryReader reader, QualityOptions q
         StartedAt = view.Step.StartedAt.UtcDateTime,
         DurationMs = view.Step.DurationMs,
         TimeToFirstByteMs = view.Step.TimeToFirstByteMs,
-        Status = view.Step.Status,
+        Status = view.Step.Status.ToWord(),
     };
 
     /// <summary>The message as it was sent; a turn of several items is several, each with its role.</summary>

@@ -11,7 +11,7 @@ internal sealed class HostGuard(RequestDelegate next, ListenAddresses addresses)
 {
     public Task InvokeAsync(HttpContext context)
     {
-        if (!context.Request.Path.StartsWithSegments(ApiEndpoints.Prefix, StringComparison.OrdinalIgnoreCase))
+        if (!context.Request.Path.StartsWithSegments(ApiEndpoints.Prefix, StringComparison.OrdinalIgnoreCase) && !KeyCheck.IsMetrics(context))
         {
             return next(context);
         }

@@ -1,6 +1,8 @@
+using System.Net.Http.Headers;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Server.Api;
 using LlmProxy.Server.Pipeline;
+using LlmProxy.Server.Telemetry;
 using LlmProxy.Wire;
 using Yarp.ReverseProxy.Model;
 
@@ -24,8 +26,30 @@ internal sealed class KeyCheck(RequestDelegate next, KeyRing keys, LlmProxyOptio
             return CheckApiAsync(context);
         }
 
+        if (IsMetrics(context))
+        {
+            return CheckMetricsAsync(context);
+        }
+
         // What is no route is a health check, an alive answer or a 404: nothing in it is anybody's.
         return context.GetEndpoint()?.Metadata.GetMetadata<RouteModel>() is { } route ? CheckCallAsync(context, route) : next(context);
+    }
+
+    /// <summary>Whether a request is a scrape of Prometheus.</summary>
+    public static bool IsMetrics(HttpContext context) => context.Request.Path.Equals(TelemetryExport.MetricsPath, StringComparison.OrdinalIgnoreCase);
+
+    // Metrics hold models and figures of all tenants. Prometheus sends its credentials as a bearer token.
+    private Task CheckMetricsAsync(HttpContext context)
+    {
+        var presented = context.Request.Headers[ProxyHeaders.Key].ToString();
+        if (presented.Length == 0 && AuthenticationHeaderValue.TryParse(context.Request.Headers.Authorization, out var bearer) && bearer.Scheme.Equals("Bearer", StringComparison.OrdinalIgnoreCase))
+        {
+            presented = bearer.Parameter ?? "";
+        }
+
+        return keys.Find(presented) is { IsAdmin: true }
+            ? next(context)
+            : ApiProblem.WriteAsync(context, StatusCodes.Status401Unauthorized, "Key needed", $"Send an admin key as a bearer token, or in the header {ProxyHeaders.Key}.");
     }
 
     private Task CheckApiAsync(HttpContext context)
@@ -67,8 +91,7 @@ internal sealed class KeyCheck(RequestDelegate next, KeyRing keys, LlmProxyOptio
             return next(context);
         }
 
-        var dialect = DialectCatalog.Recognize(context.Request.Method, context.Request.Path.Value ?? "")
-            ?? DialectCatalog.OfProvider(route.Config.Metadata?.GetValueOrDefault(RouteProvider.Metadata)).Kind;
+        var dialect = RouteProvider.DialectOf(context);
         var message = presented.Length > 0
             ? $"LlmProxy: the key in {ProxyHeaders.Key} is none of this proxy's keys."
             : addsKey

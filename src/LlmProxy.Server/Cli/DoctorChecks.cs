@@ -52,8 +52,8 @@ internal sealed class DoctorChecks(ProxyConfiguration configuration) : IAsyncDis
 
     private async Task<(ITrajectoryStore? Store, Finding Finding)> StoreAsync(CancellationToken cancellationToken)
     {
-        var place = $"{Options.Storage.Provider}, {StorePlace.Describe(Options.Storage, configuration.BaseDirectory)}";
-        var isPostgres = Options.Storage.Provider.StartsWith("postgres", StringComparison.OrdinalIgnoreCase);
+        var place = $"{Options.Storage.Provider.Word()}, {StorePlace.Describe(Options.Storage, configuration.BaseDirectory)}";
+        var isPostgres = Options.Storage.Provider == StoreProvider.Postgres;
         var fix = isPostgres
             ? "Check LlmProxy:Storage:ConnectionString and that the server runs. pgvector: CREATE EXTENSION IF NOT EXISTS vector; in that database, as its owner."
             : "Check LlmProxy:Storage:ConnectionString, and that its folder exists and may be written.";

@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using LlmProxy.TrainingData;
 using LlmProxy.TrainingData.Export;
 using LlmProxy.TrainingData.Validation;
-using LlmProxy.TrainingData;
 using Spectre.Console;
 
 namespace LlmProxy.Server.Cli;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Api.Shapes;
 using LlmProxy.Wire;
 using Spectre.Console;
@@ -80,7 +81,8 @@ internal sealed class RunPrinter(CliConsole console, bool full = false)
     private void Print(StepShape step)
     {
         console.Line();
-        console.Line($"{step.Index}. {Duration(step.DurationMs)} · {Tokens(step.TokenUsage)}{(step.Status == "ok" ? "" : " · " + step.Status)}", step.Status == "ok" ? Strong : Bad);
+        var isOk = StepStatuses.Parse(step.Status) == StepStatus.Ok;
+        console.Line($"{step.Index}. {Duration(step.DurationMs)} · {Tokens(step.TokenUsage)}{(isOk ? "" : " · " + step.Status)}", isOk ? Strong : Bad);
         foreach (var message in step.Messages.OfType<JsonObject>())
         {
             if (UserText(message) is { Length: > 0 } text)

@@ -13,7 +13,7 @@ internal static class StorePlace
         try
         {
             var parts = new DbConnectionStringBuilder { ConnectionString = options.ConnectionString };
-            if (options.Provider.StartsWith("postgres", StringComparison.OrdinalIgnoreCase))
+            if (options.Provider == StoreProvider.Postgres)
             {
                 return string.Join(' ', Places.Where(parts.ContainsKey).Select(name => $"{name}={parts[name]}"));
             }

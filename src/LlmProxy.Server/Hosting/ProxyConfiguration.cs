@@ -1,5 +1,6 @@
 using System.Collections;
 using LlmProxy.Core.Configuration;
+using LlmProxy.Storage;
 
 namespace LlmProxy.Server.Hosting;
 
@@ -41,7 +42,7 @@ internal sealed class ProxyConfiguration
     /// <summary>Folder that relative paths in the settings start from.</summary>
     public string BaseDirectory { get; }
 
-    /// <summary>Reads the settings: built-in, <c>proxy.json</c>, the seed's variables, the environment, the command line; later ones win.</summary>
+    /// <summary>Reads the settings: built-in, <c>proxy.json</c>, Bytebot's variables, the environment, the command line; later ones win.</summary>
     /// <param name="configFile">Value of <c>--config</c>, or null to look in the working directory and beside the program.</param>
     /// <param name="overrides">Settings of the command line, as keys and values.</param>
     /// <exception cref="FileNotFoundException">The file of <c>--config</c> is not there.</exception>
@@ -79,13 +80,12 @@ internal sealed class ProxyConfiguration
             builder.AddJsonFile(file);
         }
 
-        builder.Add(new SeedAliasSource(environment));
+        builder.Add(new BytebotAliasSource(environment));
         builder.AddEnvironmentVariables();
         builder.AddInMemoryCollection(top);
         var root = builder.Build();
         var problems = new List<ConfigurationProblem>();
-        var options = OptionsReader.Read(root, environment, problems);
-        OptionsValidator.Validate(options, problems);
+        var options = OptionsReader.Read(root, environment, ConnectionStrings.Read, problems);
         OptionsValidator.ValidateEnvironment(options, environment, problems);
         var baseDirectory = file is null ? Directory.GetCurrentDirectory() : Path.GetDirectoryName(file)!;
         return new ProxyConfiguration(root, options, problems, file, baseDirectory, [.. top]);
@@ -98,8 +98,7 @@ internal sealed class ProxyConfiguration
     {
         var root = new ConfigurationBuilder().Add(new BuiltInConfigurationSource()).AddInMemoryCollection(overrides).Build();
         var problems = new List<ConfigurationProblem>();
-        var options = OptionsReader.Read(root, new Dictionary<string, string?>(StringComparer.Ordinal), problems);
-        OptionsValidator.Validate(options, problems);
+        var options = OptionsReader.Read(root, new Dictionary<string, string?>(StringComparer.Ordinal), ConnectionStrings.Read, problems);
         return new ProxyConfiguration(root, options, problems, null, baseDirectory);
     }
 

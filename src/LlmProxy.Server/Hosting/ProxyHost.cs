@@ -44,7 +44,7 @@ internal static class ProxyHost
         builder.Services.AddPipeline(configuration);
         builder.Services.AddAccess(configuration.Options.Auth, urls);
         builder.Services.AddApi(configuration.Options);
-        // Only session affinity asks for it; its keys are no business of the user's home folder.
+        // Only session affinity's encrypted cookie needs it: keep its keys in memory instead of ~/.aspnet.
         builder.Services.AddSingleton<IDataProtectionProvider, EphemeralDataProtectionProvider>();
         configure?.Invoke(builder);
 
@@ -52,8 +52,14 @@ internal static class ProxyHost
         app.UseAccess();
         MapAliveAnswers(app);
         app.MapApi();
+        if (configuration.Options.Telemetry.Prometheus)
+        {
+            app.MapPrometheusScrapingEndpoint(TelemetryExport.MetricsPath);
+        }
+
         app.MapReverseProxy(proxy =>
         {
+            proxy.UseSessionAffinity();
             proxy.UseLoadBalancing();
             proxy.UsePassiveHealthChecks();
             if (TelemetryExport.IsOn(configuration.Options.Telemetry))
@@ -62,6 +68,7 @@ internal static class ProxyHost
             }
 
             proxy.UseMiddleware<CallLimits>();
+            proxy.UseMiddleware<WebSocketRefusal>();
             proxy.UseMiddleware<ExchangeMiddleware>();
         });
         return app;

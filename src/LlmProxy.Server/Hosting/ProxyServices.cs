@@ -1,6 +1,8 @@
 using LlmProxy.Server.Auth;
 using LlmProxy.Server.Pipeline;
 using LlmProxy.Server.Telemetry;
+using Polly;
+using Polly.Telemetry;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace LlmProxy.Server.Hosting;
@@ -20,15 +22,17 @@ internal static class ProxyServices
     {
         var options = configuration.Options;
         services.AddSingleton(new BufferBudget(options.Recording.MaxBufferedBytes));
+        services.AddSingleton<RequestBuffers>();
         services.AddSingleton<WarmUp>();
         services.AddSingleton<ProxyMetrics>();
-        if (TelemetryExport.IsOn(options.Telemetry))
-        {
-            services.AddHostedService<TelemetryExport>();
-        }
-
+        services.AddTelemetry(options.Telemetry);
         services.AddHostedService<StartInBackground>();
         services.AddHostedService<ScheduledCleanup>();
+        services.AddResiliencePipelineRegistry<UpstreamPipeline>(UpstreamResilience.Configure);
+        services.AddResilienceEnricher();
+        // UpstreamResilience logs retries and breaks at their own levels.
+        services.Configure<TelemetryOptions>(telemetry => telemetry.SeverityProvider = static _ => ResilienceEventSeverity.Debug);
+        services.AddSingleton<UpstreamResilience>();
         services.AddSingleton<IForwarderHttpClientFactory, UpstreamClientFactory>();
         services.AddReverseProxy()
             .LoadFromConfig(configuration.Root.GetSection("ReverseProxy"))

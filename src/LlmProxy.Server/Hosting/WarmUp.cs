@@ -63,7 +63,7 @@ internal sealed partial class WarmUp(ITrajectoryStore store, TemplateDirectory t
                 LastActivityAt = time.GetUtcNow(),
             };
             var examples = new RunCondenser().CondenseMany([new RunToCondense(run, PreparedRun.Of(steps), 1)], options.FewShot.MaxTokens);
-            foreach (var provider in OptionsValidator.ProviderNames)
+            foreach (var provider in ProviderResolver.Names)
             {
                 var values = new PromptValues("", Task, provider, "m", reading.ReadTools(), examples);
                 var prompt = PromptRenderer.Prepare(templates.Current, PromptValues.FromJson(values.ToJson()) ?? values);

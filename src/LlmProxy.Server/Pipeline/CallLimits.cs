@@ -80,11 +80,7 @@ internal sealed class CallLimits(RequestDelegate next, LlmProxyOptions options, 
     }
 
     private static Task RefuseAsync(HttpContext context, int status, string message) =>
-        UpstreamErrors.WriteAsync(context, status, DialectOf(context), message);
-
-    private static DialectKind DialectOf(HttpContext context) =>
-        DialectCatalog.Recognize(context.Request.Method, context.Request.Path.Value ?? "")
-        ?? DialectCatalog.OfProvider(context.Features.Get<IReverseProxyFeature>()?.Route.Config.Metadata?.GetValueOrDefault(RouteProvider.Metadata)).Kind;
+        UpstreamErrors.WriteAsync(context, status, RouteProvider.DialectOf(context), message);
 
     private static long HeaderBytes(IHeaderDictionary headers)
     {

@@ -1,71 +1,28 @@
 using System.IO.Pipelines;
-using LlmProxy.Core.Recording;
-using LlmProxy.Core.Trajectories;
-using LlmProxy.Wire;
-using LlmProxy.Wire.ContentEncoding;
+using LlmProxy.Core.Calls;
+using LlmProxy.Server.Telemetry;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace LlmProxy.Server.Pipeline;
 
 /// <summary>
-/// Lets an answer through byte for byte and gives each piece first to the spool, then to the assembler that picks out
-/// the answer's keys; these are published before the bytes that end the answer leave. The copy never changes, delays
-/// or breaks what the client gets: whatever goes wrong with it ends the copy alone.
+/// Passes a response to the client byte for byte and gives each piece first to the call's copy. The copy never changes,
+/// delays or breaks what the client gets. Disposing the tee restores the response's own body.
 /// </summary>
 internal sealed class ResponseTee : Stream, IHttpResponseBodyFeature
 {
     private readonly HttpContext _context;
     private readonly IHttpResponseBodyFeature _inner;
-    private readonly ExchangeFeature _exchange;
-    private readonly TimeProvider _time;
-    private readonly Action<AssembledReply> _publish;
-    private readonly Action<Exception> _copyFailed;
-    private readonly long _maxBytes;
-    private ReplyAssembler? _assembler;
-    private BodyDecoder? _decoder;
+    private readonly ReplyCopy _copy;
     private PipeWriter? _writer;
-    private bool _started;
-    private bool _published;
-    private bool _copying = true;
-    private long _received;
-    private RhythmMeter? _rhythm;
-    private long _headTimestamp;
 
-    public ResponseTee(
-        HttpContext context,
-        IHttpResponseBodyFeature inner,
-        ExchangeFeature exchange,
-        TimeProvider time,
-        long maxBytes,
-        Action<AssembledReply> publish,
-        Action<Exception> copyFailed)
+    private ResponseTee(HttpContext context, CallSession call)
     {
         _context = context;
-        _inner = inner;
-        _exchange = exchange;
-        _time = time;
-        _maxBytes = maxBytes;
-        _publish = publish;
-        _copyFailed = copyFailed;
+        _inner = context.Features.GetRequiredFeature<IHttpResponseBodyFeature>();
+        _copy = call.Copy;
+        _copy.Measures = context.Features.Get<CallSpan>() is not null;
     }
-
-    /// <summary>Whether any of the answer came.</summary>
-    public bool HasStarted => _started;
-
-    /// <summary>Whether times are noted, for telemetry.</summary>
-    public bool Measures { get; init; }
-
-    /// <summary>When the first bytes of the body came, by the monotonic clock; 0 for not yet or not noted.</summary>
-    public long FirstChunkTimestamp { get; private set; }
-
-    /// <summary>Time spent on the copy, where it is noted.</summary>
-    public TimeSpan CopyTime { get; private set; }
-
-    /// <summary>When the parts of a streamed answer came so far; null for one that comes whole.</summary>
-    public string? Rhythm => _rhythm?.Rhythm.ToString();
-
-    /// <summary>Whether the answer could be read so far: known encoding, nothing broken.</summary>
-    public bool IsReadable => _assembler is not null && _copying;
 
     public Stream Stream => this;
 
@@ -81,8 +38,13 @@ internal sealed class ResponseTee : Stream, IHttpResponseBodyFeature
 
     public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
-    /// <summary>The answer as far as it came; null where it could not be read.</summary>
-    public AssembledReply? ToReply() => IsReadable ? _assembler!.ToReply() : null;
+    /// <summary>Puts a tee in front of a response's body.</summary>
+    public static ResponseTee Attach(HttpContext context, CallSession call)
+    {
+        var tee = new ResponseTee(context, call);
+        context.Features.Set<IHttpResponseBodyFeature>(tee);
+        return tee;
+    }
 
     public void DisableBuffering() => _inner.DisableBuffering();
 
@@ -94,7 +56,7 @@ internal sealed class ResponseTee : Stream, IHttpResponseBodyFeature
 
     public Task CompleteAsync()
     {
-        Publish();
+        _copy.Publish();
         return _inner.CompleteAsync();
     }
 
@@ -103,7 +65,6 @@ internal sealed class ResponseTee : Stream, IHttpResponseBodyFeature
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        Begin();
         Copy(buffer);
         return _inner.Stream.WriteAsync(buffer, cancellationToken);
     }
@@ -113,7 +74,6 @@ internal sealed class ResponseTee : Stream, IHttpResponseBodyFeature
 
     public override void Write(byte[] buffer, int offset, int count)
     {
-        Begin();
         Copy(buffer.AsMemory(offset, count));
         _inner.Stream.Write(buffer, offset, count);
     }
@@ -128,117 +88,24 @@ internal sealed class ResponseTee : Stream, IHttpResponseBodyFeature
 
     public override void SetLength(long value) => throw new NotSupportedException();
 
-    /// <summary>Publishes the answer's keys, once, when nothing more will come.</summary>
-    public void Publish()
-    {
-        if (_published || !IsReadable)
-        {
-            return;
-        }
-
-        _published = true;
-        Guard(static tee => tee._publish(tee._assembler!.ToReply()));
-    }
-
     protected override void Dispose(bool disposing)
     {
-        if (disposing)
-        {
-            _decoder?.Dispose();
-        }
-
+        _context.Features.Set(_inner);
         base.Dispose(disposing);
-    }
-
-    private void Begin()
-    {
-        if (_started)
-        {
-            return;
-        }
-
-        _started = true;
-        Guard(static tee => tee.BeginCopy());
-    }
-
-    private void BeginCopy()
-    {
-        var response = _context.Response;
-        var encoding = response.Headers.ContentEncoding.ToString();
-        _headTimestamp = _time.GetTimestamp();
-        if (_exchange.Record is not null && (AnswerHead.IsEventStream(response.ContentType) || (_exchange.Reading.Stream && response.ContentLength is null && response.StatusCode < 400)))
-        {
-            _rhythm = new RhythmMeter();
-        }
-
-        _exchange.Record?.WriteAnswerHead(new AnswerHead(
-            response.StatusCode,
-            response.ContentType,
-            encoding.Length == 0 ? null : encoding,
-            _time.GetElapsedTime(_exchange.StartedTimestamp).TotalMilliseconds));
-        _decoder = BodyDecoder.Create(encoding);
-        _assembler = _decoder is null ? null : _exchange.Dialect.CreateAssembler(response.ContentType, _exchange.Reading.Stream);
     }
 
     private void Copy(ReadOnlyMemory<byte> bytes)
     {
-        if (!_copying || bytes.IsEmpty)
-        {
-            return;
-        }
-
-        var began = Measures ? _time.GetTimestamp() : 0;
-        FirstChunkTimestamp = FirstChunkTimestamp == 0 ? began : FirstChunkTimestamp;
-        try
-        {
-            _received += bytes.Length;
-            if (_received > _maxBytes)
-            {
-                _copying = false;
-                _exchange.Record?.MarkTruncated();
-                return;
-            }
-
-            _exchange.Record?.WriteAnswer(bytes);
-            _rhythm?.Add(_time.GetElapsedTime(_headTimestamp), bytes.Length);
-            if (_assembler is null || _decoder is null)
-            {
-                return;
-            }
-
-            _decoder.Decode(bytes.Span, static (piece, assembler) => assembler.Append(piece), _assembler);
-            if (!_published && (_assembler.HasEnded || _received == _context.Response.ContentLength))
-            {
-                _published = true;
-                _publish(_assembler.ToReply());
-            }
-        }
-        catch (Exception error)
-        {
-            StopCopy(error);
-        }
-        finally
-        {
-            CopyTime += Measures ? _time.GetElapsedTime(began) : TimeSpan.Zero;
-        }
+        Begin();
+        _copy.Append(bytes);
     }
 
-    private void Guard(Action<ResponseTee> act)
+    private void Begin()
     {
-        try
+        if (!_copy.HasStarted)
         {
-            act(this);
+            var response = _context.Response;
+            _copy.Begin(response.StatusCode, response.ContentType, response.Headers.ContentEncoding.ToString(), response.ContentLength);
         }
-        catch (Exception error)
-        {
-            StopCopy(error);
-        }
-    }
-
-    private void StopCopy(Exception error)
-    {
-        _copying = false;
-        _exchange.Record?.MarkTruncated();
-        _copyFailed(error);
     }
 }

@@ -1,3 +1,6 @@
+using LlmProxy.Wire;
+using Yarp.ReverseProxy.Model;
+
 namespace LlmProxy.Server.Pipeline;
 
 /// <summary>The provider that a route names.</summary>
@@ -5,4 +8,11 @@ internal static class RouteProvider
 {
     /// <summary>Metadata of a route that names its provider.</summary>
     public const string Metadata = "LlmProxy.Provider";
+
+    /// <summary>The provider of a request's route, or null.</summary>
+    public static string? Of(HttpContext context) => context.Features.Get<IReverseProxyFeature>()?.Route.Config.Metadata?.GetValueOrDefault(Metadata);
+
+    /// <summary>The dialect in which clients of a request's route expect errors: the path's, else that of the route's provider.</summary>
+    public static DialectKind DialectOf(HttpContext context) =>
+        DialectCatalog.Recognize(context.Request.Method, context.Request.Path.Value ?? "") ?? DialectCatalog.OfProvider(Of(context)).Kind;
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using LlmProxy.Core.Recording;
 using LlmProxy.Wire;
 using Polly.CircuitBreaker;
+using Polly.Timeout;
 using Yarp.ReverseProxy.Forwarder;
 using Yarp.ReverseProxy.Model;
 
@@ -19,6 +20,7 @@ internal static partial class UpstreamErrors
             null or ForwarderError.None => ExchangeOutcome.Complete,
             _ when TotalTime.IsOver(context) => ExchangeOutcome.UpstreamTimeout,
             ForwarderError.RequestTimedOut => ExchangeOutcome.UpstreamTimeout,
+            ForwarderError.Request when Find<TimeoutRejectedException>(feature.Exception) is not null => ExchangeOutcome.UpstreamTimeout,
             ForwarderError.Request when !WasReached(feature.Exception) => ExchangeOutcome.UpstreamRefused,
             ForwarderError.NoAvailableDestinations or ForwarderError.RequestCreation => ExchangeOutcome.UpstreamRefused,
             ForwarderError.Request or ForwarderError.ResponseBodyDestination or ForwarderError.RequestBodyDestination or ForwarderError.ResponseHeaders
@@ -104,6 +106,11 @@ internal static partial class UpstreamErrors
     private static string Cause(IForwarderErrorFeature? error)
     {
         var exception = error?.Exception;
+        if (Find<TimeoutRejectedException>(exception) is { } timeout)
+        {
+            return string.Create(CultureInfo.InvariantCulture, $"no response within {timeout.Timeout:c}");
+        }
+
         while (exception?.InnerException is { } inner)
         {
             exception = inner;

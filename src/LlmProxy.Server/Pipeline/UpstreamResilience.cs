@@ -1,35 +1,56 @@
-using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net.Sockets;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Server.Telemetry;
+using Microsoft.Extensions.Http.Resilience;
 using Polly;
-using Polly.CircuitBreaker;
-using Polly.Retry;
+using Polly.Registry;
 
 namespace LlmProxy.Server.Pipeline;
 
-/// <summary>
-/// The one resilience pipeline of a cluster: tries again what failed before the first byte of an answer, and leaves a
-/// destination alone that keeps failing. Clients retry by themselves, so that by default only connections that could
-/// not be made are tried again: nothing of the request has left then.
-/// </summary>
-internal sealed partial class UpstreamResilience(string cluster, UpstreamOptions settings, ProxyMetrics metrics, TimeProvider time, ILogger log)
+/// <summary>One resilience pipeline: each cluster has its own, and each destination in it has its own circuit breaker.</summary>
+/// <param name="Cluster">The cluster.</param>
+/// <param name="Authority">Host and port of the destination.</param>
+/// <param name="Kind">The strategies in it.</param>
+internal readonly record struct UpstreamPipeline(string Cluster, string Authority, UpstreamPipelineKind Kind);
+
+/// <summary>Which strategies a pipeline holds.</summary>
+internal enum UpstreamPipelineKind
 {
-    /// <summary>Whoever asks for more patience than this (Retry-After) gets no second try from here: the client hears it at once.</summary>
+    /// <summary>The destination's circuit breaker alone, for a body that streams through: its client decides how long an upload takes, and ActivityTimeout ends one in which nothing moves.</summary>
+    Breaker,
+
+    /// <summary>Timeout of the first byte, retries, and the circuit breaker, for a body that can be sent again.</summary>
+    Whole,
+}
+
+/// <summary>
+/// The resilience pipelines of the upstreams: they retry what failed before the first byte of a response, and leave a
+/// destination alone that keeps failing. Clients retry, too, so that by default only connections that could not be made
+/// are retried: nothing of the request has left then. Polly's meter and log show every strategy under the names
+/// "cluster/destination".
+/// </summary>
+internal sealed partial class UpstreamResilience(ResiliencePipelineRegistry<UpstreamPipeline> registry, ProxyMetrics metrics, TimeProvider time, ILogger<UpstreamResilience> log)
+{
+    /// <summary>A response that asks for a longer delay (Retry-After) is not retried: the client gets it at once.</summary>
     internal static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(30);
 
     // Failures further back say nothing about a destination now.
     private static readonly TimeSpan Memory = TimeSpan.FromSeconds(30);
 
-    // Destinations come from configuration, so there are few.
-    private readonly ConcurrentDictionary<string, Destination> _destinations = new(StringComparer.OrdinalIgnoreCase);
-
-    /// <summary>The pipeline for a request: with retries only where its body can be sent again.</summary>
-    public ResiliencePipeline<HttpResponseMessage> For(Uri target, bool canSendAgain)
+    /// <summary>Names the pipelines in metrics and logs.</summary>
+    public static void Configure(ResiliencePipelineRegistryOptions<UpstreamPipeline> options)
     {
-        var destination = _destinations.GetOrAdd(target.Authority, Build);
-        return canSendAgain ? destination.WithRetries : destination.Once;
+        options.BuilderNameFormatter = key => key.Cluster;
+        options.InstanceNameFormatter = key => key.Authority;
+    }
+
+    /// <summary>The pipeline for a request: with retries only if its body can be sent again.</summary>
+    public ResiliencePipeline<HttpResponseMessage> For(string cluster, UpstreamOptions settings, HttpRequestMessage request)
+    {
+        var canSendAgain = request.Content is null || UpstreamCall.Of(request) is { Body: not null };
+        var key = new UpstreamPipeline(cluster, request.RequestUri!.Authority, canSendAgain ? UpstreamPipelineKind.Whole : UpstreamPipelineKind.Breaker);
+        return registry.TryGetPipeline<HttpResponseMessage>(key, out var pipeline) ? pipeline : Build(key, settings);
     }
 
     /// <summary>Whether no connection could be made. A certificate that does not hold is no such failure: trying again does not heal it.</summary>
@@ -48,68 +69,82 @@ internal sealed partial class UpstreamResilience(string cluster, UpstreamOptions
         _ => null,
     };
 
-    private Destination Build(string authority)
+    private ResiliencePipeline<HttpResponseMessage> Build(UpstreamPipeline key, UpstreamOptions settings) =>
+        registry.GetOrAddPipeline<HttpResponseMessage>(key, builder =>
+        {
+            builder.TimeProvider = time;
+            if (key.Kind == UpstreamPipelineKind.Breaker)
+            {
+                AddBreaker(builder, key, settings);
+                return;
+            }
+
+            // A generator, since a fixed timeout has to be within a day.
+            builder.AddTimeout(new HttpTimeoutStrategyOptions { Name = "first-byte", TimeoutGenerator = _ => ValueTask.FromResult(settings.FirstByteTimeout) });
+            AddRetries(builder, key.Cluster, settings);
+            builder.AddPipeline(Build(key with { Kind = UpstreamPipelineKind.Breaker }, settings));
+        });
+
+    private void AddBreaker(ResiliencePipelineBuilder<HttpResponseMessage> builder, UpstreamPipeline key, UpstreamOptions settings)
     {
-        var once = new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = time };
-        if (settings.BreakAfter > 0)
+        if (settings.BreakAfter == 0)
         {
-            once.AddCircuitBreaker(new CircuitBreakerStrategyOptions<HttpResponseMessage>
-            {
-                MinimumThroughput = settings.BreakAfter,
-                FailureRatio = 0.5,
-                SamplingDuration = Memory,
-                BreakDuration = settings.BreakFor,
-                ShouldHandle = args => ValueTask.FromResult(IsDestinationDown(args.Outcome, args.Context.CancellationToken)),
-                OnOpened = _ =>
-                {
-                    metrics.CountBreak(cluster);
-                    LogOpened(log, cluster, authority, settings.BreakFor.TotalSeconds);
-                    return ValueTask.CompletedTask;
-                },
-                OnClosed = _ =>
-                {
-                    LogClosed(log, cluster, authority);
-                    return ValueTask.CompletedTask;
-                },
-            });
+            return;
         }
 
-        var breaker = once.Build();
-        if (settings.Retries == 0)
+        builder.AddCircuitBreaker(new HttpCircuitBreakerStrategyOptions
         {
-            return new Destination(breaker, breaker);
-        }
-
-        var retries = new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = time }
-            .AddRetry(new RetryStrategyOptions<HttpResponseMessage>
+            Name = "breaker",
+            MinimumThroughput = settings.BreakAfter,
+            FailureRatio = 0.5,
+            SamplingDuration = Memory,
+            BreakDuration = settings.BreakFor,
+            ShouldHandle = args => ValueTask.FromResult(IsDestinationDown(settings, args.Outcome, args.Context.CancellationToken)),
+            OnOpened = _ =>
             {
-                MaxRetryAttempts = settings.Retries,
-                Delay = TimeSpan.FromMilliseconds(100),
-                MaxDelay = LongestDelay,
-                BackoffType = DelayBackoffType.Exponential,
-                UseJitter = true,
-                ShouldHandle = args => ValueTask.FromResult(IsWorthAnotherTry(args.Outcome, args.Context.CancellationToken)),
-                DelayGenerator = args => ValueTask.FromResult(RetryAfter(args.Outcome.Result, time)),
-                OnRetry = args =>
-                {
-                    var cause = args.Outcome.Result is { } answer ? ((int)answer.StatusCode).ToString(CultureInfo.InvariantCulture) : args.Outcome.Exception!.Message;
-                    metrics.CountRetry(cluster, args.Outcome.Result is null ? "connection" : cause);
-                    LogRetry(log, cluster, args.AttemptNumber + 1, args.RetryDelay.TotalSeconds, cause);
-                    return ValueTask.CompletedTask;
-                },
-            })
-            .AddPipeline(breaker)
-            .Build();
-        return new Destination(breaker, retries);
+                metrics.CountBreak(key.Cluster);
+                LogOpened(log, key.Cluster, key.Authority, settings.BreakFor.TotalSeconds);
+                return ValueTask.CompletedTask;
+            },
+            OnClosed = _ =>
+            {
+                LogClosed(log, key.Cluster, key.Authority);
+                return ValueTask.CompletedTask;
+            },
+        });
     }
 
-    private bool IsWorthAnotherTry(Outcome<HttpResponseMessage> outcome, CancellationToken cancellationToken) =>
+    private void AddRetries(ResiliencePipelineBuilder<HttpResponseMessage> builder, string cluster, UpstreamOptions settings)
+    {
+        if (settings.Retries == 0)
+        {
+            return;
+        }
+
+        builder.AddRetry(new HttpRetryStrategyOptions
+        {
+            Name = "retry",
+            MaxRetryAttempts = settings.Retries,
+            Delay = TimeSpan.FromMilliseconds(100),
+            MaxDelay = LongestDelay,
+            ShouldHandle = args => ValueTask.FromResult(IsWorthAnotherTry(settings, args.Outcome, args.Context.CancellationToken)),
+            OnRetry = args =>
+            {
+                var cause = args.Outcome.Result is { } answer ? ((int)answer.StatusCode).ToString(CultureInfo.InvariantCulture) : args.Outcome.Exception!.Message;
+                metrics.CountRetry(cluster, args.Outcome.Result is null ? "connection" : cause);
+                LogRetry(log, cluster, args.AttemptNumber + 1, args.RetryDelay.TotalSeconds, cause);
+                return ValueTask.CompletedTask;
+            },
+        });
+    }
+
+    private bool IsWorthAnotherTry(UpstreamOptions settings, Outcome<HttpResponseMessage> outcome, CancellationToken cancellationToken) =>
         outcome.Result is { } answer
             ? settings.RetryStatuses.Contains((int)answer.StatusCode) && (RetryAfter(answer, time) ?? TimeSpan.Zero) <= LongestDelay
             : IsConnectionFailure(outcome.Exception, cancellationToken);
 
     // A 429 is about one caller's quota and says nothing about the destination.
-    private bool IsDestinationDown(Outcome<HttpResponseMessage> outcome, CancellationToken cancellationToken) =>
+    private static bool IsDestinationDown(UpstreamOptions settings, Outcome<HttpResponseMessage> outcome, CancellationToken cancellationToken) =>
         outcome.Result is { } answer
             ? (int)answer.StatusCode >= 500 && settings.RetryStatuses.Contains((int)answer.StatusCode)
             : IsConnectionFailure(outcome.Exception, cancellationToken);
@@ -122,6 +157,4 @@ internal sealed partial class UpstreamResilience(string cluster, UpstreamOptions
 
     [LoggerMessage(1103, LogLevel.Information, "{Cluster}: {Destination} answers again")]
     private static partial void LogClosed(ILogger logger, string cluster, string destination);
-
-    private sealed record Destination(ResiliencePipeline<HttpResponseMessage> Once, ResiliencePipeline<HttpResponseMessage> WithRetries);
 }

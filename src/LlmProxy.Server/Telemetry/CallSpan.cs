@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using LlmProxy.Core.Calls;
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Pipeline;
 using LlmProxy.Wire;
@@ -12,7 +14,7 @@ namespace LlmProxy.Server.Telemetry;
 /// </summary>
 internal sealed class CallSpan(Activity? activity, Redactor? content, long started, TimeProvider time)
 {
-    private ExchangeFeature? _exchange;
+    private CallSession? _call;
     private string? _responseModel;
 
     /// <summary>The span; null where nobody collects it.</summary>
@@ -31,27 +33,28 @@ internal sealed class CallSpan(Activity? activity, Redactor? content, long start
     public TokenUsage? Usage { get; private set; }
 
     /// <summary>Describes a completion call, while its bodies can still be read.</summary>
-    public void Describe(ExchangeFeature exchange, AssembledReply? reply, long firstChunkTimestamp, TimeSpan copyTime, UpstreamCall? call)
+    public void Describe(CallSession call, UpstreamCall upstream)
     {
-        _exchange = exchange;
+        _call = call;
+        var (reply, copy) = (call.Reply, call.Copy);
         _responseModel = reply?.Model;
         Usage = reply is { HasUsage: true } ? reply.Usage : null;
-        TimeToFirstChunk = firstChunkTimestamp == 0 ? null : time.GetElapsedTime(started, firstChunkTimestamp);
-        Overhead = call is { SentTimestamp: > 0 } ? time.GetElapsedTime(call.ReadTimestamp, call.SentTimestamp) + copyTime : null;
+        TimeToFirstChunk = copy.FirstChunkTimestamp == 0 ? null : time.GetElapsedTime(started, copy.FirstChunkTimestamp);
+        Overhead = upstream.SentTimestamp > 0 ? time.GetElapsedTime(upstream.ReadTimestamp, upstream.SentTimestamp) + copy.CopyTime : null;
         if (activity is not { IsAllDataRequested: true })
         {
             return;
         }
 
-        var (operation, model) = (exchange.Dialect.OperationConvention, exchange.Reading.Model);
+        var (operation, model) = (call.Dialect.OperationConvention, call.Reading.Model);
         activity.DisplayName = model is null ? operation : $"{operation} {model}";
         activity.SetTag(TelemetryNames.OperationName, operation);
-        activity.SetTag(TelemetryNames.ProviderName, DialectCatalog.ProviderConventionOf(exchange.Provider));
+        activity.SetTag(TelemetryNames.ProviderName, DialectCatalog.ProviderConventionOf(call.Provider));
         activity.SetTag(TelemetryNames.RequestModel, model);
-        activity.SetTag(TelemetryNames.RequestStream, exchange.Reading.Stream);
-        activity.SetTag(TelemetryNames.Tenant, exchange.Tenant);
+        activity.SetTag(TelemetryNames.RequestStream, call.Reading.Stream);
+        activity.SetTag(TelemetryNames.Tenant, call.Start.Tenant);
         activity.SetTag(TelemetryNames.TimeToFirstChunk, TimeToFirstChunk?.TotalSeconds);
-        if (exchange.Place is { Task: { } task } place)
+        if (call.Place is { Task: { } task } place)
         {
             activity.SetTag(TelemetryNames.Task, task.TaskId);
             activity.SetTag(TelemetryNames.ConversationId, task.ConversationId);
@@ -76,7 +79,7 @@ internal sealed class CallSpan(Activity? activity, Redactor? content, long start
 
         if (content is not null)
         {
-            SpanContent.Add(activity, exchange, reply, content);
+            SpanContent.Add(activity, call, content);
         }
     }
 
@@ -86,7 +89,7 @@ internal sealed class CallSpan(Activity? activity, Redactor? content, long start
         Duration = time.GetElapsedTime(started);
         var outcome = UpstreamErrors.OutcomeOf(context);
         var status = context.Response.StatusCode;
-        var error = outcome != ExchangeOutcome.Complete ? WordOf(outcome) : status >= 400 ? status.ToString(System.Globalization.CultureInfo.InvariantCulture) : null;
+        var error = outcome != ExchangeOutcome.Complete ? outcome.ToStatus().ToWord() : status >= 400 ? status.ToString(System.Globalization.CultureInfo.InvariantCulture) : null;
         var server = ServerOf(context);
         if (activity is { IsAllDataRequested: true })
         {
@@ -97,9 +100,9 @@ internal sealed class CallSpan(Activity? activity, Redactor? content, long start
             activity.SetTag(TelemetryNames.ServerPort, server?.Port);
             activity.SetTag(TelemetryNames.ErrorType, error);
             activity.SetTag(TelemetryNames.FewShot, context.Response.Headers.TryGetValue(ProxyHeaders.FewShotResult, out var fewShot) ? fewShot.ToString() : null);
-            if (context.Features.Get<UpstreamCall>() is { Tries: > 1 } call)
+            if (context.Features.Get<UpstreamCall>() is { Tries: > 1 } upstream)
             {
-                activity.SetTag(TelemetryNames.ResendCount, call.Tries - 1);
+                activity.SetTag(TelemetryNames.ResendCount, upstream.Tries - 1);
             }
 
             if (error is not null)
@@ -108,13 +111,13 @@ internal sealed class CallSpan(Activity? activity, Redactor? content, long start
             }
         }
 
-        if (_exchange is { } exchange)
+        if (_call is { } call)
         {
             var tags = new TagList
             {
-                { TelemetryNames.OperationName, exchange.Dialect.OperationConvention },
-                { TelemetryNames.ProviderName, DialectCatalog.ProviderConventionOf(exchange.Provider) },
-                { TelemetryNames.RequestModel, exchange.Reading.Model },
+                { TelemetryNames.OperationName, call.Dialect.OperationConvention },
+                { TelemetryNames.ProviderName, DialectCatalog.ProviderConventionOf(call.Provider) },
+                { TelemetryNames.RequestModel, call.Reading.Model },
                 { TelemetryNames.ResponseModel, _responseModel },
                 { TelemetryNames.ServerAddress, server?.Host },
             };
@@ -132,13 +135,4 @@ internal sealed class CallSpan(Activity? activity, Redactor? content, long start
     private static Uri? ServerOf(HttpContext context) =>
         context.Features.Get<Yarp.ReverseProxy.Model.IReverseProxyFeature>()?.ProxiedDestination?.Model.Config.Address is { } address
         && Uri.TryCreate(address, UriKind.Absolute, out var uri) ? uri : null;
-
-    private static string WordOf(ExchangeOutcome outcome) => outcome switch
-    {
-        ExchangeOutcome.ClientLeft => "client_left",
-        ExchangeOutcome.UpstreamRefused => "upstream_refused",
-        ExchangeOutcome.UpstreamTimeout => "upstream_timeout",
-        ExchangeOutcome.UpstreamBroke => "upstream_broke",
-        _ => "proxy_stopped",
-    };
 }

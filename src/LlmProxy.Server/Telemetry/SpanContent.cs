@@ -3,7 +3,9 @@ using System.Diagnostics;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using LlmProxy.Core.Calls;
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Server.Pipeline;
 using LlmProxy.Wire;
 
@@ -18,9 +20,9 @@ internal static class SpanContent
     private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Adds a call's texts to its span.</summary>
-    public static void Add(Activity activity, ExchangeFeature exchange, AssembledReply? reply, Redactor redactor)
+    public static void Add(Activity activity, CallSession call, Redactor redactor)
     {
-        if (exchange.Dialect.ReadContent(exchange.Reading.Body) is { } request)
+        if (call.Dialect.ReadContent(call.Reading.Body) is { } request)
         {
             if (request.SystemPrompt is { } system)
             {
@@ -30,7 +32,7 @@ internal static class SpanContent
             activity.SetTag(TelemetryNames.InputMessages, Write(redactor, json => WriteMessages(json, request.Messages, null)));
         }
 
-        if (reply is not null)
+        if (call.Reply is { } reply)
         {
             activity.SetTag(TelemetryNames.OutputMessages, Write(redactor, json => WriteMessages(json, [reply.Message], reply.StopReason)));
         }

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 
 namespace LlmProxy.Server.Telemetry;
 

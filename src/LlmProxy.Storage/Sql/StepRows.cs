@@ -55,8 +55,8 @@ internal static class StepRows
         .With("duration_ms", step.DurationMs)
         .With("time_to_first_byte_ms", step.TimeToFirstByteMs)
         .With("http_status", step.HttpStatus)
-        .With("status", step.Status)
-        .With("rhythm", step.Rhythm);
+        .With("status", step.Status.ToWord())
+        .With("rhythm", step.Rhythm?.ToString());
 
     public static TrajectoryStep Read(SqlSession session, DbDataReader r, string trajectoryId) => new()
     {
@@ -78,8 +78,8 @@ internal static class StepRows
         DurationMs = r.GetDouble(18),
         TimeToFirstByteMs = r.Real(19),
         HttpStatus = r.GetInt32(20),
-        Status = r.GetString(21),
-        Rhythm = r.Text(22),
+        Status = StatusOf(r.GetString(21)),
+        Rhythm = r.Text(22) is { } rhythm ? StreamRhythm.Parse(rhythm) : null,
     };
 
     /// <summary>Every piece of content that a step refers to.</summary>
@@ -155,6 +155,9 @@ internal static class StepRows
 
     // The column holds the dialect's name with underscores.
     private static string Name(DialectKind dialect) => DialectCatalog.Get(dialect).Name.Replace('-', '_');
+
+    private static StepStatus StatusOf(string word) =>
+        StepStatuses.Parse(word) ?? throw new StoreException($"The store holds a step of the unknown status '{word}'; a newer version wrote it.");
 
     private static DialectKind DialectOf(string name) => DialectCatalog.Find(name.Replace('_', '-'))?.Kind
         ?? throw new StoreException($"The store holds a step of the unknown dialect '{name}'; a newer version wrote it.");

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using BitFaster.Caching.Lru;
 using LlmProxy.Core.Storage;
 
 namespace LlmProxy.Storage.Sql;
@@ -18,7 +19,7 @@ internal sealed class WordCounts
     private const int MaxRemembered = 20_000;
     private static readonly TimeSpan RememberedFor = TimeSpan.FromMinutes(10);
 
-    private readonly ConcurrentDictionary<string, (long Count, DateTimeOffset At)> _counts = new(StringComparer.Ordinal);
+    private readonly ConcurrentLru<string, (long Count, DateTimeOffset At)> _counts = new(MaxRemembered);
 
     /// <summary>The rarest of some words: as many as together occur in <see cref="MostRuns"/> runs, at least one.</summary>
     public async Task<IReadOnlyList<string>> ChooseAsync(SqlSession session, IReadOnlyList<string> words, DateTimeOffset now, CancellationToken cancellationToken)
@@ -48,18 +49,13 @@ internal sealed class WordCounts
     private async Task<long> CountAsync(SqlSession session, string word, DateTimeOffset now, CancellationToken cancellationToken)
     {
         // A word that no run held may have come since.
-        if (_counts.TryGetValue(word, out var known) && known.Count > 0 && now - known.At < RememberedFor)
+        if (_counts.TryGet(word, out var known) && known.Count > 0 && now - known.At < RememberedFor)
         {
             return known.Count;
         }
 
         var count = await session.QueryFirstAsync(session.CountRunsWith(word, CountUpTo), r => r.GetInt64(0), cancellationToken);
-        if (_counts.Count >= MaxRemembered)
-        {
-            _counts.Clear();
-        }
-
-        _counts[word] = (count, now);
+        _counts.AddOrUpdate(word, (count, now));
         return count;
     }
 }

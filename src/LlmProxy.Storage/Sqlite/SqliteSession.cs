@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Text.Json;
+using BitFaster.Caching.Lru;
 using LlmProxy.Core.Storage;
 using LlmProxy.Storage.Sql;
 using Microsoft.Data.Sqlite;
@@ -18,12 +19,13 @@ internal sealed class SqliteSession : SqlSession, IDisposable
 
     private readonly SqliteConnection _connection;
     private readonly int _busyMilliseconds;
-    private readonly Dictionary<string, SqliteCommand> _prepared = new(StringComparer.Ordinal);
+    private readonly ConcurrentLru<string, SqliteCommand> _prepared = new(MaxPrepared);
 
     public SqliteSession(SqliteConnection connection, int busyMilliseconds)
     {
         _connection = connection;
         _busyMilliseconds = busyMilliseconds;
+        _prepared.Events.Value!.ItemRemoved += static (_, removed) => removed.Value?.Dispose();
         raw.sqlite3_busy_timeout(connection.Handle!, busyMilliseconds);
     }
 
@@ -208,11 +210,6 @@ internal sealed class SqliteSession : SqlSession, IDisposable
 
     public void Dispose()
     {
-        foreach (var command in _prepared.Values)
-        {
-            command.Dispose();
-        }
-
         _prepared.Clear();
         _connection.Dispose();
     }
@@ -233,18 +230,8 @@ internal sealed class SqliteSession : SqlSession, IDisposable
     private SqliteCommand Prepare(SqlStatement statement)
     {
         var text = statement.Text;
-        if (!_prepared.TryGetValue(text, out var command))
+        if (!_prepared.TryGet(text, out var command))
         {
-            if (_prepared.Count >= MaxPrepared)
-            {
-                foreach (var old in _prepared.Values)
-                {
-                    old.Dispose();
-                }
-
-                _prepared.Clear();
-            }
-
             command = _connection.CreateCommand();
 #pragma warning disable CA2100 // Made of constants of this assembly; values are parameters.
             command.CommandText = text;
@@ -254,7 +241,7 @@ internal sealed class SqliteSession : SqlSession, IDisposable
                 command.Parameters.AddWithValue("@" + name, ToDatabase(value));
             }
 
-            _prepared.Add(text, command);
+            _prepared.AddOrUpdate(text, command);
             return command;
         }
 

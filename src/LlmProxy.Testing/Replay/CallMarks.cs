@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Wire;
 
 namespace LlmProxy.Testing.Replay;
@@ -76,7 +77,8 @@ public sealed partial record CallMarks
 /// <param name="Dialect">Its dialect.</param>
 /// <param name="Marks">What tells it from others.</param>
 /// <param name="WantsStream">Whether it asks for a stream.</param>
-public sealed record IncomingReplayCall(DialectKind Dialect, CallMarks Marks, bool WantsStream)
+/// <param name="WantsArray">Whether the stream is to be one JSON array.</param>
+public sealed record IncomingReplayCall(DialectKind Dialect, CallMarks Marks, bool WantsStream, bool WantsArray = false)
 {
     /// <summary>Reads a request.</summary>
     /// <param name="method">Its method.</param>
@@ -96,7 +98,7 @@ public sealed record IncomingReplayCall(DialectKind Dialect, CallMarks Marks, bo
         var dialect = DialectCatalog.Get(kind);
         var pathAlone = path.Split('?')[0];
         return dialect.ReadRequest(body, pathAlone, keys) is { } reading && dialect.ReadContent(body) is { } content
-            ? new IncomingReplayCall(kind, CallMarks.Of(reading.Model, content.Messages, redactor), reading.Stream)
+            ? new IncomingReplayCall(kind, CallMarks.Of(reading.Model, content.Messages, redactor), reading.Stream, dialect.StreamsAsArray(path))
             : null;
     }
 }

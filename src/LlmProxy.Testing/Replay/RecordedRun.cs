@@ -90,13 +90,12 @@ public sealed record RecordedAnswer
     internal static RecordedAnswer Of(StepView view)
     {
         var step = view.Step;
-        var isComplete = step.Status is "ok" or "unreadable" or "truncated";
         return new RecordedAnswer
         {
             Status = step.HttpStatus,
-            IsStream = step.Rhythm is null ? null : step.Rhythm != StreamRhythm.Whole,
+            IsStream = step.Rhythm is null ? null : !step.Rhythm.IsWhole,
             FirstByte = step.TimeToFirstByteMs is { } first ? TimeSpan.FromMilliseconds(first) : null,
-            Rhythm = StreamRhythm.Parse(step.Rhythm),
+            Rhythm = step.Rhythm is { IsWhole: false } rhythm ? rhythm : StreamRhythm.Unknown,
             Reply = view.Reply is null ? null : new AssembledReply
             {
                 ResponseId = step.ResponseId,
@@ -105,11 +104,11 @@ public sealed record RecordedAnswer
                 StopReason = step.StopReason,
                 Usage = step.TokenUsage,
                 HasUsage = step.TokenUsage != TokenUsage.None,
-                Error = step.Status == "upstream_error" && step.HttpStatus < 400 ? "api_error: the recorded answer ended in an error" : null,
-                IsComplete = isComplete,
+                Error = step.Status == StepStatus.UpstreamError && step.HttpStatus < 400 ? "api_error: the recorded answer ended in an error" : null,
+                IsComplete = step.Status.HasWholeAnswer(),
             },
             // What did not come at all, or came in time to be an error, was answered by the proxy itself.
-            BreaksOff = step.HttpStatus == 0 || (step.HttpStatus < 400 && step.Status is "upstream_broke" or "proxy_stopped"),
+            BreaksOff = step.HttpStatus == 0 || (step.HttpStatus < 400 && step.Status.BrokeOff()),
         };
     }
 }

@@ -29,17 +29,6 @@ public static class RecordedRunFile
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    private static readonly (DialectKind Kind, string Name)[] Names =
-    [
-        (DialectKind.AnthropicMessages, "anthropic-messages"),
-        (DialectKind.OpenAiChat, "openai-chat"),
-        (DialectKind.OpenAiResponses, "openai-responses"),
-        (DialectKind.Gemini, "gemini"),
-    ];
-
-    /// <summary>A dialect's name in files and messages.</summary>
-    public static string NameOf(DialectKind kind) => Names.First(pair => pair.Kind == kind).Name;
-
     /// <summary>The run as text; ends with a line end.</summary>
     /// <param name="run">The run.</param>
     /// <param name="withTiming">Whether pauses are written: they differ in each recording.</param>
@@ -111,7 +100,7 @@ public static class RecordedRunFile
 
         return new JsonObject
         {
-            ["dialect"] = NameOf(call.Dialect),
+            ["dialect"] = DialectCatalog.Get(call.Dialect).Name,
             ["request"] = request,
             ["answer"] = Write(call.Answer, withTiming),
         };
@@ -173,8 +162,8 @@ public static class RecordedRunFile
         }
 
         var name = Text(call, "dialect", place);
-        var kind = Names.Where(pair => pair.Name == name).Select(pair => (DialectKind?)pair.Kind).FirstOrDefault()
-            ?? throw new InvalidDataException($"{place}.dialect is \"{name}\"; it must be one of {string.Join(", ", Names.Select(pair => pair.Name))}.");
+        var dialect = DialectCatalog.Find(name)
+            ?? throw new InvalidDataException($"{place}.dialect is \"{name}\"; it must be one of {string.Join(", ", DialectCatalog.All.Select(known => known.Name))}.");
         var request = call["request"] as JsonObject ?? [];
         var marks = new CallMarks
         {
@@ -182,10 +171,10 @@ public static class RecordedRunFile
             LastText = Text(request, "lastText", place + ".request"),
             Results = [.. (request["results"] as JsonArray ?? []).Select(id => id is JsonValue value && value.TryGetValue(out string? text) ? text : throw new InvalidDataException($"{place}.request.results must be a list of texts."))],
         };
-        return new RecordedCall(kind, marks, ReadAnswer(kind, answer, place + ".answer"));
+        return new RecordedCall(dialect.Kind, marks, ReadAnswer(dialect, answer, place + ".answer"));
     }
 
-    private static RecordedAnswer ReadAnswer(DialectKind kind, JsonObject answer, string place)
+    private static RecordedAnswer ReadAnswer(IDialect dialect, JsonObject answer, string place)
     {
         var body = answer["body"];
         var message = answer["message"];
@@ -203,7 +192,7 @@ public static class RecordedRunFile
                 Refusal = Text(answer, "refusal", place),
                 Usage = answer["usage"] is JsonObject usage ? ReadUsage(usage, place + ".usage") : TokenUsage.None,
                 HasUsage = answer["usage"] is JsonObject,
-                Message = DialectCatalog.Get(kind).ReadMessage(Encoding.UTF8.GetBytes(message.ToJsonString())),
+                Message = dialect.ReadMessage(Encoding.UTF8.GetBytes(message.ToJsonString())),
                 Error = Text(answer, "error", place),
                 IsComplete = Flag(answer, "incomplete", place) != true && answer["error"] is null,
             },

@@ -25,7 +25,9 @@ public sealed class ReplayAnswer
         Status = status;
         IsStream = isStream;
         BreaksOff = recorded.BreaksOff || recorded.Status == 0;
-        FirstByte = recorded.FirstByte ?? TimeSpan.Zero;
+
+        // A whole answer is there when the recorded stream had ended.
+        FirstByte = (recorded.FirstByte ?? TimeSpan.Zero) + TimeSpan.FromMilliseconds(isStream ? 0 : recorded.Rhythm.DurationMs);
         Frames = frames;
         var headers = new List<KeyValuePair<string, string>> { new("Content-Type", contentType) };
         if (status >= 400)
@@ -61,7 +63,7 @@ public sealed class ReplayAnswer
     /// <summary>Makes the answer to a call.</summary>
     /// <param name="call">The recorded call.</param>
     /// <param name="asStream">Whether a stream is asked for; errors come whole all the same.</param>
-    /// <param name="asArray">For Gemini: whether the stream is one JSON array, as it is without <c>alt=sse</c>.</param>
+    /// <param name="asArray">Whether a stream is one JSON array (see <see cref="IDialect.StreamsAsArray"/>).</param>
     public static ReplayAnswer Of(RecordedCall call, bool asStream, bool asArray = false)
     {
         var recorded = call.Answer;
@@ -83,7 +85,7 @@ public sealed class ReplayAnswer
         }
 
         var events = dialect.WriteEvents(reply);
-        return asArray && call.Dialect == DialectKind.Gemini
+        return asArray
             ? Stream(recorded, Json, ArrayOf(events, reply.IsComplete))
             : Stream(recorded, EventStream, [.. events.Select(e => e.ToBytes())]);
     }

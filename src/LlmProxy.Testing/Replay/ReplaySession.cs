@@ -165,7 +165,7 @@ public sealed class ReplaySession(RecordedRun run, ReplayMode mode)
         var reasons = new List<string>();
         if (call.Dialect != incoming.Dialect)
         {
-            return $"it speaks {RecordedRunFile.NameOf(call.Dialect)}, the request {RecordedRunFile.NameOf(incoming.Dialect)}";
+            return $"it speaks {DialectCatalog.Get(call.Dialect).Name}, the request {DialectCatalog.Get(incoming.Dialect).Name}";
         }
 
         if (!call.Request.AllowsModel(incoming.Marks.Model))
@@ -191,7 +191,7 @@ public sealed class ReplaySession(RecordedRun run, ReplayMode mode)
     private static string Describe(DialectKind dialect, CallMarks marks)
     {
         var what = marks.Results.Count > 0 ? ResultsOf(marks) : Quote(marks.LastText);
-        return $"({RecordedRunFile.NameOf(dialect)}, {marks.Model ?? "any model"}): {what}";
+        return $"({DialectCatalog.Get(dialect).Name}, {marks.Model ?? "any model"}): {what}";
     }
 
     private static string ResultsOf(CallMarks marks) => marks.Results.Count == 0 ? "no tool results" : "results of " + string.Join(", ", marks.Results);

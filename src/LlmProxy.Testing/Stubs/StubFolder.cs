@@ -15,7 +15,8 @@ public enum StubFlavor
 /// <summary>A folder of stub mappings.</summary>
 /// <param name="Files">Path in the folder, with <c>/</c>, to content.</param>
 /// <param name="Mappings">How many mappings there are.</param>
-public sealed record StubFolder(IReadOnlyDictionary<string, byte[]> Files, int Mappings)
+/// <param name="LoadedFrom">The folder in it that the server is given, empty for all of it: WireMock's root, what WireMock.Net's <c>ReadStaticMappings</c> takes.</param>
+public sealed record StubFolder(IReadOnlyDictionary<string, byte[]> Files, int Mappings, string LoadedFrom)
 {
     /// <summary>Makes the folder of a run.</summary>
     /// <param name="run">The run.</param>
@@ -23,7 +24,7 @@ public sealed record StubFolder(IReadOnlyDictionary<string, byte[]> Files, int M
     /// <param name="withPauses">Whether the recorded pauses are kept.</param>
     public static StubFolder Of(RecordedRun run, StubFlavor flavor, bool withPauses = true)
     {
-        var steps = Enumerable.Range(1, run.Calls.Count).SelectMany(number => StubStep.Of(run, number, withPauses)).ToList();
+        var steps = StubStep.Of(run, withPauses).ToList();
         return flavor == StubFlavor.WireMock ? WireMockMappings.Write(run, steps) : WireMockNetMappings.Write(run, steps);
     }
 

@@ -14,7 +14,7 @@ internal static class StubReadme
 
         ```bash
         java -jar wiremock-standalone-3.13.2.jar --root-dir . --port 9090
-        curl -X POST http://localhost:9090/__admin/scenarios/reset    # from the first step again
+        curl -X POST http://localhost:9090/__admin/scenarios/reset    # back to the first step
         ```
 
         Point the agent at `http://localhost:9090` (Anthropic, Gemini) or `http://localhost:9090/v1` (OpenAI).
@@ -27,26 +27,29 @@ internal static class StubReadme
         """);
 
     public static byte[] WireMockNet(RecordedRun run) => Page(run, """
-        Mappings for WireMock.Net, in its own form. Start it with this folder as its root:
-
-        ```bash
-        dotnet tool install --global dotnet-wiremock
-        dotnet-wiremock --Urls http://localhost:9090 --ReadStaticMappings true
-        ```
-
-        or in a test:
+        Mappings for WireMock.Net, in its own form. In a test:
 
         ```csharp
-        var server = WireMockServer.Start(new WireMockServerSettings { FileSystemHandler = new LocalFileSystemHandler(folder), ReadStaticMappings = true });
+        using var server = WireMockServer.Start();
+        server.ReadStaticMappings("__admin/mappings");    // of this folder; ReadStaticMappings does not look into subfolders
+        server.ResetScenarios();                          // back to the first step
         ```
 
-        Point the agent at `http://localhost:9090` (Anthropic, Gemini) or `http://localhost:9090/v1` (OpenAI).
+        or with this folder as its root:
 
-        No version of WireMock.Net has loaded these files yet: the package could not be had where LlmProxy is built.
-        Its tests check them against WireMock.Net's mapping model. Please report what does not load.
+        ```csharp
+        using var server = WireMockServer.Start(new WireMockServerSettings { FileSystemHandler = new LocalFileSystemHandler(folder), ReadStaticMappings = true });
+        ```
 
-        - A stream's body comes at once, behind all of its recorded pauses (`Delay`): mappings in files have no
-          streaming. `llmproxy replay serve` replays them event by event.
+        Point the agent at the server's address (Anthropic, Gemini) or at `/v1` below it (OpenAI).
+
+        Loaded by WireMock.Net 2.21.0 (package WireMock.Net.Minimal): the tests of LlmProxy load an exported run there
+        and let the official SDKs of OpenAI and Anthropic run through it. Other versions and the tool dotnet-wiremock
+        were not tried.
+
+        - The body of a stream comes at once, after all of its recorded pauses (`Delay`): mappings in files do not
+          stream. `llmproxy replay serve` replays it event by event.
+        - WireMock.Net cannot break a connection: a call that got no response gets status 502.
         """);
 
     private static byte[] Page(RecordedRun run, string text) => Encoding.UTF8.GetBytes($"""
@@ -57,6 +60,10 @@ internal static class StubReadme
         {text}
         - A request is matched by its place in the scenario, method, end of path, model, whether it wants a stream, and
           the tool results that it brings. Prompts, histories and clocks do not matter.
+        - Each step answers whole and as a stream, whichever was recorded. Streams of Gemini are server-sent events, as
+          its SDKs ask for with `alt=sse`.
+        - After the last step the state is `done`, and the first call of another run starts again. A run that ended early
+          needs a reset before the next one.
         - Answers are made anew from the recorded reply, in the dialect's own grammar, with the recorded ids and token
           counts. Of headers there is the content type; errors tell the SDKs not to try again (`x-should-retry: false`).
 

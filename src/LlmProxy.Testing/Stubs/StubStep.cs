@@ -14,10 +14,11 @@ namespace LlmProxy.Testing.Stubs;
 internal sealed record StubStep
 {
     private const string LastState = "done";
+    private const string Again = "-again";
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>Name in files: <c>step-01</c>, or <c>step-01-whole</c> where a step has both forms.</summary>
+    /// <summary>Name in files: <c>step-01-stream</c> and <c>step-01-whole</c>, or <c>step-01</c> for an error.</summary>
     public required string Name { get; init; }
 
     /// <summary>Name for people.</summary>
@@ -32,7 +33,7 @@ internal sealed record StubStep
     /// <summary>The state in which it answers; null for the first.</summary>
     public required string? State { get; init; }
 
-    /// <summary>The state behind it; the last has one too, since a scenario of WireMock.Net without one never starts or is over at once.</summary>
+    /// <summary>The state after it; the last has one too, since a scenario of WireMock.Net without one never starts or is over at once.</summary>
     public required string NextState { get; init; }
 
     /// <summary>The recorded call.</summary>
@@ -44,57 +45,75 @@ internal sealed record StubStep
     /// <summary>Whether recorded pauses are kept.</summary>
     public required bool WithPauses { get; init; }
 
-    /// <summary>Whether it is for requests that want a stream; null where the request does not tell or both get the same.</summary>
+    /// <summary>Whether it is for requests that want a stream; null if both forms get the same.</summary>
     public required bool? ForStream { get; init; }
 
-    /// <summary>The whole path, whatever stands before its end: a base URL may have segments of its own.</summary>
-    public string PathPattern => Call.Dialect switch
+    /// <summary>Whether it answers the first call of another run after the last step.</summary>
+    public bool StartsAnew { get; private init; }
+
+    /// <summary>A regular expression of the whole path.</summary>
+    public string PathPattern => ForStream switch
     {
-        DialectKind.AnthropicMessages => "(/.*)?/messages",
-        DialectKind.OpenAiChat => "(/.*)?/chat/completions",
-        DialectKind.OpenAiResponses => "(/.*)?/responses",
-        _ => $"(/.*)?/models/{GeminiModel}(:|%3A){(ForStream is null ? "(generateContent|streamGenerateContent)" : ForStream == true ? "streamGenerateContent" : "generateContent")}",
+        true => Patterns.StreamPath(ModelPattern),
+        false => Patterns.WholePath(ModelPattern),
+        null => Patterns.AnyPath(ModelPattern),
     };
 
-    /// <summary>The model in the body, without a star; null where it may be any or stands in the path.</summary>
-    public string? BodyModel => Call.Dialect == DialectKind.Gemini ? null : Call.Request.Model?.TrimEnd('*');
+    /// <summary>The model in the body, without a star; null if it may be any or the path holds it.</summary>
+    public string? BodyModel => Patterns.AreInBody ? Call.Request.Model?.TrimEnd('*') : null;
 
     /// <summary>Whether any text may follow <see cref="BodyModel"/>.</summary>
     public bool IsModelOpen => Call.Request.Model?.EndsWith(CallMarks.AnyEnd, StringComparison.Ordinal) == true;
 
     /// <summary>Whether a member <c>stream</c> of the body tells the form.</summary>
-    public bool HasStreamFlag => Call.Dialect != DialectKind.Gemini && ForStream is not null;
+    public bool HasStreamFlag => Patterns.AreInBody && ForStream is not null;
 
     /// <summary>JSONPath expressions that find something: the results which the call brings.</summary>
-    public IEnumerable<string> ResultPaths => Call.Request.Results.Distinct(StringComparer.Ordinal).Select(id => Call.Dialect switch
-    {
-        DialectKind.AnthropicMessages => $"$..[?(@.tool_use_id == '{Escape(id)}')]",
-        DialectKind.OpenAiChat => $"$..[?(@.tool_call_id == '{Escape(id)}')]",
-        DialectKind.OpenAiResponses => $"$.input[?(@.call_id == '{Escape(id)}' && @.output)]",
-        _ => $"$.contents[*].parts[?(@.functionResponse.name == '{Escape(id)}')]",
-    });
+    public IEnumerable<string> ResultPaths => Call.Request.Results.Distinct(StringComparer.Ordinal).Select(id => Patterns.ResultOf($"'{Escape(id)}'"));
+
+    /// <summary>
+    /// A JSONPath expression that finds nothing, or null: a call too many at the end of a run brings the run's results
+    /// and must not be taken for the first call of the next run.
+    /// </summary>
+    public string? AbsentPath => StartsAnew && Call.Request.Results.Count == 0 ? Patterns.AnyResult : null;
 
     /// <summary>Name of the body's file.</summary>
-    public string BodyFile => Name + (Answer.IsStream ? ".sse" : Answer.Headers[0].Value.Contains("json", StringComparison.Ordinal) ? ".json" : ".txt");
+    public string BodyFile => (StartsAnew ? Name[..^Again.Length] : Name) + (Answer.IsStream ? ".sse" : Answer.Headers[0].Value.Contains("json", StringComparison.Ordinal) ? ".json" : ".txt");
 
     /// <summary>From the first byte of a stream to its last.</summary>
     public TimeSpan StreamTime => Answer.Frames.Count == 0 ? TimeSpan.Zero : Answer.Frames[^1].At;
 
-    private string GeminiModel => Call.Request.Model is { } model ? Regex.Escape(model.TrimEnd('*')) + (IsModelOpen ? "[^/:]*" : "") : "[^/]+";
+    private RequestPatterns Patterns => DialectCatalog.Get(Call.Dialect).Patterns;
 
-    /// <summary>The mappings of a step: one, or one for each form where the recorded form is not known.</summary>
-    public static IEnumerable<StubStep> Of(RecordedRun run, int number, bool withPauses)
+    private string ModelPattern => Call.Request.Model is { } model ? Regex.Escape(model.TrimEnd('*')) + (IsModelOpen ? "[^/:]*" : "") : "[^/]+";
+
+    /// <summary>
+    /// The mappings of a run. A step has one for each form, whichever was recorded; an error has one for both. The first
+    /// step has them once more for the state after the last one, so that the next run begins without a reset.
+    /// </summary>
+    public static IEnumerable<StubStep> Of(RecordedRun run, bool withPauses) =>
+        Enumerable.Range(1, run.Calls.Count).SelectMany(number => Of(run, number, withPauses))
+            .Concat(run.Calls.Take(1).SelectMany(_ => Of(run, 1, withPauses)).Select(first => first with
+            {
+                Name = first.Name + Again,
+                Title = first.Title + ", of the next run",
+                Id = IdOf(first.Scenario, first.Name + Again),
+                State = LastState,
+                StartsAnew = true,
+            }));
+
+    private static IEnumerable<StubStep> Of(RecordedRun run, int number, bool withPauses)
     {
         var call = run.Calls[number - 1];
-        bool?[] forms = call.Answer.IsError ? [null] : call.Answer.IsStream is { } recorded ? [recorded] : [true, false];
-        foreach (var form in forms)
+        var scenario = "replay of " + run.Name;
+        foreach (var form in call.Answer.IsError ? (bool?[])[null] : [true, false])
         {
-            var name = string.Create(CultureInfo.InvariantCulture, $"step-{number:D2}") + (forms.Length > 1 ? form == true ? "-stream" : "-whole" : "");
-            var scenario = "replay of " + run.Name;
+            var (suffix, words) = form switch { true => ("-stream", ", as a stream"), false => ("-whole", ", whole"), null => ("", "") };
+            var name = StateOf(number) + suffix;
             yield return new StubStep
             {
                 Name = name,
-                Title = string.Create(CultureInfo.InvariantCulture, $"{run.Name}, step {number} of {run.Calls.Count}") + (forms.Length > 1 ? form == true ? ", as a stream" : ", whole" : ""),
+                Title = string.Create(CultureInfo.InvariantCulture, $"{run.Name}, step {number} of {run.Calls.Count}{words}"),
                 Id = IdOf(scenario, name),
                 Scenario = scenario,
                 State = number == 1 ? null : StateOf(number),

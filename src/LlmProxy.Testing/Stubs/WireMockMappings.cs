@@ -23,7 +23,7 @@ internal static class WireMockMappings
         }
 
         files["README.md"] = StubReadme.WireMock(run);
-        return new StubFolder(files, steps.Count);
+        return new StubFolder(files, steps.Count, "");
     }
 
     private static JsonObject Mapping(StubStep step)
@@ -71,6 +71,11 @@ internal static class WireMockMappings
         foreach (var path in step.ResultPaths)
         {
             yield return new JsonObject { ["matchesJsonPath"] = path };
+        }
+
+        if (step.AbsentPath is { } absent)
+        {
+            yield return new JsonObject { ["not"] = new JsonObject { ["matchesJsonPath"] = absent } };
         }
     }
 

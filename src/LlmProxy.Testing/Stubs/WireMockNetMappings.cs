@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json.Nodes;
 using LlmProxy.Testing.Replay;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Testing.Stubs;
 
@@ -10,11 +11,14 @@ namespace LlmProxy.Testing.Stubs;
 /// </summary>
 internal static class WireMockNetMappings
 {
+    /// <summary>Where WireMock.Net looks for mappings below its root. It does not look into folders below.</summary>
+    private const string Folder = "__admin/mappings";
+
     public static StubFolder Write(RecordedRun run, IReadOnlyList<StubStep> steps)
     {
-        var files = steps.ToDictionary(step => $"__admin/mappings/{step.Name}.json", step => StubStep.ToFile(Mapping(step)), StringComparer.Ordinal);
+        var files = steps.ToDictionary(step => $"{Folder}/{step.Name}.json", step => StubStep.ToFile(Mapping(step)), StringComparer.Ordinal);
         files["README.md"] = StubReadme.WireMockNet(run);
-        return new StubFolder(files, steps.Count);
+        return new StubFolder(files, steps.Count, Folder);
     }
 
     private static JsonObject Mapping(StubStep step)
@@ -70,16 +74,16 @@ internal static class WireMockNetMappings
         {
             yield return new JsonObject { ["Name"] = "JsonPathMatcher", ["Pattern"] = path };
         }
+
+        if (step.AbsentPath is { } absent)
+        {
+            yield return new JsonObject { ["Name"] = "JsonPathMatcher", ["Pattern"] = absent, ["RejectOnMatch"] = true };
+        }
     }
 
     private static JsonObject Response(StubStep step)
     {
-        var answer = step.Answer;
-        if (answer.Status == 0)
-        {
-            return new JsonObject { ["Fault"] = new JsonObject { ["Type"] = "EMPTY_RESPONSE" } };
-        }
-
+        var answer = step.Answer.Status == 0 ? BadGateway(step.Call) : step.Answer;
         var response = new JsonObject
         {
             ["StatusCode"] = answer.Status,
@@ -96,5 +100,12 @@ internal static class WireMockNetMappings
         }
 
         return response;
+    }
+
+    /// <summary>What a call gets that got no response: faults of WireMock.Net answer with status 200 and never break the connection.</summary>
+    private static ReplayAnswer BadGateway(RecordedCall call)
+    {
+        var body = Encoding.UTF8.GetString(DialectCatalog.Get(call.Dialect).FormatError(502, "The recorded call got no response."));
+        return ReplayAnswer.Of(call with { Answer = call.Answer with { Status = 502, ErrorBody = body } }, asStream: false);
     }
 }

@@ -5,7 +5,7 @@ using LlmProxy.Wire;
 namespace LlmProxy.TrainingData.Conversations;
 
 /// <summary>Gives each call its results, once and right behind its turn.</summary>
-internal sealed class CallMatcher(ToolNames names, ExportNotes notes)
+internal sealed class CallMatcher(ConsumerNames names, ExportNotes notes)
 {
     private const string NoResult = "No result was recorded.";
     private readonly HashSet<string> _ids = new(StringComparer.Ordinal);
@@ -109,7 +109,7 @@ internal sealed class CallMatcher(ToolNames names, ExportNotes notes)
             if (turn.Parts[p] is ToolCall call)
             {
                 var id = call.Id;
-                for (var n = _ids.Count + 1; !ToolNames.Takes(id) || _ids.Contains(id); n++)
+                for (var n = _ids.Count + 1; !ConsumerNames.Takes(id) || _ids.Contains(id); n++)
                 {
                     id = string.Create(CultureInfo.InvariantCulture, $"call_{n}");
                 }

@@ -1,4 +1,4 @@
-using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Wire;
 
 namespace LlmProxy.TrainingData.Conversations;
@@ -42,7 +42,7 @@ internal sealed class ConversationShaper(ShapeRules rules, Redactor? redactor, E
     /// <summary>Why: the client's first message is empty.</summary>
     public const string NoQuestion = "nothing to learn from: nothing of the client stands before the first reply";
 
-    private readonly ToolNames _names = new(rules.NamesBeginWithLetter);
+    private readonly ConsumerNames _names = new(rules.NamesBeginWithLetter);
 
     /// <summary>Why <see cref="Shape"/> gave no conversation.</summary>
     public string WhyNot { get; private set; } = NoReply;

@@ -9,7 +9,7 @@ internal static class OfferedTools
     private const string FreeText = """{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}""";
     private const string Anything = """{"type":"object","properties":{}}""";
 
-    public static IReadOnlyList<OfferedTool> Collect(IReadOnlyList<StepView> steps, List<Turn> turns, ToolNames names)
+    public static IReadOnlyList<OfferedTool> Collect(IReadOnlyList<StepView> steps, List<Turn> turns, ConsumerNames names)
     {
         var tools = new List<OfferedTool>();
         var known = new HashSet<string>(StringComparer.Ordinal);

@@ -94,7 +94,7 @@ internal sealed class SegmentBuilder
         Add(added);
         if (view.Reply is { } reply)
         {
-            var isWhole = step.Status is "ok" or "unreadable";
+            var isWhole = step.Status.HasWholeReply();
             Add([new HistoryEntry(reply, dialect) { Step = step.Index, IsTrained = isWhole, IsForeign = !isWhole, At = step.StartedAt }]);
             _replies.Add(MessagePrint.Of(reply));
         }

@@ -1,6 +1,7 @@
 using System.Text;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
@@ -181,7 +182,7 @@ public sealed class RunImporter(ITrajectoryStore store, LlmProxyOptions options,
 
         var last = Dialect.ReadMessage(run.Steps[^1].Reply);
         var isClean = last.ToolCalls.Count == 0 && run.Steps[^1].StopReason is null or "end_turn" or "stop_sequence"
-            && calls > 0 && !lastFailed && string.Equals(options.Tasks.IdleSuccess, "clean", StringComparison.OrdinalIgnoreCase);
+            && calls > 0 && !lastFailed && options.Tasks.IdleSuccess == IdleSuccess.Clean;
         var stated = run.Steps.Select(s => rules.ReadOutcome(Dialect.ReadMessage(s.Reply).ToolCalls)).LastOrDefault(o => o is not null);
         var origin = run.Origin;
         var start = origin?.StartedAt ?? run.Steps[0].StartedAt;

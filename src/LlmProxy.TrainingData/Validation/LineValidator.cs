@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LlmProxy.Core.Retrieval;
 using LlmProxy.TrainingData.Conversations;
 using LlmProxy.Wire.Json;
 
@@ -53,7 +54,7 @@ internal abstract class LineValidator(FormatLimits limits)
     /// <summary>Checks a line.</summary>
     public void Check(JsonElement line, LineFindings findings)
     {
-        findings.Tokens = TokenEstimate.OfLine(line);
+        findings.Tokens = LineTokens.OfLine(line, CountTokens);
         if (line.ValueKind != JsonValueKind.Object)
         {
             findings.Add("not-object", "a line must be a JSON object");
@@ -71,6 +72,9 @@ internal abstract class LineValidator(FormatLimits limits)
             findings.Add("image-count", FormattableString.Invariant($"{findings.Images} images; {Limits.Source} takes {Limits.MaxImages} in an example"));
         }
     }
+
+    /// <summary>Tokens of a text for the models that the format is for; an estimate if their tokenizer is not published.</summary>
+    protected virtual int CountTokens(string text) => TokenEstimate.OfText(text);
 
     /// <summary>Checks a line that is an object.</summary>
     protected abstract void CheckObject(JsonElement line, LineFindings findings);
@@ -164,7 +168,7 @@ internal abstract class LineValidator(FormatLimits limits)
     /// <summary>Checks a function's name.</summary>
     protected static void CheckFunctionName(string? name, LineFindings findings)
     {
-        if (!ToolNames.Takes(name))
+        if (!ConsumerNames.Takes(name))
         {
             findings.Add("function-name", $"\"{name}\" is no function name: 1 to 64 letters, digits, _ and -");
         }

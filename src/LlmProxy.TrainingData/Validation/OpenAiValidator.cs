@@ -33,6 +33,8 @@ internal class OpenAiValidator(FormatLimits limits) : LineValidator(limits)
         }
     }
 
+    protected override int CountTokens(string text) => LineTokens.OfOpenAiText(text);
+
     /// <summary>Tools and what goes with them.</summary>
     protected static void CheckTools(JsonElement holder, LineFindings findings)
     {

@@ -15,6 +15,8 @@ internal sealed class AnthropicMessagesDialect() : Dialect(AnthropicMessageReade
 
     public override bool TakesBlankText => false;
 
+    public override RequestPatterns Patterns { get; } = RequestPatterns.InBody("/messages", id => $"$..[?(@.tool_use_id == {id})]", "$..[?(@.tool_use_id)]");
+
     // POST /v1/threads/ID/messages is OpenAI's Assistants API: it adds a message, no model answers.
     public override bool IsCompletion(ReadOnlySpan<char> path) =>
         path.EndsWith("/messages", StringComparison.Ordinal) && !path.Contains("/threads/", StringComparison.Ordinal);

@@ -1,10 +1,12 @@
 using System.IO.Compression;
+using ZstdSharp;
+using ZstdSharp.Unsafe;
 
 namespace LlmProxy.Wire.ContentEncoding;
 
 /// <summary>
 /// Undoes Content-Encoding for the record, piece by piece as an answer comes: the copy for the client is never
-/// touched. Knows gzip, deflate and br, also one over the other; zstd is not to be had in this framework.
+/// touched. Knows gzip, deflate, br and zstd, also one over the other.
 /// </summary>
 /// <remarks>
 /// Not safe for concurrent use. Broken data ends the decoding (<see cref="IsBroken"/>) and throws nothing; so does data
@@ -16,6 +18,9 @@ public sealed class BodyDecoder : IDisposable
     public const long MaxDecodedBytes = 256L << 20;
 
     private const int BufferBytes = 16 * 1024;
+
+    // 8 MiB: what a client may ask a decoder to remember (RFC 9659, section 3); more is memory that a few bytes could take.
+    private const int ZstdWindowLog = 23;
 
     private readonly List<Layer> _layers = [];
     private long _decoded;
@@ -46,6 +51,9 @@ public sealed class BodyDecoder : IDisposable
                     break;
                 case "br":
                     decoder._layers.Add(new Layer(static (s, _) => new BrotliStream(s, CompressionMode.Decompress), 0));
+                    break;
+                case "zstd":
+                    decoder._layers.Add(new Layer(OpenZstd, 0));
                     break;
                 default:
                     decoder.Dispose();
@@ -94,9 +102,9 @@ public sealed class BodyDecoder : IDisposable
             _layers[0].Input.Give(bytes);
             Pump(0, receive, state);
         }
-        catch (Exception error) when (error is InvalidDataException or InvalidOperationException or IOException)
+        catch (Exception error) when (error is InvalidDataException or InvalidOperationException or IOException or ZstdException)
         {
-            // Brotli says it by the second.
+            // BrotliStream reports corrupt data with InvalidOperationException.
             IsBroken = true;
         }
     }
@@ -144,6 +152,14 @@ public sealed class BodyDecoder : IDisposable
         (start[0] & 0x0F) == 8 && ((start[0] << 8) | start[1]) % 31 == 0
             ? new ZLibStream(input, CompressionMode.Decompress)
             : new DeflateStream(input, CompressionMode.Decompress);
+
+    // The end of what was given is not the end of the stream: more may come.
+    private static DecompressionStream OpenZstd(Stream input, ReadOnlySpan<byte> start)
+    {
+        var stream = new DecompressionStream(input, BufferBytes, checkEndOfStream: false);
+        stream.SetParameter(ZSTD_dParameter.ZSTD_d_windowLogMax, ZstdWindowLog);
+        return stream;
+    }
 
     private delegate Stream Open(Stream input, ReadOnlySpan<byte> start);
 

@@ -18,9 +18,24 @@ internal sealed class GeminiDialect() : Dialect(GeminiMessageReader.Instance, Ge
 
     public override string OperationConvention => "generate_content";
 
+    public override RequestPatterns Patterns { get; } = new()
+    {
+        WholePath = model => $"(/.*)?/models/{model}(:|%3A)generateContent",
+        StreamPath = model => $"(/.*)?/models/{model}(:|%3A)streamGenerateContent",
+        AreInBody = false,
+        ResultOf = name => $"$.contents[*].parts[?(@.functionResponse.name == {name})]",
+        AnyResult = "$.contents[*].parts[?(@.functionResponse)]",
+    };
+
     public override bool IsCompletion(ReadOnlySpan<char> path) => GeminiPath.IsCompletion(path);
 
     public override ReplyAssembler CreateAssembler(string? contentType, bool streamRequested) => new GeminiAssembler();
+
+    public override bool StreamsAsArray(string target)
+    {
+        var query = target.IndexOf('?', StringComparison.Ordinal);
+        return query < 0 || !target[(query + 1)..].Split('&').Contains("alt=sse", StringComparer.OrdinalIgnoreCase);
+    }
 
     public override byte[] FormatError(int status, string message)
     {

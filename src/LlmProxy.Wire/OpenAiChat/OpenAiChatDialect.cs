@@ -11,6 +11,8 @@ internal sealed class OpenAiChatDialect() : Dialect(ChatMessageReader.Instance, 
 
     public override string Provider => "openai";
 
+    public override RequestPatterns Patterns { get; } = RequestPatterns.InBody("/chat/completions", id => $"$..[?(@.tool_call_id == {id})]", "$..[?(@.tool_call_id)]");
+
     public override bool IsCompletion(ReadOnlySpan<char> path) => path.EndsWith("/chat/completions", StringComparison.Ordinal);
 
     public override ReplyAssembler CreateAssembler(string? contentType, bool streamRequested) => new ChatAssembler();

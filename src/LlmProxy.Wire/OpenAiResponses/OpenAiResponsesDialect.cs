@@ -13,6 +13,8 @@ internal sealed class OpenAiResponsesDialect() : Dialect(ResponsesMessageReader.
 
     public override string Provider => "openai";
 
+    public override RequestPatterns Patterns { get; } = RequestPatterns.InBody("/responses", id => $"$.input[?(@.call_id == {id} && @.output)]", "$.input[?(@.call_id && @.output)]");
+
     public override bool IsCompletion(ReadOnlySpan<char> path) => path.EndsWith("/responses", StringComparison.Ordinal);
 
     public override ReplyAssembler CreateAssembler(string? contentType, bool streamRequested) => new ResponsesAssembler();

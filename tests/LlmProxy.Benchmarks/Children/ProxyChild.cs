@@ -41,11 +41,11 @@ internal static class ProxyChild
 
         await using var app = ProxyHost.Build(configuration, ["http://127.0.0.1:0"]);
         var spool = app.Services.GetRequiredService<Spool>();
-        var recorder = app.Services.GetRequiredService<Recorder>();
+        var notRecorded = app.Services.GetRequiredService<NotRecordedCounts>();
         return await ControlLoop.RunAsync(app, status => status with
         {
             Pending = spool.Pending,
-            NotRecorded = recorder.NotRecorded,
+            NotRecorded = notRecorded.Snapshot(),
         });
     }
 }

@@ -8,8 +8,8 @@ using LlmProxy.Core.Recording;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Storage;
-using LlmProxy.TrainingData.Export;
 using LlmProxy.TrainingData;
+using LlmProxy.TrainingData.Export;
 using LlmProxy.Wire;
 
 namespace LlmProxy.Benchmarks.Export;
@@ -80,7 +80,7 @@ internal static class ExportScenario
     }
 
     private static ITrajectoryStore Open(string folder) =>
-        StoreFactory.Create(new StorageOptions { Provider = "sqlite", ConnectionString = "Data Source=llmproxy.db" }, folder, TimeProvider.System);
+        StoreFactory.Create(new StorageOptions { Provider = StoreProvider.Sqlite, ConnectionString = "Data Source=llmproxy.db" }, folder, TimeProvider.System);
 
     private static async Task FillAsync(string folder, ExportBenchmarkOptions options, CancellationToken cancellationToken)
     {

@@ -28,7 +28,7 @@ internal static class ExampleParts
         }
 
         await using var stored = await TemporaryStore.OpenAsync();
-        using var embeddings = new EmbeddingService(new EmbeddingOptions { Provider = "lexical" });
+        using var embeddings = new EmbeddingService(new EmbeddingOptions { Provider = EmbeddingProvider.Lexical });
         foreach (var chunk in Enumerable.Range(0, count).Chunk(100))
         {
             var changes = new List<TrajectoryChange>();

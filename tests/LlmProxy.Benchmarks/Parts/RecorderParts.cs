@@ -1,3 +1,4 @@
+using LlmProxy.Benchmarks.Record;
 using LlmProxy.Benchmarks.Wire;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
@@ -25,17 +26,8 @@ internal static class RecorderParts
         await using var stored = await TemporaryStore.OpenAsync();
         var options = new LlmProxyOptions();
         using var spool = new Spool(options.Recording.Spool, Path.Combine(stored.Folder, "spool"), TimeProvider.System, NullLogger<Spool>.Instance);
-        await using var recorder = new Recorder(
-            spool,
-            stored.Store,
-            new TrajectoryReader(stored.Store),
-            options,
-            new TaskRulesCatalog(options.Tasks),
-            static (_, _) => Task.FromResult<IReadOnlyList<TrajectoryEmbedding>>([]),
-            new KnownHistories(),
-            TimeProvider.System,
-            NullLogger<Recorder>.Instance);
-        await recorder.StartAsync(SampleCalls.Secret, CancellationToken.None);
+        await using var recorder = RecorderBench.Create(spool, stored.Store);
+        recorder.Start();
         var template = new AgentRunTemplate(AgentWire.All[0], 40 * 1024, stream: false);
         var answers = Enumerable.Range(1, template.Steps).Select(step => new MarkedText(template.Wire.Reply(step, step == template.Steps))).ToArray();
         var number = 0;

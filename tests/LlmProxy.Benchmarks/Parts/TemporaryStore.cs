@@ -10,7 +10,7 @@ internal sealed class TemporaryStore : IAsyncDisposable
     private TemporaryStore(string folder)
     {
         Folder = folder;
-        Store = StoreFactory.Create(new StorageOptions { Provider = "sqlite", ConnectionString = "Data Source=llmproxy.db" }, folder, TimeProvider.System);
+        Store = StoreFactory.Create(new StorageOptions { Provider = StoreProvider.Sqlite, ConnectionString = "Data Source=llmproxy.db" }, folder, TimeProvider.System);
     }
 
     public string Folder { get; }

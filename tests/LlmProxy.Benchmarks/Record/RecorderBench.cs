@@ -1,6 +1,7 @@
 using LlmProxy.Benchmarks.Parts;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
@@ -18,18 +19,8 @@ internal sealed class RecorderBench : IAsyncDisposable
     private RecorderBench(TemporaryStore stored)
     {
         _stored = stored;
-        var options = new LlmProxyOptions();
         Spool = new Spool(new SpoolOptions { MaxBytes = 8L << 30 }, Path.Combine(stored.Folder, "spool"), TimeProvider.System, NullLogger<Spool>.Instance);
-        _recorder = new Recorder(
-            Spool,
-            stored.Store,
-            new TrajectoryReader(stored.Store),
-            options,
-            new TaskRulesCatalog(options.Tasks),
-            static (_, _) => Task.FromResult<IReadOnlyList<TrajectoryEmbedding>>([]),
-            new KnownHistories(),
-            TimeProvider.System,
-            NullLogger<Recorder>.Instance);
+        _recorder = Create(Spool, stored.Store);
     }
 
     public Spool Spool { get; }
@@ -39,8 +30,27 @@ internal sealed class RecorderBench : IAsyncDisposable
     public static async Task<RecorderBench> OpenAsync()
     {
         var bench = new RecorderBench(await TemporaryStore.OpenAsync());
-        await bench._recorder.StartAsync(SampleCalls.Secret, CancellationToken.None);
+        bench._recorder.Start();
         return bench;
+    }
+
+    /// <summary>A recorder with the default settings that makes no vectors.</summary>
+    public static Recorder Create(Spool spool, ITrajectoryStore store)
+    {
+        var options = new LlmProxyOptions();
+        var catalog = new TaskRulesCatalog(options.Tasks);
+        var judge = new OutcomeJudge(options.Tasks, options.Quality, catalog);
+        return new Recorder(
+            spool,
+            new PatientStore(store, TimeProvider.System, NullLogger<Recorder>.Instance),
+            new TrajectoryReader(store),
+            new StepBuilder(judge, catalog, new Redactor(options.Recording.Redaction), options.Prices, new CorrelationSecret { Value = SampleCalls.Secret }, new KnownHistories()),
+            judge,
+            new ContentPolicy(options.Recording),
+            new NotRecordedCounts(),
+            static (_, _) => Task.FromResult<IReadOnlyList<TrajectoryEmbedding>>([]),
+            TimeProvider.System,
+            NullLogger<Recorder>.Instance);
     }
 
     /// <summary>Adds an exchange in the Messages dialect, as the request path does.</summary>

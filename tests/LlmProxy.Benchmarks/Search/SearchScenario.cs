@@ -76,7 +76,7 @@ internal static class SearchScenario
         var folder = Directory.CreateTempSubdirectory("llmproxy-bench-").FullName;
         try
         {
-            var storage = new StorageOptions { Provider = "sqlite", ConnectionString = "Data Source=llmproxy.db" };
+            var storage = new StorageOptions { Provider = StoreProvider.Sqlite, ConnectionString = "Data Source=llmproxy.db" };
             double fill;
             await using (var writer = StoreFactory.Create(storage, folder, TimeProvider.System))
             {
@@ -113,7 +113,7 @@ internal static class SearchScenario
         {
             // Memory for the index's graph while it is built, as an operator of a store of this size would give it.
             var connection = new NpgsqlConnectionStringBuilder(await server.CreateDatabaseAsync()) { Options = "-c maintenance_work_mem=2GB", CommandTimeout = 600 }.ConnectionString;
-            var storage = new StorageOptions { Provider = "postgres", ConnectionString = connection };
+            var storage = new StorageOptions { Provider = StoreProvider.Postgres, ConnectionString = connection };
             double fill, index;
             await using (var writer = StoreFactory.Create(storage, "/", TimeProvider.System))
             {

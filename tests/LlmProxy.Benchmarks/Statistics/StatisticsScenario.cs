@@ -52,10 +52,10 @@ internal static class StatisticsScenario
         var folder = Directory.CreateTempSubdirectory("llmproxy-bench-").FullName;
         try
         {
-            await MeasureAsync(new StorageOptions { Provider = "sqlite", ConnectionString = "Data Source=llmproxy.db" });
+            await MeasureAsync(new StorageOptions { Provider = StoreProvider.Sqlite, ConnectionString = "Data Source=llmproxy.db" });
             if (options.Postgres is { } postgres)
             {
-                await MeasureAsync(new StorageOptions { Provider = "postgres", ConnectionString = postgres });
+                await MeasureAsync(new StorageOptions { Provider = StoreProvider.Postgres, ConnectionString = postgres });
             }
             else
             {
@@ -77,7 +77,7 @@ internal static class StatisticsScenario
             await store.InitializeAsync(cancellationToken);
             var started = Stopwatch.GetTimestamp();
             await ManyRuns.FillAsync(store, options.Runs, options.Steps, cancellationToken);
-            if (storage.Provider == "postgres")
+            if (storage.Provider == StoreProvider.Postgres)
             {
                 await VacuumAsync(storage.ConnectionString, cancellationToken);
             }

@@ -184,7 +184,7 @@ public sealed class KeyTests
         .. settings,
     ]);
 
-    private static (string Key, string Value)[] Key(int index, string name, string key, string tenant, bool admin) =>
+    internal static (string Key, string Value)[] Key(int index, string name, string key, string tenant, bool admin) =>
     [
         ($"LlmProxy:Auth:Keys:{index}:Name", name),
         ($"LlmProxy:Auth:Keys:{index}:Tenant", tenant),

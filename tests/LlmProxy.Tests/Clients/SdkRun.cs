@@ -54,7 +54,7 @@ internal static class SdkRun
 
         var steps = await proxy.ReadStepsAsync(run);
         Assert.Equal(2, steps.Count);
-        Assert.All(steps, s => Assert.Equal("ok", s.Step.Status));
+        Assert.All(steps, s => Assert.Equal(StepStatus.Ok, s.Step.Status));
         Assert.Equal(System, steps[0].SystemPrompt);
         Assert.Equal(Task, Assert.Single(steps[0].Messages).Message.Text);
         Assert.Equal("I look it up.", steps[0].Reply!.Text);

@@ -1,4 +1,5 @@
 using LlmProxy.Core.Configuration;
+using LlmProxy.Storage;
 using Microsoft.Extensions.Configuration;
 
 namespace LlmProxy.Tests.Configuration;
@@ -8,10 +9,10 @@ public sealed class OptionsReaderTests
     private static readonly Dictionary<string, string?> NoEnvironment = [];
 
     [Fact]
-    public void Without_any_source_the_shipped_settings_hold()
+    public void Without_any_source_the_shipped_settings_apply()
     {
         var problems = new List<ConfigurationProblem>();
-        var options = OptionsReader.Read(new ConfigurationBuilder().Build(), NoEnvironment, problems);
+        var options = OptionsReader.Read(new ConfigurationBuilder().Build(), NoEnvironment, ConnectionStrings.Read, problems);
 
         Assert.Empty(problems);
         Assert.True(options.Recording.Enabled);
@@ -25,21 +26,21 @@ public sealed class OptionsReaderTests
     }
 
     [Fact]
-    public void Aliases_work_without_their_source()
+    public void Aliases_apply_if_their_source_is_missing()
     {
         var problems = new List<ConfigurationProblem>();
-        var options = OptionsReader.Read(new ConfigurationBuilder().Build(), new Dictionary<string, string?> { ["BYTEBOT_FEW_SHOT_COUNT"] = "0" }, problems);
+        var options = OptionsReader.Read(new ConfigurationBuilder().Build(), new Dictionary<string, string?> { ["BYTEBOT_FEW_SHOT_COUNT"] = "0" }, ConnectionStrings.Read, problems);
 
         Assert.Equal(0, options.FewShot.Count);
     }
 
     [Fact]
-    public void A_configuration_that_hides_its_sources_is_read_all_the_same()
+    public void A_configuration_section_without_visible_sources_is_read()
     {
         var section = new ConfigurationBuilder()
             .AddInMemoryCollection([KeyValuePair.Create("App:LlmProxy:FewShot:Count", (string?)"7"), KeyValuePair.Create("App:LlmProxy:Recording:Providers:0", (string?)"openai")])
             .Build().GetSection("App");
-        var options = OptionsReader.Read(section, NoEnvironment, []);
+        var options = OptionsReader.Read(section, NoEnvironment, ConnectionStrings.Read, []);
 
         Assert.Equal(7, options.FewShot.Count);
         Assert.Equal(["openai"], options.Recording.Providers);
@@ -254,13 +255,13 @@ public sealed class OptionsReaderTests
     }
 
     [Fact]
-    public void A_preset_of_ones_own_can_be_chosen()
+    public void A_preset_that_the_user_adds_can_be_selected()
     {
         var options = new ConfigurationStack()
             .Section("""{ "Tasks": { "Preset": "mine", "Presets": { "mine": { "Boundary": "turn", "SessionHeaders": "x-my-session, x-other" } } } }""")
             .ReadValid();
 
-        Assert.Equal("turn", options.Tasks.Presets["mine"].Boundary);
+        Assert.Equal(TaskBoundary.Turn, options.Tasks.Presets["mine"].Boundary);
         Assert.Equal(["x-my-session", "x-other"], options.Tasks.Presets["mine"].SessionHeaders);
     }
 
@@ -283,12 +284,18 @@ public sealed class OptionsReaderTests
     public void Bytebots_name_of_gemini_is_understood() =>
         Assert.Equal(["anthropic", "gemini"], new ConfigurationStack().Environment("BYTEBOT_RECORD_MODEL_PROVIDERS", "Anthropic,google").ReadValid().Recording.Providers);
 
+    [Theory]
+    [InlineData("CLEAN", IdleSuccess.Clean)]
+    [InlineData(" Never ", IdleSuccess.Never)]
+    public void Option_words_ignore_case_and_surrounding_blanks(string text, IdleSuccess expected) =>
+        Assert.Equal(expected, new ConfigurationStack().Environment("LlmProxy__Tasks__IdleSuccess", text).ReadValid().Tasks.IdleSuccess);
+
     [Fact]
-    public void A_postgres_address_is_a_connection_string()
+    public void A_postgres_address_is_translated_to_a_connection_string()
     {
         var options = new ConfigurationStack().Section("""{ "Storage": { "Provider": "Postgres", "ConnectionString": "postgres://u:p@db/llm" } }""").ReadValid();
 
-        Assert.Equal(("postgres", "Username=u;Password=p;Database=llm;Host=db"), (options.Storage.Provider, options.Storage.ConnectionString));
+        Assert.Equal((StoreProvider.Postgres, "Username=u;Password=p;Database=llm;Host=db"), (options.Storage.Provider, options.Storage.ConnectionString));
     }
 
     [Theory]

@@ -15,7 +15,7 @@ public sealed class OptionsValidatorTests
         var stack = new ConfigurationStack()
             .Section("""{ "FewShot": { "Count": -1, "MaxPromptShare": "lots" }, "Quality": { "Treshold": 1 }, "Tasks": { "IdleSuccess": "claen" } }""")
             .Environment("LlmProxy__Recording__MinDuration", "5");
-        OptionsValidator.Validate(stack.Read(), stack.Problems);
+        _ = stack.Read();
 
         Assert.Equal(
             ["LlmProxy:FewShot:Count", "LlmProxy:FewShot:MaxPromptShare", "LlmProxy:Quality:Treshold", "LlmProxy:Recording:MinDuration", "LlmProxy:Tasks:IdleSuccess"],
@@ -70,6 +70,8 @@ public sealed class OptionsValidatorTests
     [InlineData("Embeddings:Dimensions", "0", "above 0")]
     [InlineData("Embeddings:Endpoint", "localhost:11434", "http://")]
     [InlineData("Storage:Provider", "postgresql", "did you mean \"postgres\"?")]
+    [InlineData("Storage:Provider", "mysql", "sqlite, postgres")]
+    [InlineData("Storage:Provider", "1", "sqlite, postgres")]
     [InlineData("Storage:ConnectionString", "Host=db", "SQLite")]
     [InlineData("Experiments:Holdout", "10", "0 to 1")]
     [InlineData("Cleanup:Every", "0s", "above 0s")]
@@ -141,7 +143,7 @@ public sealed class OptionsValidatorTests
         Assert.DoesNotContain("s3cret", new ConfigurationStack().Section("""{ "Embeddings": { "Endpoint": "ftp://me:s3cret@host" } }""").SingleProblem().ToString(), StringComparison.Ordinal);
 
     [Fact]
-    public void What_the_environment_lacks_is_a_problem_of_the_server_alone()
+    public void Missing_environment_variables_are_reported_to_the_server_only()
     {
         var options = new ConfigurationStack()
             .Section("""{ "Upstreams": { "openai": { "ApiKeyEnv": "A" }, "proxy": { "ApiKeyEnv": "B" } }, "Auth": { "Keys": [{ "name": "k", "env": "C" }] }, "Embeddings": { "Provider": "openai" } }""")

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Reflection;
 using System.Text.Json;
 using LlmProxy.Core.Configuration;
+using LlmProxy.Storage;
 using NJsonSchema;
 
 namespace LlmProxy.Tests.Configuration;
@@ -18,6 +19,12 @@ public sealed class SchemaTests
 
         Assert.Empty(schema.Validate(BuiltInConfiguration.Json));
     }
+
+    [Fact]
+    public void The_committed_schema_equals_the_one_generated_from_the_declarations() => CompareGolden("proxy.schema.json", SettingsReference.Schema(BuiltInConfiguration.SchemaJson));
+
+    [Fact]
+    public void The_committed_settings_page_equals_the_one_generated_from_the_declarations() => CompareGolden("docs/settings.md", SettingsReference.Markdown());
 
     [Theory]
     [InlineData("""{ "LlmProxy": { "Recording": { "Enable": true } } }""", "Enable")]
@@ -50,7 +57,7 @@ public sealed class SchemaTests
     public void Schema_options_and_shipped_file_have_the_same_settings_and_defaults()
     {
         var differences = new List<string>();
-        var shipped = OptionsReader.Read(new Microsoft.Extensions.Configuration.ConfigurationManager(), new Dictionary<string, string?>(), []);
+        var shipped = OptionsReader.Read(new Microsoft.Extensions.Configuration.ConfigurationManager(), new Dictionary<string, string?>(), ConnectionStrings.Read, []);
         Compare(typeof(LlmProxyOptions), new LlmProxyOptions(), shipped, Schema.GetProperty("properties").GetProperty("LlmProxy"), JsonDocument.Parse(BuiltInConfiguration.Json).RootElement.GetProperty("LlmProxy"), "LlmProxy", differences);
 
         Assert.Empty(differences);
@@ -80,6 +87,17 @@ public sealed class SchemaTests
                 Walk(property.Value, path + ":" + property.Name);
             }
         }
+    }
+
+    private static void CompareGolden(string file, string expected)
+    {
+        var path = Path.Combine(Packaging.PackedPackages.Repository, file);
+        if (Environment.GetEnvironmentVariable("LLMPROXY_UPDATE_GOLDEN") == "1")
+        {
+            File.WriteAllText(path, expected);
+        }
+
+        Assert.Equal(expected, File.ReadAllText(path));
     }
 
     /// <summary>Walks the options' types and says where schema, defaults in code and the shipped file differ.</summary>
@@ -163,8 +181,9 @@ public sealed class SchemaTests
         JsonValueKind.Null => "null",
         JsonValueKind.Array => "[" + string.Join(',', value.EnumerateArray().Select(item => item.ToString())) + "]",
         JsonValueKind.Object => "{" + string.Join(',', value.EnumerateObject().Select(item => item.Name)) + "}",
-        _ when type == typeof(long) => ValueParser.TryBytes(value.ToString(), out var bytes) ? Text(bytes) : "?",
-        _ when type == typeof(TimeSpan) => ValueParser.TryDuration(value.ToString(), out var time) ? Text(time) : "?",
+        _ when type.IsEnum => Text(Enum.Parse(type, value.ToString(), ignoreCase: true)),
+        _ when type == typeof(long) => Text(ValueParser.Bytes(value.ToString())),
+        _ when type == typeof(TimeSpan) => Text(ValueParser.Duration(value.ToString())),
         _ => value.ToString(),
     };
 }

@@ -247,13 +247,13 @@ public sealed class ShippedFileTests
         Assert.Equal(task, Options.Tasks.Presets[preset].Boilerplate.Aggregate(first, (text, pattern) => RuleRegex.Create(pattern).Replace(text, "")).Trim());
 
     [Theory]
-    [InlineData("generic", "conversation", null)]
-    [InlineData("bytebot", "conversation", null)]
-    [InlineData("claude-code", "turn", 60)]
-    [InlineData("codex", "turn", 60)]
-    [InlineData("opencode", "turn", 60)]
-    [InlineData("gemini-cli", "turn", 60)]
-    public void Coding_agents_work_in_turns_and_may_take_longer(string preset, string boundary, int? free) =>
+    [InlineData("generic", TaskBoundary.Conversation, null)]
+    [InlineData("bytebot", TaskBoundary.Conversation, null)]
+    [InlineData("claude-code", TaskBoundary.Turn, 60)]
+    [InlineData("codex", TaskBoundary.Turn, 60)]
+    [InlineData("opencode", TaskBoundary.Turn, 60)]
+    [InlineData("gemini-cli", TaskBoundary.Turn, 60)]
+    public void Coding_agents_work_in_turns_with_60_free_iterations(string preset, TaskBoundary boundary, int? free) =>
         Assert.Equal((boundary, free), (Options.Tasks.Presets[preset].Boundary, Options.Tasks.Presets[preset].FreeIterations));
 
     private static readonly IEqualityComparer<(string[], string[], string[])> TripleComparer =

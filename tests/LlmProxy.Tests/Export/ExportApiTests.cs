@@ -1,8 +1,8 @@
 using System.Net;
 using LlmProxy.Tests.Api;
 using LlmProxy.Tests.Wire;
-using LlmProxy.TrainingData.Validation;
 using LlmProxy.TrainingData;
+using LlmProxy.TrainingData.Validation;
 
 namespace LlmProxy.Tests.Export;
 

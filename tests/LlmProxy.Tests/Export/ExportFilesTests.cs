@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using LlmProxy.TrainingData.Export;
 using LlmProxy.TrainingData;
+using LlmProxy.TrainingData.Export;
 using LlmProxy.Wire;
 using static LlmProxy.Tests.Export.ExportLab;
 

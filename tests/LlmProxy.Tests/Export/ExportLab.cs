@@ -7,8 +7,8 @@ using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Storage;
 using LlmProxy.Tests.Cli;
-using LlmProxy.TrainingData.Export;
 using LlmProxy.TrainingData;
+using LlmProxy.TrainingData.Export;
 using LlmProxy.Wire;
 
 namespace LlmProxy.Tests.Export;

@@ -2,8 +2,8 @@ using System.Text;
 using System.Text.Json.Nodes;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Trajectories;
-using LlmProxy.TrainingData.Export;
 using LlmProxy.TrainingData;
+using LlmProxy.TrainingData.Export;
 using LlmProxy.Wire;
 using static LlmProxy.Tests.Export.ExportLab;
 

@@ -1,7 +1,9 @@
 using System.Text;
+using System.Text.Json;
+using LlmProxy.Core.Retrieval;
+using LlmProxy.TrainingData;
 using LlmProxy.TrainingData.Export;
 using LlmProxy.TrainingData.Validation;
-using LlmProxy.TrainingData;
 
 namespace LlmProxy.Tests.Export;
 
@@ -164,6 +166,20 @@ public sealed class ValidatorTests
         Assert.True(report.IsValid, string.Join('\n', report.Problems));
         Assert.Equal(12, report.Lines);
         Assert.True(report.Tokens > 12);
+    }
+
+    [Fact]
+    public async Task Tokens_are_those_of_OpenAIs_tokenizer_in_its_formats_and_an_estimate_in_others()
+    {
+        const string Spaces = "\n\n                                                                \n";
+
+        Assert.Equal(2, LineTokens.OfOpenAiText("hello world"));
+        Assert.InRange(LineTokens.OfOpenAiText(Spaces), 1, 6);
+        Assert.InRange(TokenEstimate.OfText(Spaces), 15, 20);
+        var line = Good["openai"].Replace("\"content\":\"u\"", $"\"content\":{JsonSerializer.Serialize(Spaces)}", StringComparison.Ordinal);
+        Assert.NotEqual(line, Good["openai"]);
+        var (small, large) = (await CheckAsync("openai", Good["openai"] + "\n"), await CheckAsync("openai", line + "\n"));
+        Assert.Equal(LineTokens.OfOpenAiText(Spaces) - LineTokens.OfOpenAiText("u"), large.Tokens - small.Tokens);
     }
 
     [Theory]

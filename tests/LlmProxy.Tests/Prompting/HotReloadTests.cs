@@ -29,7 +29,7 @@ public sealed class HotReloadTests : IDisposable
         Assert.Equal(Path.Combine(_folder, "openai.sbn"), (string?)refused["path"]);
         Assert.Contains("openai.sbn(1,9): error LLMP201: There is no variable `sytem`: did you mean `system`?", (string?)refused["error"], StringComparison.Ordinal);
         Assert.Equal("good: You are an agent.", await SystemPromptOfAsync(proxy, "two"));
-        var line = Assert.Single(proxy.Log.Lines, line => line.Contains("are not taken", StringComparison.Ordinal));
+        var line = Assert.Single(proxy.Log.Of(3002)).Message;
         Assert.Contains("openai.sbn(1,9): error LLMP201", line, StringComparison.Ordinal);
     }
 

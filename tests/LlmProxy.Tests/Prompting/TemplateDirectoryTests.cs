@@ -1,12 +1,13 @@
 using LlmProxy.Core.Prompting;
-using Microsoft.Extensions.Logging;
+using LlmProxy.Tests.Wire;
+using Microsoft.Extensions.Logging.Testing;
 
 namespace LlmProxy.Tests.Prompting;
 
 public sealed class TemplateDirectoryTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("llmproxy-templates-").FullName;
-    private readonly ListLogger _logger = new();
+    private readonly FakeLogger _logger = new();
     private readonly ManualTime _time = new();
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
@@ -34,7 +35,7 @@ public sealed class TemplateDirectoryTests : IDisposable
 
         Assert.Equal(["openai.sbn", "parts/b.sbn"], directory.Current.Files.Keys.Order(StringComparer.Ordinal));
         Assert.Equal("a b You are an agent.", PromptSamples.Render(PromptSamples.Values("openai"), set: directory.Current));
-        Assert.Single(_logger.Events, entry => entry.Id == 3001);
+        Assert.Single(_logger.Collector.Of(3001));
     }
 
     [Fact]
@@ -80,11 +81,11 @@ public sealed class TemplateDirectoryTests : IDisposable
         Assert.Equal(Path.Combine(_folder, "openai.sbn"), broken.Path);
         Assert.StartsWith("openai.sbn(1,11): error LLMP102: ", broken.Error, StringComparison.Ordinal);
         Assert.Contains(directory.Status, status => status.Ok && status.Path.EndsWith("gemini.sbn", StringComparison.Ordinal));
-        Assert.Contains("openai.sbn(1,11): error LLMP102: ", Assert.Single(_logger.Events, entry => entry.Id == 3002).Text, StringComparison.Ordinal);
+        Assert.Contains("openai.sbn(1,11): error LLMP102: ", Assert.Single(_logger.Collector.Of(3002)).Message, StringComparison.Ordinal);
 
         // The same file again, or another look at it, is no further line.
         Look(directory);
-        Assert.Single(_logger.Events, entry => entry.Id == 3002);
+        Assert.Single(_logger.Collector.Of(3002));
 
         Write("openai.sbn", "mended {{ system.text }}!");
         Look(directory);
@@ -188,35 +189,6 @@ public sealed class TemplateDirectoryTests : IDisposable
             }
 
             public ValueTask DisposeAsync() => ValueTask.CompletedTask;
-        }
-    }
-
-    private sealed class ListLogger : ILogger
-    {
-        private readonly List<(int Id, string Text)> _events = [];
-
-        public IReadOnlyList<(int Id, string Text)> Events
-        {
-            get
-            {
-                lock (_events)
-                {
-                    return [.. _events];
-                }
-            }
-        }
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        {
-            lock (_events)
-            {
-                _events.Add((eventId.Id, formatter(state, exception)));
-            }
         }
     }
 }

@@ -2,6 +2,8 @@ using System.IO.Compression;
 using System.Text;
 using LlmProxy.Core.Recording;
 using LlmProxy.Wire.ContentEncoding;
+using ZstdSharp;
+using ZstdSharp.Unsafe;
 
 namespace LlmProxy.Tests.Recording;
 
@@ -9,7 +11,7 @@ public sealed class BodyDecoderTests
 {
     private static readonly byte[] Text = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, 60).Select(i => $"data: {{\"delta\":\"piece {i * 7919 % 1000}\"}}\n\n")));
 
-    public static TheoryData<string> Encodings => ["gzip", "x-gzip", "GZIP", "deflate", "br", "identity", "", "deflate, gzip", "gzip, br"];
+    public static TheoryData<string> Encodings => ["gzip", "x-gzip", "GZIP", "deflate", "br", "zstd", "ZSTD", "identity", "", "deflate, gzip", "gzip, br", "gzip, zstd", "zstd, br"];
 
     [Theory]
     [MemberData(nameof(Encodings))]
@@ -31,6 +33,7 @@ public sealed class BodyDecoderTests
     [InlineData("gzip")]
     [InlineData("br")]
     [InlineData("deflate")]
+    [InlineData("zstd")]
     public void What_the_server_has_flushed_is_known_before_the_rest_comes(string encoding)
     {
         using var encoded = new MemoryStream();
@@ -57,14 +60,17 @@ public sealed class BodyDecoderTests
         Assert.Equal(Text, Decode("deflate", [.. encoded.ToArray().Select(b => new[] { b })]));
     }
 
-    [Fact]
-    public void Several_members_of_gzip_are_one_body() =>
-        Assert.Equal([.. Text, .. Text], Decode("gzip", [.. Encode(Text, "gzip").Concat(Encode(Text, "gzip")).Select(b => new[] { b })]));
+    [Theory]
+    [InlineData("gzip")]
+    [InlineData("zstd")]
+    public void Several_members_are_one_body(string encoding) =>
+        Assert.Equal([.. Text, .. Text], Decode(encoding, [.. Encode(Text, encoding).Concat(Encode(Text, encoding)).Select(b => new[] { b })]));
 
     [Theory]
     [InlineData("gzip")]
     [InlineData("br")]
     [InlineData("deflate")]
+    [InlineData("zstd")]
     public void Broken_data_ends_the_decoding_and_throws_nothing(string encoding)
     {
         using var decoder = BodyDecoder.Create(encoding)!;
@@ -76,32 +82,39 @@ public sealed class BodyDecoderTests
         Assert.True(decoder.IsBroken);
     }
 
-    [Fact]
-    public void What_came_before_the_cut_stands()
+    [Theory]
+    [InlineData("gzip")]
+    [InlineData("zstd")]
+    public void What_came_before_the_cut_stands(string encoding)
     {
-        var encoded = Encode(Text, "gzip");
+        // Several members, since a small one of zstd is a single block.
+        var encoded = (byte[])[.. Encode(Text, encoding), .. Encode(Text, encoding)];
 
-        var decoded = BodyDecoder.DecodeAll(encoded.AsMemory(0, encoded.Length / 2), "gzip")!.Value.ToArray();
+        var decoded = BodyDecoder.DecodeAll(encoded.AsMemory(0, encoded.Length * 3 / 4), encoding)!.Value.ToArray();
 
-        Assert.NotEmpty(decoded);
-        Assert.True(Text.AsSpan().StartsWith(decoded));
+        Assert.InRange(decoded.Length, Text.Length, (Text.Length * 2) - 1);
+        Assert.True(((byte[])[.. Text, .. Text]).AsSpan().StartsWith(decoded));
     }
 
     [Theory]
-    [InlineData("zstd")]
-    [InlineData("gzip, zstd")]
+    [InlineData("dcz")]
+    [InlineData("gzip, dcz")]
     [InlineData("compress")]
-    public void An_encoding_that_is_not_known_is_said(string encoding)
+    public void Unknown_encoding_is_reported(string encoding)
     {
         Assert.Null(BodyDecoder.Create(encoding));
         Assert.Null(BodyDecoder.DecodeAll(Text, encoding));
     }
 
-    [Fact]
-    public void A_few_bytes_that_hold_gigabytes_are_given_up()
+    [Theory]
+    [InlineData("gzip")]
+    [InlineData("br")]
+    [InlineData("zstd")]
+    [InlineData("zstd, gzip")]
+    public void A_few_bytes_that_hold_gigabytes_are_given_up(string encoding)
     {
         using var inner = new MemoryStream();
-        using (var encoder = new BrotliStream(inner, CompressionLevel.Fastest, leaveOpen: true))
+        using (var encoder = Encoder(inner, encoding.Split(',')[0]))
         {
             var blanks = new byte[1 << 20];
             for (var i = 0; i < 300; i++)
@@ -110,12 +123,33 @@ public sealed class BodyDecoderTests
             }
         }
 
-        using var decoder = BodyDecoder.Create("br")!;
+        var bomb = encoding.Contains(',', StringComparison.Ordinal) ? Encode(inner.ToArray(), "gzip") : inner.ToArray();
+        using var decoder = BodyDecoder.Create(encoding)!;
         long decoded = 0;
-        decoder.Decode<object?>(inner.ToArray(), (piece, _) => decoded += piece.Length, null);
+        decoder.Decode<object?>(bomb, (piece, _) => decoded += piece.Length, null);
 
         Assert.True(decoder.IsBroken);
         Assert.InRange(decoded, 1, BodyDecoder.MaxDecodedBytes);
+    }
+
+    [Theory]
+    [InlineData(23, false)]
+    [InlineData(24, true)]
+    public void A_zstd_window_above_8_MiB_is_refused(int windowLog, bool isRefused)
+    {
+        using var encoded = new MemoryStream();
+        using (var encoder = new CompressionStream(encoded, leaveOpen: true))
+        {
+            encoder.SetParameter(ZSTD_cParameter.ZSTD_c_windowLog, windowLog);
+            encoder.Write("a"u8);
+            encoder.Flush();
+            encoder.Write(Text);
+        }
+
+        using var decoder = BodyDecoder.Create("zstd")!;
+        decoder.Decode<object?>(encoded.ToArray(), static (_, _) => { }, null);
+
+        Assert.Equal(isRefused, decoder.IsBroken);
     }
 
     private static byte[] Decode(string encoding, params byte[][] pieces)
@@ -152,6 +186,7 @@ public sealed class BodyDecoderTests
         "gzip" or "x-gzip" => new GZipStream(into, CompressionLevel.Optimal, leaveOpen: true),
         "deflate" => new ZLibStream(into, CompressionLevel.Optimal, leaveOpen: true),
         "br" => new BrotliStream(into, CompressionLevel.Optimal, leaveOpen: true),
+        "zstd" => new CompressionStream(into, leaveOpen: true),
         _ => new BufferedStream(into),
     };
 }

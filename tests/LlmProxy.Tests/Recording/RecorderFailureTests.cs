@@ -23,17 +23,17 @@ public sealed class RecorderFailureTests : IAsyncLifetime
         var task = (await _lab.SendAsync(first)).Task!.TaskId;
         await _lab.SendAsync(second);
         await _lab.SendAsync(new WireCall(Request(User("another"))) { Answer = Says("Another one is answered.") });
-        await _lab.UntilAsync(() => _lab.Recorder.StoreProblem is not null);
+        await _lab.UntilAsync(() => _lab.StoreProblem is not null);
         Assert.Equal(3, _lab.Spool.Pending);
 
         _lab.Faults.Fault = null;
         await _lab.UntilAsync(() => _lab.Spool.Pending == 0, TimeSpan.FromSeconds(1));
 
-        Assert.Null(_lab.Recorder.StoreProblem);
+        Assert.Null(_lab.StoreProblem);
         Assert.Equal(2, (await _lab.StepsAsync(task)).Count);
         Assert.Equal(2, (await _lab.Store.ListAsync(new TrajectoryQuery("default"), default)).Items.Count);
         Assert.Empty(_lab.Segments);
-        Assert.Empty(_lab.Recorder.NotRecorded);
+        Assert.Empty(_lab.NotRecorded);
     }
 
     [Fact]
@@ -68,9 +68,9 @@ public sealed class RecorderFailureTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData(false, "proxy_stopped")]
-    [InlineData(true, "ok")]
-    public async Task A_call_that_was_under_way_is_recorded_as_far_as_it_came(bool whole, string status)
+    [InlineData(false, StepStatus.ProxyStopped)]
+    [InlineData(true, StepStatus.Ok)]
+    public async Task A_call_that_was_under_way_is_recorded_as_far_as_it_came(bool whole, StepStatus status)
     {
         var open = await _lab.BeginAsync(new WireCall(Request(User("go"))) { Answer = Calls("toolu_1") });
         if (whole)
@@ -129,7 +129,7 @@ public sealed class RecorderFailureTests : IAsyncLifetime
         await _lab.BeginAsync(Step(Says("never sent, since it was killed")));
         await _lab.RestartAsync();
         await _lab.SettleAsync();
-        Assert.Equal("proxy_stopped", (await _lab.StepsAsync(task))[1].Step.Status);
+        Assert.Equal(StepStatus.ProxyStopped, (await _lab.StepsAsync(task))[1].Step.Status);
 
         var again = await _lab.SendAsync(Step(Says("It is bad, I give it up.")));
         await _lab.SettleAsync();
@@ -138,7 +138,7 @@ public sealed class RecorderFailureTests : IAsyncLifetime
         var steps = await _lab.StepsAsync(task);
         Assert.True(again.IsRetry);
         Assert.Equal((2, 1, 1, 200L), (run.IterationCount, run.ToolCallsCount, run.FailedToolResults, run.TokenUsage.Input));
-        Assert.Equal(["ok", "ok"], steps.Select(s => s.Step.Status));
+        Assert.Equal([StepStatus.Ok, StepStatus.Ok], steps.Select(s => s.Step.Status));
         Assert.Equal([0, 2], steps.Select(s => s.Step.HistoryKept));
 
         WireCall Step(string answer) => new(Request(string.Join(',', turns))) { Answer = answer };
@@ -156,7 +156,7 @@ public sealed class RecorderFailureTests : IAsyncLifetime
         // The store was down at the start too: calls came before anything could be recorded.
         await _lab.SendAsync(new WireCall(Request(User("three"))) { Task = "t", Answer = Says("the third answer of all") });
         Assert.Equal(3, _lab.Spool.Pending);
-        await _lab.StartRecorderAsync();
+        _lab.StartRecorder();
         await _lab.SettleAsync();
 
         Assert.Equal(["the first answer of all", "the second answer of all", "the third answer of all"], (await _lab.StepsAsync("t")).Select(s => s.Reply!.Text));
@@ -176,7 +176,7 @@ public sealed class RecorderFailureTests : IAsyncLifetime
         await _lab.SettleAsync();
 
         var run = await _lab.RunAsync("t");
-        Assert.Equal(1, _lab.Recorder.NotRecorded["recorder-error"]);
+        Assert.Equal(1, _lab.NotRecorded["recorder-error"]);
         Assert.Equal([1, 3], (await _lab.StepsAsync("t")).Select(s => s.Step.Index));
         Assert.Equal((1, 200L), (run.ToolCallsCount, run.TokenUsage.Input));
         Assert.Empty(_lab.Segments);
@@ -196,8 +196,8 @@ public sealed class RecorderFailureTests : IAsyncLifetime
 
         Assert.Single(await _lab.StepsAsync("good"));
         Assert.Null(await _lab.Store.FindTaskAsync("default", "bad", default));
-        Assert.Equal(1, _lab.Recorder.NotRecorded["store-refused"]);
-        Assert.Null(_lab.Recorder.StoreProblem);
+        Assert.Equal(1, _lab.NotRecorded["store-refused"]);
+        Assert.Null(_lab.StoreProblem);
         Assert.Empty(_lab.Segments);
     }
 
@@ -207,7 +207,7 @@ public sealed class RecorderFailureTests : IAsyncLifetime
         _lab.Faults.Fault = (method, _) => method == "SaveAsync" ? new InvalidOperationException("a bug") : null;
         await _lab.SendAsync(new WireCall(Request(User("first"))) { Answer = Says("The first one is answered.") });
         await _lab.SettleAsync();
-        Assert.Equal(1, _lab.Recorder.NotRecorded["store-refused"]);
+        Assert.Equal(1, _lab.NotRecorded["store-refused"]);
 
         _lab.Faults.Fault = null;
         var second = await _lab.SendAsync(new WireCall(Request(User("second"))) { Answer = Says("The second one is answered.") });
@@ -239,8 +239,8 @@ public sealed class RecorderFailureTests : IAsyncLifetime
 
         Assert.Empty(_lab.Segments);
         Assert.Equal(0, _lab.Spool.Bytes);
-        Assert.Equal("truncated", Assert.Single(await _lab.StepsAsync(truncated.Place.Task!.TaskId)).Step.Status);
-        Assert.Empty(_lab.Recorder.NotRecorded);
+        Assert.Equal(StepStatus.Truncated, Assert.Single(await _lab.StepsAsync(truncated.Place.Task!.TaskId)).Step.Status);
+        Assert.Empty(_lab.NotRecorded);
     }
 
     [Fact]

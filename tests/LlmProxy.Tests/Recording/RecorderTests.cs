@@ -148,7 +148,7 @@ public sealed class RecorderTests : IAsyncLifetime
 
         Assert.Same(failed.Task, again.Task);
         Assert.True(again.IsRetry);
-        Assert.Equal("ok", step.Step.Status);
+        Assert.Equal(StepStatus.Ok, step.Step.Status);
         Assert.Equal((1, 1), (run.IterationCount, run.ToolCallsCount));
         Assert.Equal(new TokenUsage(100, 10, 0, 0, 0), run.TokenUsage);
         Assert.Equal(0.00045m, run.CostUsd);
@@ -318,7 +318,7 @@ public sealed class RecorderTests : IAsyncLifetime
         Assert.Empty(_lab.Embedded);
         _lab.Time.Advance(TimeSpan.FromMinutes(2));
         await _lab.UntilAsync(() => !_lab.RunAsync(task).Result.HasContent && _lab.Reader.ReadAsync(_lab.RunAsync(task).Result.Id, default).Result.Count == 0);
-        Assert.Equal(1, _lab.Recorder.NotRecorded["shorter-than-min-duration"]);
+        Assert.Equal(1, _lab.NotRecorded["shorter-than-min-duration"]);
 
         var history = string.Join(',', User("Read a.txt for me"), Call("toolu_1"), Result("toolu_1"), Assistant("It says hello, that is all."), User("and b.txt?"));
         await _lab.SendAsync(new WireCall(Request(history)) { Answer = Calls("toolu_2", path: "b.txt") });
@@ -432,7 +432,7 @@ public sealed class RecorderTests : IAsyncLifetime
 
         Assert.True((await _lab.RunAsync(task)).Success);
         Assert.Equal(2, (await _lab.StepsAsync(task)).Count);
-        Assert.Empty(_lab.Recorder.NotRecorded);
+        Assert.Empty(_lab.NotRecorded);
     }
 
     [Fact]

@@ -2,8 +2,10 @@ using System.Diagnostics;
 using System.Text;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Storage;
 using LlmProxy.Storage.Sqlite;
 using LlmProxy.Wire;
 using LlmProxy.Wire.Scanning;
@@ -58,23 +60,25 @@ internal sealed record OpenCall(WireCall Wire, CallPlace Place, RequestReading R
 internal sealed class RecordingLab : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
-    private static readonly LlmProxyOptions Shipped = OptionsReader.Read(new ConfigurationBuilder().Add(new BuiltInConfigurationSource()).Build(), new Dictionary<string, string?>(), []);
+    private static readonly LlmProxyOptions Shipped = OptionsReader.Read(new ConfigurationBuilder().Add(new BuiltInConfigurationSource()).Build(), new Dictionary<string, string?>(), ConnectionStrings.Read, []);
 
     private readonly string _folder = Path.Combine(Path.GetTempPath(), "llmproxy-recording-" + Guid.NewGuid().ToString("N"));
     private readonly ITrajectoryStore _sqlite;
-    private byte[] _secret = [];
+    private readonly CorrelationSecret _secret = new();
+    private PatientStore _recorderStore = null!;
+    private NotRecordedCounts _notRecorded = null!;
 
     private RecordingLab(LlmProxyOptions options, RecordingLab? beside = null)
     {
         Options = options;
-        Time = beside?.Time ?? new ManualTimeProvider();
+        Time = beside?.Time ?? new TestClock();
         _sqlite = new SqliteTrajectoryStore($"Data Source={beside?._folder ?? _folder}/store.db", Time);
         Faults = FaultyStore.Around(_sqlite);
         Catalog = new TaskRulesCatalog(options.Tasks);
         Open();
     }
 
-    public ManualTimeProvider Time { get; }
+    public TestClock Time { get; }
 
     public LlmProxyOptions Options { get; }
 
@@ -87,6 +91,10 @@ internal sealed class RecordingLab : IAsyncDisposable
     public Spool Spool { get; private set; } = null!;
 
     public Recorder Recorder { get; private set; } = null!;
+
+    public string? StoreProblem => _recorderStore.Problem;
+
+    public IReadOnlyDictionary<string, long> NotRecorded => _notRecorded.Snapshot();
 
     public TaskCorrelator Correlator { get; private set; } = null!;
 
@@ -122,10 +130,10 @@ internal sealed class RecordingLab : IAsyncDisposable
             Prices = [new ModelPrice("claude-*", 3, 15, 0.3m, 3.75m)],
         });
         await lab._sqlite.InitializeAsync(default);
-        lab._secret = await lab._sqlite.ReadCorrelationSecretAsync(default);
+        lab._secret.Value = await lab._sqlite.ReadCorrelationSecretAsync(default);
         if (startRecorder)
         {
-            await lab.Recorder.StartAsync(lab._secret, default);
+            lab.Recorder.Start();
         }
 
         return lab;
@@ -135,7 +143,8 @@ internal sealed class RecordingLab : IAsyncDisposable
     /// <param name="isShared">Whether it knows that it is not alone, as every process on PostgreSQL does.</param>
     public async Task<RecordingLab> OpenBesideAsync(bool isShared = false)
     {
-        var lab = new RecordingLab(Options, this) { _secret = _secret };
+        var lab = new RecordingLab(Options, this);
+        lab._secret.Value = _secret.Value;
         if (isShared)
         {
             lab.Faults.IsShared = true;
@@ -143,17 +152,17 @@ internal sealed class RecordingLab : IAsyncDisposable
         }
 
         await lab._sqlite.InitializeAsync(default);
-        await lab.StartRecorderAsync();
+        lab.StartRecorder();
         return lab;
     }
 
-    public Task StartRecorderAsync() => Recorder.StartAsync(_secret, default);
+    public void StartRecorder() => Recorder.Start();
 
     /// <summary>The call's first half: its place, and its request in the spool.</summary>
     public async Task<OpenCall> BeginAsync(WireCall call)
     {
         var dialect = DialectCatalog.Get(call.Dialect);
-        using var keys = new TurnKeys(_secret);
+        using var keys = new TurnKeys(_secret.Value);
         var body = Encoding.UTF8.GetBytes(call.Request);
         var reading = dialect.ReadRequest(body, call.Path, keys) ?? throw new InvalidOperationException("no request: " + call.Request);
         var place = await Correlator.PlaceAsync(
@@ -235,7 +244,7 @@ internal sealed class RecordingLab : IAsyncDisposable
         var reply = assembler.ToReply();
         if (call.Outcome == ExchangeOutcome.Complete && open.Place.Task is { } task)
         {
-            using var keys = new TurnKeys(_secret);
+            using var keys = new TurnKeys(_secret.Value);
             Correlator.Publish(task, open.Reading, reply, keys, open.Place.StepIndex);
         }
 
@@ -310,7 +319,7 @@ internal sealed class RecordingLab : IAsyncDisposable
         }
 
         Open();
-        await StartRecorderAsync();
+        StartRecorder();
     }
 
     /// <summary>A new process whose recorder does not run yet.</summary>
@@ -337,8 +346,14 @@ internal sealed class RecordingLab : IAsyncDisposable
         Gate = new StoreGate(Time, NullLogger<StoreGate>.Instance);
         Correlator = new TaskCorrelator(Store, Gate, Time, new Redactor(Options.Recording.Redaction));
         Reader = new TrajectoryReader(Store);
-        Recorder = new Recorder(Spool, Store, Reader, Options, Catalog, EmbedAsync, new KnownHistories(), Time, NullLogger<Recorder>.Instance);
-        Tasks = new TaskService(Store, Recorder, Correlator, Time);
+        var judge = new OutcomeJudge(Options.Tasks, Options.Quality, Catalog);
+        var policy = new ContentPolicy(Options.Recording);
+        var redactor = new Redactor(Options.Recording.Redaction);
+        var steps = new StepBuilder(judge, Catalog, redactor, Options.Prices, _secret, new KnownHistories());
+        _recorderStore = new PatientStore(Store, Time, NullLogger<Recorder>.Instance);
+        _notRecorded = new NotRecordedCounts();
+        Recorder = new Recorder(Spool, _recorderStore, Reader, steps, judge, policy, _notRecorded, EmbedAsync, Time, NullLogger<Recorder>.Instance);
+        Tasks = new TaskService(Store, Recorder, Correlator, judge, policy, redactor, Time);
     }
 
     private Task<IReadOnlyList<TrajectoryEmbedding>> EmbedAsync(string text, CancellationToken cancellationToken)

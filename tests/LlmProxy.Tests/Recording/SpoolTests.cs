@@ -9,7 +9,7 @@ namespace LlmProxy.Tests.Recording;
 public sealed class SpoolTests : IDisposable
 {
     private readonly string _folder = Path.Combine(Path.GetTempPath(), "llmproxy-spool-" + Guid.NewGuid().ToString("N"));
-    private readonly ManualTimeProvider _time = new();
+    private readonly TestClock _time = new();
 
     private string[] Segments => [.. Directory.GetFiles(_folder, "*.spool").Where(f => new FileInfo(f).Length > SpoolFrame.SegmentHeaderLength)];
 
@@ -34,6 +34,23 @@ public sealed class SpoolTests : IDisposable
         Assert.Equal(200, read.AnswerHead!.Status);
         Assert.Equal(new ExchangeTail(ExchangeOutcome.Complete, 12, false), read.Tail);
         Assert.Null(read.SentPrompt);
+    }
+
+    [Fact]
+    public void A_record_has_the_bytes_of_earlier_versions_so_that_their_spools_are_read()
+    {
+        // CRC-32C (Castagnoli) of kind, exchange, ordinal and payload, computed bit by bit.
+        var stored = Convert.FromHexString("88776655443322110B00000017AD6B31020700000000000000010000007468652072657175657374");
+        var payload = "the request"u8;
+        var header = new byte[SpoolFrame.HeaderLength];
+
+        SpoolFrame.Write(header, 0x1122334455667788, new SpoolFrame(SpoolRecordKind.Request, 7, 1, payload.Length), payload);
+
+        Assert.Equal(stored, (byte[])[.. header, .. payload]);
+        Assert.True(SpoolFrame.TryRead(stored, 0x1122334455667788, out var frame));
+        Assert.Equal(new SpoolFrame(SpoolRecordKind.Request, 7, 1, 11), frame);
+        stored[^1] ^= 1;
+        Assert.False(SpoolFrame.TryRead(stored, 0x1122334455667788, out _));
     }
 
     [Fact]
@@ -257,19 +274,43 @@ public sealed class SpoolTests : IDisposable
     }
 
     [Fact]
-    public void A_head_without_its_request_is_no_call()
+    public void A_call_whose_beginning_was_cut_off_was_never_forwarded_and_is_not_counted_as_dropped()
     {
         using (var killed = Open())
         {
             Whole(killed, "e1", "request 1", "answer 1");
-            killed.Begin(Head("e2"), "request two, that was never finished"u8.ToArray(), null);
+            killed.Begin(Head("e2"), Encoding.UTF8.GetBytes(new string('r', 10_000)), "the sent prompt");
+        }
+
+        var name = Segments[0];
+        var bytes = File.ReadAllBytes(name);
+        var begin = bytes.AsSpan().IndexOf("\"e2\""u8);
+        for (var length = bytes.Length - "the sent prompt".Length - SpoolFrame.HeaderLength - 1; length > begin; length -= 500)
+        {
+            File.WriteAllBytes(name, bytes[..length]);
+            using var spool = Open();
+
+            Assert.Equal(["e1"], spool.TakeLeftovers().Select(e => e.Head.ExchangeId));
+            Assert.Equal(1, spool.Pending);
+            Assert.Equal(0, spool.Dropped);
+        }
+    }
+
+    [Fact]
+    public void A_call_whose_request_is_damaged_is_counted_as_dropped()
+    {
+        using (var killed = Open())
+        {
+            Whole(killed, "e1", "request one that is damaged", "answer 1");
+            Whole(killed, "e2", "request 2", "answer 2");
         }
 
         var bytes = File.ReadAllBytes(Segments[0]);
-        File.WriteAllBytes(Segments[0], bytes[..^5]);
+        bytes[bytes.AsSpan().IndexOf("request one"u8)] ^= 1;
+        File.WriteAllBytes(Segments[0], bytes);
         using var spool = Open();
 
-        Assert.Equal(["e1"], spool.TakeLeftovers().Select(e => e.Head.ExchangeId));
+        Assert.Equal(["e2"], spool.TakeLeftovers().Select(e => e.Head.ExchangeId));
         Assert.Equal(1, spool.Pending);
         Assert.Equal(1, spool.Dropped);
     }

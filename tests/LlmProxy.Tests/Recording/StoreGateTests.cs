@@ -5,7 +5,7 @@ namespace LlmProxy.Tests.Recording;
 
 public sealed class StoreGateTests
 {
-    private readonly ManualTimeProvider _time = new();
+    private readonly TestClock _time = new();
     private readonly StoreGate _gate;
 
     public StoreGateTests()

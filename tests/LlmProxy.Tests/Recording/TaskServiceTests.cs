@@ -271,12 +271,12 @@ public sealed class TaskServiceTests : IAsyncLifetime
         var change = _lab.Tasks.InterveneAsync("default", task, default);
         await _lab.UntilAsync(() => change.IsCompleted, TimeSpan.FromSeconds(1));
         await Assert.ThrowsAsync<StoreException>(() => change);
-        Assert.NotNull(_lab.Recorder.StoreProblem);
+        Assert.NotNull(_lab.StoreProblem);
 
         _lab.Faults.Fault = null;
         await _lab.UntilAsync(() => _lab.RunAsync(task).Result.UserInterventions == 1, TimeSpan.FromSeconds(1));
 
-        Assert.Null(_lab.Recorder.StoreProblem);
+        Assert.Null(_lab.StoreProblem);
     }
 
     private Task BarrierAsync() => _lab.Recorder.ChangeAsync("default", "nothing", r => r, TimeSpan.FromHours(1), default);

@@ -61,8 +61,8 @@ public sealed class TwoProcessesTests : IAsyncLifetime
             await AssertWholeAsync($"t{task}", $"t{task}");
         }
 
-        Assert.Empty(_first.Recorder.NotRecorded);
-        Assert.Empty(_second.Recorder.NotRecorded);
+        Assert.Empty(_first.NotRecorded);
+        Assert.Empty(_second.NotRecorded);
     }
 
     [Fact]

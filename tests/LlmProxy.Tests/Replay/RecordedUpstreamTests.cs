@@ -252,7 +252,7 @@ public sealed class RecordedUpstreamTests
     [Fact]
     public async Task With_pauses_each_event_comes_when_it_came_and_not_before()
     {
-        var clock = new ManualTimeProvider();
+        var clock = new TestClock();
         var recorded = StubFolderTests.Run().Calls[0];
         var run = StubFolderTests.Run() with { Calls = [recorded with { Answer = recorded.Answer with { FirstByte = null, Rhythm = StreamRhythm("0:1,1000:1,5000:98") } }] };
         await using var upstream = await RecordedUpstream.StartAsync(run, new RecordedUpstreamOptions { KeepPauses = true, TimeProvider = clock });
@@ -309,7 +309,7 @@ public sealed class RecordedUpstreamTests
         return (await PostAsync(upstream.AnthropicBaseUrl + "/v1/messages", body.ToJsonString())).Status == HttpStatusCode.OK;
     }
 
-    private static RecordedUpstreamOptions Recording(ScriptedUpstream provider) => new()
+    internal static RecordedUpstreamOptions Recording(ScriptedUpstream provider) => new()
     {
         Record = true,
         AnthropicUpstream = provider.Address,
@@ -317,7 +317,7 @@ public sealed class RecordedUpstreamTests
         GeminiUpstream = provider.Address,
     };
 
-    private static AssembledReply Assemble(IDialect dialect, string body)
+    internal static AssembledReply Assemble(IDialect dialect, string body)
     {
         var assembler = dialect.CreateAssembler(null, false);
         assembler.Append(Encoding.UTF8.GetBytes(body));

@@ -9,8 +9,8 @@ public sealed class ReplayVerbTests
     private const string Heading = "OPERATING PRINCIPLES";
 
     [Theory]
-    [InlineData("wiremock", "mappings/step-02.json")]
-    [InlineData("wiremock.net", "__admin/mappings/step-02.json")]
+    [InlineData("wiremock", "mappings/step-02-whole.json")]
+    [InlineData("wiremock.net", "__admin/mappings/step-02-stream.json")]
     [InlineData("recorded", "")]
     public async Task A_stored_run_is_exported_with_its_dialects_streams_and_pauses(string flavor, string file)
     {
@@ -20,7 +20,9 @@ public sealed class ReplayVerbTests
 
         var outcome = await Llmproxy.RunAsync(proxy, "replay", "export", "--task", taskId, "--flavor", flavor, "--output", folder["out"], "--json");
 
-        Assert.Equal((2, flavor == "recorded" ? null : (int?)2), ((int?)outcome.Json["calls"], (int?)outcome.Json["mappings"]));
+        Assert.Equal((2, flavor == "recorded" ? null : (int?)6), ((int?)outcome.Json["calls"], (int?)outcome.Json["mappings"]));
+        var loadFrom = flavor switch { "wiremock" => folder["out"], "wiremock.net" => folder["out/__admin/mappings"], _ => null };
+        Assert.Equal((folder["out"], loadFrom), ((string?)outcome.Json["output"], ((string?)outcome.Json["loadFrom"])?.TrimEnd('/')));
         var text = await File.ReadAllTextAsync(folder[Path.Combine("out", file)]);
         Assert.Contains("claude-sonnet-4-5", text, StringComparison.Ordinal);
         if (flavor == "recorded")
@@ -44,7 +46,7 @@ public sealed class ReplayVerbTests
 
         Assert.Equal((0, 0), (first.Code, second.Code));
         Assert.Equal($"2 calls of {taskId} in {folder["run.json"]}.\n", first.Output.ReplaceLineEndings("\n"));
-        Assert.Contains("event: response.completed\n", await File.ReadAllTextAsync(folder["stubs/__files/step-02.sse"]), StringComparison.Ordinal);
+        Assert.Contains("event: response.completed\n", await File.ReadAllTextAsync(folder["stubs/__files/step-02-stream.sse"]), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -18,7 +18,7 @@ namespace LlmProxy.Tests.Replay;
 
 /// <summary>
 /// An agent that makes ten calls with an official SDK: nine with tools, two of them with two calls at once (one whole, one streamed), and a last word. The system
-/// prompt holds the time, so that no two runs send the same bytes. Every second call asks for a stream.
+/// prompt holds the time, so that no two runs send the same bytes.
 /// </summary>
 internal sealed class TenSteps(string client)
 {
@@ -28,6 +28,15 @@ internal sealed class TenSteps(string client)
     private const string Task = "Sweep the nine rooms.";
 
     public static TheoryData<string> Clients => ["anthropic", "openai"];
+
+    /// <summary>Which steps ask for a stream: every second one, as it is recorded; the others; none; all.</summary>
+    public static IReadOnlyDictionary<string, Func<int, bool>> Forms { get; } = new Dictionary<string, Func<int, bool>>(StringComparer.Ordinal)
+    {
+        ["as recorded"] = step => step % 2 == 1,
+        ["the other form"] = step => step % 2 == 0,
+        ["whole"] = _ => false,
+        ["streamed"] = _ => true,
+    };
 
     public string Model => client == "anthropic" ? "claude-sonnet-4-5" : "gpt-4o";
 
@@ -70,11 +79,12 @@ internal sealed class TenSteps(string client)
     }
 
     /// <summary>Runs to the end against a base URL.</summary>
-    public async Task RunAsync(Uri baseUrl, HttpClient? http = null)
+    public async Task RunAsync(Uri baseUrl, HttpClient? http = null, Func<int, bool>? asStream = null)
     {
+        asStream ??= Forms["as recorded"];
         Seen.Clear();
         using var own = http is null ? new HttpClient(new SocketsHttpHandler { UseProxy = false }) : null;
-        await (client == "anthropic" ? RunAnthropicAsync(baseUrl, http ?? own!) : RunOpenAiAsync(baseUrl, http ?? own!));
+        await (client == "anthropic" ? RunAnthropicAsync(baseUrl, http ?? own!, asStream) : RunOpenAiAsync(baseUrl, http ?? own!, asStream));
     }
 
     private static string CallId(int step, int number = 1) => string.Create(CultureInfo.InvariantCulture, $"call_{step}_{number}");
@@ -115,7 +125,7 @@ internal sealed class TenSteps(string client)
         };
     }
 
-    private async Task RunAnthropicAsync(Uri baseUrl, HttpClient http)
+    private async Task RunAnthropicAsync(Uri baseUrl, HttpClient http, Func<int, bool> asStream)
     {
         using var sdk = new AnthropicClient { BaseUrl = baseUrl.ToString(), ApiKey = "any", HttpClient = http, MaxRetries = 0 };
         List<MessageParam> messages = [new UserMessageParam(Task)];
@@ -129,7 +139,7 @@ internal sealed class TenSteps(string client)
                 Messages = messages,
                 Tools = [new Tool { Name = "sweep", Description = "Sweeps a room", InputSchema = JsonSerializer.Deserialize<InputSchema>("""{"type":"object","properties":{"room":{"type":"integer"}}}""")! }],
             };
-            var answer = await SendAsync(sdk, parameters, asStream: step % 2 == 1);
+            var answer = await SendAsync(sdk, parameters, asStream(step));
             var calls = answer.Content.Select(block => block.Value).OfType<ToolUseBlock>().ToList();
             messages.Add(new AssistantMessageParam(answer.Content.Select(block => new ContentBlockParam(block.Json)).ToList()));
             if (calls.Count == 0)
@@ -160,14 +170,14 @@ internal sealed class TenSteps(string client)
         return whole.Message();
     }
 
-    private async Task RunOpenAiAsync(Uri baseUrl, HttpClient http)
+    private async Task RunOpenAiAsync(Uri baseUrl, HttpClient http, Func<int, bool> asStream)
     {
         var sdk = new ChatClient(Model, new ApiKeyCredential("any"), new OpenAIClientOptions { Endpoint = baseUrl, Transport = new HttpClientPipelineTransport(http), RetryPolicy = new ClientRetryPolicy(0) });
         List<ChatMessage> messages = [new SystemChatMessage(System()), new UserChatMessage(Task)];
         for (var step = 1; step <= Count; step++)
         {
             messages[0] = new SystemChatMessage(System());
-            var (text, calls) = await SendAsync(sdk, messages, asStream: step % 2 == 1);
+            var (text, calls) = await SendAsync(sdk, messages, asStream(step));
             if (calls.Count == 0)
             {
                 Seen.Add(text);

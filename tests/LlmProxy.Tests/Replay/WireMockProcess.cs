@@ -1,26 +1,25 @@
 using System.Diagnostics;
-using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 
 namespace LlmProxy.Tests.Replay;
 
 /// <summary>The real WireMock on a free loopback port, with a folder as its root.</summary>
 internal sealed class WireMockProcess : IAsyncDisposable
 {
-    private const string Jar = "wiremock-standalone-3.13.2.jar";
+    /// <summary>The version that is loaded.</summary>
+    public const string Version = "3.13.2";
+
+    private const string Jar = $"wiremock-standalone-{Version}.jar";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
 
     private readonly Process _process;
     private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false });
 
-    private WireMockProcess(Process process, int port)
+    private WireMockProcess(Process process)
     {
         _process = process;
-        Address = new Uri(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}/"));
     }
 
-    public Uri Address { get; }
+    public Uri Address { get; private set; } = new("http://127.0.0.1/");
 
     /// <summary>Why the tests cannot run, or null.</summary>
     public static string? WhyNot { get; } = FindJava() is null ? "needs Java (scripts/install-wiremock.sh)"
@@ -33,15 +32,14 @@ internal sealed class WireMockProcess : IAsyncDisposable
 
     public static async Task<WireMockProcess> StartAsync(string folder)
     {
-        var port = FreePort();
         var start = new ProcessStartInfo(FindJava()!) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
-        foreach (var argument in (string[])["-Xmx256m", "-jar", JarPath, "--root-dir", folder, "--bind-address", "127.0.0.1", "--port", port.ToString(CultureInfo.InvariantCulture), "--disable-banner"])
+        foreach (var argument in (string[])["-Xmx256m", "-jar", JarPath, "--root-dir", folder, "--bind-address", "127.0.0.1", "--port", "0", "--disable-banner"])
         {
             start.ArgumentList.Add(argument);
         }
 
         var process = Process.Start(start)!;
-        var server = new WireMockProcess(process, port);
+        var server = new WireMockProcess(process);
         try
         {
             await server.WaitAsync();
@@ -71,7 +69,7 @@ internal sealed class WireMockProcess : IAsyncDisposable
 
     private async Task WaitAsync()
     {
-        // It says on its output which port it listens on, once it does.
+        // Its output names the port once it listens on it.
         var output = _process.StandardOutput;
         _ = _process.StandardError.ReadToEndAsync();
         using var limit = new CancellationTokenSource(Patience);
@@ -79,8 +77,9 @@ internal sealed class WireMockProcess : IAsyncDisposable
         while (await output.ReadLineAsync(limit.Token) is { } line)
         {
             said.Add(line);
-            if (line.Contains("port:", StringComparison.Ordinal))
+            if (line.StartsWith("port:", StringComparison.Ordinal))
             {
+                Address = new Uri("http://127.0.0.1:" + line["port:".Length..].Trim());
                 _ = output.ReadToEndAsync();
                 await AdminAsync("health");
                 return;
@@ -93,13 +92,6 @@ internal sealed class WireMockProcess : IAsyncDisposable
     private static string? FindJava() => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
         .Select(folder => Path.Combine(folder, OperatingSystem.IsWindows() ? "java.exe" : "java"))
         .FirstOrDefault(File.Exists);
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 }
 
 /// <summary>A test that starts the real WireMock.</summary>

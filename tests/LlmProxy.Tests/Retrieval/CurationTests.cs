@@ -14,7 +14,7 @@ public sealed class CurationTests : IDisposable
     private const string Query = "Get the April invoice from the supplier portal and put it into the invoices folder";
 
     private readonly InMemoryStore _store = new();
-    private readonly EmbeddingService _embeddings = new(new EmbeddingOptions { Provider = "lexical" });
+    private readonly EmbeddingService _embeddings = new(new EmbeddingOptions { Provider = EmbeddingProvider.Lexical });
 
     public void Dispose() => _embeddings.Dispose();
 

@@ -9,12 +9,12 @@ public sealed class EmbeddingServiceTests
     private static readonly Func<string, string?> NoEnvironment = _ => null;
 
     [Theory]
-    [InlineData("auto", null, null, "lexical", 0.4)]
-    [InlineData("auto", "sk-1", null, "openai", 0.7)]
-    [InlineData("auto", null, "sk-1", "openai", 0.7)]
-    [InlineData("openai", "sk-1", null, "openai", 0.7)]
-    [InlineData("lexical", "sk-1", "sk-1", "lexical", 0.4)]
-    public void The_settings_and_the_environment_decide_which_embedder_is_in_use(string provider, string? key, string? environmentKey, string expected, double threshold)
+    [InlineData(EmbeddingProvider.Auto, null, null, "lexical", 0.4)]
+    [InlineData(EmbeddingProvider.Auto, "sk-1", null, "openai", 0.7)]
+    [InlineData(EmbeddingProvider.Auto, null, "sk-1", "openai", 0.7)]
+    [InlineData(EmbeddingProvider.OpenAi, "sk-1", null, "openai", 0.7)]
+    [InlineData(EmbeddingProvider.Lexical, "sk-1", "sk-1", "lexical", 0.4)]
+    public void The_settings_and_the_environment_decide_which_embedder_is_in_use(EmbeddingProvider provider, string? key, string? environmentKey, string expected, double threshold)
     {
         using var service = new EmbeddingService(new EmbeddingOptions { Provider = provider, ApiKey = key }, environment: n => n is "OPENAI_API_KEY" ? environmentKey : null);
 
@@ -25,7 +25,7 @@ public sealed class EmbeddingServiceTests
     [Fact]
     public void A_wish_for_openai_without_a_key_is_a_problem_with_its_fix_and_lexical_answers()
     {
-        using var service = new EmbeddingService(new EmbeddingOptions { Provider = "openai" }, environment: NoEnvironment);
+        using var service = new EmbeddingService(new EmbeddingOptions { Provider = EmbeddingProvider.OpenAi }, environment: NoEnvironment);
 
         Assert.False(service.IsRemote);
         Assert.Contains("OPENAI_API_KEY", service.Problem, StringComparison.Ordinal);
@@ -34,7 +34,7 @@ public sealed class EmbeddingServiceTests
     [Fact]
     public void An_own_server_needs_no_key()
     {
-        using var service = new EmbeddingService(new EmbeddingOptions { Provider = "openai", Endpoint = "http://127.0.0.1:11434/v1", Model = "nomic-embed-text", Dimensions = 768 }, environment: NoEnvironment);
+        using var service = new EmbeddingService(new EmbeddingOptions { Provider = EmbeddingProvider.OpenAi, Endpoint = "http://127.0.0.1:11434/v1", Model = "nomic-embed-text", Dimensions = 768 }, environment: NoEnvironment);
 
         Assert.True(service.IsRemote);
         Assert.Equal(("nomic-embed-text", 768), (service.Model, service.Dimensions));
@@ -122,7 +122,7 @@ public sealed class EmbeddingServiceTests
     }
 
     internal static EmbeddingService Remote(IEmbeddingGenerator<string, Embedding<float>> embedder) =>
-        new(new EmbeddingOptions { Provider = "openai", Model = "remote", Dimensions = 2 }, environment: NoEnvironment, remote: embedder);
+        new(new EmbeddingOptions { Provider = EmbeddingProvider.OpenAi, Model = "remote", Dimensions = 2 }, environment: NoEnvironment, remote: embedder);
 
     internal sealed class ScriptedEmbedder(Func<IReadOnlyList<string>, Task<GeneratedEmbeddings<Embedding<float>>>> answer) : IEmbeddingGenerator<string, Embedding<float>>
     {

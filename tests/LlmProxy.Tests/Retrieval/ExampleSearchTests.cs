@@ -2,8 +2,10 @@ using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Tests.Wire;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Testing;
 
 namespace LlmProxy.Tests.Retrieval;
 
@@ -13,8 +15,8 @@ public sealed class ExampleSearchTests : IDisposable
     private const string Query = "Get the April invoice from the supplier portal and put it into the invoices folder";
 
     private readonly InMemoryStore _store = new();
-    private readonly EmbeddingService _embeddings = new(new EmbeddingOptions { Provider = "lexical" });
-    private readonly ListLogger _log = new();
+    private readonly EmbeddingService _embeddings = new(new EmbeddingOptions { Provider = EmbeddingProvider.Lexical });
+    private readonly FakeLogger<ExampleSearch> _log = new();
 
     public void Dispose() => _embeddings.Dispose();
 
@@ -31,7 +33,8 @@ public sealed class ExampleSearchTests : IDisposable
         Assert.Equal(LexicalEmbedder.DefaultMinSimilarity, found.Threshold);
         Assert.Equal(found.Chosen[0].Similarity, found.Best);
         Assert.Equal("lexical-1", found.Embedder);
-        Assert.Equal("2001 Information Found 1 similar trajectories (similarity >= 0.4)", Assert.Single(_log.Lines));
+        var line = Assert.Single(_log.Collector.GetSnapshot());
+        Assert.Equal((2001, LogLevel.Information, "Found 1 similar trajectories (similarity >= 0.4)"), (line.Id.Id, line.Level, line.Message));
     }
 
     [Fact]
@@ -145,10 +148,10 @@ public sealed class ExampleSearchTests : IDisposable
     }
 
     [Theory]
-    [InlineData("prefer", "fits half", "none")]
-    [InlineData("require", "fits", "half none")]
-    [InlineData("ignore", "half fits none", "")]
-    public async Task What_becomes_of_runs_whose_tools_are_not_offered_is_a_setting(string toolMatch, string chosen, string leftOut)
+    [InlineData(ToolMatch.Prefer, "fits half", "none")]
+    [InlineData(ToolMatch.Require, "fits", "half none")]
+    [InlineData(ToolMatch.Ignore, "half fits none", "")]
+    public async Task ToolMatch_decides_whether_runs_with_tools_that_are_not_offered_are_used(ToolMatch toolMatch, string chosen, string leftOut)
     {
         _store.AddLexical(TestRuns.Run("half", Query + " now", "bash", "edit", "click"));
         _store.AddLexical(TestRuns.Run("none", Task1 + " to read it", "bash"));
@@ -252,7 +255,7 @@ public sealed class ExampleSearchTests : IDisposable
         _store.AddLexical(TestRuns.Run("invoice", Task1));
         await FindAsync(new ExampleQuery("default", Query, 3), withReasons: true);
 
-        Assert.DoesNotContain(_log.Lines, l => l.Contains("invoice", StringComparison.Ordinal));
+        Assert.DoesNotContain("invoice", _log.Collector.Text(), StringComparison.Ordinal);
     }
 
     private Task<ExampleSearchResult> FindAsync(ExampleQuery query, bool withReasons = false, FewShotOptions? options = null, EmbeddingService? embeddings = null) =>
@@ -261,17 +264,4 @@ public sealed class ExampleSearchTests : IDisposable
     private static List<string> Ids(ExampleSearchResult found) => [.. found.Chosen.Select(c => c.Trajectory.Id)];
 
     private static List<(string, string)> Reasons(ExampleSearchResult found) => [.. found.LeftOut.Select(l => (l.Trajectory.Id, l.Reason)).Order()];
-
-    private sealed class ListLogger : ILogger<ExampleSearch>
-    {
-        public List<string> Lines { get; } = [];
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            Lines.Add($"{eventId.Id} {logLevel} {formatter(state, exception)}");
-    }
 }

@@ -11,7 +11,7 @@ public sealed class FewShotServiceTests : IDisposable
     private static readonly ExampleQuery Query = new("default", "Get the April invoice from the supplier portal and put it into the invoices folder", 3);
 
     private readonly InMemoryStore _store = new();
-    private readonly EmbeddingService _embeddings = new(new EmbeddingOptions { Provider = "lexical" });
+    private readonly EmbeddingService _embeddings = new(new EmbeddingOptions { Provider = EmbeddingProvider.Lexical });
 
     // Generous, so that a busy machine does not decide what these tests say; those about time set their own.
     private readonly FewShotOptions _options = new() { Timeout = TimeSpan.FromSeconds(60) };

@@ -85,7 +85,7 @@ public sealed class RetrievalQualityTests(ITestOutputHelper output)
     private static async Task<List<List<RecordedRun>>> FoundAsync(List<RecordedRun> runs, InMemoryStore store)
     {
         // One threshold below everything, so that the order alone is measured.
-        using var embeddings = new EmbeddingService(new EmbeddingOptions { Provider = "lexical" });
+        using var embeddings = new EmbeddingService(new EmbeddingOptions { Provider = EmbeddingProvider.Lexical });
         var search = new ExampleSearch(store, embeddings, new FewShotOptions { MinSimilarity = -1 }, new QualityOptions { Threshold = 0 }, NullLogger<ExampleSearch>.Instance);
         var byId = runs.ToDictionary(r => r.Run.Id, StringComparer.Ordinal);
         var found = new List<List<RecordedRun>>();

@@ -1,6 +1,7 @@
 using System.Net;
 using LlmProxy.Core.Sdk;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Tests.Wire;
 using LlmProxy.Wire;
 using Microsoft.Extensions.AI;
 
@@ -36,7 +37,7 @@ public sealed class LearningChatClientTests
         Assert.Equal(new TokenUsage(250, 30, 40, 0, 5), run.TokenUsage);
         Assert.Equal(["get_weather"], run.ToolsUsed);
         var steps = await lab.ReadStepsAsync(run);
-        Assert.Equal(["ok", "ok"], steps.Select(s => s.Step.Status));
+        Assert.Equal([StepStatus.Ok, StepStatus.Ok], steps.Select(s => s.Step.Status));
         Assert.Equal(["tool_use", "end_turn"], steps.Select(s => s.Step.StopReason));
         Assert.Equal("You are a weather clerk.", steps[0].SystemPrompt);
         Assert.Equal("""{"city":"Bergen"}""", steps[0].Reply!.ToolCalls.Single().Arguments);
@@ -196,8 +197,8 @@ public sealed class LearningChatClientTests
             await Assert.ThrowsAsync<IOException>(() => client.GetResponseAsync([WeatherTask.Asked()]));
         }
 
-        Assert.Equal(("upstream_error", 429), Step(Assert.Single(await lab.ReadStepsAsync(await lab.FindRunAsync("limited")))));
-        Assert.Equal(("upstream_refused", 0), Step(Assert.Single(await lab.ReadStepsAsync(await lab.FindRunAsync("unreached")))));
+        Assert.Equal((StepStatus.UpstreamError, 429), Step(Assert.Single(await lab.ReadStepsAsync(await lab.FindRunAsync("limited")))));
+        Assert.Equal((StepStatus.UpstreamRefused, 0), Step(Assert.Single(await lab.ReadStepsAsync(await lab.FindRunAsync("unreached")))));
 
         // The same call again is the same step.
         using (TaskScope.Begin("limited"))
@@ -205,7 +206,7 @@ public sealed class LearningChatClientTests
             await client.GetResponseAsync([WeatherTask.Asked()]);
         }
 
-        Assert.Equal(("ok", 200), Step(Assert.Single(await lab.ReadStepsAsync(await lab.FindRunAsync("limited")))));
+        Assert.Equal((StepStatus.Ok, 200), Step(Assert.Single(await lab.ReadStepsAsync(await lab.FindRunAsync("limited")))));
     }
 
     [Fact]
@@ -243,7 +244,7 @@ public sealed class LearningChatClientTests
             });
         }
 
-        foreach (var (task, status) in new[] { ("broken", "upstream_broke"), ("left", "client_left"), ("cancelled", "client_left") })
+        foreach (var (task, status) in new[] { ("broken", StepStatus.UpstreamBroke), ("left", StepStatus.ClientLeft), ("cancelled", StepStatus.ClientLeft) })
         {
             var step = Assert.Single(await lab.ReadStepsAsync(await lab.FindRunAsync(task)));
             Assert.Equal((status, "Half of "), (step.Step.Status, step.Reply!.Text));
@@ -263,7 +264,7 @@ public sealed class LearningChatClientTests
         Assert.Equal("A raincoat.", (await client.GetResponseAsync([WeatherTask.Asked()], WithTools)).Text);
         Assert.Equal("A raincoat.", (await client.GetStreamingResponseAsync([WeatherTask.Asked()], WithTools).ToChatResponseAsync()).Text);
 
-        Assert.Contains(lab.Log.Lines, line => line.Contains("A model call goes on unchanged and unrecorded", StringComparison.Ordinal));
+        Assert.NotEmpty(lab.Log.Of(6202));
         Assert.Equal([WeatherTask.Question], model.Last.Messages.Select(m => m.Text));
     }
 
@@ -278,7 +279,7 @@ public sealed class LearningChatClientTests
         Assert.Equal("A raincoat.", (await client.GetResponseAsync([WeatherTask.Asked(), odd, WeatherTask.Result()])).Text);
         var next = await client.GetResponseAsync([WeatherTask.Asked()]);
 
-        Assert.Contains(lab.Log.Lines, line => line.Contains("A model call goes on unchanged and unrecorded", StringComparison.Ordinal));
+        Assert.NotEmpty(lab.Log.Of(6202));
         Assert.Equal(1, (await lab.FindRunAsync((string)next.AdditionalProperties![LearningChatClient.TaskKey]!)).IterationCount);
     }
 
@@ -298,5 +299,5 @@ public sealed class LearningChatClientTests
     private static async Task<ChatResponse> AskAsync(LearningChatClient client, List<ChatMessage> history, ChatOptions options, bool streaming) =>
         streaming ? await client.GetStreamingResponseAsync([.. history], options).ToChatResponseAsync() : await client.GetResponseAsync([.. history], options);
 
-    private static (string Status, int Http) Step(StepView view) => (view.Step.Status, view.Step.HttpStatus);
+    private static (StepStatus Status, int Http) Step(StepView view) => (view.Step.Status, view.Step.HttpStatus);
 }

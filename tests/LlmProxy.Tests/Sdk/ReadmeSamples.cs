@@ -1,6 +1,6 @@
 using LlmProxy.Core.Sdk;
-using LlmProxy.TrainingData.Export;
 using LlmProxy.TrainingData;
+using LlmProxy.TrainingData.Export;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -14,7 +14,7 @@ internal static class ReadmeSamples
     {
         // <record>
         var services = new ServiceCollection();
-        services.AddLlmProxyCore(configuration).AddLlmProxyStorage(); // its section LlmProxy is that of proxy.json
+        services.AddLlmProxyCore(configuration).AddLlmProxyStorage().AddLlmProxyTrainingData(); // its section LlmProxy is that of proxy.json
         await using var provider = services.BuildServiceProvider();
 
         var recorder = provider.GetRequiredService<TrajectoryRecorder>();

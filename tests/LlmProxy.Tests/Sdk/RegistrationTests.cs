@@ -5,6 +5,7 @@ using LlmProxy.Tests.Wire;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Testing;
 
 namespace LlmProxy.Tests.Sdk;
 
@@ -30,6 +31,18 @@ public sealed class RegistrationTests
     }
 
     [Fact]
+    public void An_invalid_connection_string_is_refused_by_the_storage_registration_without_showing_it()
+    {
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?> { ["LlmProxy:Storage:ConnectionString"] = "s3cret" }).Build();
+        var services = new ServiceCollection().AddLlmProxyCore(configuration);
+
+        var error = Assert.Throws<InvalidSettingsException>(() => services.AddLlmProxyStorage());
+
+        Assert.Contains("LlmProxy:Storage:ConnectionString = (hidden): is no connection string of SQLite", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cret", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task An_application_without_logging_records_all_the_same()
     {
         var folder = Directory.CreateTempSubdirectory("llmproxy-sdk-").FullName;
@@ -46,11 +59,11 @@ public sealed class RegistrationTests
     public async Task Logging_that_is_added_afterwards_gets_the_log()
     {
         var folder = Directory.CreateTempSubdirectory("llmproxy-sdk-").FullName;
-        using var log = new LogLines();
+        var log = new FakeLogCollector();
         await using (var services = new ServiceCollection()
             .AddLlmProxyCore(new ConfigurationBuilder().AddInMemoryCollection(SdkLab.Settings(folder)).Build(), folder)
             .AddLlmProxyStorage()
-            .AddLogging(logging => logging.AddProvider(log))
+            .AddLogging(logging => logging.AddProvider(new FakeLoggerProvider(log)))
             .BuildServiceProvider())
         {
             var recorder = services.GetRequiredService<TrajectoryRecorder>();
@@ -58,7 +71,7 @@ public sealed class RegistrationTests
             await recorder.CompleteTrajectoryAsync("task-1", success: true);
         }
 
-        Assert.Contains(log.Lines, line => line.Contains("Saved trajectory for task task-1 (success: true, quality: 1)", StringComparison.Ordinal));
+        Assert.Contains("Saved trajectory for task task-1 (success: true, quality: 1)", log.Text(), StringComparison.Ordinal);
         Directory.Delete(folder, recursive: true);
     }
 

@@ -9,6 +9,7 @@ using Microsoft.Extensions.AI;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Testing;
 
 namespace LlmProxy.Tests.Sdk;
 
@@ -22,13 +23,15 @@ internal sealed class SdkLab : IAsyncDisposable
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(Settings(_folder, settings)).Build();
         _services = new ServiceCollection()
-            .AddLogging(logging => logging.AddProvider(Log))
-            .AddLlmProxyCore(configuration, _folder).AddLlmProxyStorage().AddLlmProxyTrainingData()
+            .AddLogging(logging => logging.AddProvider(new FakeLoggerProvider(Log)))
+            .AddLlmProxyCore(configuration, _folder)
+            .AddLlmProxyStorage()
+            .AddLlmProxyTrainingData()
             .AddSingleton(p => new StoreGate(p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<StoreGate>>(), TimeSpan.FromSeconds(30)))
             .BuildServiceProvider();
     }
 
-    public LogLines Log { get; } = new();
+    public FakeLogCollector Log { get; } = new();
 
     public string Folder => _folder;
 
@@ -69,7 +72,7 @@ internal sealed class SdkLab : IAsyncDisposable
         var started = Stopwatch.GetTimestamp();
         while (_services.GetRequiredService<Spool>().Pending > 0)
         {
-            Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(60), "The spool does not empty: " + string.Join('\n', Log.Lines));
+            Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(60), "The spool does not empty: " + Log.Text());
             await Task.Delay(5);
         }
     }
@@ -77,7 +80,7 @@ internal sealed class SdkLab : IAsyncDisposable
     public async Task<Trajectory> FindRunAsync(string taskId)
     {
         await SettleAsync();
-        return await Store.FindTaskAsync("default", taskId, default) ?? throw new InvalidOperationException("The task is not in the store: " + string.Join('\n', Log.Lines));
+        return await Store.FindTaskAsync("default", taskId, default) ?? throw new InvalidOperationException("The task is not in the store: " + Log.Text());
     }
 
     public Task<IReadOnlyList<StepView>> ReadStepsAsync(Trajectory run) => _services.GetRequiredService<TrajectoryReader>().ReadAsync(run.Id, default);

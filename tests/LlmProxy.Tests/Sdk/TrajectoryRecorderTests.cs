@@ -4,8 +4,8 @@ using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Tests.Api;
 using LlmProxy.Tests.Wire;
-using LlmProxy.TrainingData.Export;
 using LlmProxy.TrainingData;
+using LlmProxy.TrainingData.Export;
 using LlmProxy.Wire;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.DependencyInjection;
@@ -190,12 +190,12 @@ public sealed class TrajectoryRecorderTests
     {
         await using var lab = new SdkLab();
         await lab.Recorder.RecordIterationAsync("task", new IterationSnapshot { Model = "claude-sonnet-4-6", Messages = [WeatherTask.Asked()] });
-        Assert.Equal("upstream_refused", (await lab.ReadStepsAsync(await lab.FindRunAsync("task"))).Single().Step.Status);
+        Assert.Equal(StepStatus.UpstreamRefused, (await lab.ReadStepsAsync(await lab.FindRunAsync("task"))).Single().Step.Status);
 
         var again = await lab.Recorder.RecordIterationAsync("task", new IterationSnapshot { Model = "claude-sonnet-4-6", Messages = [WeatherTask.Asked()], Response = WeatherTask.Answers() });
 
         Assert.Equal(1, again.Iteration);
-        Assert.Equal("ok", (await lab.ReadStepsAsync(await lab.FindRunAsync("task"))).Single().Step.Status);
+        Assert.Equal(StepStatus.Ok, (await lab.ReadStepsAsync(await lab.FindRunAsync("task"))).Single().Step.Status);
     }
 
     [Fact]

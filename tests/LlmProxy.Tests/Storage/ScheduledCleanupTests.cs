@@ -7,6 +7,7 @@ using LlmProxy.Tests.Cli;
 using LlmProxy.Tests.Recording;
 using LlmProxy.Tests.Wire;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Testing;
 using static LlmProxy.Tests.Storage.SampleRuns;
 
 namespace LlmProxy.Tests.Storage;
@@ -14,16 +15,16 @@ namespace LlmProxy.Tests.Storage;
 public sealed class ScheduledCleanupTests : IAsyncLifetime, IDisposable
 {
     private readonly TestFolder _folder = new();
-    private readonly ManualTimeProvider _time = new();
+    private readonly TestClock _time = new();
     private readonly Channel<bool> _cleanups = Channel.CreateUnbounded<bool>();
-    private readonly LogLines _log = new();
+    private readonly FakeLogCollector _log = new();
     private readonly LoggerFactory _loggers = new();
     private ITrajectoryStore _sqlite = null!;
     private FaultyStore _store = null!;
 
     public async Task InitializeAsync()
     {
-        _loggers.AddProvider(_log);
+        _loggers.AddProvider(new FakeLoggerProvider(_log));
         _sqlite = new SqliteTrajectoryStore("Data Source=" + _folder["llmproxy.db"], _time);
         await _sqlite.InitializeAsync(default);
         _store = FaultyStore.Around(_sqlite);
@@ -46,7 +47,6 @@ public sealed class ScheduledCleanupTests : IAsyncLifetime, IDisposable
     public void Dispose()
     {
         _loggers.Dispose();
-        _log.Dispose();
         _folder.Dispose();
     }
 
@@ -60,12 +60,12 @@ public sealed class ScheduledCleanupTests : IAsyncLifetime, IDisposable
         _time.Advance(TimeSpan.FromSeconds(59));
         Assert.Equal(0, _cleanups.Reader.Count);
         _time.Advance(TimeSpan.FromSeconds(1));
-        await DoneAsync("deleted 2 runs");
+        await DoneAsync(2);
         Assert.Null(await _sqlite.FindTrajectoryAsync(Tenant, "old", default));
         Assert.NotNull(await _sqlite.FindTrajectoryAsync(Tenant, "young", default));
 
         _time.Advance(TimeSpan.FromHours(6));
-        await DoneAsync("deleted 1 runs");
+        await DoneAsync(1);
         Assert.Null(await _sqlite.FindTrajectoryAsync(Tenant, "young", default));
         await cleanup.StopAsync(default);
     }
@@ -79,11 +79,11 @@ public sealed class ScheduledCleanupTests : IAsyncLifetime, IDisposable
         using var cleanup = await StartAsync(new CleanupOptions { Every = TimeSpan.FromSeconds(30) });
 
         _time.Advance(TimeSpan.FromSeconds(30));
-        await _log.WaitForAsync("Scheduled cleanup failed");
+        await _log.WaitForAsync(1204);
         isDown = false;
         _time.Advance(TimeSpan.FromSeconds(30));
 
-        await _log.WaitForAsync("deleted 1 runs");
+        await _log.WaitForAsync(1203, 1);
         await cleanup.StopAsync(default);
     }
 
@@ -101,7 +101,8 @@ public sealed class ScheduledCleanupTests : IAsyncLifetime, IDisposable
     {
         await using var proxy = await RunningProxy.StartAsync(null, ("LlmProxy:Cleanup:Every", "00:00:01"));
 
-        await proxy.Log.WaitForAsync("Scheduled cleanup deleted 0 runs that ended more than 90 days ago and score at most 0.3");
+        var deleted = await proxy.Log.WaitForAsync(1203);
+        Assert.Equal(("0", "90", "0.3"), (deleted.GetStructuredStateValue("Count"), deleted.GetStructuredStateValue("Days"), deleted.GetStructuredStateValue("Quality")));
     }
 
     private static TrajectoryChange Poor(string id, DateTimeOffset ended, string tenant = Tenant) =>
@@ -120,9 +121,9 @@ public sealed class ScheduledCleanupTests : IAsyncLifetime, IDisposable
         return cleanup;
     }
 
-    private async Task DoneAsync(string text)
+    private async Task DoneAsync(int count)
     {
         await _cleanups.Reader.ReadAsync();
-        await _log.WaitForAsync(text);
+        await _log.WaitForAsync(1203, count);
     }
 }

@@ -164,8 +164,8 @@ public abstract partial class TrajectoryStoreTests : IAsyncLifetime
             DurationMs = 12.5,
             TimeToFirstByteMs = 3.25,
             HttpStatus = 200,
-            Rhythm = "310:412,40:80",
-            Status = "truncated",
+            Rhythm = StreamRhythm.Parse("310:412,40:80"),
+            Status = StepStatus.Truncated,
         };
         await SaveAsync(new TrajectoryChange { Trajectory = Run("run-1"), Steps = [step, Step("run-1", 3), Step("run-1", 1)] });
 
@@ -183,10 +183,10 @@ public abstract partial class TrajectoryStoreTests : IAsyncLifetime
     {
         await SaveAsync(new TrajectoryChange { Trajectory = Run("run-1"), Steps = [Step("run-1", 1)] });
 
-        await SaveAsync(new TrajectoryChange { Trajectory = Run("run-1"), Steps = [Step("run-1", 1) with { ExchangeId = "retry", Status = "ok-again" }] });
+        await SaveAsync(new TrajectoryChange { Trajectory = Run("run-1"), Steps = [Step("run-1", 1) with { ExchangeId = "retry", Status = StepStatus.Incomplete }] });
 
         var step = Assert.Single(await Store.ReadStepsAsync("run-1", default));
-        Assert.Equal(("retry", "ok-again"), (step.ExchangeId, step.Status));
+        Assert.Equal(("retry", StepStatus.Incomplete), (step.ExchangeId, step.Status));
     }
 
     [StoreFact]

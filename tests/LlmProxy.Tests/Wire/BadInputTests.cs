@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using LlmProxy.Core.Recording;
+using LlmProxy.Core.Trajectories;
 using Microsoft.AspNetCore.Http;
 
 namespace LlmProxy.Tests.Wire;
@@ -114,8 +116,8 @@ public sealed class BadInputTests
         Assert.Equal(HttpStatusCode.BadGateway, answer.StatusCode);
         Assert.Equal("application/json", answer.Content.Headers.ContentType!.ToString());
         Assert.StartsWith(start, await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
-        await proxy.Log.WaitForAsync("UpstreamRefused");
-        Assert.Single(proxy.Log.Lines, l => l.Contains("UpstreamRefused", StringComparison.Ordinal));
+        await proxy.Log.WaitForAsync(1002, ExchangeOutcome.UpstreamRefused);
+        Assert.Single(proxy.Log.Of(1002));
     }
 
     [Fact]
@@ -157,7 +159,7 @@ public sealed class BadInputTests
 
         var run = await proxy.FindRunAsync(answer);
         var step = Assert.Single(await proxy.ReadStepsAsync(run));
-        Assert.Equal("upstream_broke", step.Step.Status);
+        Assert.Equal(StepStatus.UpstreamBroke, step.Step.Status);
     }
 
     [Fact]
@@ -178,7 +180,7 @@ public sealed class BadInputTests
         await Assert.ThrowsAnyAsync<HttpRequestException>(() => proxy.PostAsync("/anthropic/v1/messages", """{"model":"claude-x","messages":[{"role":"user","content":"hi"}]}"""));
 
         await serving;
-        Assert.Contains("UpstreamBroke", await proxy.Log.WaitForAsync("UpstreamBroke"), StringComparison.Ordinal);
+        await proxy.Log.WaitForAsync(1002, ExchangeOutcome.UpstreamBroke);
     }
 
     [Fact]
@@ -205,7 +207,7 @@ public sealed class BadInputTests
         await gone.Task.WaitAsync(TimeSpan.FromSeconds(30));
         await proxy.SettleAsync();
         var run = await proxy.Store.FindTaskAsync("default", task, CancellationToken.None);
-        Assert.Equal("client_left", Assert.Single(await proxy.ReadStepsAsync(run!)).Step.Status);
+        Assert.Equal(StepStatus.ClientLeft, Assert.Single(await proxy.ReadStepsAsync(run!)).Step.Status);
     }
 
     [Fact]
@@ -239,7 +241,7 @@ public sealed class BadInputTests
         await gone.Task.WaitAsync(TimeSpan.FromSeconds(30));
         await proxy.SettleAsync();
         var run = await proxy.Store.FindTaskAsync("default", task, CancellationToken.None);
-        Assert.Equal("ok", Assert.Single(await proxy.ReadStepsAsync(run!)).Step.Status);
+        Assert.Equal(StepStatus.Ok, Assert.Single(await proxy.ReadStepsAsync(run!)).Step.Status);
         Assert.Equal(LlmProxy.Core.Trajectories.TrajectoryStatus.Completed, run!.Status);
     }
 

@@ -60,7 +60,7 @@ public sealed class ContentCanaryTests
             AssertClean(file, Encoding.Latin1.GetString(bytes.GetBuffer(), 0, (int)bytes.Length));
         }
 
-        AssertClean("log", string.Join('\n', proxy.Log.Lines));
+        AssertClean("log", proxy.Log.Text());
         Assert.NotEmpty(traced);
         AssertClean("traces", string.Join('\n', traced));
     }

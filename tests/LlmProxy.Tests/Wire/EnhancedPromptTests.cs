@@ -1,8 +1,10 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using Microsoft.Extensions.DependencyInjection;
+using ZstdSharp;
 
 namespace LlmProxy.Tests.Wire;
 
@@ -51,6 +53,24 @@ public sealed class EnhancedPromptTests
         var run = await proxy.FindRunAsync(second);
         Assert.Equal(first.Headers.GetValues("LlmProxy-Examples"), run.ExampleIds);
         Assert.Equal(proxy.Services.GetRequiredService<TemplateDirectory>().Current.Hash, run.TemplateSet);
+    }
+
+    [Fact]
+    public async Task A_request_in_zstd_is_decoded_enhanced_and_sent_without_the_encoding()
+    {
+        await using var proxy = await RunningProxy.StartAsync();
+        await RecordClaudeAsync(proxy);
+        var loop = ToolLoop.All("gpt-4o").Single(l => l.Name == "chat");
+        proxy.Upstream.AnswerWith(loop.FirstAnswer);
+        using var compressor = new Compressor();
+        var encoded = compressor.Wrap(Encoding.UTF8.GetBytes(WithHeading(loop.First))).ToArray();
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(proxy.Address, loop.Path)) { Content = new ByteArrayContent(encoded) { Headers = { ContentEncoding = { "zstd" } } } };
+
+        using var answer = await proxy.Client.SendAsync(request);
+
+        Assert.Equal("injected=1", answer.Headers.GetValues("LlmProxy-Few-Shot-Result").Single());
+        Assert.Contains("<recorded_run", SystemText(proxy.Upstream.Last.Text), StringComparison.Ordinal);
+        Assert.DoesNotContain("Content-Encoding", proxy.Upstream.Last.Headers.Keys);
     }
 
     [Fact]

@@ -67,11 +67,11 @@ public sealed class FewShotResultTests
 
         var skipped = (await proxy.GetJsonAsync("/_llmproxy/status"))["fewShot"]!["skipped"]!.AsObject();
         Assert.Equal(1, skipped.Sum(s => (int)s.Value!));
-        Assert.Single(proxy.Log.Lines, l => l.Contains(" 2004 ", StringComparison.Ordinal));
+        Assert.Single(proxy.Log.Of(2004));
 
         // The next task does not ask a store that is left alone, and no further line says so.
         Assert.Equal("none; reason=store", await AskAsync(proxy, " today"));
-        Assert.Single(proxy.Log.Lines, l => l.Contains(" 2004 ", StringComparison.Ordinal));
+        Assert.Single(proxy.Log.Of(2004));
         Assert.Equal(2, (await proxy.GetJsonAsync("/_llmproxy/status"))["fewShot"]!["skipped"]!.AsObject().Sum(s => (int)s.Value!));
     }
 

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Net;
 using System.Text;
+using LlmProxy.Core.Recording;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
@@ -125,7 +126,7 @@ public sealed class Http2UpstreamTests
         seen.Release();
 
         await Assert.ThrowsAnyAsync<Exception>(() => reader.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(30)));
-        await proxy.Log.WaitForAsync("UpstreamBroke");
+        await proxy.Log.WaitForAsync(1002, ExchangeOutcome.UpstreamBroke);
         Assert.Equal(1, upstream.Connections);
     }
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
+using LlmProxy.Core.Trajectories;
 using Microsoft.AspNetCore.Http;
 
 namespace LlmProxy.Tests.Wire;
@@ -124,7 +125,7 @@ public sealed class LimitTests
         await using var proxy = await RunningProxy.StartAsync(null, ("LlmProxy:Upstreams:anthropic:TotalTimeout", "1s"));
         var gone = LeaveHanging(proxy, afterFirstEvent: true);
 
-        await AssertStreamBreaksAsync(proxy, "upstream_timeout");
+        await AssertStreamBreaksAsync(proxy, StepStatus.UpstreamTimeout);
         await gone.WaitAsync(TimeSpan.FromSeconds(30));
     }
 
@@ -133,7 +134,7 @@ public sealed class LimitTests
     {
         await using var shortOne = await RunningProxy.StartAsync(null, ("LlmProxy:Upstreams:anthropic:ActivityTimeout", "500ms"));
         _ = LeaveHanging(shortOne, afterFirstEvent: true);
-        await AssertStreamBreaksAsync(shortOne, "upstream_broke", "upstream_timeout");
+        await AssertStreamBreaksAsync(shortOne, StepStatus.UpstreamBroke, StepStatus.UpstreamTimeout);
 
         // The same silence, and four times as long, under the shipped settings.
         await using var shipped = await RunningProxy.StartAsync();
@@ -185,7 +186,7 @@ public sealed class LimitTests
         return gone.Task;
     }
 
-    private static async Task AssertStreamBreaksAsync(RunningProxy proxy, params string[] statuses)
+    private static async Task AssertStreamBreaksAsync(RunningProxy proxy, params StepStatus[] statuses)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(proxy.Address, DialectCalls.Anthropic)) { Content = new StringContent("""{"model":"claude-x","stream":true,"messages":[{"role":"user","content":"hi"}]}""") };
         using var answer = await proxy.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);

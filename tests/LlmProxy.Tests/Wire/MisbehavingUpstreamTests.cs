@@ -2,6 +2,10 @@ using System.Globalization;
 using System.IO.Compression;
 using System.Net;
 using System.Text;
+using LlmProxy.Core.Recording;
+using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire.ContentEncoding;
+using ZstdSharp;
 
 namespace LlmProxy.Tests.Wire;
 
@@ -64,13 +68,13 @@ public sealed class MisbehavingUpstreamTests
         }
 
         Assert.True(failed, "the client took it for a whole answer");
-        await proxy.Log.WaitForAsync("UpstreamBroke");
+        await proxy.Log.WaitForAsync(1002, ExchangeOutcome.UpstreamBroke);
         if (task is not null)
         {
             await proxy.SettleAsync();
             var run = await proxy.Store.FindTaskAsync("default", task, CancellationToken.None);
             // Where only the end of the framing is missing, the model's own end was there.
-            Assert.Equal(at is -6 or -1 ? "ok" : "upstream_broke", Assert.Single(await proxy.ReadStepsAsync(run!)).Step.Status);
+            Assert.Equal(at is -6 or -1 ? StepStatus.Ok : StepStatus.UpstreamBroke, Assert.Single(await proxy.ReadStepsAsync(run!)).Step.Status);
         }
     }
 
@@ -113,7 +117,7 @@ public sealed class MisbehavingUpstreamTests
 
         Assert.Equal(Events, await answer.Content.ReadAsStringAsync());
         var step = Assert.Single(await proxy.ReadStepsAsync(await proxy.FindRunAsync(answer)));
-        Assert.Equal(("ok", "gr\u00fc\u00df dich"), (step.Step.Status, step.Reply!.Text));
+        Assert.Equal((StepStatus.Ok, "gr\u00fc\u00df dich"), (step.Step.Status, step.Reply!.Text));
     }
 
     [Fact]
@@ -152,7 +156,7 @@ public sealed class MisbehavingUpstreamTests
         await stopped.Task.WaitAsync(TimeSpan.FromSeconds(30));
         await proxy.SettleAsync();
         var run = await proxy.Store.FindTaskAsync("default", task, CancellationToken.None);
-        Assert.Equal("client_left", Assert.Single(await proxy.ReadStepsAsync(run!)).Step.Status);
+        Assert.Equal(StepStatus.ClientLeft, Assert.Single(await proxy.ReadStepsAsync(run!)).Step.Status);
     }
 
     [Theory]
@@ -236,7 +240,7 @@ public sealed class MisbehavingUpstreamTests
         Assert.Equal(Total, read);
     }
 
-    public static TheoryData<string> Encodings() => ["gzip", "br", "deflate", "zstd"];
+    public static TheoryData<string> Encodings() => ["gzip", "br", "deflate", "zstd", "dcz"];
 
     [Theory]
     [MemberData(nameof(Encodings))]
@@ -255,13 +259,70 @@ public sealed class MisbehavingUpstreamTests
             }
         };
 
-        using var answer = await proxy.PostAsync(DialectCalls.Anthropic, StreamBody, ("Accept-Encoding", "gzip, br, deflate, zstd"));
+        using var answer = await proxy.PostAsync(DialectCalls.Anthropic, StreamBody, ("Accept-Encoding", "gzip, br, deflate, zstd, dcz"));
 
         Assert.Equal(encoded, await answer.Content.ReadAsByteArrayAsync());
         Assert.Equal(encoding, answer.Content.Headers.ContentEncoding.Single());
-        Assert.Equal("gzip, br, deflate, zstd", proxy.Upstream.Last.Headers["Accept-Encoding"].Single());
+        Assert.Equal("gzip, br, deflate, zstd, dcz", proxy.Upstream.Last.Headers["Accept-Encoding"].Single());
         var step = Assert.Single(await proxy.ReadStepsAsync(await proxy.FindRunAsync(answer)));
-        Assert.Equal(encoding == "zstd" ? ("unreadable", null) : ("ok", "gr\u00fc\u00df dich"), (step.Step.Status, step.Reply?.Text));
+        Assert.Equal(encoding == "dcz" ? (StepStatus.Unreadable, null) : (StepStatus.Ok, "gr\u00fc\u00df dich"), (step.Step.Status, step.Reply?.Text));
+    }
+
+    [Fact]
+    public async Task A_zstd_stream_of_one_frame_an_event_is_decoded_as_it_comes()
+    {
+        await using var proxy = await RunningProxy.StartAsync();
+        var read = new SemaphoreSlim(0);
+        proxy.Upstream.Answer = async (context, _) =>
+        {
+            context.Response.ContentType = "text/event-stream";
+            context.Response.Headers.ContentEncoding = "zstd";
+            foreach (var part in Events.Split("\n\n", StringSplitOptions.RemoveEmptyEntries))
+            {
+                await context.Response.Body.WriteAsync(Encode(Encoding.UTF8.GetBytes(part + "\n\n"), "zstd"));
+                await context.Response.Body.FlushAsync();
+                await read.WaitAsync(context.RequestAborted);
+            }
+        };
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(proxy.Address, DialectCalls.Anthropic)) { Content = new StringContent(StreamBody) };
+
+        using var answer = await proxy.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        await using var stream = await answer.Content.ReadAsStreamAsync();
+        using var received = new MemoryStream();
+        var buffer = new byte[4_096];
+        while (await stream.ReadAsync(buffer) is > 0 and var count)
+        {
+            received.Write(buffer, 0, count);
+            read.Release();
+        }
+
+        Assert.Equal(Events, Encoding.UTF8.GetString(BodyDecoder.DecodeAll(received.ToArray(), "zstd")!.Value.Span));
+        var step = Assert.Single(await proxy.ReadStepsAsync(await proxy.FindRunAsync(answer)));
+        Assert.Equal((StepStatus.Ok, "gr\u00fc\u00df dich"), (step.Step.Status, step.Reply?.Text));
+    }
+
+    [Fact]
+    public async Task A_whole_zstd_answer_is_recorded_and_a_truncated_one_as_far_as_it_came()
+    {
+        await using var proxy = await RunningProxy.StartAsync();
+        var whole = Encode("""{"id":"msg_1","type":"message","role":"assistant","model":"claude-x","content":[{"type":"text","text":"hello"}],"stop_reason":"end_turn","usage":{"input_tokens":3,"output_tokens":1}}"""u8.ToArray(), "zstd");
+        var encoded = whole;
+        proxy.Upstream.Answer = async (context, _) =>
+        {
+            context.Response.ContentType = "application/json";
+            context.Response.Headers.ContentEncoding = "zstd";
+            await context.Response.Body.WriteAsync(encoded);
+        };
+
+        using var first = await proxy.PostAsync(DialectCalls.Anthropic, DialectCalls.AnthropicBody);
+        var step = Assert.Single(await proxy.ReadStepsAsync(await proxy.FindRunAsync(first)));
+        Assert.Equal((StepStatus.Ok, "hello"), (step.Step.Status, step.Reply?.Text));
+
+        encoded = whole[..(whole.Length / 2)];
+        using var second = await proxy.PostAsync(DialectCalls.Anthropic, DialectCalls.AnthropicBody.Replace("hi", "another", StringComparison.Ordinal));
+        Assert.Equal(encoded, await second.Content.ReadAsByteArrayAsync());
+        step = Assert.Single(await proxy.ReadStepsAsync(await proxy.FindRunAsync(second)));
+        Assert.NotEqual(StepStatus.Ok, step.Step.Status);
     }
 
     [Theory]
@@ -278,7 +339,7 @@ public sealed class MisbehavingUpstreamTests
         Assert.Equal(Events, await answer.Content.ReadAsStringAsync());
         Assert.Equal(encoded, proxy.Upstream.Last.Body);
         Assert.Equal(encoding, proxy.Upstream.Last.Headers["Content-Encoding"].Single());
-        if (encoding == "zstd")
+        if (encoding == "dcz")
         {
             Assert.False(answer.Headers.Contains("LlmProxy-Task"));
             return;
@@ -288,7 +349,7 @@ public sealed class MisbehavingUpstreamTests
         Assert.Equal("hi", step.Messages[0].Message.Text);
     }
 
-    /// <summary>The framework has no zstd; bytes that nobody here can read stand for it.</summary>
+    /// <summary>A dictionary (dcz, RFC 9842) is known to client and server alone; any bytes will do.</summary>
     private static byte[] Encode(byte[] bytes, string encoding)
     {
         using var output = new MemoryStream();
@@ -297,13 +358,14 @@ public sealed class MisbehavingUpstreamTests
             "gzip" => new GZipStream(output, CompressionLevel.Optimal, leaveOpen: true),
             "br" => new BrotliStream(output, CompressionLevel.Optimal, leaveOpen: true),
             "deflate" => new ZLibStream(output, CompressionLevel.Optimal, leaveOpen: true),
+            "zstd" => new CompressionStream(output, leaveOpen: true),
             _ => new MemoryStream(),
         })
         {
             encoder.Write(bytes);
         }
 
-        return encoding == "zstd" ? [0x28, 0xB5, 0x2F, 0xFD, .. bytes.Select(b => (byte)~b)] : output.ToArray();
+        return encoding == "dcz" ? [0x5E, 0x2A, 0x4D, 0x18, .. bytes.Select(b => (byte)~b)] : output.ToArray();
     }
 
     private static string Chunked(string text, int pieces)

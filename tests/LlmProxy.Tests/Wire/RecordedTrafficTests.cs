@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using Microsoft.Extensions.Logging;
 using Xunit.Abstractions;
 
 namespace LlmProxy.Tests.Wire;
@@ -56,7 +57,7 @@ public sealed class RecordedTrafficTests(ITestOutputHelper output)
         await proxy.SettleAsync();
         var storage = await proxy.Store.ReadStorageUseAsync("default", CancellationToken.None);
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{passed} of {exchanges.Count} exchanges passed byte for byte, their answers in random pieces, among them {exact} of {exchanges.Count(e => e.IsExact)} whose bytes are exact; {withTask} belong to a task; {storage.Trajectories} runs with {storage.Steps} steps are in the store"));
-        var errors = proxy.Log.Lines.Where(l => l.StartsWith("Error", StringComparison.Ordinal)).Take(10).ToList();
+        var errors = proxy.Log.GetSnapshot().Where(l => l.Level == LogLevel.Error).Select(l => l.Message).Take(10).ToList();
         Assert.True(problems.IsEmpty && errors.Count == 0, string.Join('\n', problems.Take(20).Concat(errors)));
         Assert.Equal(exchanges.Count, passed);
         Assert.Equal(exchanges.Count(e => e.IsExact), exact);

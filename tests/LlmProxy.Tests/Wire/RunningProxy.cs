@@ -1,6 +1,4 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -13,6 +11,7 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Testing;
 
 namespace LlmProxy.Tests.Wire;
 
@@ -26,7 +25,7 @@ internal sealed class RunningProxy : IAsyncDisposable
     private readonly string _folder;
     private readonly bool _ownsUpstream;
 
-    private RunningProxy(WebApplication app, string folder, ScriptedUpstream upstream, bool ownsUpstream, LogLines log)
+    private RunningProxy(WebApplication app, string folder, ScriptedUpstream upstream, bool ownsUpstream, FakeLogCollector log)
     {
         _app = app;
         _folder = folder;
@@ -34,7 +33,8 @@ internal sealed class RunningProxy : IAsyncDisposable
         Upstream = upstream;
         Log = log;
         Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
-        Client = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }) { BaseAddress = Address, Timeout = TimeSpan.FromSeconds(60) };
+        // A real client is another process, whose calls the proxy's telemetry does not see.
+        Client = new HttpClient(new SocketsHttpHandler { UseProxy = false, UseCookies = false, AllowAutoRedirect = false, ActivityHeadersPropagator = null }) { BaseAddress = Address, Timeout = TimeSpan.FromSeconds(60) };
     }
 
     public ScriptedUpstream Upstream { get; }
@@ -43,7 +43,7 @@ internal sealed class RunningProxy : IAsyncDisposable
 
     public HttpClient Client { get; }
 
-    public LogLines Log { get; }
+    public FakeLogCollector Log { get; }
 
     /// <summary>Where its store and its spool lie.</summary>
     public string Folder => _folder;
@@ -82,11 +82,11 @@ internal sealed class RunningProxy : IAsyncDisposable
 
         var configuration = ProxyConfiguration.Load(null, overrides);
         Assert.Empty(configuration.Problems);
-        var log = new LogLines();
+        var log = new FakeLogCollector();
         var app = ProxyHost.Build(configuration, ["http://127.0.0.1:0"], builder =>
         {
             builder.Logging.ClearProviders();
-            builder.Logging.AddProvider(log);
+            builder.Logging.AddProvider(new FakeLoggerProvider(log));
             builder.Services.AddSingleton(p => new StoreGate(p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<StoreGate>>(), TimeSpan.FromSeconds(30)));
         });
         await app.StartAsync();
@@ -125,7 +125,7 @@ internal sealed class RunningProxy : IAsyncDisposable
         var started = Stopwatch.GetTimestamp();
         while (Spool.Pending > 0)
         {
-            Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(60), "The spool does not empty: " + string.Join('\n', Log.Lines));
+            Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(60), "The spool does not empty: " + Log.Text());
             await Task.Delay(5);
         }
     }
@@ -135,7 +135,7 @@ internal sealed class RunningProxy : IAsyncDisposable
     {
         await SettleAsync();
         var run = await Store.FindTaskAsync("default", answer.Headers.GetValues("LlmProxy-Task").Single(), CancellationToken.None);
-        return run ?? throw new InvalidOperationException("The task is not in the store: " + string.Join('\n', Log.Lines));
+        return run ?? throw new InvalidOperationException("The task is not in the store: " + Log.Text());
     }
 
     public Task<IReadOnlyList<StepView>> ReadStepsAsync(Trajectory run) =>
@@ -152,54 +152,5 @@ internal sealed class RunningProxy : IAsyncDisposable
         }
 
         Directory.Delete(_folder, recursive: true);
-    }
-}
-
-/// <summary>Keeps what is logged.</summary>
-internal sealed class LogLines : ILoggerProvider
-{
-    private readonly ConcurrentDictionary<string, TaskCompletionSource<string>> _awaited = new(StringComparer.Ordinal);
-
-    public ConcurrentQueue<string> Lines { get; } = new();
-
-    /// <summary>Waits for a line that holds a text.</summary>
-    public async Task<string> WaitForAsync(string text)
-    {
-        var found = _awaited.GetOrAdd(text, _ => new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously));
-        return Lines.FirstOrDefault(l => l.Contains(text, StringComparison.Ordinal)) ?? await found.Task.WaitAsync(TimeSpan.FromSeconds(60));
-    }
-
-    public ILogger CreateLogger(string categoryName) => new Logger(this);
-
-    public void Dispose()
-    {
-    }
-
-    private void Add(string line)
-    {
-        Lines.Enqueue(line);
-        foreach (var (text, found) in _awaited)
-        {
-            if (line.Contains(text, StringComparison.Ordinal))
-            {
-                found.TrySetResult(line);
-            }
-        }
-    }
-
-    private sealed class Logger(LogLines lines) : ILogger
-    {
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        {
-            if (IsEnabled(logLevel))
-            {
-                lines.Add(string.Create(CultureInfo.InvariantCulture, $"{logLevel} {eventId.Id} {formatter(state, exception)} {exception?.Message}"));
-            }
-        }
     }
 }

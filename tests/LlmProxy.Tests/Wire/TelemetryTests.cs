@@ -1,4 +1,7 @@
+using System.Diagnostics;
 using System.Net;
+using System.Net.Http.Headers;
+using LlmProxy.Tests.Auth;
 
 namespace LlmProxy.Tests.Wire;
 
@@ -119,6 +122,95 @@ public sealed class TelemetryTests
         alone.Upstream.AnswerWith("{}");
         using var root = await alone.PostAsync("/openai/v1/files", "x");
         Assert.Matches("^00-[0-9a-f]{32}-[0-9a-f]{16}-01$", alone.Upstream.Last.Headers["traceparent"].Single());
+    }
+
+    [Fact]
+    public async Task A_receiver_gets_metrics_of_the_libraries_and_the_service_name_of_OpenTelemetrys_variable()
+    {
+        await using var receiver = await OtlpReceiver.StartAsync();
+        await using (var proxy = await RunningProxy.StartAsync(null, ("LlmProxy:Telemetry:Otlp", receiver.Address), ("OTEL_SERVICE_NAME", "my-proxy")))
+        {
+            proxy.Upstream.AnswerWith("{}");
+            using var answer = await proxy.PostAsync(DialectCalls.Anthropic, DialectCalls.AnthropicBody);
+            using var status = await proxy.Client.GetAsync("/_llmproxy/status");
+        }
+
+        Assert.Contains("my-proxy", receiver.AllText, StringComparison.Ordinal);
+        Assert.Superset(
+            new HashSet<string>(StringComparer.Ordinal) { "http.server.request.duration", "http.client.request.duration", "dotnet.gc.collections", "resilience.polly.pipeline.duration" },
+            receiver.Metrics.ToHashSet(StringComparer.Ordinal));
+        // The server's own span is for the API alone: a forwarded call has one already.
+        Assert.Single(receiver.Spans, s => s.Attributes.GetValueOrDefault("url.path") as string == "/_llmproxy/status");
+        Assert.Single(receiver.Spans, s => s.Attributes.GetValueOrDefault("url.path") as string == DialectCalls.Anthropic);
+    }
+
+    [Fact]
+    public async Task Prometheus_scrapes_the_metrics()
+    {
+        await using var proxy = await RunningProxy.StartAsync(null, ("LlmProxy:Telemetry:Prometheus", "true"));
+        var loop = ToolLoop.All("claude-sonnet-4-5")[0];
+        proxy.Upstream.AnswerWith(loop.FirstAnswer, contentType: loop.ContentType);
+        using var answer = await proxy.PostAsync(loop.Path, loop.First);
+        await proxy.SettleAsync();
+
+        var metrics = await proxy.Client.GetStringAsync("/metrics");
+
+        Assert.Matches("(?m)^gen_ai_client_operation_duration_seconds_count\\{.*gen_ai_request_model=\"claude-sonnet-4-5\".*\\} 1( |$)", metrics);
+        Assert.Matches("(?m)^gen_ai_client_token_usage[a-z_]*_sum\\{.*gen_ai_token_type=\"input\".*\\} 50( |$)", metrics);
+        Assert.Matches("(?m)^llmproxy_spool_pending(\\{.*\\})? 0( |$)", metrics);
+        Assert.Contains("resilience_polly_pipeline_duration", metrics, StringComparison.Ordinal);
+        Assert.DoesNotContain("Oslo", metrics, StringComparison.Ordinal);
+        using var rebound = new HttpRequestMessage(HttpMethod.Get, "/metrics") { Headers = { Host = "evil.example" } };
+        using var refused = await proxy.Client.SendAsync(rebound);
+        Assert.Equal(HttpStatusCode.Forbidden, refused.StatusCode);
+    }
+
+    [Fact]
+    public async Task Without_the_setting_there_are_no_metrics_to_scrape()
+    {
+        await using var proxy = await RunningProxy.StartAsync();
+
+        using var answer = await proxy.Client.GetAsync("/metrics");
+
+        Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task Where_keys_exist_a_scrape_needs_an_admin_key_as_its_bearer_token()
+    {
+        await using var proxy = await RunningProxy.StartAsync(
+            null,
+            [("LlmProxy:Telemetry:Prometheus", "true"), .. KeyTests.Key(0, "ops", "ops", "default", admin: true), .. KeyTests.Key(1, "agent", "agent", "default", admin: false)]);
+
+        var statuses = new List<HttpStatusCode>();
+        foreach (var key in (string?[])[null, "agent", "ops"])
+        {
+            using var scrape = new HttpRequestMessage(HttpMethod.Get, "/metrics") { Headers = { Authorization = key is null ? null : new AuthenticationHeaderValue("Bearer", key) } };
+            using var answer = await proxy.Client.SendAsync(scrape);
+            statuses.Add(answer.StatusCode);
+        }
+
+        Assert.Equal([HttpStatusCode.Unauthorized, HttpStatusCode.Unauthorized, HttpStatusCode.OK], statuses);
+    }
+
+    [Fact]
+    public async Task A_receiver_that_does_not_respond_holds_up_the_end_by_two_seconds_at_most()
+    {
+        using var stopped = new CancellationTokenSource();
+        await using var silent = RawUpstream.Start(async connection =>
+        {
+            await connection.ReadHeadAsync();
+            await Task.Delay(Timeout.Infinite, stopped.Token);
+        });
+        var proxy = await RunningProxy.StartAsync(null, ("LlmProxy:Telemetry:Otlp", silent.Address.ToString()));
+        proxy.Upstream.AnswerWith("{}");
+        using var answer = await proxy.PostAsync(DialectCalls.Anthropic, DialectCalls.AnthropicBody);
+
+        var started = Stopwatch.GetTimestamp();
+        await proxy.DisposeAsync();
+
+        Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, TimeSpan.FromSeconds(4.5));
+        await stopped.CancelAsync();
     }
 
     [Fact]

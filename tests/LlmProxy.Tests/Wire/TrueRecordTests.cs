@@ -217,7 +217,7 @@ public sealed class TrueRecordTests
     private static Task<RunningProxy> StartAsync(params (string Variable, string Value)[] environment) =>
         RunningProxy.StartAsync(
             null,
-            [.. new ConfigurationBuilder().Add(new SeedAliasSource(environment.ToDictionary(e => e.Variable, e => (string?)e.Value))).Build().AsEnumerable().Where(s => s.Value is not null).Select(s => (s.Key, s.Value!))]);
+            [.. new ConfigurationBuilder().Add(new BytebotAliasSource(environment.ToDictionary(e => e.Variable, e => (string?)e.Value))).Build().AsEnumerable().Where(s => s.Value is not null).Select(s => (s.Key, s.Value!))]);
 
     private static async Task RenameAsync(RunningProxy proxy, string table, string name)
     {

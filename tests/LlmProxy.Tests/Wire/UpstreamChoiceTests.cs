@@ -41,6 +41,39 @@ public sealed class UpstreamChoiceTests
     }
 
     [Theory]
+    [InlineData("HashCookie")]
+    [InlineData("Cookie")]
+    public async Task Session_affinity_keeps_a_client_with_its_destination(string policy)
+    {
+        var (path, body) = DialectCalls.All[1];
+        await using var second = await ScriptedUpstream.StartAsync();
+        await using var proxy = await RunningProxy.StartAsync(
+            null,
+            ("ReverseProxy:Clusters:openai:Destinations:second:Address", second.Address.ToString()),
+            ("ReverseProxy:Clusters:openai:LoadBalancingPolicy", "RoundRobin"),
+            ("ReverseProxy:Clusters:openai:SessionAffinity:Enabled", "true"),
+            ("ReverseProxy:Clusters:openai:SessionAffinity:Policy", policy),
+            ("ReverseProxy:Clusters:openai:SessionAffinity:AffinityKeyName", "upstream"));
+        proxy.Upstream.AnswerWith("{}");
+        second.AnswerWith("{}");
+
+        using var first = await proxy.PostAsync(path, body);
+        var cookie = first.Headers.GetValues("Set-Cookie").Single().Split(';')[0];
+        var chosen = proxy.Upstream.Received.IsEmpty ? second : proxy.Upstream;
+        for (var i = 0; i < 6; i++)
+        {
+            using var next = await proxy.PostAsync(path, body, ("Cookie", cookie));
+            Assert.Equal(HttpStatusCode.OK, next.StatusCode);
+        }
+
+        Assert.StartsWith("upstream=", cookie, StringComparison.Ordinal);
+        Assert.Equal((7, 7), (chosen.Received.Count, proxy.Upstream.Received.Count + second.Received.Count));
+        using var stranger = await proxy.PostAsync(path, body);
+        using var another = await proxy.PostAsync(path, body);
+        Assert.Equal((8, 9), (chosen.Received.Count, proxy.Upstream.Received.Count + second.Received.Count));
+    }
+
+    [Theory]
     [MemberData(nameof(DialectCalls.Theory), MemberType = typeof(DialectCalls))]
     public async Task A_certificate_that_nobody_vouches_for_is_refused_and_no_byte_of_the_call_leaves(string path, string body)
     {

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using LlmProxy.Core.Recording;
 
 namespace LlmProxy.Tests.Wire;
 
@@ -25,7 +26,7 @@ public sealed class UpstreamRetryTests
         Assert.Equal([DialectCalls.AnthropicBody, DialectCalls.AnthropicBody], proxy.Upstream.Received.Select(r => r.Text));
         Assert.All(proxy.Upstream.Received, r => Assert.Equal("kept", r.Headers["x-mine"].Single()));
         Assert.All(proxy.Upstream.Received, r => Assert.Equal("application/json", r.Headers["Content-Type"].Single()));
-        Assert.Contains($"anthropic again (1)", await proxy.Log.WaitForAsync("1101"), StringComparison.Ordinal);
+        Assert.Equal(("anthropic", "1"), ((await proxy.Log.WaitForAsync(1101)).GetStructuredStateValue("Cluster"), proxy.Log.Of(1101).Single().GetStructuredStateValue("Attempt")));
         Assert.Equal(1, (await proxy.FindRunAsync(answer)).IterationCount);
     }
 
@@ -103,7 +104,7 @@ public sealed class UpstreamRetryTests
 
         await Assert.ThrowsAnyAsync<Exception>(() => proxy.PostAsync(DialectCalls.Anthropic, DialectCalls.AnthropicBody));
 
-        await proxy.Log.WaitForAsync("UpstreamBroke");
+        await proxy.Log.WaitForAsync(1002, ExchangeOutcome.UpstreamBroke);
         Assert.Equal(1, upstream.Connections);
     }
 
@@ -130,7 +131,7 @@ public sealed class UpstreamRetryTests
         var address = RawUpstream.ClosedAddress();
         await using var proxy = await RunningProxy.StartAsync(null, [("LlmProxy:Upstreams:anthropic:Retries", "8"), .. RawUpstream.SettingsFor(address)]);
         var calling = proxy.PostAsync(DialectCalls.Anthropic, DialectCalls.AnthropicBody);
-        await proxy.Log.WaitForAsync("Trying anthropic again (1)");
+        await proxy.Log.WaitForAsync(1101, "anthropic");
         await using var upstream = RawUpstream.Start(
             async connection =>
             {
@@ -176,7 +177,7 @@ public sealed class UpstreamRetryTests
 
         // Three tries of one call open it.
         using var first = await proxy.PostAsync(path, body);
-        Assert.Contains("keeps failing", await proxy.Log.WaitForAsync("1102"), StringComparison.Ordinal);
+        await proxy.Log.WaitForAsync(1102, cluster);
         await using var upstream = RawUpstream.Start(
             async connection =>
             {
@@ -207,7 +208,7 @@ public sealed class UpstreamRetryTests
             await Task.Delay(50);
         }
 
-        await proxy.Log.WaitForAsync("answers again");
+        await proxy.Log.WaitForAsync(1103, cluster);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Storage;
 using LlmProxy.Server.Hosting;
 using LlmProxy.Storage;
@@ -49,7 +50,7 @@ internal static class DbVerb
             var configuration = context.Configuration(parse);
             await using var source = Open(configuration);
             await using var target = OpenTarget(configuration, parse.GetValue(to)!);
-            if (source.Provider != "sqlite")
+            if (configuration.Options.Storage.Provider != StoreProvider.Sqlite)
             {
                 throw new CliException("The configured store is PostgreSQL already; copy moves a SQLite store there. Name it with --LlmProxy:Storage:Provider=sqlite and --LlmProxy:Storage:ConnectionString=\"Data Source=FILE\".");
             }
@@ -105,7 +106,7 @@ internal static class DbVerb
             console.Json(new JsonObject
             {
                 ["ok"] = health.Ok,
-                ["provider"] = configuration.Options.Storage.Provider,
+                ["provider"] = configuration.Options.Storage.Provider.Word(),
                 ["place"] = place,
                 ["schemaVersion"] = health.SchemaVersion,
                 ["details"] = health.Details,
@@ -114,7 +115,7 @@ internal static class DbVerb
         }
         else
         {
-            console.Line($"{configuration.Options.Storage.Provider}, {place} ({health.Details})");
+            console.Line($"{configuration.Options.Storage.Provider.Word()}, {place} ({health.Details})");
             console.Line(health.Ok ? $"Schema version {health.SchemaVersion}: as it should be." : health.Error!);
         }
 

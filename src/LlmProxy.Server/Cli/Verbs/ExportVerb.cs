@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
+using LlmProxy.TrainingData;
 using LlmProxy.TrainingData.Export;
 using LlmProxy.TrainingData.Validation;
-using LlmProxy.TrainingData;
 using Spectre.Console;
 
 namespace LlmProxy.Server.Cli.Verbs;

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Testing;
 using LlmProxy.Testing.Replay;
 using LlmProxy.Testing.Stubs;
@@ -38,7 +39,7 @@ internal static class ReplayVerb
         {
             var run = await ReadAsync(context, parse, parse.GetValue(task)!, listens: false, cancellationToken);
             var (kind, target) = (parse.GetValue(flavor)!, parse.GetValue(output)!);
-            int? mappings = null;
+            StubFolder? stubs = null;
             if (kind == Recorded)
             {
                 Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(target))!);
@@ -46,20 +47,20 @@ internal static class ReplayVerb
             }
             else
             {
-                var stubs = StubFolder.Of(run, kind == WireMock ? StubFlavor.WireMock : StubFlavor.WireMockNet, withPauses: !parse.GetValue(fast));
+                stubs = StubFolder.Of(run, kind == WireMock ? StubFlavor.WireMock : StubFlavor.WireMockNet, withPauses: !parse.GetValue(fast));
                 stubs.WriteTo(target);
-                mappings = stubs.Mappings;
             }
 
+            // The path that the server is given, to be copied into a test that runs in another folder.
+            var loadFrom = stubs is null ? null : Path.GetFullPath(Path.Combine(target, stubs.LoadedFrom));
             if (parse.GetValue(json))
             {
-                context.Console.Json(new JsonObject { ["run"] = run.Name, ["calls"] = run.Calls.Count, ["flavor"] = kind, ["mappings"] = mappings, ["output"] = target });
+                context.Console.Json(new JsonObject { ["run"] = run.Name, ["calls"] = run.Calls.Count, ["flavor"] = kind, ["mappings"] = stubs?.Mappings, ["output"] = target, ["loadFrom"] = loadFrom });
             }
             else
             {
-                var what = mappings is null ? "" : FormattableString.Invariant($" as {mappings} mappings");
-                var hint = mappings is null ? "" : "; its README.md says how to start them";
-                context.Console.Line(FormattableString.Invariant($"{run.Calls.Count} calls of {run.Name}{what} in {target}{hint}."));
+                var what = stubs is null ? $" in {target}" : FormattableString.Invariant($" as {stubs.Mappings} mappings in {loadFrom}; {Path.Combine(target, "README.md")} says how to load them");
+                context.Console.Line(FormattableString.Invariant($"{run.Calls.Count} calls of {run.Name}{what}."));
             }
 
             return ExitCodes.Done;

@@ -21,7 +21,7 @@ internal static class TemplatesVerb
     private static Command Render(CliContext context)
     {
         var provider = new Option<string>("--provider") { Description = "Whose template", Required = true };
-        provider.AcceptOnlyFromAmong([.. OptionsValidator.ProviderNames]);
+        provider.AcceptOnlyFromAmong([.. ProviderResolver.Names]);
         var task = new Option<string>("--task") { Description = "The task that examples are looked for", Required = true };
         var system = new Option<string?>("--system") { Description = "A file with the agent's own prompt (else a short one); - reads the standard input", HelpName = "FILE" };
         var model = new Option<string>("--model") { Description = "The model", DefaultValueFactory = _ => "" };

@@ -1,0 +1,230 @@
+using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Prompting;
+using LlmProxy.Core.Recording;
+using LlmProxy.Core.Retrieval;
+using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
+using Microsoft.Extensions.Logging;
+
+namespace LlmProxy.Core.Calls;
+
+/// <summary>
+/// The one place where a completion call is read, assigned to a task, enhanced and recorded; the same for the proxy, the
+/// chat client, the recorder of an application, and the tests:
+/// <code>
+/// request ──► 1 read ─► 2 assign to a task ─► 3 choose and render the prompt ─► 4 open the record ──► send Body
+/// response ──► Copy: spool, keys ──► Complete: recorder ─► store
+/// </code>
+/// Learning never harms traffic: a stage that fails is logged, and the call continues without it.
+/// </summary>
+/// <remarks>Safe for concurrent use.</remarks>
+internal sealed partial class CallPipeline(
+    CallReader reader,
+    TaskCorrelator correlator,
+    TaskPrompts prompts,
+    CallRecording recording,
+    LlmProxyOptions options,
+    TimeProvider time,
+    ILogger<CallPipeline> log)
+{
+    /// <summary>The monotonic clock that calls are measured by.</summary>
+    public long Timestamp() => time.GetTimestamp();
+
+    /// <summary>Time since a <see cref="Timestamp"/>.</summary>
+    public TimeSpan Elapsed(long timestamp) => time.GetElapsedTime(timestamp);
+
+    /// <summary>Takes a call through all stages before it is sent.</summary>
+    /// <exception cref="OperationCanceledException">The caller left.</exception>
+    public async ValueTask<CallSession> BeginAsync(CallStart start, CancellationToken cancellationToken)
+    {
+        var call = new CallSession(this, start);
+        try
+        {
+            if (Read(call))
+            {
+                await AssignAsync(call, cancellationToken);
+                await EnhanceAsync(call, cancellationToken);
+                Record(call);
+            }
+
+            return call;
+        }
+        catch
+        {
+            call.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The copy of a call's response.</summary>
+    internal ReplyCopy CopyOf(CallSession call) => new(call, options.Recording.MaxBodyBytes, time, Publish, LogCopyFailed);
+
+    /// <summary>Ends a call: see <see cref="CallSession"/>.</summary>
+    internal AssembledReply? Complete(CallSession call, ExchangeOutcome outcome, int status, TimeSpan? duration)
+    {
+        AssembledReply? reply = null;
+        try
+        {
+            if (outcome == ExchangeOutcome.Complete)
+            {
+                call.Copy.Publish();
+            }
+
+            reply = call.Copy.ToReply();
+            var elapsed = duration ?? time.GetElapsedTime(call.Start.ArrivedTimestamp);
+            call.Record?.WriteTail(new ExchangeTail(outcome, elapsed.TotalMilliseconds, call.Record.IsTruncated, call.Copy.Rhythm));
+        }
+        catch (Exception error)
+        {
+            LogStageFailed(CallStage.Complete, error);
+        }
+        finally
+        {
+            if (call.Place is { Task: { } task } place)
+            {
+                var isWhole = reply is { IsComplete: true } || (reply is null && outcome == ExchangeOutcome.Complete);
+                var isAnswered = isWhole && status is not (408 or 409 or 429 or >= 500);
+                correlator.End(task, place.StepIndex, isAnswered, reply is not null || !call.Copy.HasStarted);
+            }
+
+            recording.Complete(call, reply);
+        }
+
+        return reply;
+    }
+
+    /// <summary>Whether the history ends in text that a person wrote: only then a turn can begin.</summary>
+    internal static bool EndsInUserText(RequestReading reading)
+    {
+        if (reading.Messages is not [.., { IsAssistant: false, AnswersCall: false }])
+        {
+            return false;
+        }
+
+        var message = reading.ReadMessage(reading.Messages.Count - 1);
+        return message.ToolResults.Count == 0 && message.Text.Length > 0;
+    }
+
+    private bool Read(CallSession call)
+    {
+        if (call.Start.Body is not { } body)
+        {
+            recording.CountNotRecorded(call.NotRecorded = "too-large");
+            return false;
+        }
+
+        try
+        {
+            call.Content = reader.Read(call.Start, body);
+        }
+        catch (Exception error)
+        {
+            LogStageFailed(CallStage.Read, error);
+        }
+
+        if (!call.IsRead)
+        {
+            recording.CountNotRecorded(call.NotRecorded = "unreadable-request");
+        }
+
+        return call.IsRead;
+    }
+
+    private async ValueTask AssignAsync(CallSession call, CancellationToken cancellationToken)
+    {
+        var (start, request) = (call.Start, call.Content!);
+        var (reading, rules) = (request.Reading, request.Rules);
+        try
+        {
+            call.Place = await correlator.PlaceAsync(
+                new IncomingCall
+                {
+                    Tenant = start.Tenant,
+                    Reading = reading,
+                    Rules = rules,
+                    TaskId = start.TaskId,
+                    SessionId = start.SessionId ?? rules.SessionId(start.Header) ?? (rules.Name == TaskRules.Generic ? null : reading.SessionHint),
+                    RetryCount = start.RetryCount,
+                    Description = () => start.Description ?? TaskText.Describe(rules.IsTurnBoundary ? reading.ReadLastUserText() : reading.ReadFirstUserText(), rules.Boilerplate),
+                    SystemPrompt = request.SystemPrompt,
+                    EndsInUserText = () => EndsInUserText(reading),
+                },
+                request.Keys,
+                cancellationToken);
+        }
+        catch (Exception error) when (!IsLeft(error, cancellationToken))
+        {
+            LogStageFailed(CallStage.Assign, error);
+        }
+    }
+
+    private async ValueTask EnhanceAsync(CallSession call, CancellationToken cancellationToken)
+    {
+        if (!call.Start.MayEnhance || call.Place is not { IsSideCall: false, Task: { } task } place)
+        {
+            return;
+        }
+
+        try
+        {
+            call.Prompt = await prompts.EnhanceAsync(
+                new PromptRequest(call.Start.Tenant, task.TaskId, task.TaskDescription, call.Provider, call.Reading.Model ?? "", call.Reading)
+                {
+                    IsFirstStep = place.StepIndex == 1,
+                    FewShot = call.Start.FewShot,
+                },
+                cancellationToken);
+        }
+        catch (Exception error) when (!IsLeft(error, cancellationToken))
+        {
+            LogStageFailed(CallStage.Enhance, error);
+        }
+    }
+
+    private void Record(CallSession call)
+    {
+        try
+        {
+            recording.Begin(call);
+        }
+        catch (Exception error)
+        {
+            LogStageFailed(CallStage.Record, error);
+        }
+    }
+
+    private void Publish(CallSession call, AssembledReply reply)
+    {
+        if (call.Place is { Task: { } task } place)
+        {
+            correlator.Publish(task, call.Reading, reply, call.Content!.Keys, place.StepIndex);
+        }
+    }
+
+    private static bool IsLeft(Exception error, CancellationToken cancellationToken) => error is OperationCanceledException && cancellationToken.IsCancellationRequested;
+
+    [LoggerMessage(1010, LogLevel.Error, "Pipeline stage '{Stage}' failed; forwarding the request unmodified")]
+    private partial void LogStageFailed(CallStage stage, Exception error);
+
+    [LoggerMessage(1011, LogLevel.Error, "Recording of a response was truncated; the client response is unaffected")]
+    private partial void LogCopyFailed(Exception error);
+}
+
+/// <summary>A stage of <see cref="CallPipeline"/>, as logs name it.</summary>
+internal enum CallStage
+{
+    /// <summary>Reading the request.</summary>
+    Read,
+
+    /// <summary>Assigning the call to a task.</summary>
+    Assign,
+
+    /// <summary>Choosing and rendering the prompt.</summary>
+    Enhance,
+
+    /// <summary>Opening the record.</summary>
+    Record,
+
+    /// <summary>Ending the call.</summary>
+    Complete,
+}

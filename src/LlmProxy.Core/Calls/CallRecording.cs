@@ -1,0 +1,71 @@
+using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Prompting;
+using LlmProxy.Core.Recording;
+
+namespace LlmProxy.Core.Calls;
+
+/// <summary>Opens the record of a call in the spool, if the call is to be recorded.</summary>
+/// <remarks>Safe for concurrent use.</remarks>
+internal sealed class CallRecording(Spool spool, Recorder recorder, NotRecordedCounts notRecorded, RecordingSwitch recording, LlmProxyOptions options, TimeProvider time)
+{
+    /// <summary>Counts a call that is not recorded.</summary>
+    public void CountNotRecorded(string reason) => notRecorded.Count(reason);
+
+    /// <summary>Opens the record and gives it its place after its task's earlier calls.</summary>
+    public void Begin(CallSession call)
+    {
+        if (call.Place is not { Task: { } task } place)
+        {
+            call.NotRecorded = call.Place is null ? "unassigned" : "side-call";
+            return;
+        }
+
+        if (recording.WhyNot(call.Start.RecordHeader) is { } reason)
+        {
+            Refuse(call, reason);
+            return;
+        }
+
+        var start = call.Start;
+        var now = time.GetUtcNow();
+        var isRewritten = call.Prompt.Body is not null;
+        var head = ExchangeHead.Of(place, task, call.Reading, call.Dialect.Kind, call.Provider, now) with
+        {
+            Client = start.Client,
+            Preset = call.Rules.Name,
+            Path = start.Path,
+            RequestEncoding = start.ContentEncoding.Length == 0 || isRewritten ? null : start.ContentEncoding,
+            ExampleIds = isRewritten ? call.Prompt.ExampleIds : [],
+            Arm = call.Prompt.Arm,
+            TemplateSet = call.Prompt.TemplateSet,
+            KeepContent = options.Recording.Providers.Contains(call.Provider, StringComparer.OrdinalIgnoreCase),
+            StartedAt = start.StartedAt ?? now - time.GetElapsedTime(start.ArrivedTimestamp),
+        };
+
+        // The agent's own request is recorded, not the rewritten one: injected examples must never be learnt from.
+        var request = isRewritten ? call.Reading.Body : start.Body!.Value;
+        call.Record = spool.Begin(head, request, isRewritten ? call.Prompt.SentPrompt ?? "" : null);
+        if (call.Record is null)
+        {
+            Refuse(call, "spool-full");
+            return;
+        }
+
+        recorder.Register(call.Record);
+    }
+
+    /// <summary>Hands a finished record to the recorder.</summary>
+    public void Complete(CallSession call, Wire.AssembledReply? reply)
+    {
+        if (call.Record is { } record)
+        {
+            recorder.Complete(record, record.IsTruncated ? null : reply, call.Reading);
+        }
+    }
+
+    private void Refuse(CallSession call, string reason)
+    {
+        call.NotRecorded = reason;
+        notRecorded.Count(reason);
+    }
+}

@@ -1,0 +1,233 @@
+using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Redaction;
+using LlmProxy.Core.Storage;
+using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
+using LlmProxy.Wire.ContentEncoding;
+using LlmProxy.Wire.Scanning;
+
+namespace LlmProxy.Core.Recording;
+
+/// <summary>
+/// Turns one exchange into a step of its run, and opens and rebuilds runs. Pure work on values; the recorder saves what
+/// comes out.
+/// </summary>
+internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, Redactor redactor, IReadOnlyList<ModelPrice> prices, CorrelationSecret secret, KnownHistories histories)
+{
+    /// <summary>A new run, as its first exchange tells it.</summary>
+    public RunState Start(ExchangeHead head) => new(head.ToRow() with { TaskDescription = redactor.Redact(head.TaskDescription ?? "") });
+
+    /// <summary>Takes from its first call whose run it is: one that was opened without a call knows only what its opener said.</summary>
+    public void Adopt(RunState run, ExchangeHead head)
+    {
+        var first = Start(head).Row;
+        run.Row = run.Row with
+        {
+            Provider = first.Provider,
+            Model = first.Model,
+            Client = first.Client,
+            Preset = first.Preset,
+            SessionId = run.Row.SessionId ?? first.SessionId,
+            TaskDescription = run.Row.TaskDescription.Length > 0 ? run.Row.TaskDescription : first.TaskDescription,
+            StartedAt = first.StartedAt,
+            LastActivityAt = first.StartedAt,
+            HasContent = first.HasContent,
+            ExampleIds = first.ExampleIds,
+            Arm = first.Arm,
+            TemplateSet = first.TemplateSet,
+        };
+        run.KeepContent = first.HasContent;
+    }
+
+    /// <summary>A run that is in the store, as it was when its last step was taken.</summary>
+    public RunState Rebuild(Trajectory row, IReadOnlyList<StepView> steps)
+    {
+        var run = new RunState(row) { IsRebuilt = true };
+        var rules = catalog.Get(row.Preset);
+        using var turnKeys = new TurnKeys(secret.Value);
+        foreach (var view in steps)
+        {
+            var dialect = DialectCatalog.Get(view.Step.Dialect);
+            run.Mark();
+            var messages = view.Messages.Select(m => m.Message).ToList();
+            var counts = MessageCounter.Count(run, messages, rules);
+            var keys = messages.ConvertAll(m => dialect.KeyOf(m.Json, turnKeys));
+            var history = run.History.Take(view.Step.HistoryKept).Concat(keys).ToList();
+            run.Foreign.Note(view.Step, keys.ConvertAll(key => new[] { key }));
+            if (view.Reply is { } reply)
+            {
+                var key = dialect.KeyOf(reply.Json, turnKeys);
+                history.Add(key);
+                run.Replies.Add(key);
+                run.Remember(reply);
+            }
+
+            run.LastCallFailed = view.Step.Status.IsFailure();
+            run.Take(
+                view.Step,
+                row,
+                [.. history],
+                new StepCounts(view.Step.TokenUsage, ModelCost.Of(prices, view.Step.Model, view.Step.TokenUsage), view.Reply?.ToolCalls.Count ?? 0, view.Step.Index - (run.LastStep?.Index ?? 0), counts));
+        }
+
+        run.LastEndedTurn = row is { IsProvisional: true, OutcomeSource: OutcomeSource.Idle };
+        return run;
+    }
+
+    /// <summary>
+    /// Takes an exchange into its run. A retry replaces the step that it repeats; one that is worse than that step
+    /// changes nothing.
+    /// </summary>
+    /// <param name="run">The run; changed in place.</param>
+    /// <param name="head">The exchange's head.</param>
+    /// <param name="exchange">The exchange.</param>
+    /// <param name="known">What the request path found out about it, or null to read it here.</param>
+    public TrajectoryChange Record(RunState run, ExchangeHead head, SpooledContent exchange, ParsedExchange? known)
+    {
+        var dialect = DialectCatalog.Get(head.Dialect);
+        var reply = known?.Reply ?? Assemble(dialect, head, exchange);
+        var status = ExchangeStatus.Of(exchange, reply);
+        if (FindPlace(run, head, status) is not { } index)
+        {
+            // It counts as recorded.
+            return new TrajectoryChange { Trajectory = run.Row, Exchanges = [head.ExchangeId] };
+        }
+
+        run.Mark();
+        using var turnKeys = new TurnKeys(secret.Value, histories);
+        var rules = catalog.Get(head.Preset);
+        var reading = Read(dialect, head, exchange, known, turnKeys);
+        var delta = RequestDelta.Of(run, reading, dialect, redactor, turnKeys);
+        run.IsRebuilt = false;
+        var counts = MessageCounter.Count(run, delta.Uncounted, rules);
+        var said = reply is { HasSubstance: true } ? reply : null;
+        var history = said is null ? delta.History : [.. delta.History, run.AddReply(said, turnKeys)];
+        run.NoteEnd(index, status, reply);
+        var usage = StepUsage.Of(prices, reply, head.Model);
+        var row = AddCall(usage.AddTo(counts.AddTo(run.Row)), head, exchange, said, index) with { HasContent = run.KeepContent };
+
+        var content = new StepContent(redactor);
+        // A task that continues with a model whose content is not recorded keeps nothing of that model's.
+        var kept = run.KeepContent && head.KeepContent ? content.Keep(run, delta, reading, exchange.SentPrompt, said) : new KeptContent();
+        var step = new TrajectoryStep
+        {
+            TrajectoryId = row.Id,
+            Index = index,
+            ExchangeId = head.ExchangeId,
+            Dialect = head.Dialect,
+            Model = reply?.Model ?? head.Model,
+            SystemPrompt = kept.SystemPrompt,
+            SentSystemPrompt = kept.SentSystemPrompt,
+            Tools = kept.Tools,
+            HistoryKept = delta.Kept,
+            Messages = kept.Messages,
+            Reply = kept.Reply,
+            StopReason = reply?.StopReason,
+            ResponseId = reply?.ResponseId,
+            TokenUsage = usage.Tokens,
+            StartedAt = head.StartedAt,
+            DurationMs = exchange.Tail.DurationMs,
+            TimeToFirstByteMs = exchange.AnswerHead?.FirstByteMs,
+            Rhythm = RhythmOf(exchange),
+            HttpStatus = exchange.AnswerHead?.Status ?? 0,
+            Status = status,
+        };
+        (step, var others) = ExplainForeign(run, step, delta, history, said, dialect, turnKeys);
+
+        run.Take(step, row, history, new StepCounts(usage.Tokens, usage.Cost, reply?.Message.ToolCalls.Count ?? 0, row.IterationCount - run.Row.IterationCount, counts));
+        var stated = status == StepStatus.Ok && said is not null ? rules.ReadOutcome(said.Message.ToolCalls) : null;
+        run.Row = judge.AfterStep(run, row, stated, rules);
+        return new TrajectoryChange { Trajectory = run.Row, Steps = [step, .. others], Contents = content.Pieces, Keys = Keys(reading, turnKeys, head, reply, index) };
+    }
+
+    /// <summary>Adds the tokens of a side call to its task.</summary>
+    public TrajectoryChange RecordSideCall(RunState run, ExchangeHead head, SpooledContent exchange, AssembledReply? reply)
+    {
+        reply ??= Assemble(DialectCatalog.Get(head.Dialect), head, exchange);
+        var tokens = reply?.Usage ?? TokenUsage.None;
+        run.Row = new StepUsage(tokens, ModelCost.Of(prices, head.Model, tokens)).AddTo(run.Row);
+        using var turnKeys = new TurnKeys(secret.Value);
+        return new TrajectoryChange { Trajectory = run.Row, Exchanges = [head.ExchangeId], Keys = AnswerKeys.Make(null, reply, turnKeys, head.TaskId!, 0, head.StartedAt) };
+    }
+
+    /// <summary>Assembles an answer from its recorded bytes; null if there is none or its encoding is unknown.</summary>
+    public static AssembledReply? Assemble(IDialect dialect, ExchangeHead head, SpooledContent exchange)
+    {
+        if (exchange.AnswerHead is not { } answer || BodyDecoder.DecodeAll(exchange.Answer, answer.ContentEncoding) is not { } body)
+        {
+            return null;
+        }
+
+        var assembler = dialect.CreateAssembler(answer.ContentType, head.Stream);
+        assembler.Append(body.Span);
+        return assembler.ToReply();
+    }
+
+    /// <summary>The number of the step that a call becomes; null if it changes nothing. A retry takes the last step back.</summary>
+    private static int? FindPlace(RunState run, ExchangeHead head, StepStatus status)
+    {
+        var index = head.StepIndex;
+        var lastIndex = run.LastStep?.Index ?? run.Row.IterationCount;
+        if (lastIndex < index)
+        {
+            return index;
+        }
+
+        if (!head.IsRetry)
+        {
+            // It was recorded late, after a later call that came to another process; or its number was given out without
+            // knowing the earlier calls: it is a step of its own all the same.
+            return run.HasStep(index) ? lastIndex + 1 : index;
+        }
+
+        if (run.LastStep is not { } last || last.Index > index || (last.Status == StepStatus.Ok && status != StepStatus.Ok))
+        {
+            return null;
+        }
+
+        run.TakeBack();
+        return index;
+    }
+
+    private static RequestReading? Read(IDialect dialect, ExchangeHead head, SpooledContent exchange, ParsedExchange? known, TurnKeys turnKeys) =>
+        BodyDecoder.DecodeAll(exchange.Request, head.RequestEncoding) is not { } body ? null : known?.Places?.In(body) ?? dialect.ReadRequest(body, head.Path, turnKeys);
+
+    private static Trajectory AddCall(Trajectory row, ExchangeHead head, SpooledContent exchange, AssembledReply? said, int index)
+    {
+        var answered = head.StartedAt.AddMilliseconds(exchange.Tail.DurationMs);
+        IReadOnlyList<ToolCall> calls = said?.Message.ToolCalls ?? [];
+        return row with
+        {
+            Model = row.Model.Length > 0 ? row.Model : head.Model,
+            IterationCount = Math.Max(row.IterationCount, index),
+            ToolCallsCount = row.ToolCallsCount + calls.Count,
+            ToolsUsed = calls.Count == 0 ? row.ToolsUsed : [.. row.ToolsUsed.Union(calls.Select(c => c.Name), StringComparer.Ordinal)],
+            LastActivityAt = answered > row.LastActivityAt ? answered : row.LastActivityAt,
+            ExampleIds = row.ExampleIds.Count > 0 ? row.ExampleIds : head.ExampleIds,
+        };
+    }
+
+    /// <summary>Notes the step's foreign turns, and finds its reply among those of later steps that were recorded before it.</summary>
+    private (TrajectoryStep Step, IReadOnlyList<TrajectoryStep> Others) ExplainForeign(
+        RunState run, TrajectoryStep step, RequestDelta delta, TurnKey[] history, AssembledReply? said, IDialect dialect, TurnKeys turnKeys)
+    {
+        run.Foreign.Note(step, [.. step.Messages.Select((_, i) => delta.KeysOf(i))]);
+        if (step.Reply is null || !(step.Index < run.LastStep?.Index) || run.Foreign.IsEmpty)
+        {
+            return (step, []);
+        }
+
+        var (explained, others) = run.Foreign.Explain(step, delta.Keys.Length, [history[^1], dialect.KeyOf(redactor.RedactJson(said!.Message.Json), turnKeys)]);
+        others.ForEach(run.Replace);
+        return (explained, others);
+    }
+
+    private static StreamRhythm? RhythmOf(SpooledContent exchange) =>
+        exchange.AnswerHead is not { } answer ? null
+        : exchange.Tail.Rhythm is { } rhythm ? StreamRhythm.Parse(rhythm)
+        : AnswerHead.IsEventStream(answer.ContentType) ? StreamRhythm.Unknown
+        : StreamRhythm.Whole;
+
+    private static List<CorrelationEntry> Keys(RequestReading? reading, TurnKeys keys, ExchangeHead head, AssembledReply? reply, int index) =>
+        reading is not null && head.TaskId is not null ? AnswerKeys.Make(reading, reply, keys, head.TaskId, index, head.StartedAt) : [];
+}

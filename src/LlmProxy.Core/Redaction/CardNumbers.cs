@@ -1,0 +1,219 @@
+namespace LlmProxy.Core.Redaction;
+
+/// <summary>
+/// Finds payment card numbers: a known issuer's first digits with that issuer's length, whole or in the groups that
+/// stand on cards, and a right check digit. Timestamps, ids and phone numbers hold as many digits; few hold all that.
+/// </summary>
+internal static class CardNumbers
+{
+    private const int Least = 13;
+    private const int Most = 19;
+
+    /// <summary>Whether there are enough digits together for a number. Also in the raw text of JSON, where an escape can stand before them.</summary>
+    public static bool MayHold(ReadOnlySpan<char> text)
+    {
+        for (var at = 3; at < text.Length; at += 4)
+        {
+            if (!char.IsAsciiDigit(text[at]))
+            {
+                continue;
+            }
+
+            var start = at;
+            while (start > 0 && char.IsAsciiDigit(text[start - 1]))
+            {
+                start--;
+            }
+
+            while (at + 1 < text.Length && char.IsAsciiDigit(text[at + 1]))
+            {
+                at++;
+            }
+
+            if (at + 1 - start >= Least || (at + 1 - start >= 4 && at + 5 < text.Length && text[at + 1] is ' ' or '-' && !text.Slice(at + 2, 4).ContainsAnyExceptInRange('0', '9')))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>The next number at or behind an offset; length 0 where there is none.</summary>
+    public static (int Start, int Length) FindNext(ReadOnlySpan<char> text, int from)
+    {
+        // Each number has four digits in a row somewhere, so that every fourth character is enough to look at.
+        var floor = from;
+        for (var probe = from + 3; probe < text.Length + 3; probe += 4)
+        {
+            var at = Math.Min(probe, text.Length - 1);
+            if (at < floor || !char.IsAsciiDigit(text[at]))
+            {
+                continue;
+            }
+
+            var start = at;
+            while (start > floor && char.IsAsciiDigit(text[start - 1]))
+            {
+                start--;
+            }
+
+            var run = at + 1;
+            while (run < text.Length && char.IsAsciiDigit(text[run]))
+            {
+                run++;
+            }
+
+            if (start >= 2 && text[start - 1] == 'u' && text[start - 2] == '\\' && run - start > 4)
+            {
+                // The digits of an escape (JSON inside of a JSON string).
+                start += 4;
+            }
+
+            var length = Match(text, start, run - start);
+            if (length > 0)
+            {
+                return (start, length);
+            }
+
+            floor = run;
+            probe = Math.Max(probe, run - 1);
+        }
+
+        return default;
+    }
+
+    private static int Match(ReadOnlySpan<char> text, int start, int firstGroup)
+    {
+        if (!MayBegin(text, start))
+        {
+            return 0;
+        }
+
+        Span<char> digits = stackalloc char[Most];
+        int length;
+        if (firstGroup >= Least)
+        {
+            length = firstGroup;
+            if (firstGroup > Most)
+            {
+                return 0;
+            }
+
+            text.Slice(start, firstGroup).CopyTo(digits);
+            return MayEnd(text, start + length) && IsCard(digits[..firstGroup]) ? length : 0;
+        }
+
+        if (firstGroup != 4 || start + 4 >= text.Length || text[start + 4] is not (' ' or '-'))
+        {
+            return 0;
+        }
+
+        var separator = text[start + 4];
+        var count = 0;
+        foreach (var group in (ReadOnlySpan<int[]>)[[4, 4, 4, 4, 3], [4, 4, 4, 4], [4, 6, 5], [4, 6, 4]])
+        {
+            if (ReadGroups(text[start..], separator, group, digits, out count) is > 0 and var end && MayEnd(text, start + end) && IsCard(digits[..count]))
+            {
+                return end;
+            }
+        }
+
+        return 0;
+    }
+
+    private static int ReadGroups(ReadOnlySpan<char> text, char separator, int[] groups, Span<char> digits, out int count)
+    {
+        count = 0;
+        var at = 0;
+        foreach (var group in groups)
+        {
+            if (count > 0 && (at >= text.Length || text[at++] != separator))
+            {
+                return 0;
+            }
+
+            for (var i = 0; i < group; i++, at++)
+            {
+                if (at >= text.Length || !char.IsAsciiDigit(text[at]))
+                {
+                    return 0;
+                }
+
+                digits[count++] = text[at];
+            }
+        }
+
+        return at;
+    }
+
+    private static bool MayBegin(ReadOnlySpan<char> text, int at)
+    {
+        if (at == 0)
+        {
+            return true;
+        }
+
+        var before = text[at - 1];
+        if (char.IsAsciiLetterOrDigit(before))
+        {
+            return WordBoundary.IsBefore(text, at);
+        }
+
+        // A fraction, a phone number, a piece of an id or of a longer group.
+        return before is not ('.' or '_' or '+' or '-') && !(before == ' ' && at >= 2 && char.IsAsciiDigit(text[at - 2]));
+    }
+
+    private static bool MayEnd(ReadOnlySpan<char> text, int at)
+    {
+        if (at >= text.Length)
+        {
+            return true;
+        }
+
+        var after = text[at];
+        return !(char.IsAsciiLetterOrDigit(after) || after is '_' or '+')
+            && !(after is '.' or '-' or ' ' && at + 1 < text.Length && char.IsAsciiDigit(text[at + 1]));
+    }
+
+    private static bool IsCard(ReadOnlySpan<char> digits) => IsIssued(digits) && HasCheckDigit(digits);
+
+    private static bool IsIssued(ReadOnlySpan<char> digits)
+    {
+        var two = Number(digits[..2]);
+        var three = Number(digits[..3]);
+        var four = Number(digits[..4]);
+        return digits.Length switch
+        {
+            13 => digits[0] == '4',
+            14 => two is 36 or 38 or 39 || three is >= 300 and <= 305,
+            15 => two is 34 or 37,
+            16 => digits[0] == '4' || two is (>= 51 and <= 55) or 62 or 65 || four is (>= 2221 and <= 2720) or 6011 or (>= 3528 and <= 3589) || three is >= 644 and <= 649,
+            17 or 18 => two == 62,
+            _ => digits[0] == '4' || two == 62 || four == 6011 || two == 65,
+        };
+    }
+
+    private static int Number(ReadOnlySpan<char> digits)
+    {
+        var number = 0;
+        foreach (var digit in digits)
+        {
+            number = (number * 10) + (digit - '0');
+        }
+
+        return number;
+    }
+
+    private static bool HasCheckDigit(ReadOnlySpan<char> digits)
+    {
+        var sum = 0;
+        for (var i = 0; i < digits.Length; i++)
+        {
+            var digit = digits[^(i + 1)] - '0';
+            sum += i % 2 == 0 ? digit : digit > 4 ? (digit * 2) - 9 : digit * 2;
+        }
+
+        return sum % 10 == 0;
+    }
+}

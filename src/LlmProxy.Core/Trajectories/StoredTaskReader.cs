@@ -1,0 +1,55 @@
+using LlmProxy.Core.Storage;
+using LlmProxy.Wire;
+
+namespace LlmProxy.Core.Trajectories;
+
+/// <summary>What the store knows of some correlation keys.</summary>
+/// <param name="Recorded">Recorded tasks with their entries.</param>
+/// <param name="Told">Tasks that other processes published.</param>
+internal sealed record StoredTasks(IReadOnlyList<(Trajectory Row, IReadOnlyList<CorrelationEntry> Entries)> Recorded, IReadOnlyList<SharedTask> Told)
+{
+    public static StoredTasks None { get; } = new([], []);
+
+    public bool IsEmpty => Recorded.Count + Told.Count == 0;
+}
+
+/// <summary>Reads tasks for the correlator, within the time that the request path may wait for the store.</summary>
+internal sealed class StoredTaskReader(ITrajectoryStore store, StoreGate gate)
+{
+    private const int MostTasks = 8;
+
+    /// <summary>A task as the store has it, or as another process published it; null if it is unknown or the store does not answer.</summary>
+    public async ValueTask<OpenTask?> FindAsync(string tenant, string taskId, CancellationToken cancellationToken) =>
+        (await gate.AskAsync("task by id", ct => ReadAsync(tenant, taskId, ct), null, cancellationToken)).Value;
+
+    /// <summary>What the store knows of some keys; null if it does not answer.</summary>
+    public async ValueTask<StoredTasks?> FindAsync(string tenant, IReadOnlyCollection<TurnKey> keys, CancellationToken cancellationToken) =>
+        keys.Count == 0 ? StoredTasks.None : (await gate.AskAsync("correlation", ct => ReadAsync(tenant, keys, ct), null, cancellationToken)).Value;
+
+    private async Task<OpenTask?> ReadAsync(string tenant, string taskId, CancellationToken cancellationToken)
+    {
+        var recorded = store.FindTaskAsync(tenant, taskId, cancellationToken);
+        var told = store.FindOpenTaskAsync(tenant, taskId, cancellationToken);
+        await Task.WhenAll(recorded, told);
+        var task = await recorded is { } row ? OpenTask.From(row) : null;
+        return await told is { } later ? OpenTask.Merge(task, later) : task;
+    }
+
+    private async Task<StoredTasks?> ReadAsync(string tenant, IReadOnlyCollection<TurnKey> keys, CancellationToken cancellationToken)
+    {
+        // Both at once, over two connections if there are several.
+        var entries = store.FindCorrelationAsync(tenant, keys, cancellationToken);
+        var told = store.FindOpenTasksAsync(tenant, keys, cancellationToken);
+        await Task.WhenAll(entries, told);
+        var recorded = new List<(Trajectory Row, IReadOnlyList<CorrelationEntry> Entries)>();
+        foreach (var group in (await entries).GroupBy(e => e.TaskId, StringComparer.Ordinal).Take(MostTasks))
+        {
+            if (await store.FindTaskAsync(tenant, group.Key, cancellationToken) is { } row)
+            {
+                recorded.Add((row, [.. group]));
+            }
+        }
+
+        return new StoredTasks(recorded, await told);
+    }
+}

@@ -1,0 +1,10 @@
+using LlmProxy.Core.Storage;
+
+namespace LlmProxy.Core.Trajectories.Strategies;
+
+/// <summary>The last assistant turn is a recorded answer, though the history before it was rewritten.</summary>
+internal sealed class LastTurnStrategy : IMatchStrategy
+{
+    public TaskMatch? Find(MatchContext context) =>
+        context.Choose(context.SameSession(context.Entries(context.Probe.LastTurn, CorrelationKind.Turn)))?.Continue();
+}

@@ -1,0 +1,34 @@
+using System.Globalization;
+using LlmProxy.Core.Calls;
+using LlmProxy.Server.Auth;
+using LlmProxy.Wire;
+
+namespace LlmProxy.Server.Pipeline;
+
+/// <summary>What an HTTP request says of its completion call.</summary>
+internal static class IncomingCalls
+{
+    /// <summary>The call that a request makes.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="dialect">Its wire format.</param>
+    /// <param name="body">Its body.</param>
+    /// <param name="arrived">When it arrived, by the pipeline's clock.</param>
+    public static CallStart From(HttpContext context, DialectKind dialect, RequestBody body, long arrived) => new(context.GetTenant(), DialectCatalog.Get(dialect))
+    {
+        Body = body.IsWhole ? body.Bytes : default(ReadOnlyMemory<byte>?),
+        ContentEncoding = context.Request.Headers.ContentEncoding.ToString(),
+        Path = context.Request.Path.Value ?? "",
+        Provider = RouteProvider.Of(context),
+        Header = name => Header(context, name),
+        TaskId = Header(context, ProxyHeaders.Task),
+        Description = Header(context, ProxyHeaders.TaskDescription),
+        RetryCount = int.TryParse(Header(context, "x-stainless-retry-count"), CultureInfo.InvariantCulture, out var retries) ? retries : 0,
+        FewShot = Header(context, ProxyHeaders.FewShot),
+        RecordHeader = Header(context, ProxyHeaders.Record),
+        Client = context.Request.Headers.UserAgent.ToString(),
+        ArrivedTimestamp = arrived,
+    };
+
+    private static string? Header(HttpContext context, string name) =>
+        context.Request.Headers.TryGetValue(name, out var values) && values.ToString() is { Length: > 0 } value ? value : null;
+}

@@ -1,0 +1,38 @@
+using LlmProxy.Core.Configuration;
+using LlmProxy.Wire;
+
+namespace LlmProxy.Server.Pipeline;
+
+/// <summary>Reads request bodies into pooled memory, within the limits of one body and of all bodies together.</summary>
+/// <remarks>Safe for concurrent use.</remarks>
+internal sealed partial class RequestBuffers(BufferBudget budget, RecordingOptions options, ILogger<RequestBuffers> log)
+{
+    /// <summary>Reads a request's body. Null if it broke off: then the client has been answered, or is gone.</summary>
+    /// <exception cref="OperationCanceledException">The call's total time is over.</exception>
+    public async Task<RequestBody?> ReadAsync(HttpContext context, DialectKind dialect)
+    {
+        try
+        {
+            return await RequestBody.ReadAsync(context.Request, budget, options.MaxBodyBytes, context.RequestAborted);
+        }
+        catch (Exception error) when (error is BadHttpRequestException or IOException or OperationCanceledException)
+        {
+            LogRequestBroke(error.Message);
+            if (!context.Response.HasStarted && TotalTime.IsOver(context))
+            {
+                throw;
+            }
+
+            if (!context.Response.HasStarted && !context.RequestAborted.IsCancellationRequested)
+            {
+                var status = (error as BadHttpRequestException)?.StatusCode ?? StatusCodes.Status400BadRequest;
+                await UpstreamErrors.WriteAsync(context, status, dialect, $"LlmProxy: the request body could not be read ({error.Message})");
+            }
+
+            return null;
+        }
+    }
+
+    [LoggerMessage(1012, LogLevel.Information, "A request body could not be read: {Error}")]
+    private partial void LogRequestBroke(string error);
+}
