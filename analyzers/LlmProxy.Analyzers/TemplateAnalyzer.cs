@@ -1,5 +1,5 @@
 using System.Collections.Immutable;
-using LlmProxy.Templates.Checking;
+using LlmProxy.Prompts.Checking;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
@@ -82,7 +82,7 @@ public sealed class TemplateAnalyzer : DiagnosticAnalyzer
             return;
         }
 
-        var known = set.Value.Files.Select(file => name.EndsWith(LlmProxy.Templates.TemplatePaths.Extension, StringComparison.OrdinalIgnoreCase) ? file.Path : TemplateNames.IncludeName(file.Path));
+        var known = set.Value.Files.Select(file => name.EndsWith(LlmProxy.Prompts.TemplatePaths.Extension, StringComparison.OrdinalIgnoreCase) ? file.Path : TemplateNames.IncludeName(file.Path));
         var near = Suggestion.Nearest(name.Substring(name.LastIndexOf('/') + 1), known);
         context.ReportDiagnostic(Diagnostic.Create(
             Descriptors[Rules.NamedInCode.Id],
@@ -93,7 +93,7 @@ public sealed class TemplateAnalyzer : DiagnosticAnalyzer
     /// <summary>A text with the extension of templates, or one that is given to a parameter which is called after them.</summary>
     private static bool NamesTemplate(SyntaxNodeAnalysisContext context, LiteralExpressionSyntax literal, string name)
     {
-        const string extension = LlmProxy.Templates.TemplatePaths.Extension;
+        const string extension = LlmProxy.Prompts.TemplatePaths.Extension;
         if (name.IndexOfAny(['*', '?', '\n', '{', ' ']) >= 0)
         {
             return false;

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
-using LlmProxy.Templates.Checking;
+using LlmProxy.Prompts.Checking;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.Diagnostics;
 using Microsoft.CodeAnalysis.Text;
@@ -17,7 +17,7 @@ internal static class TemplateFiles
     /// <summary>The path in the set; null for a file that is no template.</summary>
     public static string? SetPathOf(AdditionalText file, AnalyzerConfigOptionsProvider options)
     {
-        if (!file.Path.EndsWith(LlmProxy.Templates.TemplatePaths.Extension, StringComparison.OrdinalIgnoreCase))
+        if (!file.Path.EndsWith(LlmProxy.Prompts.TemplatePaths.Extension, StringComparison.OrdinalIgnoreCase))
         {
             return null;
         }

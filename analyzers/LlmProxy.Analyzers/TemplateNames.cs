@@ -1,5 +1,5 @@
 using System.Text;
-using LlmProxy.Templates;
+using LlmProxy.Prompts;
 
 namespace LlmProxy.Analyzers;
 

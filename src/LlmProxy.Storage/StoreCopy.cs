@@ -1,4 +1,5 @@
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Prompting;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Storage.Sql;
 
@@ -10,7 +11,7 @@ namespace LlmProxy.Storage;
 public readonly record struct CopyProgress(long Done, long Total);
 
 /// <summary>What a copy did.</summary>
-/// <param name="Copied">Runs that were put into the target.</param>
+/// <param name="Copied">Runs that were put into the to.</param>
 /// <param name="Unchanged">Runs that the target has already, just as they are.</param>
 /// <param name="NewerThere">Runs that have gone on in the target since; they stay as they are there.</param>
 /// <param name="TakenTasks">Runs left out because the target has another run of the same task.</param>
@@ -36,30 +37,26 @@ public static class StoreCopy
     /// <param name="progress">Is told how far it is, or null.</param>
     /// <param name="cancellationToken">Stops it between two transactions.</param>
     /// <exception cref="StoreException">A store fails, or the target holds runs of another store.</exception>
-    /// <exception cref="ArgumentException">One of the two is none of the product's own stores.</exception>
-    public static async Task<CopyResult> RunAsync(ITrajectoryStore from, ITrajectoryStore to, IProgress<CopyProgress>? progress, CancellationToken cancellationToken)
+    public static async Task<CopyResult> RunAsync(SqlTrajectoryStore from, SqlTrajectoryStore to, IProgress<CopyProgress>? progress, CancellationToken cancellationToken)
     {
-        var source = from as SqlTrajectoryStore ?? throw new ArgumentException("Only SQLite and PostgreSQL stores can be copied.", nameof(from));
-        var target = to as SqlTrajectoryStore ?? throw new ArgumentException("Only SQLite and PostgreSQL stores can be filled.", nameof(to));
-
         // 1. The schema, and the settings before the first run: they decide whether the keys of the runs mean anything there.
-        await target.InitializeAsync(cancellationToken);
-        await target.SaveSettingsAsync(await source.ReadSettingsAsync(cancellationToken), cancellationToken);
+        await to.InitializeAsync(cancellationToken);
+        await to.SaveSettingsAsync(await from.ReadSettingsAsync(cancellationToken), cancellationToken);
 
         // 2. What pins refer to.
-        foreach (var hash in await source.ReadTemplateSetsAsync(cancellationToken))
+        foreach (var hash in await from.ReadTemplateSetsAsync(cancellationToken))
         {
-            if (await source.FindTemplateSetAsync(hash, cancellationToken) is { } files)
+            if (await from.FindTemplateSetAsync(hash, cancellationToken) is { } files)
             {
-                await target.SaveTemplateSetAsync(hash, files, cancellationToken);
+                await to.SaveTemplateSetAsync(hash, files, cancellationToken);
             }
         }
 
         // 3. Runs, oldest first.
-        var result = await CopyRunsAsync(source, target, progress, cancellationToken);
+        var result = await CopyRunsAsync(from, to, progress, cancellationToken);
 
         // 4. Pins, those of tasks without a run among them.
-        return result with { Pins = await CopyPinsAsync(source, target, cancellationToken) };
+        return result with { Pins = await CopyPinsAsync(from, to, cancellationToken) };
     }
 
     private static async Task<CopyResult> CopyRunsAsync(SqlTrajectoryStore source, SqlTrajectoryStore target, IProgress<CopyProgress>? progress, CancellationToken cancellationToken)

@@ -1,6 +1,7 @@
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Storage.Postgres;
+using LlmProxy.Storage.Sql;
 using LlmProxy.Storage.Sqlite;
 using Microsoft.Data.Sqlite;
 
@@ -14,7 +15,7 @@ public static class StoreFactory
     /// <param name="baseDirectory">What a relative path of a SQLite file is relative to: the folder of the configuration file.</param>
     /// <param name="time">The clock.</param>
     /// <exception cref="StoreException">The settings cannot be used.</exception>
-    public static ITrajectoryStore Create(StorageOptions options, string baseDirectory, TimeProvider time)
+    public static SqlTrajectoryStore Create(StorageOptions options, string baseDirectory, TimeProvider time)
     {
         if (ConnectionStrings.Read(options.Provider, options.ConnectionString, out var connectionString) is { } fix)
         {

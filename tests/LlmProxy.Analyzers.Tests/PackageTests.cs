@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.IO.Compression;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
-using LlmProxy.Templates.Checking;
+using LlmProxy.Prompts.Checking;
 
 namespace LlmProxy.Analyzers.Tests;
 
@@ -18,7 +18,8 @@ public sealed partial class PackageTests(PackageTests.Packed packed) : IClassFix
         var entries = package.Entries.Select(entry => entry.FullName).ToList();
 
         Assert.Contains("analyzers/dotnet/cs/LlmProxy.Analyzers.dll", entries);
-        Assert.Contains("analyzers/dotnet/cs/LlmProxy.Templates.dll", entries);
+        Assert.Contains("analyzers/dotnet/cs/LlmProxy.Prompts.dll", entries);
+        Assert.Contains("analyzers/dotnet/cs/Scriban.Signed.dll", entries);
         Assert.Contains("build/LlmProxy.Analyzers.targets", entries);
         Assert.All(Rules.All, rule => Assert.Contains(rule.Page, entries));
         Assert.DoesNotContain(entries, entry => entry.StartsWith("lib/", StringComparison.Ordinal));

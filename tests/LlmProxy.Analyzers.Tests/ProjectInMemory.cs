@@ -7,7 +7,7 @@ using Microsoft.CodeAnalysis.Text;
 
 namespace LlmProxy.Analyzers.Tests;
 
-/// <summary>A C# project with templates as the compiler sees it, without a disk.</summary>
+/// <summary>A C# project with templates as the compiler shows it to a source generator, without a disk.</summary>
 internal sealed class ProjectInMemory
 {
     private const string Folder = "/project/";
@@ -17,17 +17,11 @@ internal sealed class ProjectInMemory
 
     public string Code { get; init; } = "class Nothing { }";
 
-    /// <summary>What <c>.editorconfig</c> says of the C# file.</summary>
-    public Dictionary<string, ReportDiagnostic> CodeSeverities { get; } = new(StringComparer.Ordinal);
-
     /// <summary>Adds a template below <c>templates/</c>.</summary>
     /// <param name="path">Its path in the set.</param>
     /// <param name="text">Its text.</param>
-    /// <param name="options">What <c>.editorconfig</c> says of the file.</param>
-    public ProjectInMemory Template(string path, string text, params (string Key, string Value)[] options) =>
-        Add("templates/" + path, text, [("build_metadata.AdditionalFiles.LlmProxyTemplate", path), .. options]);
-
-    public ProjectInMemory Settings(string text) => Add("proxy.json", text, [("build_metadata.AdditionalFiles.LlmProxySettings", "true")]);
+    public ProjectInMemory Template(string path, string text) =>
+        Add("templates/" + path, text, ("build_metadata.AdditionalFiles.LlmProxyTemplate", path));
 
     /// <summary>An additional file of which the project says nothing.</summary>
     public ProjectInMemory Add(string path, string text, params (string Key, string Value)[] options)
@@ -36,17 +30,6 @@ internal sealed class ProjectInMemory
         _files.Add(new TextFile(Folder + path, text));
         _options[Folder + path] = options.ToDictionary(option => option.Key, option => option.Value, StringComparer.OrdinalIgnoreCase);
         return this;
-    }
-
-    /// <summary>The analyzer's diagnostics as a build prints them, paths from the project's folder.</summary>
-    public async Task<IReadOnlyList<string>> AnalyzeAsync()
-    {
-        var compilation = Compile();
-        var options = new CompilationWithAnalyzersOptions(new AnalyzerOptions([.. _files], new Options(_options)), OnException, concurrentAnalysis: true, logAnalyzerExecutionTime: false);
-        var found = await compilation.WithAnalyzers([new TemplateAnalyzer()], options).GetAnalyzerDiagnosticsAsync();
-        return [.. found.Select(Print).Order(StringComparer.Ordinal)];
-
-        static void OnException(Exception problem, DiagnosticAnalyzer analyzer, Diagnostic diagnostic) => throw new InvalidOperationException("The analyzer failed.", problem);
     }
 
     /// <summary>Runs the generator; with the driver of an earlier run it takes over what has not changed.</summary>
@@ -62,18 +45,11 @@ internal sealed class ProjectInMemory
         return (driver, result, driver.GetRunResult().GeneratedTrees.SingleOrDefault()?.ToString() ?? "");
     }
 
-    private static string Print(Diagnostic diagnostic)
-    {
-        var span = diagnostic.Location.GetLineSpan();
-        var severity = diagnostic.Severity.ToString().ToLowerInvariant();
-        return $"{span.Path.Replace(Folder, "", StringComparison.Ordinal)}({span.StartLinePosition.Line + 1},{span.StartLinePosition.Character + 1},{span.EndLinePosition.Line + 1},{span.EndLinePosition.Character + 1}): {severity} {diagnostic.Id}: {diagnostic.GetMessage(System.Globalization.CultureInfo.InvariantCulture)}";
-    }
-
     private CSharpCompilation Compile() => CSharpCompilation.Create(
         "InMemory",
         [CSharpSyntaxTree.ParseText(Code, path: Folder + "Code.cs")],
         ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator).Where(path => Path.GetFileName(path) is "System.Runtime.dll" or "System.Private.CoreLib.dll" or "System.Collections.dll").Select(path => MetadataReference.CreateFromFile(path)),
-        new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary).WithSyntaxTreeOptionsProvider(new TreeOptions(CodeSeverities)));
+        new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary));
 
     private sealed class TextFile(string path, string text) : AdditionalText
     {
@@ -96,19 +72,5 @@ internal sealed class ProjectInMemory
     private sealed class Values(Dictionary<string, string> values) : AnalyzerConfigOptions
     {
         public override bool TryGetValue(string key, [NotNullWhen(true)] out string? value) => values.TryGetValue(key, out value);
-    }
-
-    private sealed class TreeOptions(Dictionary<string, ReportDiagnostic> severities) : SyntaxTreeOptionsProvider
-    {
-        public override GeneratedKind IsGenerated(SyntaxTree tree, CancellationToken cancellationToken) => GeneratedKind.NotGenerated;
-
-        public override bool TryGetDiagnosticValue(SyntaxTree tree, string diagnosticId, CancellationToken cancellationToken, out ReportDiagnostic severity) =>
-            severities.TryGetValue(diagnosticId, out severity);
-
-        public override bool TryGetGlobalDiagnosticValue(string diagnosticId, CancellationToken cancellationToken, out ReportDiagnostic severity)
-        {
-            severity = default;
-            return false;
-        }
     }
 }

@@ -1,4 +1,4 @@
-using LlmProxy.Templates.Checking;
+using LlmProxy.Prompts.Checking;
 using Microsoft.CodeAnalysis;
 
 namespace LlmProxy.Analyzers.Tests;

@@ -37,7 +37,7 @@ internal static class Usage
               --json            one JSON object in place of the table
 
           dotnet run -c Release --project tests/LlmProxy.Benchmarks -- templates [--json]
-              Prompts of 2, 8 and 30 KB with 3 examples of 10 steps, beside a StringBuilder that writes the same text.
+              Prompts of 2, 8 and 30 KB with 3 examples of 10 steps, and a StringBuilder that writes the same text.
 
           dotnet run -c Release --project tests/LlmProxy.Benchmarks -- crash [--runs N] [--kills N] [--seed N]
               Runs through the real server, which is killed (SIGKILL) at random moments and started again: every answer

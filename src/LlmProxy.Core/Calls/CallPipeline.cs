@@ -109,7 +109,7 @@ internal sealed partial class CallPipeline(
     {
         if (call.Start.Body is not { } body)
         {
-            recording.CountNotRecorded(call.NotRecorded = "too-large");
+            recording.Refuse(call, NotRecordedReason.TooLarge);
             return false;
         }
 
@@ -124,7 +124,7 @@ internal sealed partial class CallPipeline(
 
         if (!call.IsRead)
         {
-            recording.CountNotRecorded(call.NotRecorded = "unreadable-request");
+            recording.Refuse(call, NotRecordedReason.UnreadableRequest);
         }
 
         return call.IsRead;

@@ -8,15 +8,12 @@ namespace LlmProxy.Core.Calls;
 /// <remarks>Safe for concurrent use.</remarks>
 internal sealed class CallRecording(Spool spool, Recorder recorder, NotRecordedCounts notRecorded, RecordingSwitch recording, LlmProxyOptions options, TimeProvider time)
 {
-    /// <summary>Counts a call that is not recorded.</summary>
-    public void CountNotRecorded(string reason) => notRecorded.Count(reason);
-
     /// <summary>Opens the record and gives it its place after its task's earlier calls.</summary>
     public void Begin(CallSession call)
     {
         if (call.Place is not { Task: { } task } place)
         {
-            call.NotRecorded = call.Place is null ? "unassigned" : "side-call";
+            call.NotRecorded = call.Place is null ? NotRecordedReason.Unassigned : NotRecordedReason.SideCall;
             return;
         }
 
@@ -47,7 +44,7 @@ internal sealed class CallRecording(Spool spool, Recorder recorder, NotRecordedC
         call.Record = spool.Begin(head, request, isRewritten ? call.Prompt.SentPrompt ?? "" : null);
         if (call.Record is null)
         {
-            Refuse(call, "spool-full");
+            Refuse(call, NotRecordedReason.SpoolFull);
             return;
         }
 
@@ -63,7 +60,8 @@ internal sealed class CallRecording(Spool spool, Recorder recorder, NotRecordedC
         }
     }
 
-    private void Refuse(CallSession call, string reason)
+    /// <summary>Notes and counts that a call is not recorded.</summary>
+    public void Refuse(CallSession call, NotRecordedReason reason)
     {
         call.NotRecorded = reason;
         notRecorded.Count(reason);

@@ -57,7 +57,7 @@ internal sealed class CallSession : IDisposable
     public SpooledExchange? Record { get; internal set; }
 
     /// <summary>Why the call is not recorded; null if it is.</summary>
-    public string? NotRecorded { get; internal set; }
+    public NotRecordedReason? NotRecorded { get; internal set; }
 
     /// <summary>The copy of the response that goes to the record.</summary>
     public ReplyCopy Copy => _copy ??= _pipeline.CopyOf(this);

@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
+using LlmProxy.Prompts.Checking;
 
 namespace LlmProxy.Core.Configuration;
 

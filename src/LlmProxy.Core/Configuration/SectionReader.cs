@@ -1,5 +1,6 @@
 using System.Collections;
-using LlmProxy.Templates.Checking;
+using System.Globalization;
+using LlmProxy.Prompts.Checking;
 
 namespace LlmProxy.Core.Configuration;
 

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Reflection;
 using System.Text.RegularExpressions;
-using LlmProxy.Templates.Checking;
+using LlmProxy.Prompts.Checking;
 
 namespace LlmProxy.Core.Configuration;
 

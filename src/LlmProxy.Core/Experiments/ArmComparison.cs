@@ -1,6 +1,4 @@
 using System.Globalization;
-using LlmProxy.Core.Prompting;
-using LlmProxy.Core.Storage;
 
 namespace LlmProxy.Core.Experiments;
 

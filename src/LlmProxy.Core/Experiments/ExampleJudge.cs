@@ -1,5 +1,3 @@
-using LlmProxy.Core.Prompting;
-using LlmProxy.Core.Storage;
 
 namespace LlmProxy.Core.Experiments;
 

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Core.Experiments;
@@ -15,14 +15,14 @@ public sealed partial class ExampleLedger
     private static readonly TimeSpan ReadEvery = TimeSpan.FromMinutes(1);
     private static readonly IReadOnlyDictionary<string, ExampleEvidence> Nothing = new Dictionary<string, ExampleEvidence>(StringComparer.Ordinal);
 
-    private readonly ITrajectoryStore _store;
+    private readonly IExampleStore _store;
     private readonly ExperimentOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger<ExampleLedger> _logger;
     private readonly ConcurrentDictionary<string, Page> _pages = new(StringComparer.Ordinal);
 
     /// <summary>A ledger over a store.</summary>
-    public ExampleLedger(ITrajectoryStore store, ExperimentOptions options, TimeProvider time, ILogger<ExampleLedger> logger)
+    public ExampleLedger(IExampleStore store, ExperimentOptions options, TimeProvider time, ILogger<ExampleLedger> logger)
     {
         _store = store;
         _options = options;

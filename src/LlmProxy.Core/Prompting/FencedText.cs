@@ -1,5 +1,5 @@
 using System.Buffers;
-using LlmProxy.Templates.Prompts;
+using LlmProxy.Prompts;
 
 namespace LlmProxy.Core.Prompting;
 

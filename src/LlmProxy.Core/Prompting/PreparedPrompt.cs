@@ -1,5 +1,6 @@
-using LlmProxy.Templates;
-using LlmProxy.Templates.Runtime;
+using LlmProxy.Prompts;
+using Scriban.Runtime;
+using Scriban.Syntax;
 
 namespace LlmProxy.Core.Prompting;
 
@@ -68,41 +69,23 @@ public sealed class PreparedPrompt
 
         var limit = PromptLimits.OutputFor(systemText.Length);
         using var time = new CancellationTokenSource(PromptLimits.Time);
-        var context = new TemplateContext
-        {
-            TemplateLoader = new SetLoader(_set),
-            StepLimit = PromptLimits.Steps,
-            LoopLimit = PromptLimits.Loops,
-            RecursiveLimit = PromptLimits.Recursion,
-            RegexTimeOut = PromptLimits.Regex,
-            LimitToString = limit,
-            CancellationToken = time.Token,
-        };
-        foreach (var (file, parsed) in _set.Templates)
-        {
-            context.CachedTemplates[file] = parsed;
-        }
-
+        var context = new PromptContext(_set.Templates, limit, time.Token);
         context.PushGlobal(_values);
         context.PushGlobal(PromptObjects.OfCall(systemText, insertBefore));
         try
         {
             var text = template.Render(context);
-            return text switch
-            {
-                // Beyond the limit the engine cuts the text and goes on; half a prompt is worse than the agent's own.
-                _ when text.Length > limit => (null, Problem($"The result is longer than {limit} characters.")),
-                _ when string.IsNullOrWhiteSpace(text) && !string.IsNullOrWhiteSpace(systemText) => (null, Problem($"The result is empty.")),
-                _ => (text, null),
-            };
+            return string.IsNullOrWhiteSpace(text) && !string.IsNullOrWhiteSpace(systemText)
+                ? (null, Problem($"The result is empty."))
+                : (text, null);
+        }
+        catch (ScriptAbortException)
+        {
+            return (null, Problem($"The rendering takes longer than {PromptLimits.Time.TotalSeconds} s."));
         }
         catch (ScriptRuntimeException exception)
         {
             return (null, TemplateTrial.ProblemAt(exception.Span, exception.OriginalMessage));
-        }
-        catch (OperationCanceledException)
-        {
-            return (null, Problem($"The rendering takes longer than {PromptLimits.Time.TotalSeconds} s."));
         }
         catch (Exception exception) when (exception is not OutOfMemoryException)
         {
@@ -114,12 +97,4 @@ public sealed class PreparedPrompt
     private TemplateProblem Problem(FormattableString message) => new(TemplateFile!, 0, 0, FormattableString.Invariant(message));
 
     private sealed record Latest(string SystemText, string InsertBefore, PromptRendering Rendering);
-
-    /// <summary>Includes come from the set alone.</summary>
-    private sealed class SetLoader(TemplateSet set) : ITemplateLoader
-    {
-        public string? GetPath(TemplateContext context, SourceSpan callerSpan, string templateName) => set.Resolve(templateName);
-
-        public string? Load(TemplateContext context, SourceSpan callerSpan, string templatePath) => set.Files.GetValueOrDefault(templatePath);
-    }
 }

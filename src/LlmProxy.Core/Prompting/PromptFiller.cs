@@ -1,10 +1,10 @@
-using LlmProxy.Templates.Prompts;
-using LlmProxy.Templates.Runtime;
+using LlmProxy.Prompts;
+using Scriban.Runtime;
 
 namespace LlmProxy.Core.Prompting;
 
 /// <summary>
-/// Fills an object of the prompt model. The description of the model (<see cref="Templates.Prompts.PromptModel"/>)
+/// Fills an object of the prompt model. The description of the model (<see cref="PromptModel"/>)
 /// decides which members there are and which texts are cleaned; this says where their values come from.
 /// </summary>
 /// <typeparam name="T">What the values come from.</typeparam>

@@ -1,7 +1,7 @@
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Templates.Prompts;
-using LlmProxy.Templates.Runtime;
+using LlmProxy.Prompts;
 using LlmProxy.Wire;
+using Scriban.Runtime;
 
 namespace LlmProxy.Core.Prompting;
 
@@ -65,7 +65,7 @@ internal static class PromptObjects
         {
             ["system"] = SystemFiller.Fill(new SplitPrompt(systemText, split < 0 ? systemText : systemText[..split], split < 0 ? "" : systemText[split..])),
         };
-        call.SetReadOnly("system", isReadOnly: true);
+        call.SetReadOnly("system", readOnly: true);
         return call;
     }
 

@@ -2,8 +2,9 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using BitFaster.Caching.Lru;
 using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Wire;
 using Microsoft.Extensions.Logging;
 
@@ -23,8 +24,9 @@ public sealed partial class TaskPrompts
     private const int MaxTemplateSetsInMemory = 32;
     private static readonly TimeSpan ExamplesCheckedEvery = TimeSpan.FromSeconds(5);
 
-    private readonly ITrajectoryStore _store;
-    private readonly StoreGate _gate;
+    private readonly IPromptPinStore _store;
+    private readonly IExampleStore _examples;
+    private readonly StoreCircuitBreaker _gate;
     private readonly FewShotService _fewShot;
     private readonly TemplateDirectory _templates;
     private readonly LlmProxyOptions _options;
@@ -36,8 +38,9 @@ public sealed partial class TaskPrompts
 
     /// <summary>Prompts by some settings.</summary>
     public TaskPrompts(
-        ITrajectoryStore store,
-        StoreGate gate,
+        IPromptPinStore store,
+        IExampleStore examples,
+        StoreCircuitBreaker gate,
         FewShotService fewShot,
         TemplateDirectory templates,
         LlmProxyOptions options,
@@ -45,6 +48,7 @@ public sealed partial class TaskPrompts
         ILogger<TaskPrompts> logger)
     {
         _store = store;
+        _examples = examples;
         _gate = gate;
         _fewShot = fewShot;
         _templates = templates;
@@ -275,7 +279,7 @@ public sealed partial class TaskPrompts
     {
         try
         {
-            await _store.RecordExampleUsageAsync(pin.Tenant, pin.ExampleIds, pin.At, CancellationToken.None);
+            await _examples.RecordExampleUsageAsync(pin.Tenant, pin.ExampleIds, pin.At, CancellationToken.None);
         }
         catch (StoreException error)
         {
@@ -315,7 +319,7 @@ public sealed partial class TaskPrompts
 
         public DateTimeOffset ExamplesChecked { get; set; }
 
-        /// <summary><see cref="ITrajectoryStore.ExampleChanges"/> when its examples were last looked at.</summary>
+        /// <summary><see cref="IPromptPinStore.ExampleChanges"/> when its examples were last looked at.</summary>
         public long ChangesSeen { get; set; }
     }
 }

@@ -1,5 +1,5 @@
 using System.Globalization;
-using LlmProxy.Templates.Checking;
+using LlmProxy.Prompts.Checking;
 
 namespace LlmProxy.Core.Prompting;
 

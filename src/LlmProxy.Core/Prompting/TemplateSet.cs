@@ -3,9 +3,9 @@ using System.Collections.Frozen;
 using System.Security.Cryptography;
 using System.Text;
 using LlmProxy.Core.Trajectories;
-using LlmProxy.Templates;
-using LlmProxy.Templates.Checking;
-using LlmProxy.Templates.Prompts;
+using LlmProxy.Prompts;
+using LlmProxy.Prompts.Checking;
+using Scriban;
 
 namespace LlmProxy.Core.Prompting;
 

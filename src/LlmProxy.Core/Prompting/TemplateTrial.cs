@@ -1,6 +1,6 @@
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Templates;
 using LlmProxy.Wire;
+using Scriban.Parsing;
 
 namespace LlmProxy.Core.Prompting;
 

@@ -1,4 +1,6 @@
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Stores;
+using LlmProxy.Core.Trajectories;
 using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Core.Recording;

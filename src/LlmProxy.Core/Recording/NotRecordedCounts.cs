@@ -3,10 +3,10 @@ namespace LlmProxy.Core.Recording;
 /// <summary>Counts why calls or runs were not recorded. Safe for concurrent use.</summary>
 public sealed class NotRecordedCounts
 {
-    private readonly Dictionary<string, long> _counts = new(StringComparer.Ordinal);
+    private readonly Dictionary<NotRecordedReason, long> _counts = [];
 
     /// <summary>Counts a call or run that is not recorded.</summary>
-    public void Count(string reason)
+    public void Count(NotRecordedReason reason)
     {
         lock (_counts)
         {
@@ -14,12 +14,12 @@ public sealed class NotRecordedCounts
         }
     }
 
-    /// <summary>The counts by reason.</summary>
+    /// <summary>The counts by the reason's word.</summary>
     public IReadOnlyDictionary<string, long> Snapshot()
     {
         lock (_counts)
         {
-            return new Dictionary<string, long>(_counts, StringComparer.Ordinal);
+            return _counts.ToDictionary(entry => entry.Key.ToWord(), entry => entry.Value, StringComparer.Ordinal);
         }
     }
 }

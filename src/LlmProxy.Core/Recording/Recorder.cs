@@ -1,5 +1,5 @@
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
 using LlmProxy.Wire.Scanning;
@@ -31,7 +31,7 @@ public sealed partial class Recorder : IAsyncDisposable
     private const int ManyCalls = 8;
 
     private readonly Spool _spool;
-    private readonly PatientStore _store;
+    private readonly RetryingStore _store;
     private readonly OutcomeJudge _judge;
     private readonly NotRecordedCounts _notRecorded;
     private readonly RunEmbedder _embedder;
@@ -48,7 +48,7 @@ public sealed partial class Recorder : IAsyncDisposable
     /// <summary>A recorder; <see cref="Start"/> starts it.</summary>
     internal Recorder(
         Spool spool,
-        PatientStore store,
+        RetryingStore store,
         TrajectoryReader reader,
         StepBuilder steps,
         OutcomeJudge judge,
@@ -314,7 +314,7 @@ public sealed partial class Recorder : IAsyncDisposable
         {
             // A bug in reading one exchange must not stop the others; the exchange is counted, not silently lost.
             LogExchangeFailed(queue.TaskId, error);
-            _notRecorded.Count("recorder-error");
+            _notRecorded.Count(NotRecordedReason.RecorderError);
             GiveUp(queue, item, error);
             return null;
         }
@@ -370,7 +370,7 @@ public sealed partial class Recorder : IAsyncDisposable
             catch (Exception error) when (error is not OperationCanceledException)
             {
                 LogChangeRefused(task.TaskId, error);
-                _notRecorded.Count("store-refused");
+                _notRecorded.Count(NotRecordedReason.StoreRefused);
                 GiveUp(queue, item, error);
                 return null;
             }

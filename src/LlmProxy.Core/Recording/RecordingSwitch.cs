@@ -18,9 +18,9 @@ public sealed class RecordingSwitch(RecordingOptions options)
     }
 
     /// <summary>Why a call with this value of the header <c>LlmProxy-Record</c> is not recorded; null where it is.</summary>
-    public string? WhyNot(string? header) =>
-        !options.Enabled ? "recording-disabled"
-        : _paused ? "paused"
-        : string.Equals(header, "off", StringComparison.OrdinalIgnoreCase) ? "header"
+    public NotRecordedReason? WhyNot(string? header) =>
+        !options.Enabled ? NotRecordedReason.RecordingDisabled
+        : _paused ? NotRecordedReason.Paused
+        : string.Equals(header, "off", StringComparison.OrdinalIgnoreCase) ? NotRecordedReason.Header
         : null;
 }

@@ -1,4 +1,3 @@
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Core.Recording;

@@ -1,4 +1,3 @@
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using Microsoft.Extensions.Logging;
 
@@ -10,7 +9,7 @@ internal sealed partial class RunChanges(
     StepBuilder steps,
     KnownRuns runs,
     TaskQueues queues,
-    PatientStore store,
+    RetryingStore store,
     TrajectoryReader reader,
     ContentPolicy policy,
     RunEmbedder embedder,
@@ -38,7 +37,7 @@ internal sealed partial class RunChanges(
 
         if (run.Row.Status == TrajectoryStatus.Cancelled)
         {
-            notRecorded.Count("cancelled");
+            notRecorded.Count(NotRecordedReason.Cancelled);
             return new RunChange(queue, item, null, run.Row, false);
         }
 
@@ -108,7 +107,7 @@ internal sealed partial class RunChanges(
     /// <summary>Gives the content of a run up that is over and does not keep it. True where the store has to drop it.</summary>
     private bool Settle(RunState run, TaskQueue queue)
     {
-        if (!IsOver(run.Row) || policy.Of(run.Row) is not { Keep: false, Reason: { } reason } || (reason == ContentPolicy.TooShort && queues.NextCall(queue) is not null))
+        if (!IsOver(run.Row) || policy.Of(run.Row) is not { Keep: false, Reason: { } reason } || (reason == NotRecordedReason.ShorterThanMinDuration && queues.NextCall(queue) is not null))
         {
             return false;
         }
@@ -118,7 +117,7 @@ internal sealed partial class RunChanges(
             run.Row = run.Row with { HasContent = false };
             run.KeepContent = false;
             notRecorded.Count(reason);
-            LogContentDropped(run.Row.TaskId, reason);
+            LogContentDropped(run.Row.TaskId, reason.ToWord());
         }
 
         return true;

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using Microsoft.Extensions.Logging;
 

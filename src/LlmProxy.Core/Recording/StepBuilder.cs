@@ -1,6 +1,6 @@
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Redaction;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
 using LlmProxy.Wire.ContentEncoding;

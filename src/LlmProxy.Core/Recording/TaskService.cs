@@ -1,5 +1,5 @@
 using LlmProxy.Core.Redaction;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Core.Recording;
@@ -15,7 +15,7 @@ public sealed record StatedMetrics(double? ErrorRate, double? ClickAccuracy, int
 /// <param name="Trajectory">The run as it is now.</param>
 /// <param name="Recorded">Whether its steps are kept.</param>
 /// <param name="Reason">Why not, or null.</param>
-public sealed record TaskResult(Trajectory Trajectory, bool Recorded, string? Reason);
+public sealed record TaskResult(Trajectory Trajectory, bool Recorded, NotRecordedReason? Reason);
 
 /// <summary>A task that a caller opens.</summary>
 /// <param name="TaskId">Its id, or null for a new one.</param>
@@ -58,12 +58,12 @@ public sealed class TaskService
     {
         if (reference.StartsWith(SessionPrefix, StringComparison.Ordinal))
         {
-            return await _store.FindLatestOfSessionAsync(tenant, reference[SessionPrefix.Length..], cancellationToken);
+            return await _store.FindLatestAsync(tenant, reference[SessionPrefix.Length..], cancellationToken);
         }
 
         if (reference == "last")
         {
-            return await _store.FindLatestAsync(tenant, cancellationToken);
+            return await _store.FindLatestAsync(tenant, null, cancellationToken);
         }
 
         return await _store.FindTaskAsync(tenant, reference, cancellationToken) ?? await _store.FindTrajectoryAsync(tenant, reference, cancellationToken);

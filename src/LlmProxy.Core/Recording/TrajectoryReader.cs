@@ -1,5 +1,4 @@
 using System.Text;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
 

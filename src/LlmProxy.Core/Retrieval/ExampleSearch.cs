@@ -1,7 +1,6 @@
 using System.Numerics.Tensors;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Experiments;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using Microsoft.Extensions.Logging;
 
@@ -29,7 +28,8 @@ public sealed class ExampleSearch
     private static readonly TimeSpan SearchReserve = TimeSpan.FromMilliseconds(300);
     private static readonly TimeSpan RemoteTimeout = TimeSpan.FromMilliseconds(1500);
 
-    private readonly ITrajectoryStore _store;
+    private readonly ISearchStore _store;
+    private readonly IExampleStore _examples;
     private readonly EmbeddingService _embeddings;
     private readonly FewShotOptions _options;
     private readonly QualityOptions _quality;
@@ -37,14 +37,16 @@ public sealed class ExampleSearch
     private readonly ILogger _logger;
 
     /// <summary>A search in a store.</summary>
-    /// <param name="store">The store.</param>
+    /// <param name="store">Where runs are searched.</param>
+    /// <param name="examples">What people decided about examples.</param>
     /// <param name="embeddings">Makes the query's vector.</param>
     /// <param name="options">The settings.</param>
     /// <param name="quality">The least score.</param>
     /// <param name="logger">Where findings go.</param>
     /// <param name="ledger">What experiments say of examples: those that help rank higher. Null for none.</param>
     public ExampleSearch(
-        ITrajectoryStore store,
+        ISearchStore store,
+        IExampleStore examples,
         EmbeddingService embeddings,
         FewShotOptions options,
         QualityOptions quality,
@@ -53,6 +55,7 @@ public sealed class ExampleSearch
     {
         _ledger = ledger;
         _store = store;
+        _examples = examples;
         _embeddings = embeddings;
         _options = options;
         _quality = quality;
@@ -259,7 +262,7 @@ public sealed class ExampleSearch
             return;
         }
 
-        var rows = (await _store.FindExamplesAsync(tenant, [.. candidates.Select(c => c.Run.Id)], cancellationToken)).ToDictionary(r => r.TrajectoryId, StringComparer.Ordinal);
+        var rows = (await _examples.FindExamplesAsync(tenant, [.. candidates.Select(c => c.Run.Id)], cancellationToken)).ToDictionary(r => r.TrajectoryId, StringComparer.Ordinal);
         var evidence = _ledger?.Peek(tenant);
         for (var i = 0; i < candidates.Count; i++)
         {

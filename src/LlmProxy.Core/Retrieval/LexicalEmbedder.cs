@@ -1,5 +1,4 @@
 using System.Numerics.Tensors;
-using LlmProxy.Core.Storage;
 using Microsoft.Extensions.AI;
 
 namespace LlmProxy.Core.Retrieval;

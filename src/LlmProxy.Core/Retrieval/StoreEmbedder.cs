@@ -1,5 +1,4 @@
 using System.Globalization;
-using LlmProxy.Core.Storage;
 
 namespace LlmProxy.Core.Retrieval;
 
@@ -31,12 +30,12 @@ public sealed class StoreEmbedder
     // A portion ends in time for whoever waits for its answer.
     private static readonly TimeSpan LongestPortion = TimeSpan.FromSeconds(20);
 
-    private readonly ITrajectoryStore _store;
+    private readonly IEmbeddingStore _store;
     private readonly EmbeddingService _embeddings;
     private readonly TimeProvider _time;
 
     /// <summary>Work on a store.</summary>
-    public StoreEmbedder(ITrajectoryStore store, EmbeddingService embeddings, TimeProvider time)
+    public StoreEmbedder(IEmbeddingStore store, EmbeddingService embeddings, TimeProvider time)
     {
         _store = store;
         _embeddings = embeddings;

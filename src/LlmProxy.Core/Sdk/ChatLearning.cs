@@ -27,7 +27,7 @@ internal sealed partial class ChatLearning(LearningStart learning, CallPipeline 
         var sent = WithoutOwn(options);
         if (!await IsOpenAsync(cancellationToken))
         {
-            notRecorded.Count("store-not-open");
+            notRecorded.Count(NotRecordedReason.StoreNotOpen);
             return new ChatTurn(null, messages, sent, Remember, logger);
         }
 
@@ -48,7 +48,7 @@ internal sealed partial class ChatLearning(LearningStart learning, CallPipeline 
         catch (Exception error) when (!cancellationToken.IsCancellationRequested)
         {
             call?.Dispose();
-            notRecorded.Count("unreadable-request");
+            notRecorded.Count(NotRecordedReason.UnreadableRequest);
             LogLearningFailed(error);
             return new ChatTurn(null, messages, sent, Remember, logger);
         }

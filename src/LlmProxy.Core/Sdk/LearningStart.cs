@@ -1,5 +1,5 @@
 using LlmProxy.Core.Recording;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Core.Sdk;
@@ -9,7 +9,7 @@ namespace LlmProxy.Core.Sdk;
 /// its start, to hear at once of a store that is not there.
 /// </summary>
 /// <remarks>Safe for concurrent use.</remarks>
-public sealed class LearningStart(ITrajectoryStore store, SharedIndex shared, Recorder recorder, CorrelationSecret secret) : IDisposable
+public sealed class LearningStart(IStoreLifecycle store, ICorrelationStore keys, SharedIndex shared, Recorder recorder, CorrelationSecret secret) : IDisposable
 {
     private readonly SemaphoreSlim _one = new(1);
     private volatile bool _isStarted;
@@ -32,7 +32,7 @@ public sealed class LearningStart(ITrajectoryStore store, SharedIndex shared, Re
             if (!_isStarted)
             {
                 await store.InitializeAsync(cancellationToken);
-                secret.Value = await store.ReadCorrelationSecretAsync(cancellationToken);
+                secret.Value = await keys.ReadCorrelationSecretAsync(cancellationToken);
                 shared.Start();
                 recorder.Start();
                 _isStarted = true;

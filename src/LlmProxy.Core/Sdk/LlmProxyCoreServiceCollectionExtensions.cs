@@ -8,7 +8,7 @@ using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Sdk;
 using LlmProxy.Core.Statistics;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire.Scanning;
 using Microsoft.Extensions.Configuration;
@@ -60,7 +60,7 @@ public static class LlmProxyCoreServiceCollectionExtensions
         ArgumentNullException.ThrowIfNull(options);
         AddSettings(services, options);
         services.AddSingleton(new BaseDirectory(Path.GetFullPath(baseDirectory)));
-        services.TryAddSingleton<StoreGate>();
+        services.TryAddSingleton<StoreCircuitBreaker>();
         services.TryAddSingleton<TrajectoryReader>();
         AddRecording(services, options, baseDirectory);
         AddRetrieval(services, options);
@@ -77,7 +77,7 @@ public static class LlmProxyCoreServiceCollectionExtensions
             p.GetRequiredService<StatisticsReader>(),
             p.GetRequiredService<RecordingSwitch>(),
             options.Recording,
-            p.GetRequiredService<ITrajectoryStore>(),
+            p.GetRequiredService<IStatisticsStore>(),
             p.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<TrajectorySearch>();
         return services;
@@ -111,7 +111,7 @@ public static class LlmProxyCoreServiceCollectionExtensions
             p.GetRequiredService<TimeProvider>(),
             p.GetRequiredService<ILogger<Spool>>()));
         services.TryAddSingleton<NotRecordedCounts>();
-        services.TryAddSingleton<PatientStore>();
+        services.TryAddSingleton<RetryingStore>();
         services.TryAddSingleton<OutcomeJudge>();
         services.TryAddSingleton<ContentPolicy>();
         services.TryAddSingleton(p => new StepBuilder(
@@ -123,7 +123,7 @@ public static class LlmProxyCoreServiceCollectionExtensions
             p.GetRequiredService<KnownHistories>()));
         services.TryAddSingleton(p => new Recorder(
             p.GetRequiredService<Spool>(),
-            p.GetRequiredService<PatientStore>(),
+            p.GetRequiredService<RetryingStore>(),
             p.GetRequiredService<TrajectoryReader>(),
             p.GetRequiredService<StepBuilder>(),
             p.GetRequiredService<OutcomeJudge>(),

@@ -4,7 +4,7 @@ using LlmProxy.Core.Calls;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Statistics;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 
 namespace LlmProxy.Core.Sdk;
 
@@ -31,12 +31,12 @@ public sealed class TrajectoryRecorder
     private readonly StatisticsReader _statistics;
     private readonly RecordingSwitch _recording;
     private readonly RecordingOptions _options;
-    private readonly ITrajectoryStore _store;
+    private readonly IStatisticsStore _store;
     private readonly TimeProvider _time;
     private readonly ConcurrentLru<string, (string Provider, string Model)> _models = new(MostTasksKnown);
 
     internal TrajectoryRecorder(
-        LearningStart start, TaskService tasks, CallPipeline calls, StatisticsReader statistics, RecordingSwitch recording, RecordingOptions options, ITrajectoryStore store, TimeProvider time)
+        LearningStart start, TaskService tasks, CallPipeline calls, StatisticsReader statistics, RecordingSwitch recording, RecordingOptions options, IStatisticsStore store, TimeProvider time)
     {
         (_start, _tasks, _calls, _statistics, _recording, _options, _store, _time) = (start, tasks, calls, statistics, recording, options, store, time);
     }
@@ -105,7 +105,7 @@ public sealed class TrajectoryRecorder
             ? (ExchangeOutcome.Complete, 200, ChatWire.Reply(response, isWhole: true))
             : (ExchangeOutcome.UpstreamRefused, 0, default(ReadOnlyMemory<byte>));
         call.Complete(outcome, status, body, snapshot.Duration);
-        return new IterationReceipt(taskId, call.Place?.StepIndex ?? 0, call.NotRecorded is null, call.NotRecorded);
+        return new IterationReceipt(taskId, call.Place?.StepIndex ?? 0, call.NotRecorded is null, call.NotRecorded?.ToWord());
     }
 
     /// <summary>Counts one intervention of a person; it costs the run 0.3 of its score, three at most.</summary>

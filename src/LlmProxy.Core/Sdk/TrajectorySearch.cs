@@ -1,9 +1,10 @@
 using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Core.Sdk;
@@ -15,7 +16,7 @@ namespace LlmProxy.Core.Sdk;
 /// <remarks>Safe for concurrent use.</remarks>
 public sealed class TrajectorySearch(
     LearningStart start,
-    ITrajectoryStore store,
+    IExampleStore store,
     TaskService tasks,
     FewShotService fewShot,
     EmbeddingService embeddings,

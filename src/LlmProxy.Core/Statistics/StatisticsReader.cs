@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 
 namespace LlmProxy.Core.Statistics;
 
@@ -9,7 +9,7 @@ namespace LlmProxy.Core.Statistics;
 /// Safe for concurrent use. Numbers of runs are always the store's of this moment. Its size takes as long to measure as
 /// there is content: where that takes more than 50 ms, the size is up to a minute old.
 /// </remarks>
-public sealed class StatisticsReader(ITrajectoryStore store, QualityOptions quality, TimeProvider time)
+public sealed class StatisticsReader(IStatisticsStore store, QualityOptions quality, TimeProvider time)
 {
     private static readonly TimeSpan LongMeasure = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan OldestSize = TimeSpan.FromMinutes(1);

@@ -1,4 +1,3 @@
-using LlmProxy.Core.Storage;
 using LlmProxy.Wire;
 
 namespace LlmProxy.Core.Trajectories;

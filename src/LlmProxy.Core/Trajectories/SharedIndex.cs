@@ -1,5 +1,4 @@
 using System.Threading.Channels;
-using LlmProxy.Core.Storage;
 using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Core.Trajectories;
@@ -21,7 +20,7 @@ public sealed partial class SharedIndex : IAsyncDisposable
     /// <summary>What is older was recorded long ago, unless the recorder is far behind: then other processes do without it.</summary>
     private static readonly TimeSpan KeptFor = TimeSpan.FromMinutes(10);
 
-    private readonly ITrajectoryStore _store;
+    private readonly ISharedTaskStore? _store;
     private readonly TaskCorrelator _correlator;
     private readonly TimeProvider _time;
     private readonly ILogger<SharedIndex> _logger;
@@ -30,9 +29,9 @@ public sealed partial class SharedIndex : IAsyncDisposable
     private Task _worker = Task.CompletedTask;
 
     /// <summary>The index of a store.</summary>
-    public SharedIndex(ITrajectoryStore store, TaskCorrelator correlator, TimeProvider time, ILogger<SharedIndex> logger)
+    public SharedIndex(ICorrelationStore store, TaskCorrelator correlator, TimeProvider time, ILogger<SharedIndex> logger)
     {
-        _store = store;
+        _store = store as ISharedTaskStore;
         _correlator = correlator;
         _time = time;
         _logger = logger;
@@ -41,10 +40,10 @@ public sealed partial class SharedIndex : IAsyncDisposable
     /// <summary>Sets it going, once the store is there.</summary>
     public void Start()
     {
-        if (_store.IsShared)
+        if (_store is { } store)
         {
             _correlator.Tell = task => _waiting.Writer.TryWrite(task);
-            _worker = Task.WhenAll(Task.Run(TellAsync, _stopping.Token), Task.Run(ListenAsync, _stopping.Token));
+            _worker = Task.WhenAll(Task.Run(() => TellAsync(store), _stopping.Token), Task.Run(() => ListenAsync(store), _stopping.Token));
         }
     }
 
@@ -57,7 +56,7 @@ public sealed partial class SharedIndex : IAsyncDisposable
         _stopping.Dispose();
     }
 
-    private async Task TellAsync()
+    private async Task TellAsync(ISharedTaskStore store)
     {
         var batch = new List<SharedTask>();
         var removedAt = _time.GetTimestamp();
@@ -71,11 +70,11 @@ public sealed partial class SharedIndex : IAsyncDisposable
 
             try
             {
-                await _store.SaveOpenTasksAsync(batch, _stopping.Token);
+                await store.SaveOpenTasksAsync(batch, _stopping.Token);
                 if (_time.GetElapsedTime(removedAt) > RemovedEvery)
                 {
                     removedAt = _time.GetTimestamp();
-                    await _store.RemoveOpenTasksAsync(_time.GetUtcNow() - KeptFor, _stopping.Token);
+                    await store.RemoveOpenTasksAsync(_time.GetUtcNow() - KeptFor, _stopping.Token);
                 }
             }
             catch (Exception error) when (!_stopping.IsCancellationRequested)
@@ -87,13 +86,13 @@ public sealed partial class SharedIndex : IAsyncDisposable
         }
     }
 
-    private async Task ListenAsync()
+    private async Task ListenAsync(ISharedTaskStore store)
     {
         while (true)
         {
             try
             {
-                await _store.ListenAsync(_correlator.Learn, _stopping.Token);
+                await store.ListenAsync(_correlator.Learn, _stopping.Token);
             }
             catch (Exception error) when (!_stopping.IsCancellationRequested)
             {

@@ -1,4 +1,3 @@
-using LlmProxy.Core.Storage;
 
 namespace LlmProxy.Core.Trajectories;
 

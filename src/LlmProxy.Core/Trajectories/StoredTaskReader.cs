@@ -1,4 +1,4 @@
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Wire;
 
 namespace LlmProxy.Core.Trajectories;
@@ -14,8 +14,10 @@ internal sealed record StoredTasks(IReadOnlyList<(Trajectory Row, IReadOnlyList<
 }
 
 /// <summary>Reads tasks for the correlator, within the time that the request path may wait for the store.</summary>
-internal sealed class StoredTaskReader(ITrajectoryStore store, StoreGate gate)
+internal sealed class StoredTaskReader(ITrajectoryStore store, ICorrelationStore keys, StoreCircuitBreaker gate)
 {
+    private readonly ISharedTaskStore? _shared = keys as ISharedTaskStore;
+
     private const int MostTasks = 8;
 
     /// <summary>A task as the store has it, or as another process published it; null if it is unknown or the store does not answer.</summary>
@@ -23,23 +25,23 @@ internal sealed class StoredTaskReader(ITrajectoryStore store, StoreGate gate)
         (await gate.AskAsync("task by id", ct => ReadAsync(tenant, taskId, ct), null, cancellationToken)).Value;
 
     /// <summary>What the store knows of some keys; null if it does not answer.</summary>
-    public async ValueTask<StoredTasks?> FindAsync(string tenant, IReadOnlyCollection<TurnKey> keys, CancellationToken cancellationToken) =>
-        keys.Count == 0 ? StoredTasks.None : (await gate.AskAsync("correlation", ct => ReadAsync(tenant, keys, ct), null, cancellationToken)).Value;
+    public async ValueTask<StoredTasks?> FindAsync(string tenant, IReadOnlyCollection<TurnKey> wanted, CancellationToken cancellationToken) =>
+        wanted.Count == 0 ? StoredTasks.None : (await gate.AskAsync("correlation", ct => ReadAsync(tenant, wanted, ct), null, cancellationToken)).Value;
 
     private async Task<OpenTask?> ReadAsync(string tenant, string taskId, CancellationToken cancellationToken)
     {
         var recorded = store.FindTaskAsync(tenant, taskId, cancellationToken);
-        var told = store.FindOpenTaskAsync(tenant, taskId, cancellationToken);
+        var told = _shared?.FindOpenTaskAsync(tenant, taskId, cancellationToken) ?? Task.FromResult<SharedTask?>(null);
         await Task.WhenAll(recorded, told);
         var task = await recorded is { } row ? OpenTask.From(row) : null;
         return await told is { } later ? OpenTask.Merge(task, later) : task;
     }
 
-    private async Task<StoredTasks?> ReadAsync(string tenant, IReadOnlyCollection<TurnKey> keys, CancellationToken cancellationToken)
+    private async Task<StoredTasks?> ReadAsync(string tenant, IReadOnlyCollection<TurnKey> wanted, CancellationToken cancellationToken)
     {
         // Both at once, over two connections if there are several.
-        var entries = store.FindCorrelationAsync(tenant, keys, cancellationToken);
-        var told = store.FindOpenTasksAsync(tenant, keys, cancellationToken);
+        var entries = keys.FindCorrelationAsync(tenant, wanted, cancellationToken);
+        var told = _shared?.FindOpenTasksAsync(tenant, wanted, cancellationToken) ?? Task.FromResult<IReadOnlyList<SharedTask>>([]);
         await Task.WhenAll(entries, told);
         var recorded = new List<(Trajectory Row, IReadOnlyList<CorrelationEntry> Entries)>();
         foreach (var group in (await entries).GroupBy(e => e.TaskId, StringComparer.Ordinal).Take(MostTasks))

@@ -1,6 +1,6 @@
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories.Strategies;
 using LlmProxy.Wire;
 
@@ -32,14 +32,15 @@ public sealed class TaskCorrelator
 
     /// <summary>A correlator in front of a store.</summary>
     /// <param name="store">Where tasks are that this process does not know, or no more.</param>
+    /// <param name="keys">Where their keys are; an <see cref="ISharedTaskStore"/> if other processes may serve the same tasks.</param>
     /// <param name="gate">How long the request path may wait for it.</param>
     /// <param name="time">The clock.</param>
     /// <param name="redactor">Takes secrets out of tasks' descriptions, or null.</param>
-    public TaskCorrelator(ITrajectoryStore store, StoreGate gate, TimeProvider time, Redactor? redactor = null)
+    public TaskCorrelator(ITrajectoryStore store, ICorrelationStore keys, StoreCircuitBreaker gate, TimeProvider time, Redactor? redactor = null)
     {
         (_time, _redactor) = (time, redactor);
-        _stored = new StoredTaskReader(store, gate);
-        _isShared = store.IsShared;
+        _stored = new StoredTaskReader(store, keys, gate);
+        _isShared = keys is ISharedTaskStore;
         _matcher = new TaskMatcher(_index);
     }
 

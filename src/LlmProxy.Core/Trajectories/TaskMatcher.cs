@@ -1,4 +1,4 @@
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories.Strategies;
 using LlmProxy.Wire;
 

@@ -1,6 +1,8 @@
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Recording;
+using LlmProxy.Core.Stores;
 using LlmProxy.Server.Api.Shapes;
+using LlmProxy.Server.Auth;
 
 namespace LlmProxy.Server.Api;
 
@@ -8,7 +10,7 @@ namespace LlmProxy.Server.Api;
 internal static class ApiEndpoints
 {
     /// <summary>Where the API stands.</summary>
-    public const string Prefix = "/_llmproxy";
+    public const string Prefix = ApiGuard.Prefix;
 
     // Before every route of the configuration, a catch-all included.
     private const int BeforeRoutes = -1000;
@@ -75,5 +77,5 @@ internal static class ApiEndpoints
         $"No route takes {context.Request.Method} {context.Request.Path}. Base URLs are {string.Join(", ", BaseUrls(context, configuration))}; the API stands under {Prefix}.");
 
     private static IEnumerable<string> BaseUrls(HttpContext context, IConfiguration configuration) =>
-        Hosting.BaseUrls.Of(configuration, $"{context.Request.Scheme}://{context.Request.Host}").Select(url => url.Address);
+        Pipeline.BaseUrls.Of(configuration, $"{context.Request.Scheme}://{context.Request.Host}").Select(url => url.Address);
 }

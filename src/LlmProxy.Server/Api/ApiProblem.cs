@@ -37,7 +37,4 @@ internal static class ApiProblem
     /// <summary>There is no such thing.</summary>
     public static IResult NotFound(string what, string id, string fix) =>
         Result(StatusCodes.Status404NotFound, "Not found", $"There is no {what} '{id}'. {fix}");
-
-    /// <summary>Writes a problem where there is no endpoint to answer it.</summary>
-    public static Task WriteAsync(HttpContext context, int status, string title, string detail) => Result(status, title, detail).ExecuteAsync(context);
 }

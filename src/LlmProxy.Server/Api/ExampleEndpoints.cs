@@ -4,7 +4,6 @@ using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Sdk;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Api.Shapes;
 using LlmProxy.Server.Auth;
@@ -27,14 +26,14 @@ internal static class ExampleEndpoints
             .WithTags("Examples").WithSummary("Pins, retires or edits an example");
     }
 
-    private static async Task<IResult> ListAsync(HttpContext context, ITrajectoryStore store, ExampleLedger ledger, string? limit, CancellationToken cancellationToken)
+    private static async Task<IResult> ListAsync(HttpContext context, IExampleStore store, ExampleLedger ledger, string? limit, CancellationToken cancellationToken)
     {
         var rows = await store.ListExamplesAsync(context.GetTenant(), ApiInput.Whole("limit", limit, 1, LargestLimit) ?? DefaultLimit, cancellationToken);
         var evidence = await ledger.ReadAsync(context.GetTenant(), cancellationToken);
         return TypedResults.Json(new PageShape<ExampleShape>([.. rows.Select(row => Shape(row, evidence))], null), ApiJson.Default.PageShapeExampleShape);
     }
 
-    private static async Task<IResult> UseAsync(HttpContext context, string id, TrajectorySearch similar, ITrajectoryStore store, ExampleLedger ledger, CancellationToken cancellationToken)
+    private static async Task<IResult> UseAsync(HttpContext context, string id, TrajectorySearch similar, IExampleStore store, ExampleLedger ledger, CancellationToken cancellationToken)
     {
         var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.ExampleUsageRequest);
         var tenant = context.GetTenant();
@@ -46,7 +45,7 @@ internal static class ExampleEndpoints
         return TypedResults.Json(Shape(await FindAsync(store, run, cancellationToken), await ledger.ReadAsync(tenant, cancellationToken)), ApiJson.Default.ExampleShape);
     }
 
-    private static async Task<IResult> UpdateAsync(HttpContext context, string id, TaskService tasks, ITrajectoryStore store, ExampleLedger ledger, CancellationToken cancellationToken)
+    private static async Task<IResult> UpdateAsync(HttpContext context, string id, TaskService tasks, IExampleStore store, ExampleLedger ledger, CancellationToken cancellationToken)
     {
         var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.UpdateExampleRequest);
         var tenant = context.GetTenant();
@@ -77,7 +76,7 @@ internal static class ExampleEndpoints
             : TrajectoryEndpoints.NoRun(id);
     }
 
-    private static async Task<FewShotExampleRow> FindAsync(ITrajectoryStore store, Trajectory run, CancellationToken cancellationToken) =>
+    private static async Task<FewShotExampleRow> FindAsync(IExampleStore store, Trajectory run, CancellationToken cancellationToken) =>
         await store.FindExamplesAsync(run.Tenant, [run.Id], cancellationToken) is [var row, ..]
             ? row
             : new FewShotExampleRow(run.Id, run.TaskDescription, run.QualityScore, Pinned: false, Retired: false, EditedJson: null, UsageCount: 0, LastUsedAt: null);

@@ -1,5 +1,5 @@
 using LlmProxy.Core.Recording;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Server.Api.Shapes;
 
 namespace LlmProxy.Server.Api;
@@ -21,7 +21,7 @@ internal static class HealthEndpoints
             .WithSummary("Whether the store is reachable and the spool writable").WithOrder(-1000);
     }
 
-    private static async Task<IResult> ReadyAsync(ITrajectoryStore store, Spool spool, CancellationToken cancellationToken)
+    private static async Task<IResult> ReadyAsync(IStoreLifecycle store, Spool spool, CancellationToken cancellationToken)
     {
         var health = await CheckAsync(store, cancellationToken);
         var ok = health.Ok && spool.IsWritable;
@@ -32,7 +32,7 @@ internal static class HealthEndpoints
     }
 
     /// <summary>Asks the store, for at most two seconds.</summary>
-    internal static async Task<StoreHealth> CheckAsync(ITrajectoryStore store, CancellationToken cancellationToken)
+    internal static async Task<StoreHealth> CheckAsync(IStoreLifecycle store, CancellationToken cancellationToken)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(Patience);

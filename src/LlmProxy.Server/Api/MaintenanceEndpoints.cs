@@ -1,7 +1,7 @@
 using System.Globalization;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Api.Shapes;
 using LlmProxy.Server.Auth;
 

@@ -1,6 +1,6 @@
 using System.Text.Json;
+using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
-using LlmProxy.Core.Storage;
 using LlmProxy.Server.Api.Shapes;
 using LlmProxy.Server.Auth;
 using LlmProxy.Testing.Replay;
@@ -35,7 +35,7 @@ internal static class ReplayEndpoints
         }
     }
 
-    private static async Task<IResult> ReadPromptsAsync(HttpContext context, string id, TaskService tasks, TrajectoryReader reader, ITrajectoryStore store, CancellationToken cancellationToken)
+    private static async Task<IResult> ReadPromptsAsync(HttpContext context, string id, TaskService tasks, TrajectoryReader reader, IPromptPinStore store, CancellationToken cancellationToken)
     {
         var tenant = context.GetTenant();
         if (await tasks.FindAsync(tenant, id, cancellationToken) is not { } run)

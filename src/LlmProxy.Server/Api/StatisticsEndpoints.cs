@@ -1,7 +1,6 @@
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Statistics;
-using LlmProxy.Core.Storage;
 using LlmProxy.Server.Api.Shapes;
 using LlmProxy.Server.Auth;
 
@@ -15,7 +14,7 @@ internal static class StatisticsEndpoints
             .WithTags("Statistics").WithSummary("Success, quality, effort and cost, in all, by model and by interval");
 
     private static async Task<IResult> ReadAsync(
-        HttpContext context, StatisticsReader statistics, ITrajectoryStore store, LlmProxyOptions options, TimeProvider time, string? since, string? until, string? model, string? interval, bool? experiments, ExampleLedger ledger, CancellationToken cancellationToken)
+        HttpContext context, StatisticsReader statistics, IExampleStore store, LlmProxyOptions options, TimeProvider time, string? since, string? until, string? model, string? interval, bool? experiments, ExampleLedger ledger, CancellationToken cancellationToken)
     {
         var from = ApiInput.Time("since", since, time);
         var to = ApiInput.Time("until", until, time);
@@ -44,7 +43,7 @@ internal static class StatisticsEndpoints
     }
 
     private static async Task<ExperimentsShape> ExperimentsAsync(
-        ITrajectoryStore store, ExampleLedger ledger, ExperimentOptions options, StatisticsQuery query, CancellationToken cancellationToken)
+        IExampleStore store, ExampleLedger ledger, ExperimentOptions options, StatisticsQuery query, CancellationToken cancellationToken)
     {
         var models = ArmComparison.Compare(await store.ReadArmsAsync(query.Tenant, query.Since, query.Until, query.Model, cancellationToken));
         var evidence = await ledger.ReadAsync(query.Tenant, cancellationToken);

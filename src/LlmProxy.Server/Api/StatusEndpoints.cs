@@ -3,7 +3,8 @@ using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Statistics;
+using LlmProxy.Core.Stores;
 using LlmProxy.Server.Api.Shapes;
 using LlmProxy.Server.Auth;
 
@@ -32,9 +33,10 @@ internal static class StatusEndpoints
         LlmProxyOptions options,
         RecordingSwitch recording,
         NotRecordedCounts notRecorded,
-        PatientStore recorderStore,
+        RetryingStore recorderStore,
         Spool spool,
-        ITrajectoryStore store,
+        IStoreLifecycle store,
+        IStatisticsStore statistics,
         EmbeddingService embeddings,
         TemplateDirectory templates,
         TaskPrompts prompts,
@@ -50,7 +52,7 @@ internal static class StatusEndpoints
                     recording.IsOn,
                     recording.IsPaused,
                     options.Recording.Providers,
-                    await CountActiveAsync(store, health, context.GetTenant(), cancellationToken),
+                    await CountActiveAsync(statistics, health, context.GetTenant(), cancellationToken),
                     notRecorded.Snapshot(),
                     new SpoolStatus(spool.Pending, spool.Bytes, spool.Dropped)),
                 new FewShotStatus(options.FewShot.Enabled, reason is null, reason, prompts.Skipped),
@@ -74,7 +76,7 @@ internal static class StatusEndpoints
         : !health.Ok ? "the store does not answer"
         : null;
 
-    private static async Task<int?> CountActiveAsync(ITrajectoryStore store, StoreHealth health, string tenant, CancellationToken cancellationToken)
+    private static async Task<int?> CountActiveAsync(IStatisticsStore store, StoreHealth health, string tenant, CancellationToken cancellationToken)
     {
         try
         {

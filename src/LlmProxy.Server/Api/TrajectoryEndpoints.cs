@@ -1,6 +1,6 @@
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Sdk;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Api.Shapes;
 using LlmProxy.Server.Auth;
 

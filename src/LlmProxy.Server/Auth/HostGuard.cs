@@ -1,5 +1,4 @@
 using System.Net;
-using LlmProxy.Server.Api;
 
 namespace LlmProxy.Server.Auth;
 
@@ -11,7 +10,7 @@ internal sealed class HostGuard(RequestDelegate next, ListenAddresses addresses)
 {
     public Task InvokeAsync(HttpContext context)
     {
-        if (!context.Request.Path.StartsWithSegments(ApiEndpoints.Prefix, StringComparison.OrdinalIgnoreCase) && !KeyCheck.IsMetrics(context))
+        if (!ApiGuard.Guards(context.Request) && !KeyCheck.IsMetrics(context))
         {
             return next(context);
         }
@@ -20,7 +19,7 @@ internal sealed class HostGuard(RequestDelegate next, ListenAddresses addresses)
         var onLoopback = context.Connection.LocalIpAddress is { } local && IPAddress.IsLoopback(local);
         if (onLoopback && !IsLoopbackName(host) && !addresses.Hosts.Contains(host, StringComparer.OrdinalIgnoreCase))
         {
-            return ApiProblem.WriteAsync(
+            return ApiGuard.RefuseAsync(
                 context,
                 StatusCodes.Status403Forbidden,
                 "Unknown host",
@@ -30,7 +29,7 @@ internal sealed class HostGuard(RequestDelegate next, ListenAddresses addresses)
         var origin = context.Request.Headers.Origin.ToString();
         if (origin.Length > 0 && !IsOwn(origin, context.Request))
         {
-            return ApiProblem.WriteAsync(
+            return ApiGuard.RefuseAsync(
                 context,
                 StatusCodes.Status403Forbidden,
                 "Foreign page",

@@ -1,6 +1,5 @@
 using System.Net.Http.Headers;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Server.Api;
 using LlmProxy.Server.Pipeline;
 using LlmProxy.Server.Telemetry;
 using LlmProxy.Wire;
@@ -21,7 +20,7 @@ internal sealed class KeyCheck(RequestDelegate next, KeyRing keys, LlmProxyOptio
             return next(context);
         }
 
-        if (context.Request.Path.StartsWithSegments(ApiEndpoints.Prefix, StringComparison.OrdinalIgnoreCase))
+        if (ApiGuard.Guards(context.Request))
         {
             return CheckApiAsync(context);
         }
@@ -49,7 +48,7 @@ internal sealed class KeyCheck(RequestDelegate next, KeyRing keys, LlmProxyOptio
 
         return keys.Find(presented) is { IsAdmin: true }
             ? next(context)
-            : ApiProblem.WriteAsync(context, StatusCodes.Status401Unauthorized, "Key needed", $"Send an admin key as a bearer token, or in the header {ProxyHeaders.Key}.");
+            : ApiGuard.RefuseAsync(context, StatusCodes.Status401Unauthorized, "Key needed", $"Send an admin key as a bearer token, or in the header {ProxyHeaders.Key}.");
     }
 
     private Task CheckApiAsync(HttpContext context)
@@ -57,7 +56,7 @@ internal sealed class KeyCheck(RequestDelegate next, KeyRing keys, LlmProxyOptio
         var presented = context.Request.Headers[ProxyHeaders.Key].ToString();
         if (keys.Find(presented) is not { } caller)
         {
-            return ApiProblem.WriteAsync(
+            return ApiGuard.RefuseAsync(
                 context,
                 StatusCodes.Status401Unauthorized,
                 "Key needed",
@@ -66,11 +65,11 @@ internal sealed class KeyCheck(RequestDelegate next, KeyRing keys, LlmProxyOptio
 
         if (!caller.IsAdmin)
         {
-            return ApiProblem.WriteAsync(
+            return ApiGuard.RefuseAsync(
                 context,
                 StatusCodes.Status403Forbidden,
                 "Admin key needed",
-                $"The key '{caller.KeyName}' may make calls, but does not open {ApiEndpoints.Prefix}. Use one with \"admin\": true in LlmProxy:Auth:Keys.");
+                $"The key '{caller.KeyName}' may make calls, but does not open {ApiGuard.Prefix}. Use one with \"admin\": true in LlmProxy:Auth:Keys.");
         }
 
         context.Features.Set(caller);

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Server.Cli.Verbs;
 
 namespace LlmProxy.Server.Cli;

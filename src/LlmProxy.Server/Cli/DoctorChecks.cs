@@ -4,10 +4,12 @@ using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
+using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Auth;
 using LlmProxy.Server.Hosting;
 using LlmProxy.Storage;
+using LlmProxy.Storage.Sql;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LlmProxy.Server.Cli;
@@ -17,7 +19,7 @@ internal sealed class DoctorChecks(ProxyConfiguration configuration) : IAsyncDis
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
-    private ITrajectoryStore? _store;
+    private SqlTrajectoryStore? _store;
 
     private LlmProxyOptions Options => configuration.Options;
 
@@ -50,7 +52,7 @@ internal sealed class DoctorChecks(ProxyConfiguration configuration) : IAsyncDis
 
     public ValueTask DisposeAsync() => _store?.DisposeAsync() ?? ValueTask.CompletedTask;
 
-    private async Task<(ITrajectoryStore? Store, Finding Finding)> StoreAsync(CancellationToken cancellationToken)
+    private async Task<(SqlTrajectoryStore? Store, Finding Finding)> StoreAsync(CancellationToken cancellationToken)
     {
         var place = $"{Options.Storage.Provider.Word()}, {StorePlace.Describe(Options.Storage, configuration.BaseDirectory)}";
         var isPostgres = Options.Storage.Provider == StoreProvider.Postgres;
@@ -154,7 +156,7 @@ internal sealed class DoctorChecks(ProxyConfiguration configuration) : IAsyncDis
             : Finding.Ok("prompts", $"on, before the heading \"{Options.Prompts.InsertBefore}\", for requests that offer tools");
     }
 
-    private async Task<Finding> ExamplesAsync(ITrajectoryStore store, EmbeddingService embeddings, string? text, CancellationToken cancellationToken)
+    private async Task<Finding> ExamplesAsync(SqlTrajectoryStore store, EmbeddingService embeddings, string? text, CancellationToken cancellationToken)
     {
         var runs = await store.ListAsync(new TrajectoryQuery(Caller.DefaultTenant) { Success = true, MinQuality = Options.Quality.Threshold, Limit = 500 }, cancellationToken);
         var usable = runs.Items.Count(run => run.HasContent && Options.FewShot.SourceProviders.Contains(run.Provider, StringComparer.OrdinalIgnoreCase));
@@ -172,7 +174,7 @@ internal sealed class DoctorChecks(ProxyConfiguration configuration) : IAsyncDis
             return Finding.Ok("examples", string.Create(CultureInfo.InvariantCulture, $"{usable}{(runs.NextCursor is null ? "" : " or more")} runs may serve; --text \"a task\" says which for it"));
         }
 
-        var search = new ExampleSearch(store, embeddings, Options.FewShot, Options.Quality, NullLogger<ExampleSearch>.Instance);
+        var search = new ExampleSearch(store, store, embeddings, Options.FewShot, Options.Quality, NullLogger<ExampleSearch>.Instance);
         var found = await search.FindAsync(
             new ExampleQuery(Caller.DefaultTenant, text, Math.Max(1, Options.FewShot.Count)) { Providers = Options.FewShot.SourceProviders }, cancellationToken);
         var best = found.Best is { } b ? string.Create(CultureInfo.InvariantCulture, $"; the best similarity is {Math.Floor(b * 1000) / 1000:0.000}") : "";
@@ -182,7 +184,7 @@ internal sealed class DoctorChecks(ProxyConfiguration configuration) : IAsyncDis
     }
 
     /// <summary>Runs that have no vector of the embedder in use; null where every run has one.</summary>
-    private static async Task<Finding?> VectorsAsync(ITrajectoryStore store, EmbeddingService embeddings, CancellationToken cancellationToken)
+    private static async Task<Finding?> VectorsAsync(SqlTrajectoryStore store, EmbeddingService embeddings, CancellationToken cancellationToken)
     {
         var lacking = await store.CountRunTextsAsync(
             new RunTextsQuery(Caller.DefaultTenant, 1) { Lacking = [new VectorKind(embeddings.Model, embeddings.Dimensions)] }, cancellationToken);

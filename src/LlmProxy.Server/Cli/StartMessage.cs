@@ -2,9 +2,10 @@ using System.Globalization;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Server.Api;
 using LlmProxy.Server.Hosting;
+using LlmProxy.Server.Pipeline;
 
 namespace LlmProxy.Server.Cli;
 
@@ -19,7 +20,7 @@ internal sealed class StartMessage(WebApplication app, ProxyConfiguration config
     /// <summary>Writes it.</summary>
     public async Task WriteAsync(TextWriter output, CancellationToken cancellationToken)
     {
-        var store = app.Services.GetRequiredService<ITrajectoryStore>();
+        var store = app.Services.GetRequiredService<IStoreLifecycle>();
         var health = await HealthEndpoints.CheckAsync(store, cancellationToken);
         foreach (var line in Lines(store, health))
         {
@@ -29,7 +30,7 @@ internal sealed class StartMessage(WebApplication app, ProxyConfiguration config
         await output.FlushAsync(CancellationToken.None);
     }
 
-    private IEnumerable<string> Lines(ITrajectoryStore store, StoreHealth health)
+    private IEnumerable<string> Lines(IStoreLifecycle store, StoreHealth health)
     {
         var origins = app.Urls.ToList();
         var origin = origins[0].Replace("://0.0.0.0", "://localhost", StringComparison.Ordinal).Replace("://[::]", "://localhost", StringComparison.Ordinal);

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Text;
 using System.Text.Json.Nodes;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Server.Api;
 using LlmProxy.Server.Hosting;
 using LlmProxy.Testing.Replay;
@@ -63,7 +63,7 @@ internal static class DemoRunner
                 builder.Logging.ClearProviders();
 
                 // A call of real traffic does not wait for a slow store; the demo does, on a machine that may be slow.
-                builder.Services.AddSingleton(p => new StoreGate(p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<StoreGate>>(), Patience));
+                builder.Services.AddSingleton(p => new StoreCircuitBreaker(p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<StoreCircuitBreaker>>(), Patience));
             });
             await using (app)
             {

@@ -3,7 +3,6 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using LlmProxy.Core.Trajectories;
 using LlmProxy.Testing.Replay;
 using LlmProxy.Wire;
 using Microsoft.AspNetCore.Hosting.Server;

@@ -1,5 +1,6 @@
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
+using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Server.Hosting;
 

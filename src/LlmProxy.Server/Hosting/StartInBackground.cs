@@ -1,6 +1,6 @@
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Sdk;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 
 namespace LlmProxy.Server.Hosting;
 
@@ -9,7 +9,7 @@ namespace LlmProxy.Server.Hosting;
 /// are forwarded and wait in the spool while it is tried again.
 /// </summary>
 internal sealed partial class StartInBackground(
-    ITrajectoryStore store,
+    IStoreLifecycle store,
     Recorder recorder,
     WarmUp warmUp,
     LearningStart start,

@@ -2,7 +2,6 @@ using System.Text;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
 
@@ -12,7 +11,7 @@ namespace LlmProxy.Server.Hosting;
 /// Goes once through reading, search, condensing and rendering with a made-up run before the first call comes, so that
 /// no task pays for the code being compiled with its examples. Nothing of it is stored, and no text is sent anywhere.
 /// </summary>
-internal sealed partial class WarmUp(ITrajectoryStore store, TemplateDirectory templates, LlmProxyOptions options, TimeProvider time, ILogger<WarmUp> log)
+internal sealed partial class WarmUp(ITrajectoryStore store, ICorrelationStore correlation, ISearchStore search, IPromptPinStore pins, TemplateDirectory templates, LlmProxyOptions options, TimeProvider time, ILogger<WarmUp> log)
 {
     private const string NoTenant = "(warm-up)";
     private const string Task = "Look up the opening hours of the library and write them into the calendar";
@@ -25,16 +24,16 @@ internal sealed partial class WarmUp(ITrajectoryStore store, TemplateDirectory t
         try
         {
             var buckets = LexicalEmbedder.Buckets(Task);
-            var frequencies = await store.ReadDocumentFrequenciesAsync(NoTenant, buckets, cancellationToken);
+            var frequencies = await search.ReadDocumentFrequenciesAsync(NoTenant, buckets, cancellationToken);
             var vector = LexicalEmbedder.EmbedQuery(Task, frequencies);
-            await store.SearchAsync(new SearchQuery(NoTenant, LexicalEmbedder.ModelName, vector, Task, 3), cancellationToken);
-            await store.FindPinAsync(NoTenant, "", cancellationToken);
-            await store.FindCorrelationAsync(NoTenant, [TurnKey.Empty], cancellationToken);
+            await search.SearchAsync(new SearchQuery(NoTenant, LexicalEmbedder.ModelName, vector, Task, 3), cancellationToken);
+            await pins.FindPinAsync(NoTenant, "", cancellationToken);
+            await correlation.FindCorrelationAsync(NoTenant, [TurnKey.Empty], cancellationToken);
             await store.FindTaskAsync(NoTenant, "", cancellationToken);
-            await store.FindUsableExamplesAsync(NoTenant, ["none"], cancellationToken);
+            await pins.FindUsableExamplesAsync(NoTenant, ["none"], cancellationToken);
 
             // The first write opens its connection; the template set is one that the first task would write anyway.
-            await store.SaveTemplateSetAsync(templates.Current.Hash, templates.Current.Files, cancellationToken);
+            await pins.SaveTemplateSetAsync(templates.Current.Hash, templates.Current.Files, cancellationToken);
 
             using var keys = new TurnKeys(Encoding.UTF8.GetBytes(NoTenant));
             var dialect = DialectCatalog.Get(DialectKind.OpenAiChat);

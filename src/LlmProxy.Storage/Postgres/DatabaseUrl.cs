@@ -1,6 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using Npgsql;
 
 namespace LlmProxy.Storage.Postgres;

@@ -1,4 +1,3 @@
-using LlmProxy.Core.Storage;
 using Npgsql;
 
 namespace LlmProxy.Storage.Postgres;

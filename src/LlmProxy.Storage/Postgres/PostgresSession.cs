@@ -1,10 +1,10 @@
 using System.Data.Common;
 using System.Globalization;
 using System.Text;
-using LlmProxy.Core.Storage;
 using LlmProxy.Storage.Sql;
 using Npgsql;
 using NpgsqlTypes;
+using Pgvector;
 
 namespace LlmProxy.Storage.Postgres;
 
@@ -14,6 +14,13 @@ internal sealed class PostgresSession : SqlSession
     // A batch goes over the wire in one piece; this bounds what both sides hold of it.
     private const int MaxBatch = 200;
 
+    // All tables, for the size of the store.
+    private static readonly IReadOnlyList<string> Tables =
+    [
+        "task_trajectory", "trajectory_step", "recorded_exchange", "content", "trajectory_content", "content_part", "correlation_key", "trajectory_embedding",
+        "few_shot_example", "prompt_pin", "template_set", "store_setting", "lexical_document_frequency", "task_search", "open_task", "open_key",
+    ];
+
     private readonly NpgsqlConnection _connection;
 
     public PostgresSession(NpgsqlConnection connection)
@@ -21,9 +28,7 @@ internal sealed class PostgresSession : SqlSession
         _connection = connection;
     }
 
-    // The driver knows the type real[] by itself; pgvector's own type would need its plug-in, which does not load with
-    // this driver.
-    public override string VectorColumn => "embedding::real[]";
+    public override string VectorColumn => "embedding";
 
     public override string WordsCondition => "t.row_id IN (SELECT trajectory_row FROM task_search WHERE tokens @@ @words::tsquery)";
 
@@ -49,7 +54,7 @@ internal sealed class PostgresSession : SqlSession
 
     public override DateTimeOffset ReadTime(DbDataReader reader, int column) => reader.GetFieldValue<DateTimeOffset>(column);
 
-    public override float[] ReadVector(DbDataReader reader, int column) => reader.GetFieldValue<float[]>(column);
+    public override float[] ReadVector(DbDataReader reader, int column) => reader.GetFieldValue<Vector>(column).ToArray();
 
     public override async Task ExecuteAsync(IReadOnlyList<SqlStatement> statements, CancellationToken cancellationToken)
     {
@@ -123,14 +128,14 @@ internal sealed class PostgresSession : SqlSession
 
     public override SqlStatement StoreSize() =>
         new SqlStatement("SELECT CAST(coalesce(sum(pg_total_relation_size(oid)), 0) AS bigint) FROM pg_class WHERE relkind = 'r' AND pg_table_is_visible(oid) AND relname = ANY(@tables)")
-            .With("tables", PostgresSchema.Tables);
+            .With("tables", Tables);
 
     public override Task SaveVectorsAsync(IReadOnlyList<VectorRow> vectors, CancellationToken cancellationToken) =>
         ExecuteAsync(
             vectors.Select(vector => new SqlStatement(
                 """
                 INSERT INTO trajectory_embedding (trajectory_row, tenant, model, dimensions, kind, embedding, text)
-                VALUES (@row, @tenant, @model, @dimensions, @kind, @embedding::real[]::vector, @text)
+                VALUES (@row, @tenant, @model, @dimensions, @kind, @embedding, @text)
                 ON CONFLICT (trajectory_row, model, dimensions, kind) DO UPDATE SET embedding = excluded.embedding, text = excluded.text
                 """)
                 .With("row", vector.Run).With("tenant", vector.Tenant).With("model", vector.Embedding.Model).With("dimensions", vector.Dimensions)
@@ -209,7 +214,7 @@ internal sealed class PostgresSession : SqlSession
         string text => new NpgsqlParameter(name, NpgsqlDbType.Text) { Value = Texts.Clean(text) },
         DateTimeOffset time => new NpgsqlParameter(name, NpgsqlDbType.TimestampTz) { Value = time.ToUniversalTime() },
         byte[] bytes => new NpgsqlParameter(name, NpgsqlDbType.Bytea) { Value = bytes },
-        float[] vector => new NpgsqlParameter(name, NpgsqlDbType.Array | NpgsqlDbType.Real) { Value = vector },
+        float[] vector => new NpgsqlParameter(name, new Vector(vector)),
         IReadOnlyCollection<string> texts => new NpgsqlParameter(name, NpgsqlDbType.Array | NpgsqlDbType.Text) { Value = texts.Select(Texts.Clean).ToArray() },
         IReadOnlyCollection<long> numbers => new NpgsqlParameter(name, NpgsqlDbType.Array | NpgsqlDbType.Bigint) { Value = numbers.ToArray() },
         IReadOnlyCollection<byte[]> list => new NpgsqlParameter(name, NpgsqlDbType.Array | NpgsqlDbType.Bytea) { Value = list.ToArray() },

@@ -1,5 +1,4 @@
 using System.Data.Common;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Storage.Sql;
 using LlmProxy.Wire;
@@ -21,9 +20,6 @@ public sealed partial class PostgresTrajectoryStore
     private static readonly TimeSpan ClaimedFor = TimeSpan.FromSeconds(30);
 
     private readonly OpenTaskNotices _notices = new();
-
-    /// <inheritdoc />
-    public bool IsShared => true;
 
     /// <inheritdoc />
     public Task SaveOpenTasksAsync(IReadOnlyList<SharedTask> tasks, CancellationToken cancellationToken) =>
@@ -79,13 +75,13 @@ public sealed partial class PostgresTrajectoryStore
             cancellationToken);
 
     /// <inheritdoc />
-    public Task ListenAsync(Action<SharedTask> told, CancellationToken cancellationToken) =>
+    public Task ListenAsync(Action<SharedTask> announced, CancellationToken cancellationToken) =>
         GuardAsync(
             "hear of open tasks",
             async () =>
             {
                 await using var connection = await _source.OpenConnectionAsync(cancellationToken);
-                connection.Notification += (_, notice) => _notices.Read(notice.Payload, told);
+                connection.Notification += (_, notice) => _notices.Read(notice.Payload, announced);
                 var session = new PostgresSession(connection);
                 await session.RunAsync("LISTEN " + OpenTaskNotices.Channel, cancellationToken);
                 while (!cancellationToken.IsCancellationRequested)

@@ -1,4 +1,6 @@
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Retrieval;
+using LlmProxy.Core.Stores;
+using LlmProxy.Core.Trajectories;
 using LlmProxy.Storage.Sql;
 using Npgsql;
 
@@ -7,7 +9,7 @@ namespace LlmProxy.Storage.Postgres;
 /// <summary>
 /// Runs in PostgreSQL with pgvector: for several replicas of the proxy on one store.
 /// </summary>
-public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, ITrajectoryStore
+public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, ISharedTaskStore
 {
     // Advisory locks of this database; any numbers will do. Saves share the second, removals have it alone: else a
     // save could refer to content that is removed at the same moment because nobody else refers to it.
@@ -36,6 +38,7 @@ public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, ITraje
                 builder.ConnectionStringBuilder.ApplicationName = "llmproxy";
             }
 
+            builder.UseVector();
             _source = builder.Build();
         }
         catch (Exception e) when (e is ArgumentException or FormatException or InvalidOperationException or KeyNotFoundException)
@@ -49,8 +52,9 @@ public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, ITraje
     public override string Provider => "postgres";
 
     /// <inheritdoc />
-    public override Task InitializeAsync(CancellationToken cancellationToken) =>
-        InTransactionAsync(
+    public override async Task InitializeAsync(CancellationToken cancellationToken)
+    {
+        await InTransactionAsync(
             "create its schema",
             SchemaLock,
             async s =>
@@ -59,6 +63,16 @@ public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, ITraje
                 return true;
             },
             cancellationToken);
+        await GuardAsync(
+            "read its types",
+            async () =>
+            {
+                // The type of vectors may be younger than the first connection: made just now, or by another process.
+                await _source.ReloadTypesAsync(cancellationToken);
+                return true;
+            },
+            cancellationToken);
+    }
 
     /// <inheritdoc />
     public override async Task<StoreHealth> CheckAsync(CancellationToken cancellationToken)
@@ -73,9 +87,7 @@ public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, ITraje
                     var extension = await PostgresVectors.ReadVersionAsync(s, cancellationToken);
                     var details = $"PostgreSQL {server}, pgvector {extension?.ToString() ?? "missing"}";
                     var version = await ReadVersionAsync(s, cancellationToken);
-                    var error = version != PostgresSchema.Steps.Count ? WrongVersion(version)
-                        : extension is null ? PostgresErrors.ExtensionNotVisible
-                        : null;
+                    var error = ExplainVersion(version) ?? (extension is null ? PostgresErrors.ExtensionNotVisible : null);
                     return new StoreHealth(error is null, version, error, details);
                 },
                 cancellationToken);
@@ -90,7 +102,6 @@ public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, ITraje
     public override async ValueTask DisposeAsync()
     {
         await _source.DisposeAsync();
-        GC.SuppressFinalize(this);
     }
 
     private protected override Task<T> ReadAsync<T>(string operation, Func<SqlSession, Task<T>> work, CancellationToken cancellationToken) =>
@@ -206,18 +217,12 @@ public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, ITraje
 
         await own.RunAsync("CREATE TABLE IF NOT EXISTS schema_version (version integer PRIMARY KEY, applied_at timestamptz NOT NULL)", cancellationToken);
         var version = await ReadVersionAsync(session, cancellationToken);
-        if (version > PostgresSchema.Steps.Count)
+        if (version > Migrations.Postgres.Latest)
         {
-            throw new StoreException(WrongVersion(version));
+            throw new StoreException(ExplainVersion(version)!);
         }
 
-        for (; version < PostgresSchema.Steps.Count; version++)
-        {
-            await own.RunAsync(PostgresSchema.Steps[version], cancellationToken);
-            await session.ExecuteAsync(
-                new SqlStatement("INSERT INTO schema_version (version, applied_at) VALUES (@version, @at)").With("version", version + 1).With("at", Time.GetUtcNow()),
-                cancellationToken);
-        }
+        await Migrations.Postgres.ApplyAsync(session, version, text => own.RunAsync(text, cancellationToken), Time.GetUtcNow(), cancellationToken);
     }
 
     private static async Task<int> ReadVersionAsync(SqlSession session, CancellationToken cancellationToken)
@@ -228,8 +233,5 @@ public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, ITraje
             : 0;
     }
 
-    private static string WrongVersion(int version) =>
-        version > PostgresSchema.Steps.Count
-            ? $"The database has schema version {version}, this program knows {PostgresSchema.Steps.Count}: a newer version wrote it. Use that one, or another database."
-            : $"The database has schema version {version}, this program needs {PostgresSchema.Steps.Count}: run 'llmproxy db init'.";
+    private static string? ExplainVersion(int version) => Migrations.Postgres.Explain(version, "The database", "database");
 }

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Retrieval;
 using LlmProxy.Storage.Sql;
 
 namespace LlmProxy.Storage.Postgres;
@@ -69,7 +69,7 @@ internal sealed class PostgresVectors
                 string.Create(CultureInfo.InvariantCulture, $"SET LOCAL hnsw.iterative_scan = 'strict_order'; SET LOCAL hnsw.ef_search = {Math.Clamp(limit * 4, 40, 1000)}"),
                 cancellationToken);
             var column = Cast("e.embedding", dimensions);
-            var value = Cast("@vector::real[]", dimensions);
+            var value = Cast("@vector", dimensions);
             // A run can have several vectors, of which the best counts: more rows are read than runs are wanted.
             var rows = await session.QueryAsync(
                 conditions(new SqlStatement(
@@ -93,7 +93,7 @@ internal sealed class PostgresVectors
         return await session.QueryAsync(
             conditions(new SqlStatement(
                 $"""
-                SELECT e.trajectory_row, max({Cosine("e.embedding <=> @vector::real[]::vector")}) AS similarity
+                SELECT e.trajectory_row, max({Cosine("e.embedding <=> @vector")}) AS similarity
                 FROM trajectory_embedding e JOIN task_trajectory t ON t.row_id = e.trajectory_row
                 WHERE e.tenant = @tenant AND e.model = @model AND e.dimensions = @dimensions
                 """).With("vector", query.Vector).With("model", query.Model).With("dimensions", dimensions))
@@ -107,7 +107,7 @@ internal sealed class PostgresVectors
         var rows = await session.QueryAsync(
             new SqlStatement(
                 $"""
-                SELECT trajectory_row, max({Cosine("embedding <=> @vector::real[]::vector")}) FROM trajectory_embedding
+                SELECT trajectory_row, max({Cosine("embedding <=> @vector")}) FROM trajectory_embedding
                 WHERE trajectory_row = ANY(@rows) AND model = @model AND dimensions = @dimensions GROUP BY trajectory_row
                 """).With("vector", query.Vector).With("rows", runs).With("model", query.Model).With("dimensions", query.Vector.Length),
             r => (Run: r.GetInt64(0), Similarity: r.GetDouble(1)),

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Buffers.Text;
-using LlmProxy.Core.Storage;
 
 namespace LlmProxy.Storage.Sql;
 

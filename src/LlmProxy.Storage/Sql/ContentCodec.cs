@@ -1,6 +1,6 @@
 using System.Buffers;
 using System.IO.Compression;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 
 namespace LlmProxy.Storage.Sql;
 

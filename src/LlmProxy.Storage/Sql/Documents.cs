@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Retrieval;
 
 namespace LlmProxy.Storage.Sql;
 

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using LlmProxy.Core.Storage;
 
 namespace LlmProxy.Storage.Sql;
 
@@ -25,14 +24,14 @@ internal static class PinnedExamples
                 WHERE p.example_ids <> '[]' AND EXISTS (SELECT 1 FROM {session.ElementsOf("p.example_ids")} WHERE value {session.AnyText("ids")})
                 ORDER BY p.tenant, p.task_id
                 """).With("ids", ids),
-            r => (Tenant: r.GetString(0), TaskId: r.GetString(1), Values: r.GetString(2), Examples: TrajectoryRows.ListFromJson(r.GetString(3))),
+            r => (Tenant: r.GetString(0), TaskId: r.GetString(1), Values: r.GetString(2), Examples: JsonLists.Read(r.GetString(3))),
             cancellationToken);
         await session.ExecuteAsync(
             pins.Select(pin =>
             {
                 var left = pin.Examples.Except(ids, StringComparer.Ordinal).ToList();
                 return new SqlStatement("UPDATE prompt_pin SET values_json = @values, example_ids = @examples, result = @result WHERE tenant = @tenant AND task_id = @task")
-                    .With("values", Without(pin.Values, ids)).With("examples", TrajectoryRows.ListToJson(left))
+                    .With("values", Without(pin.Values, ids)).With("examples", JsonLists.Write(left))
                     .With("result", left.Count > 0 ? string.Create(CultureInfo.InvariantCulture, $"injected={left.Count}") : "none; reason=purged")
                     .With("tenant", pin.Tenant).With("task", pin.TaskId);
             }).ToList(),

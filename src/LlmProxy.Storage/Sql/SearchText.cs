@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using LlmProxy.Core.Storage;
 
 namespace LlmProxy.Storage.Sql;
 

@@ -1,5 +1,5 @@
 using System.Data.Common;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Storage.Sql;
 

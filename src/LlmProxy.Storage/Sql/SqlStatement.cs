@@ -1,5 +1,4 @@
 using System.Text;
-using LlmProxy.Core.Storage;
 
 namespace LlmProxy.Storage.Sql;
 

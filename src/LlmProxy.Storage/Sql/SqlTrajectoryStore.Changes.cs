@@ -1,4 +1,5 @@
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Trajectories;
+
 
 namespace LlmProxy.Storage.Sql;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Retrieval;
 
 namespace LlmProxy.Storage.Sql;
 

@@ -1,4 +1,5 @@
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Experiments;
+
 
 namespace LlmProxy.Storage.Sql;
 
@@ -64,7 +65,7 @@ public abstract partial class SqlTrajectoryStore
                     WHERE t.tenant = @tenant AND (t.arm IS NOT NULL OR t.example_ids <> '[]') AND t.success IS NOT NULL AND t.status IN ('completed', 'failed', 'needs_help')
                     GROUP BY t.provider, t.model, t.arm, t.example_ids
                     """).With("tenant", tenant),
-                r => new ExampleOutcome(r.GetString(0), r.GetString(1), r.Text(2), TrajectoryRows.ListFromJson(r.GetString(3)), r.GetInt64(4), r.GetInt64(5)),
+                r => new ExampleOutcome(r.GetString(0), r.GetString(1), r.Text(2), JsonLists.Read(r.GetString(3)), r.GetInt64(4), r.GetInt64(5)),
                 cancellationToken),
             cancellationToken);
 
@@ -85,7 +86,7 @@ public abstract partial class SqlTrajectoryStore
                     .Append(" GROUP BY t.provider, t.model, t.arm ORDER BY t.provider, t.model, t.arm"),
                 r => new ArmStatistics(
                     r.GetString(0), r.GetString(1), r.GetString(2), r.GetInt64(3), r.GetInt64(4), r.GetInt64(5), r.GetInt64(6), r.GetInt64(7), r.GetInt64(8),
-                    r.IsDBNull(9) ? null : r.GetDecimal(9)),
+                    r.Usd(9)),
                 cancellationToken),
             cancellationToken);
 

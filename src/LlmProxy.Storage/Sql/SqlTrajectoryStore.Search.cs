@@ -1,5 +1,7 @@
 using System.Text;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Experiments;
+using LlmProxy.Core.Retrieval;
+using LlmProxy.Core.Statistics;
 
 namespace LlmProxy.Storage.Sql;
 

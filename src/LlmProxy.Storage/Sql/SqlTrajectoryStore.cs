@@ -1,7 +1,11 @@
 using System.Data.Common;
 using System.Security.Cryptography;
 using System.Text.Json;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Experiments;
+using LlmProxy.Core.Prompting;
+using LlmProxy.Core.Retrieval;
+using LlmProxy.Core.Statistics;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
 
@@ -11,7 +15,12 @@ namespace LlmProxy.Storage.Sql;
 /// What both stores share: the queries, and the order in which a save and a deletion change the tables. What differs
 /// (connections, schema, full-text and vector search) is in the derived stores and in their sessions.
 /// </summary>
-public abstract partial class SqlTrajectoryStore : ITrajectoryStore
+/// <remarks>
+/// It has <see cref="DisposeAsync"/>, which <c>await using</c> calls, but is no <see cref="IAsyncDisposable"/>: a service
+/// container would close it once for each port, and the first time before those who still need it.
+/// </remarks>
+public abstract partial class SqlTrajectoryStore :
+    IStoreLifecycle, ITrajectoryStore, ICorrelationStore, IExampleStore, ISearchStore, IEmbeddingStore, IPromptPinStore, IStatisticsStore
 {
     private const string Runs = "SELECT {0} FROM task_trajectory t WHERE ";
     private static readonly string SelectRuns = Runs.Replace("{0}", TrajectoryRows.Columns, StringComparison.Ordinal);
@@ -32,7 +41,7 @@ public abstract partial class SqlTrajectoryStore : ITrajectoryStore
     /// <inheritdoc />
     public abstract Task<StoreHealth> CheckAsync(CancellationToken cancellationToken);
 
-    /// <inheritdoc />
+    /// <summary>Closes the store.</summary>
     public abstract ValueTask DisposeAsync();
 
     /// <summary>Runs work on a connection without a transaction of its own.</summary>
@@ -91,16 +100,11 @@ public abstract partial class SqlTrajectoryStore : ITrajectoryStore
         FirstRunAsync(new SqlStatement(SelectRuns + "t.tenant = @tenant AND t.task_id = @task").With("tenant", tenant).With("task", taskId), cancellationToken);
 
     /// <inheritdoc />
-    public Task<Trajectory?> FindLatestOfSessionAsync(string tenant, string sessionId, CancellationToken cancellationToken) =>
+    public Task<Trajectory?> FindLatestAsync(string tenant, string? sessionId, CancellationToken cancellationToken) =>
         FirstRunAsync(
-            new SqlStatement(SelectRuns + "t.tenant = @tenant AND t.session_id = @session ORDER BY t.started_at DESC, t.id DESC LIMIT 1")
-                .With("tenant", tenant).With("session", sessionId),
-            cancellationToken);
-
-    /// <inheritdoc />
-    public Task<Trajectory?> FindLatestAsync(string tenant, CancellationToken cancellationToken) =>
-        FirstRunAsync(
-            new SqlStatement(SelectRuns + "t.tenant = @tenant ORDER BY t.started_at DESC, t.id DESC LIMIT 1").With("tenant", tenant),
+            new SqlStatement(SelectRuns + "t.tenant = @tenant").With("tenant", tenant)
+                .AppendIf(sessionId, " AND t.session_id = @session", "session")
+                .Append(" ORDER BY t.started_at DESC, t.id DESC LIMIT 1"),
             cancellationToken);
 
     /// <inheritdoc />
@@ -229,7 +233,7 @@ public abstract partial class SqlTrajectoryStore : ITrajectoryStore
                         ON CONFLICT (tenant, task_id) DO NOTHING
                         """)
                         .With("tenant", pin.Tenant).With("task", pin.TaskId).With("set", pin.TemplateSet).With("values", pin.ValuesJson)
-                        .With("examples", TrajectoryRows.ListToJson(pin.ExampleIds)).With("result", pin.Result).With("at", pin.At),
+                        .With("examples", JsonLists.Write(pin.ExampleIds)).With("result", pin.Result).With("at", pin.At),
                     cancellationToken);
                 return (await FindPinAsync(s, pin.Tenant, pin.TaskId, cancellationToken))!;
             },
@@ -298,7 +302,7 @@ public abstract partial class SqlTrajectoryStore : ITrajectoryStore
         session.QueryFirstAsync(
             new SqlStatement("SELECT template_set, values_json, example_ids, result, at FROM prompt_pin WHERE tenant = @tenant AND task_id = @task")
                 .With("tenant", tenant).With("task", taskId),
-            r => new PromptPin(tenant, taskId, r.GetString(0), r.GetString(1), TrajectoryRows.ListFromJson(r.GetString(2)), r.GetString(3), session.ReadTime(r, 4)),
+            r => new PromptPin(tenant, taskId, r.GetString(0), r.GetString(1), JsonLists.Read(r.GetString(2)), r.GetString(3), session.ReadTime(r, 4)),
             cancellationToken);
 
     private Task<Trajectory?> FirstRunAsync(SqlStatement statement, CancellationToken cancellationToken) =>

@@ -1,21 +1,28 @@
-using System.Data.Common;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Statistics;
 
 namespace LlmProxy.Storage.Sql;
 
 /// <summary>Reads <see cref="StoreStatistics"/>: one grouped query over an index that holds all it needs; totals are sums of its groups.</summary>
 internal static class StatisticsRows
 {
-    private const string Sums =
-        """
-        count(*), count(t.success), count(*) FILTER (WHERE t.success), count(t.quality_score), coalesce(sum(t.quality_score), 0.0),
-        count(*) FILTER (WHERE t.quality_score >= 0.9), count(*) FILTER (WHERE t.quality_score >= 0.7 AND t.quality_score < 0.9),
-        count(*) FILTER (WHERE t.quality_score >= 0.5 AND t.quality_score < 0.7),
-        sum(t.iteration_count), sum(t.tool_calls_count), sum(t.failed_tool_results), sum(t.user_interventions),
-        CAST(sum(t.input_tokens + t.output_tokens) AS bigint), sum(t.cost_usd), count(t.cost_usd) FILTER (WHERE t.success),
-        coalesce(sum(coalesce(t.stated_click_accuracy, CAST(t.clicks_hit AS double precision) / nullif(t.clicks_total, 0))), 0.0),
-        count(*) FILTER (WHERE t.stated_click_accuracy IS NOT NULL OR t.clicks_total <> 0)
-        """;
+    private static readonly ColumnTable<RunSums> Sums = new();
+    private static readonly Column<long> Runs = Sums.Long("count(*)");
+    private static readonly Column<long> Judged = Sums.Long("count(t.success)");
+    private static readonly Column<long> Successful = Sums.Long("count(*) FILTER (WHERE t.success)");
+    private static readonly Column<long> Scored = Sums.Long("count(t.quality_score)");
+    private static readonly Column<double> Quality = Sums.Real("coalesce(sum(t.quality_score), 0.0)");
+    private static readonly Column<long> Excellent = Sums.Long("count(*) FILTER (WHERE t.quality_score >= 0.9)");
+    private static readonly Column<long> Good = Sums.Long("count(*) FILTER (WHERE t.quality_score >= 0.7 AND t.quality_score < 0.9)");
+    private static readonly Column<long> Fair = Sums.Long("count(*) FILTER (WHERE t.quality_score >= 0.5 AND t.quality_score < 0.7)");
+    private static readonly Column<long> Iterations = Sums.Long("sum(t.iteration_count)");
+    private static readonly Column<long> ToolCalls = Sums.Long("sum(t.tool_calls_count)");
+    private static readonly Column<long> FailedToolResults = Sums.Long("sum(t.failed_tool_results)");
+    private static readonly Column<long> Interventions = Sums.Long("sum(t.user_interventions)");
+    private static readonly Column<long> Tokens = Sums.Long("CAST(sum(t.input_tokens + t.output_tokens) AS bigint)");
+    private static readonly Column<decimal?> CostUsd = Sums.Usd("sum(t.cost_usd)");
+    private static readonly Column<long> PaidSuccesses = Sums.Long("count(t.cost_usd) FILTER (WHERE t.success)");
+    private static readonly Column<double> ClickAccuracies = Sums.Real("coalesce(sum(coalesce(t.stated_click_accuracy, CAST(t.clicks_hit AS double precision) / nullif(t.clicks_total, 0))), 0.0)");
+    private static readonly Column<long> RunsWithClicks = Sums.Long("count(*) FILTER (WHERE t.stated_click_accuracy IS NOT NULL OR t.clicks_total <> 0)");
 
     public static async Task<StoreStatistics> ReadAsync(SqlSession session, StatisticsQuery query, CancellationToken cancellationToken)
     {
@@ -27,9 +34,9 @@ internal static class StatisticsRows
         }
 
         var groups = await session.QueryAsync(
-            Limited(query, $"SELECT t.provider, t.model, {day ?? "0"}, {Sums}")
+            Limited(query, $"SELECT t.provider, t.model, {day ?? "0"}, {Sums.Select()}")
                 .Append($" AND t.status IN ('completed', 'failed', 'needs_help') GROUP BY t.provider, t.model{(day is null ? "" : ", " + day)}"),
-            r => new StatisticsGroup(r.GetString(0), r.GetString(1), day is null ? null : StartOf(query.Interval, session.ReadDay(r, 2)), ReadSums(r, 3)),
+            r => new StatisticsGroup(r.GetString(0), r.GetString(1), day is null ? null : StartOf(query.Interval, session.ReadDay(r, 2)), ReadSums(new Row(session, r, 3))),
             cancellationToken);
         groups.Sort(static (a, b) => string.CompareOrdinal(a.Provider, b.Provider) is not 0 and var order ? order : string.CompareOrdinal(a.Model, b.Model));
         var active = await session.QueryFirstAsync(Limited(query, "SELECT count(*)").Append(" AND t.status = 'active'"), r => r.GetInt64(0), cancellationToken);
@@ -73,24 +80,24 @@ internal static class StatisticsRows
             .AppendIf(query.Until, " AND t.started_at < @until", "until")
             .AppendIf(query.Model, " AND t.model = @model", "model");
 
-    private static RunSums ReadSums(DbDataReader r, int at) => new()
+    private static RunSums ReadSums(Row row) => new()
     {
-        Runs = r.GetInt64(at),
-        Judged = r.GetInt64(at + 1),
-        Successful = r.GetInt64(at + 2),
-        Scored = r.GetInt64(at + 3),
-        Quality = r.GetDouble(at + 4),
-        Excellent = r.GetInt64(at + 5),
-        Good = r.GetInt64(at + 6),
-        Fair = r.GetInt64(at + 7),
-        Iterations = r.GetInt64(at + 8),
-        ToolCalls = r.GetInt64(at + 9),
-        FailedToolResults = r.GetInt64(at + 10),
-        Interventions = r.GetInt64(at + 11),
-        Tokens = r.GetInt64(at + 12),
-        CostUsd = r.IsDBNull(at + 13) ? null : r.GetDecimal(at + 13),
-        PaidSuccesses = r.GetInt64(at + 14),
-        ClickAccuracies = r.GetDouble(at + 15),
-        RunsWithClicks = r.GetInt64(at + 16),
+        Runs = Runs.Of(row),
+        Judged = Judged.Of(row),
+        Successful = Successful.Of(row),
+        Scored = Scored.Of(row),
+        Quality = Quality.Of(row),
+        Excellent = Excellent.Of(row),
+        Good = Good.Of(row),
+        Fair = Fair.Of(row),
+        Iterations = Iterations.Of(row),
+        ToolCalls = ToolCalls.Of(row),
+        FailedToolResults = FailedToolResults.Of(row),
+        Interventions = Interventions.Of(row),
+        Tokens = Tokens.Of(row),
+        CostUsd = CostUsd.Of(row),
+        PaidSuccesses = PaidSuccesses.Of(row),
+        ClickAccuracies = ClickAccuracies.Of(row),
+        RunsWithClicks = RunsWithClicks.Of(row),
     };
 }

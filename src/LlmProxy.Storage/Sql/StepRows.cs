@@ -1,6 +1,6 @@
 using System.Data.Common;
 using System.Text.Json;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
 
@@ -9,78 +9,63 @@ namespace LlmProxy.Storage.Sql;
 /// <summary>Steps as rows of <c>trajectory_step</c>, the same in both databases.</summary>
 internal static class StepRows
 {
-    public const string Columns =
-        "s.idx, s.exchange_id, s.dialect, s.model, s.system_prompt, s.sent_system_prompt, s.tools, s.history_kept, s.messages, s.reply, " +
-        "s.stop_reason, s.response_id, s.input_tokens, s.output_tokens, s.cache_read_tokens, s.cache_write_tokens, s.reasoning_tokens, " +
-        "s.started_at, s.duration_ms, s.time_to_first_byte_ms, s.http_status, s.status, s.rhythm";
+    private static readonly ColumnTable<TrajectoryStep> Table = new();
+    private static readonly Column<int> Index = Table.Number("idx", step => step.Index);
+    private static readonly Column<string> ExchangeId = Table.Text("exchange_id", step => step.ExchangeId);
+    private static readonly Column<DialectKind> Dialect = Table.Add("dialect", step => Name(step.Dialect), static (r, i) => DialectOf(r.Reader.GetString(i)));
+    private static readonly Column<string> Model = Table.Text("model", step => step.Model);
+    private static readonly Column<ContentHash?> SystemPrompt = Table.Add("system_prompt", step => Bytes(step.SystemPrompt), Hash);
+    private static readonly Column<ContentHash?> SentSystemPrompt = Table.Add("sent_system_prompt", step => Bytes(step.SentSystemPrompt), Hash);
+    private static readonly Column<ContentHash?> Tools = Table.Add("tools", step => Bytes(step.Tools), Hash);
+    private static readonly Column<int> HistoryKept = Table.Number("history_kept", step => step.HistoryKept);
+    private static readonly Column<IReadOnlyList<StepMessage>> Messages = Table.Add("messages", step => MessagesToJson(step.Messages), static (r, i) => MessagesFromJson(r.Reader.GetString(i)));
+    private static readonly Column<ContentHash?> Reply = Table.Add("reply", step => Bytes(step.Reply), Hash);
+    private static readonly Column<string?> StopReason = Table.OptionalText("stop_reason", step => step.StopReason);
+    private static readonly Column<string?> ResponseId = Table.OptionalText("response_id", step => step.ResponseId);
+    private static readonly TokenColumns<TrajectoryStep> Tokens = new(Table, step => step.TokenUsage);
+    private static readonly Column<DateTimeOffset> StartedAt = Table.Time("started_at", step => step.StartedAt);
+    private static readonly Column<double> DurationMs = Table.Real("duration_ms", step => step.DurationMs);
+    private static readonly Column<double?> TimeToFirstByteMs = Table.OptionalReal("time_to_first_byte_ms", step => step.TimeToFirstByteMs);
+    private static readonly Column<int> HttpStatus = Table.Number("http_status", step => step.HttpStatus);
+    private static readonly Column<StepStatus> Status = Table.Add("status", step => step.Status.ToWord(), static (r, i) => StatusOf(r.Reader.GetString(i)));
+    private static readonly Column<StreamRhythm?> Rhythm = Table.Add("rhythm", step => step.Rhythm?.ToString(), static (r, i) => r.Reader.IsDBNull(i) ? null : StreamRhythm.Parse(r.Reader.GetString(i)));
 
-    private const string Upsert =
-        """
-        INSERT INTO trajectory_step (trajectory_row, idx, exchange_id, dialect, model, system_prompt, sent_system_prompt, tools, history_kept,
-            messages, reply, stop_reason, response_id, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens,
-            started_at, duration_ms, time_to_first_byte_ms, http_status, status, rhythm)
-        VALUES (@row, @idx, @exchange_id, @dialect, @model, @system_prompt, @sent_system_prompt, @tools, @history_kept,
-            @messages, @reply, @stop_reason, @response_id, @input_tokens, @output_tokens, @cache_read_tokens, @cache_write_tokens, @reasoning_tokens,
-            @started_at, @duration_ms, @time_to_first_byte_ms, @http_status, @status, @rhythm)
-        ON CONFLICT (trajectory_row, idx) DO UPDATE SET
-            exchange_id = excluded.exchange_id, dialect = excluded.dialect, model = excluded.model, system_prompt = excluded.system_prompt,
-            sent_system_prompt = excluded.sent_system_prompt, tools = excluded.tools, history_kept = excluded.history_kept,
-            messages = excluded.messages, reply = excluded.reply, stop_reason = excluded.stop_reason, response_id = excluded.response_id,
-            input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens, cache_read_tokens = excluded.cache_read_tokens,
-            cache_write_tokens = excluded.cache_write_tokens, reasoning_tokens = excluded.reasoning_tokens, started_at = excluded.started_at,
-            duration_ms = excluded.duration_ms, time_to_first_byte_ms = excluded.time_to_first_byte_ms, http_status = excluded.http_status,
-            status = excluded.status, rhythm = excluded.rhythm
-        """;
+    /// <summary>The columns in the order that <see cref="Read"/> expects, of table alias <c>s</c>.</summary>
+    public static string Columns { get; } = Table.Select("s.");
 
-    public static SqlStatement Save(long row, TrajectoryStep step) => new SqlStatement(Upsert)
-        .With("row", row)
-        .With("idx", step.Index)
-        .With("exchange_id", step.ExchangeId)
-        .With("dialect", Name(step.Dialect))
-        .With("model", step.Model)
-        .With("system_prompt", Bytes(step.SystemPrompt))
-        .With("sent_system_prompt", Bytes(step.SentSystemPrompt))
-        .With("tools", Bytes(step.Tools))
-        .With("history_kept", step.HistoryKept)
-        .With("messages", MessagesToJson(step.Messages))
-        .With("reply", Bytes(step.Reply))
-        .With("stop_reason", step.StopReason)
-        .With("response_id", step.ResponseId)
-        .With("input_tokens", step.TokenUsage.Input)
-        .With("output_tokens", step.TokenUsage.Output)
-        .With("cache_read_tokens", step.TokenUsage.CacheRead)
-        .With("cache_write_tokens", step.TokenUsage.CacheWrite)
-        .With("reasoning_tokens", step.TokenUsage.Reasoning)
-        .With("started_at", step.StartedAt)
-        .With("duration_ms", step.DurationMs)
-        .With("time_to_first_byte_ms", step.TimeToFirstByteMs)
-        .With("http_status", step.HttpStatus)
-        .With("status", step.Status.ToWord())
-        .With("rhythm", step.Rhythm?.ToString());
+    private static readonly string Upsert =
+        $"INSERT INTO trajectory_step (trajectory_row, {Table.Names()}) VALUES (@row, {Table.Parameters()}) " +
+        $"ON CONFLICT (trajectory_row, idx) DO UPDATE SET {Table.Updates("idx")}";
 
-    public static TrajectoryStep Read(SqlSession session, DbDataReader r, string trajectoryId) => new()
+    public static SqlStatement Save(long row, TrajectoryStep step) => Table.Fill(new SqlStatement(Upsert).With("row", row), step);
+
+    public static TrajectoryStep Read(SqlSession session, DbDataReader reader, string trajectoryId)
     {
-        TrajectoryId = trajectoryId,
-        Index = r.GetInt32(0),
-        ExchangeId = r.GetString(1),
-        Dialect = DialectOf(r.GetString(2)),
-        Model = r.GetString(3),
-        SystemPrompt = Hash(r, 4),
-        SentSystemPrompt = Hash(r, 5),
-        Tools = Hash(r, 6),
-        HistoryKept = r.GetInt32(7),
-        Messages = MessagesFromJson(r.GetString(8)),
-        Reply = Hash(r, 9),
-        StopReason = r.Text(10),
-        ResponseId = r.Text(11),
-        TokenUsage = new TokenUsage(r.GetInt64(12), r.GetInt64(13), r.GetInt64(14), r.GetInt64(15), r.GetInt64(16)),
-        StartedAt = session.ReadTime(r, 17),
-        DurationMs = r.GetDouble(18),
-        TimeToFirstByteMs = r.Real(19),
-        HttpStatus = r.GetInt32(20),
-        Status = StatusOf(r.GetString(21)),
-        Rhythm = r.Text(22) is { } rhythm ? StreamRhythm.Parse(rhythm) : null,
-    };
+        var row = new Row(session, reader);
+        return new TrajectoryStep
+        {
+            TrajectoryId = trajectoryId,
+            Index = Index.Of(row),
+            ExchangeId = ExchangeId.Of(row),
+            Dialect = Dialect.Of(row),
+            Model = Model.Of(row),
+            SystemPrompt = SystemPrompt.Of(row),
+            SentSystemPrompt = SentSystemPrompt.Of(row),
+            Tools = Tools.Of(row),
+            HistoryKept = HistoryKept.Of(row),
+            Messages = Messages.Of(row),
+            Reply = Reply.Of(row),
+            StopReason = StopReason.Of(row),
+            ResponseId = ResponseId.Of(row),
+            TokenUsage = Tokens.Of(row),
+            StartedAt = StartedAt.Of(row),
+            DurationMs = DurationMs.Of(row),
+            TimeToFirstByteMs = TimeToFirstByteMs.Of(row),
+            HttpStatus = HttpStatus.Of(row),
+            Status = Status.Of(row),
+            Rhythm = Rhythm.Of(row),
+        };
+    }
 
     /// <summary>Every piece of content that a step refers to.</summary>
     public static IEnumerable<ContentHash> References(TrajectoryStep step)
@@ -106,8 +91,8 @@ internal static class StepRows
 
     private static byte[]? Bytes(ContentHash? hash) => hash is { } value ? Bytes(value) : null;
 
-    private static ContentHash? Hash(DbDataReader reader, int column) =>
-        reader.IsDBNull(column) ? null : HashOf(reader.GetFieldValue<byte[]>(column));
+    private static ContentHash? Hash(Row row, int column) =>
+        row.Reader.IsDBNull(column) ? null : HashOf(row.Reader.GetFieldValue<byte[]>(column));
 
     // [["hash","role"],["hash","role",1]]: short, and still readable with the database's own tools.
     private static string MessagesToJson(IReadOnlyList<StepMessage> messages)

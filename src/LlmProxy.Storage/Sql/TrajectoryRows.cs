@@ -1,6 +1,5 @@
 using System.Data.Common;
-using System.Text.Json;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
 
@@ -9,121 +8,105 @@ namespace LlmProxy.Storage.Sql;
 /// <summary>Runs as rows of <c>task_trajectory</c>, the same in both databases.</summary>
 internal static class TrajectoryRows
 {
-    private static readonly string[] Names =
-    [
-        "id", "task_id", "tenant", "conversation_id", "parent_id", "session_id", "provider", "model", "client", "preset",
-        "task_description", "status", "success", "quality_score", "iteration_count", "tool_calls_count", "failed_tool_results",
-        "clicks_total", "clicks_hit", "stated_error_rate", "stated_click_accuracy", "user_interventions",
-        "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "cost_usd",
-        "started_at", "last_activity_at", "completed_at", "outcome_source", "is_provisional", "has_content",
-        "example_ids", "arm", "tools_used", "comment", "template_set",
-    ];
+    private static readonly ColumnTable<Trajectory> Table = new();
+    private static readonly Column<string> Id = Table.Text("id", run => run.Id);
+    private static readonly Column<string> TaskId = Table.Text("task_id", run => run.TaskId);
+    private static readonly Column<string> Tenant = Table.Text("tenant", run => run.Tenant);
+    private static readonly Column<string> ConversationId = Table.Text("conversation_id", run => run.ConversationId);
+    private static readonly Column<string?> ParentId = Table.OptionalText("parent_id", run => run.ParentId);
+    private static readonly Column<string?> SessionId = Table.OptionalText("session_id", run => run.SessionId);
+    private static readonly Column<string> Provider = Table.Text("provider", run => run.Provider);
+    private static readonly Column<string> Model = Table.Text("model", run => run.Model);
+    private static readonly Column<string> Client = Table.Text("client", run => run.Client);
+    private static readonly Column<string> Preset = Table.Text("preset", run => run.Preset);
+    private static readonly Column<string> TaskDescription = Table.Text("task_description", run => run.TaskDescription);
+    private static readonly Column<TrajectoryStatus> Status = Table.Add("status", run => Name(run.Status), static (r, i) => StatusOf(r.Reader.GetString(i)));
+    private static readonly Column<bool?> Success = Table.OptionalTruth("success", run => run.Success);
+    private static readonly Column<double?> QualityScore = Table.OptionalReal("quality_score", run => run.QualityScore);
+    private static readonly Column<int> IterationCount = Table.Number("iteration_count", run => run.IterationCount);
+    private static readonly Column<int> ToolCallsCount = Table.Number("tool_calls_count", run => run.ToolCallsCount);
+    private static readonly Column<int> FailedToolResults = Table.Number("failed_tool_results", run => run.FailedToolResults);
+    private static readonly Column<int> ClicksTotal = Table.Number("clicks_total", run => run.ClicksTotal);
+    private static readonly Column<int> ClicksHit = Table.Number("clicks_hit", run => run.ClicksHit);
+    private static readonly Column<double?> StatedErrorRate = Table.OptionalReal("stated_error_rate", run => run.StatedErrorRate);
+    private static readonly Column<double?> StatedClickAccuracy = Table.OptionalReal("stated_click_accuracy", run => run.StatedClickAccuracy);
+    private static readonly Column<int> UserInterventions = Table.Number("user_interventions", run => run.UserInterventions);
+    private static readonly TokenColumns<Trajectory> Tokens = new(Table, run => run.TokenUsage);
+    private static readonly Column<decimal?> CostUsd = Table.Usd("cost_usd", run => run.CostUsd);
+    private static readonly Column<DateTimeOffset> StartedAt = Table.Time("started_at", run => run.StartedAt);
+    private static readonly Column<DateTimeOffset> LastActivityAt = Table.Time("last_activity_at", run => run.LastActivityAt);
+    private static readonly Column<DateTimeOffset?> CompletedAt = Table.OptionalTime("completed_at", run => run.CompletedAt);
+    private static readonly Column<OutcomeSource?> Source = Table.Add<OutcomeSource?>(
+        "outcome_source", run => run.OutcomeSource is { } source ? Name(source) : null, static (r, i) => r.Reader.Text(i) is { } source ? SourceOf(source) : null);
+    private static readonly Column<bool> IsProvisional = Table.Truth("is_provisional", run => run.IsProvisional);
+    private static readonly Column<bool> HasContent = Table.Truth("has_content", run => run.HasContent);
+    private static readonly Column<IReadOnlyList<string>> ExampleIds = Table.Texts("example_ids", run => run.ExampleIds);
+    private static readonly Column<string?> Arm = Table.OptionalText("arm", run => run.Arm);
+    private static readonly Column<IReadOnlyList<string>> ToolsUsed = Table.Texts("tools_used", run => run.ToolsUsed);
+    private static readonly Column<string?> Comment = Table.OptionalText("comment", run => run.Comment);
+    private static readonly Column<string?> TemplateSet = Table.OptionalText("template_set", run => run.TemplateSet);
+    private static readonly Column<long> Version = Table.Long("version", run => run.Version);
 
     /// <summary>The columns in the order that <see cref="Read"/> expects, of table alias <c>t</c>.</summary>
-    public static string Columns { get; } = string.Join(", ", Names.Append("version").Select(n => "t." + n));
+    public static string Columns { get; } = Table.Select("t.");
 
     /// <summary>Inserts a run, or replaces it where the tenant is the same and nobody changed it since; returns its row's number.</summary>
     private static readonly string Upsert =
-        $"INSERT INTO task_trajectory ({string.Join(", ", Names)}, version) VALUES ({string.Join(", ", Names.Select(n => "@" + n))}, 1) " +
-        $"ON CONFLICT (id) DO UPDATE SET {string.Join(", ", Names.Where(n => n is not ("id" or "tenant")).Select(n => $"{n} = excluded.{n}"))}, version = task_trajectory.version + 1 " +
+        $"INSERT INTO task_trajectory ({Table.Names("version")}, version) VALUES ({Table.Parameters("version")}, 1) " +
+        $"ON CONFLICT (id) DO UPDATE SET {Table.Updates("id", "tenant", "version")}, version = task_trajectory.version + 1 " +
         "WHERE task_trajectory.tenant = excluded.tenant AND (CAST(@version AS bigint) IS NULL OR task_trajectory.version = CAST(@version AS bigint)) RETURNING row_id";
 
-    private static readonly string Insert =
-        $"INSERT INTO task_trajectory ({string.Join(", ", Names)}, version) VALUES ({string.Join(", ", Names.Select(n => "@" + n))}, COALESCE(CAST(@version AS bigint), 1)) ON CONFLICT DO NOTHING";
-
-    /// <summary>Inserts a run where there is none of its task.</summary>
-    public static SqlStatement Open(Trajectory run) => Fill(new SqlStatement(Insert), run);
-
     /// <summary>Inserts a run, or replaces it.</summary>
-    public static SqlStatement Save(Trajectory run) => Fill(new SqlStatement(Upsert), run);
-
-    private static SqlStatement Fill(SqlStatement statement, Trajectory run) => statement
-        .With("id", run.Id)
-        .With("task_id", run.TaskId)
-        .With("tenant", run.Tenant)
-        .With("conversation_id", run.ConversationId)
-        .With("parent_id", run.ParentId)
-        .With("session_id", run.SessionId)
-        .With("provider", run.Provider)
-        .With("model", run.Model)
-        .With("client", run.Client)
-        .With("preset", run.Preset)
-        .With("task_description", run.TaskDescription)
-        .With("status", Name(run.Status))
-        .With("success", run.Success)
-        .With("quality_score", run.QualityScore)
-        .With("iteration_count", run.IterationCount)
-        .With("tool_calls_count", run.ToolCallsCount)
-        .With("failed_tool_results", run.FailedToolResults)
-        .With("clicks_total", run.ClicksTotal)
-        .With("clicks_hit", run.ClicksHit)
-        .With("stated_error_rate", run.StatedErrorRate)
-        .With("stated_click_accuracy", run.StatedClickAccuracy)
-        .With("user_interventions", run.UserInterventions)
-        .With("input_tokens", run.TokenUsage.Input)
-        .With("output_tokens", run.TokenUsage.Output)
-        .With("cache_read_tokens", run.TokenUsage.CacheRead)
-        .With("cache_write_tokens", run.TokenUsage.CacheWrite)
-        .With("reasoning_tokens", run.TokenUsage.Reasoning)
-        // A millionth of a millionth of a dollar is below one token's price everywhere; both databases keep it exactly.
-        .With("cost_usd", run.CostUsd is { } cost ? decimal.Round(cost, 12) : null)
-        .With("started_at", run.StartedAt)
-        .With("last_activity_at", run.LastActivityAt)
-        .With("completed_at", run.CompletedAt)
-        .With("outcome_source", run.OutcomeSource is { } source ? Name(source) : null)
-        .With("is_provisional", run.IsProvisional)
-        .With("has_content", run.HasContent)
-        .With("example_ids", ListToJson(run.ExampleIds))
-        .With("arm", run.Arm)
-        .With("tools_used", ListToJson(run.ToolsUsed))
-        .With("comment", run.Comment)
-        .With("template_set", run.TemplateSet)
-        .With("version", run.Version);
+    public static SqlStatement Save(Trajectory run) => Table.Fill(new SqlStatement(Upsert), run);
 
     /// <summary>Whether two rows hold the same, their version apart.</summary>
     public static bool AreEqual(Trajectory one, Trajectory other) =>
         Save(one with { Version = null }).Parameters.SequenceEqual(Save(other with { Version = null }).Parameters);
 
     /// <summary>Reads a run whose columns begin at an ordinal.</summary>
-    public static Trajectory Read(SqlSession session, DbDataReader r, int at = 0) => new()
+    public static Trajectory Read(SqlSession session, DbDataReader reader, int at = 0)
     {
-        Id = r.GetString(at),
-        TaskId = r.GetString(at + 1),
-        Tenant = r.GetString(at + 2),
-        ConversationId = r.GetString(at + 3),
-        ParentId = r.Text(at + 4),
-        SessionId = r.Text(at + 5),
-        Provider = r.GetString(at + 6),
-        Model = r.GetString(at + 7),
-        Client = r.GetString(at + 8),
-        Preset = r.GetString(at + 9),
-        TaskDescription = r.GetString(at + 10),
-        Status = StatusOf(r.GetString(at + 11)),
-        Success = r.IsDBNull(at + 12) ? null : r.GetBoolean(at + 12),
-        QualityScore = r.Real(at + 13),
-        IterationCount = r.GetInt32(at + 14),
-        ToolCallsCount = r.GetInt32(at + 15),
-        FailedToolResults = r.GetInt32(at + 16),
-        ClicksTotal = r.GetInt32(at + 17),
-        ClicksHit = r.GetInt32(at + 18),
-        StatedErrorRate = r.Real(at + 19),
-        StatedClickAccuracy = r.Real(at + 20),
-        UserInterventions = r.GetInt32(at + 21),
-        TokenUsage = new TokenUsage(r.GetInt64(at + 22), r.GetInt64(at + 23), r.GetInt64(at + 24), r.GetInt64(at + 25), r.GetInt64(at + 26)),
-        CostUsd = r.IsDBNull(at + 27) ? null : r.GetDecimal(at + 27),
-        StartedAt = session.ReadTime(r, at + 28),
-        LastActivityAt = session.ReadTime(r, at + 29),
-        CompletedAt = r.IsDBNull(at + 30) ? null : session.ReadTime(r, at + 30),
-        OutcomeSource = r.Text(at + 31) is { } source ? SourceOf(source) : null,
-        IsProvisional = r.GetBoolean(at + 32),
-        HasContent = r.GetBoolean(at + 33),
-        ExampleIds = ListFromJson(r.GetString(at + 34)),
-        Arm = r.Text(at + 35),
-        ToolsUsed = ListFromJson(r.GetString(at + 36)),
-        Comment = r.Text(at + 37),
-        TemplateSet = r.Text(at + 38),
-        Version = r.GetInt64(at + 39),
-    };
+        var row = new Row(session, reader, at);
+        return new Trajectory
+        {
+            Id = Id.Of(row),
+            TaskId = TaskId.Of(row),
+            Tenant = Tenant.Of(row),
+            ConversationId = ConversationId.Of(row),
+            ParentId = ParentId.Of(row),
+            SessionId = SessionId.Of(row),
+            Provider = Provider.Of(row),
+            Model = Model.Of(row),
+            Client = Client.Of(row),
+            Preset = Preset.Of(row),
+            TaskDescription = TaskDescription.Of(row),
+            Status = Status.Of(row),
+            Success = Success.Of(row),
+            QualityScore = QualityScore.Of(row),
+            IterationCount = IterationCount.Of(row),
+            ToolCallsCount = ToolCallsCount.Of(row),
+            FailedToolResults = FailedToolResults.Of(row),
+            ClicksTotal = ClicksTotal.Of(row),
+            ClicksHit = ClicksHit.Of(row),
+            StatedErrorRate = StatedErrorRate.Of(row),
+            StatedClickAccuracy = StatedClickAccuracy.Of(row),
+            UserInterventions = UserInterventions.Of(row),
+            TokenUsage = Tokens.Of(row),
+            CostUsd = CostUsd.Of(row),
+            StartedAt = StartedAt.Of(row),
+            LastActivityAt = LastActivityAt.Of(row),
+            CompletedAt = CompletedAt.Of(row),
+            OutcomeSource = Source.Of(row),
+            IsProvisional = IsProvisional.Of(row),
+            HasContent = HasContent.Of(row),
+            ExampleIds = ExampleIds.Of(row),
+            Arm = Arm.Of(row),
+            ToolsUsed = ToolsUsed.Of(row),
+            Comment = Comment.Of(row),
+            TemplateSet = TemplateSet.Of(row),
+            Version = Version.Of(row),
+        };
+    }
 
     /// <summary>A status as it is written everywhere outside of the code.</summary>
     public static string Name(TrajectoryStatus status) => status switch
@@ -135,11 +118,6 @@ internal static class TrajectoryRows
         TrajectoryStatus.Cancelled => "cancelled",
         _ => throw new ArgumentOutOfRangeException(nameof(status), status, null),
     };
-
-    public static string ListToJson(IReadOnlyList<string> list) => list.Count == 0 ? "[]" : JsonSerializer.Serialize(list);
-
-    public static IReadOnlyList<string> ListFromJson(string json) =>
-        string.Equals(json, "[]", StringComparison.Ordinal) ? [] : JsonSerializer.Deserialize<string[]>(json) ?? [];
 
     private static TrajectoryStatus StatusOf(string name) => name switch
     {
@@ -168,8 +146,4 @@ internal static class TrajectoryRows
         "error" => OutcomeSource.Error,
         _ => throw new StoreException($"The store holds a run with the unknown outcome source '{name}'; a newer version wrote it."),
     };
-
-    public static string? Text(this DbDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetString(column);
-
-    public static double? Real(this DbDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetDouble(column);
 }

@@ -1,4 +1,4 @@
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Storage.Sql;
@@ -284,7 +284,7 @@ internal sealed class TrajectorySave
 
         var tasks = await session.QueryAsync(
             new SqlStatement("SELECT row_id, task_description, tools_used FROM task_trajectory WHERE row_id " + session.AnyNumber("rows")).With("rows", rows),
-            r => (Row: r.GetInt64(0), Text: r.GetString(1), Tools: TrajectoryRows.ListFromJson(r.GetString(2))),
+            r => (Row: r.GetInt64(0), Text: r.GetString(1), Tools: JsonLists.Read(r.GetString(2))),
             cancellationToken);
         var others = (await session.QueryAsync(
             new SqlStatement("SELECT DISTINCT trajectory_row, text FROM trajectory_embedding WHERE trajectory_row " + session.AnyNumber("rows")).With("rows", rows),

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using LlmProxy.Core.Storage;
 
 namespace LlmProxy.Storage.Sql;
 

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using BitFaster.Caching.Lru;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 
 namespace LlmProxy.Storage.Sql;
 

@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
-using LlmProxy.Core.Storage;
 
 namespace LlmProxy.Storage.Sqlite;
 

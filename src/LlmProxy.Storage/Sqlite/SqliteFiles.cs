@@ -1,4 +1,4 @@
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using Microsoft.Data.Sqlite;
 
 namespace LlmProxy.Storage.Sqlite;

@@ -1,5 +1,5 @@
 using System.Numerics.Tensors;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Retrieval;
 using LlmProxy.Storage.Sql;
 
 namespace LlmProxy.Storage.Sqlite;

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Storage.Sql;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
@@ -11,7 +11,9 @@ namespace LlmProxy.Storage.Sqlite;
 /// Runs in a SQLite file, the embedded default: no server, one writer at a time, any number of readers beside it (WAL).
 /// Several processes may use one file on the same machine.
 /// </summary>
+#pragma warning disable CA1001 // DisposeAsync closes it; the remarks of SqlTrajectoryStore give the reason why it is no IAsyncDisposable.
 public sealed partial class SqliteTrajectoryStore : SqlTrajectoryStore
+#pragma warning restore CA1001
 {
     // How long a statement waits for another process that writes.
     private const int BusySeconds = 10;
@@ -101,9 +103,8 @@ public sealed partial class SqliteTrajectoryStore : SqlTrajectoryStore
             }
 
             var version = await ReadAsync("answer", s => ReadVersionAsync(s, cancellationToken), cancellationToken);
-            return version == SqliteSchema.Steps.Count
-                ? new StoreHealth(true, version, null, details)
-                : new StoreHealth(false, version, WrongVersion(version), details);
+            var error = ExplainVersion(version);
+            return new StoreHealth(error is null, version, error, details);
         }
         catch (StoreException e)
         {
@@ -129,7 +130,6 @@ public sealed partial class SqliteTrajectoryStore : SqlTrajectoryStore
         }
 
         _writerTurn.Release();
-        GC.SuppressFinalize(this);
     }
 
     private protected override Task<T> ReadAsync<T>(string operation, Func<SqlSession, Task<T>> work, CancellationToken cancellationToken) =>
@@ -293,18 +293,21 @@ public sealed partial class SqliteTrajectoryStore : SqlTrajectoryStore
     {
         session.Run("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied_at INTEGER NOT NULL)");
         var version = await ReadVersionAsync(session, cancellationToken);
-        if (version > SqliteSchema.Steps.Count)
+        if (version > Migrations.Sqlite.Latest)
         {
-            throw new StoreException(WrongVersion(version));
+            throw new StoreException(ExplainVersion(version)!);
         }
 
-        for (; version < SqliteSchema.Steps.Count; version++)
-        {
-            session.Run(SqliteSchema.Steps[version]);
-            await session.ExecuteAsync(
-                new SqlStatement("INSERT INTO schema_version (version, applied_at) VALUES (@version, @at)").With("version", version + 1).With("at", Time.GetUtcNow()),
-                cancellationToken);
-        }
+        await Migrations.Sqlite.ApplyAsync(
+            session,
+            version,
+            text =>
+            {
+                session.Run(text);
+                return Task.CompletedTask;
+            },
+            Time.GetUtcNow(),
+            cancellationToken);
     }
 
     private static async Task<int> ReadVersionAsync(SqlSession session, CancellationToken cancellationToken)
@@ -315,10 +318,7 @@ public sealed partial class SqliteTrajectoryStore : SqlTrajectoryStore
             : await session.QueryFirstAsync(new SqlStatement("SELECT coalesce(max(version), 0) FROM schema_version"), r => r.GetInt32(0), cancellationToken);
     }
 
-    private string WrongVersion(int version) =>
-        version > SqliteSchema.Steps.Count
-            ? $"{_path} has schema version {version}, this program knows {SqliteSchema.Steps.Count}: a newer version wrote it. Use that one, or another file."
-            : $"{_path} has schema version {version}, this program needs {SqliteSchema.Steps.Count}: run 'llmproxy db init'.";
+    private string? ExplainVersion(int version) => Migrations.Sqlite.Explain(version, _path, "file");
 
     private static void Rollback(SqliteSession session)
     {

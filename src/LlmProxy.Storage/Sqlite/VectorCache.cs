@@ -1,4 +1,4 @@
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Trajectories;
 using LlmProxy.Storage.Sql;
 
 namespace LlmProxy.Storage.Sqlite;

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Numerics.Tensors;
-using LlmProxy.Core.Storage;
 
 namespace LlmProxy.Storage.Sqlite;
 

@@ -5,7 +5,8 @@ using System.Text.Json;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Retrieval;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.TrainingData.Conversations;
 using LlmProxy.TrainingData.Formats;
@@ -19,7 +20,7 @@ namespace LlmProxy.TrainingData.Export;
 /// in it: the agent's own prompt is what is kept of each step.
 /// </summary>
 /// <remarks>Safe for concurrent use.</remarks>
-public sealed class TrajectoryExporter(ITrajectoryStore store, TrajectoryReader reader, LlmProxyOptions options, TimeProvider time)
+public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectoryStore store, ISearchStore search, TrajectoryReader reader, LlmProxyOptions options, TimeProvider time)
 {
     /// <summary>
     /// Exports into a training file, with the validation file and the origins beside it. The file takes its name only when
@@ -33,7 +34,7 @@ public sealed class TrajectoryExporter(ITrajectoryStore store, TrajectoryReader 
     /// <exception cref="IOException">A file cannot be written.</exception>
     public async Task<ExportResult> ExportForFineTuningAsync(ExportRequest request, string path, Action<ExportEvent>? onEvent = null, CancellationToken cancellationToken = default)
     {
-        await store.InitializeAsync(cancellationToken);
+        await lifecycle.InitializeAsync(cancellationToken);
         return await new ExportFiles(request, path).WriteAsync(ExportAsync(request, cancellationToken), onEvent ?? (static _ => { }), cancellationToken);
     }
 
@@ -96,7 +97,7 @@ public sealed class TrajectoryExporter(ITrajectoryStore store, TrajectoryReader 
     {
         var format = (PairFormat)work.Format;
         var done = 0;
-        await foreach (var pair in new PairFinder(store, work.Request.Tenant).FindAsync(work.Selection.Candidates, cancellationToken))
+        await foreach (var pair in new PairFinder(store, search, work.Request.Tenant).FindAsync(work.Selection.Candidates, cancellationToken))
         {
             if (work.Runs >= (work.Request.Limit ?? int.MaxValue))
             {

@@ -3,7 +3,7 @@ using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
 
@@ -82,7 +82,7 @@ public sealed class RunImporter(ITrajectoryStore store, LlmProxyOptions options,
         // 1. What the store has already, from an earlier import or because the proxy recorded it.
         report.Runs++;
         var known = await store.FindTrajectoryAsync(tenant, run.Id, cancellationToken) ?? await store.FindTaskAsync(tenant, run.TaskId, cancellationToken);
-        if (known is null && run.SessionId is { } session && await store.FindLatestOfSessionAsync(tenant, session, cancellationToken) is { } live && !live.Client.EndsWith(ClaudeCodeTranscripts.ClientMark, StringComparison.Ordinal))
+        if (known is null && run.SessionId is { } session && await store.FindLatestAsync(tenant, session, cancellationToken) is { } live && !live.Client.EndsWith(ClaudeCodeTranscripts.ClientMark, StringComparison.Ordinal))
         {
             known = live;
         }

@@ -1,5 +1,4 @@
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.TrainingData.Pairs;
@@ -15,7 +14,7 @@ internal sealed record RunPair(Trajectory Better, Trajectory Worse, double Simil
 /// Pairs runs: success over failure, or a score that is better by a margin. Runs of the same task come first, the best
 /// with the worst; a run that finds nobody there is paired with one of a nearly equal task. No run stands in two pairs.
 /// </summary>
-internal sealed class PairFinder(ITrajectoryStore store, string tenant)
+internal sealed class PairFinder(ITrajectoryStore store, ISearchStore search, string tenant)
 {
     /// <summary>How much better a score must be where both runs succeeded.</summary>
     public const double Margin = 0.2;
@@ -60,7 +59,7 @@ internal sealed class PairFinder(ITrajectoryStore store, string tenant)
             }
 
             var query = new SearchQuery(tenant, LexicalEmbedder.ModelName, LexicalEmbedder.Embed(run.TaskDescription), "", Neighbours) { SuccessOnly = false, WithoutRetired = false };
-            foreach (var hit in await store.SearchAsync(query, cancellationToken))
+            foreach (var hit in await search.SearchAsync(query, cancellationToken))
             {
                 if (hit.Similarity >= NearlySame && hit.Trajectory.Id != better.Id && !used.Contains(hit.Trajectory.Id)
                     && byId.TryGetValue(hit.Trajectory.Id, out var worse) && ReasonFor(better, worse) is { } reason)

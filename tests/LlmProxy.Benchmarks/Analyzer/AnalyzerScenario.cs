@@ -72,7 +72,7 @@ internal static partial class AnalyzerScenario
             var analyzer = withAnalyzer
                 ? $"""
                     <ItemGroup>
-                      <Analyzer Include="{Path.Combine(output, "LlmProxy.Analyzers.dll")};{Path.Combine(output, "LlmProxy.Templates.dll")}" />
+                      <Analyzer Include="{Path.Combine(output, "LlmProxy.Analyzers.dll")};{Path.Combine(output, "LlmProxy.Prompts.dll")};{Path.Combine(output, "Scriban.Signed.dll")}" />
                     </ItemGroup>
                     <Import Project="{Path.Combine(root, "analyzers", "LlmProxy.Analyzers", "build", "LlmProxy.Analyzers.targets")}" />
                   """

@@ -5,9 +5,9 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Storage;
+using LlmProxy.Storage.Sql;
 using LlmProxy.TrainingData;
 using LlmProxy.TrainingData.Export;
 using LlmProxy.Wire;
@@ -51,7 +51,7 @@ internal static class ExportScenario
     {
         await using var store = Open(folder);
         await store.InitializeAsync(CancellationToken.None);
-        var exporter = new TrajectoryExporter(store, new TrajectoryReader(store), new LlmProxyOptions(), TimeProvider.System);
+        var exporter = new TrajectoryExporter(store, store, store, new TrajectoryReader(store), new LlmProxyOptions(), TimeProvider.System);
         var request = new ExportRequest("default", ExportFormats.Parse(format)!.Value);
         var started = Stopwatch.GetTimestamp();
         var result = await new ExportFiles(request, Path.Combine(folder, "export.jsonl")).WriteAsync(exporter.ExportAsync(request, CancellationToken.None), _ => { }, CancellationToken.None);
@@ -79,7 +79,7 @@ internal static class ExportScenario
         return host.Equals("dotnet", StringComparison.OrdinalIgnoreCase) ? [typeof(ExportScenario).Assembly.Location] : [];
     }
 
-    private static ITrajectoryStore Open(string folder) =>
+    private static SqlTrajectoryStore Open(string folder) =>
         StoreFactory.Create(new StorageOptions { Provider = StoreProvider.Sqlite, ConnectionString = "Data Source=llmproxy.db" }, folder, TimeProvider.System);
 
     private static async Task FillAsync(string folder, ExportBenchmarkOptions options, CancellationToken cancellationToken)

@@ -1,6 +1,6 @@
 using LlmProxy.Benchmarks.Wire;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -13,7 +13,7 @@ internal static class CorrelationParts
     public static async Task MeasureAsync(PartLoop loop)
     {
         await using var stored = await TemporaryStore.OpenAsync();
-        var correlator = new TaskCorrelator(stored.Store, new StoreGate(TimeProvider.System, NullLogger<StoreGate>.Instance), TimeProvider.System);
+        var correlator = new TaskCorrelator(stored.Store, stored.Store, new StoreCircuitBreaker(TimeProvider.System, NullLogger<StoreCircuitBreaker>.Instance), TimeProvider.System);
         var rules = new TaskRules("generic", new TaskPreset(), null);
         var wire = AgentWire.All[0];
         var template = SampleCalls.Template(wire);

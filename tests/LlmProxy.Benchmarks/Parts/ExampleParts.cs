@@ -4,8 +4,8 @@ using LlmProxy.Benchmarks.Wire;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Storage.Sql;
 using LlmProxy.Wire;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -43,7 +43,7 @@ internal static class ExampleParts
         var options = new FewShotOptions { Timeout = TimeSpan.FromSeconds(30) };
         var reader = new TrajectoryReader(stored.Store);
         var service = new FewShotService(
-            new ExampleSearch(stored.Store, embeddings, options, new QualityOptions(), NullLogger<ExampleSearch>.Instance),
+            new ExampleSearch(stored.Store, stored.Store, embeddings, options, new QualityOptions(), NullLogger<ExampleSearch>.Instance),
             embeddings,
             options,
             (run, cancellationToken) => reader.ReadAsync(run.Id, cancellationToken),
@@ -63,7 +63,7 @@ internal static class ExampleParts
     }
 
     /// <summary>The same by its stages, to see where the time goes.</summary>
-    private static async Task MeasureStagesAsync(PartLoop loop, ITrajectoryStore store, TrajectoryReader reader, EmbeddingService embeddings, FewShotOptions options, int count)
+    private static async Task MeasureStagesAsync(PartLoop loop, SqlTrajectoryStore store, TrajectoryReader reader, EmbeddingService embeddings, FewShotOptions options, int count)
     {
         var note = $"{count} runs of {StepsOfRun} steps";
         var turn = 0;
@@ -73,7 +73,7 @@ internal static class ExampleParts
             var query = await embeddings.EmbedQueryAsync(text, TimeSpan.FromSeconds(1), (buckets, token) => store.ReadDocumentFrequenciesAsync("default", buckets, token), CancellationToken.None);
             await store.SearchAsync(new SearchQuery("default", query.Model, query.Vector, text, 30) { MinQuality = 0.7, Providers = ["anthropic"] }, CancellationToken.None);
         });
-        var search = new ExampleSearch(store, embeddings, options, new QualityOptions(), NullLogger<ExampleSearch>.Instance);
+        var search = new ExampleSearch(store, store, embeddings, options, new QualityOptions(), NullLogger<ExampleSearch>.Instance);
         await loop.MeasureAsync(Name + ": found", note, async () => await search.FindAsync(new ExampleQuery("default", Query(turn++), 3), CancellationToken.None));
         await loop.MeasureAsync(Name + ": 3 runs read", note, async () =>
         {

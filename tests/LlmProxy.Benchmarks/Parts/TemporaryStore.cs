@@ -1,6 +1,6 @@
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Storage;
 using LlmProxy.Storage;
+using LlmProxy.Storage.Sql;
 
 namespace LlmProxy.Benchmarks.Parts;
 
@@ -15,7 +15,7 @@ internal sealed class TemporaryStore : IAsyncDisposable
 
     public string Folder { get; }
 
-    public ITrajectoryStore Store { get; }
+    public SqlTrajectoryStore Store { get; }
 
     public static async Task<TemporaryStore> OpenAsync()
     {

@@ -2,8 +2,9 @@ using LlmProxy.Benchmarks.Parts;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Storage.Sql;
 using LlmProxy.Wire;
 using LlmProxy.Wire.Scanning;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -25,7 +26,7 @@ internal sealed class RecorderBench : IAsyncDisposable
 
     public Spool Spool { get; }
 
-    public ITrajectoryStore Store => _stored.Store;
+    public SqlTrajectoryStore Store => _stored.Store;
 
     public static async Task<RecorderBench> OpenAsync()
     {
@@ -35,14 +36,14 @@ internal sealed class RecorderBench : IAsyncDisposable
     }
 
     /// <summary>A recorder with the default settings that makes no vectors.</summary>
-    public static Recorder Create(Spool spool, ITrajectoryStore store)
+    public static Recorder Create(Spool spool, SqlTrajectoryStore store)
     {
         var options = new LlmProxyOptions();
         var catalog = new TaskRulesCatalog(options.Tasks);
         var judge = new OutcomeJudge(options.Tasks, options.Quality, catalog);
         return new Recorder(
             spool,
-            new PatientStore(store, TimeProvider.System, NullLogger<Recorder>.Instance),
+            new RetryingStore(store, store, TimeProvider.System, NullLogger<Recorder>.Instance),
             new TrajectoryReader(store),
             new StepBuilder(judge, catalog, new Redactor(options.Recording.Redaction), options.Prices, new CorrelationSecret { Value = SampleCalls.Secret }, new KnownHistories()),
             judge,

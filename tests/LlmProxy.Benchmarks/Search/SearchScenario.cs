@@ -3,9 +3,10 @@ using System.Globalization;
 using System.Numerics.Tensors;
 using System.Text.Json;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Storage;
+using LlmProxy.Storage.Sql;
 using LlmProxy.Tests.Storage;
 using Npgsql;
 
@@ -139,7 +140,7 @@ internal static class SearchScenario
         }
     }
 
-    private static async Task<SearchResult> MeasureAsync(string name, ITrajectoryStore store, TaskVectors vectors, List<int[]> exact, CancellationToken cancellationToken)
+    private static async Task<SearchResult> MeasureAsync(string name, SqlTrajectoryStore store, TaskVectors vectors, List<int[]> exact, CancellationToken cancellationToken)
     {
         var (times, withWords, found) = (new List<double>(), new List<double>(), 0.0);
         for (var i = -10; i < exact.Count; i++)
@@ -189,7 +190,7 @@ internal static class SearchScenario
         return (nearest, times.Quantile(0.5));
     }
 
-    private static async Task<double> FillAsync(ITrajectoryStore store, TaskVectors vectors, int runs, CancellationToken cancellationToken)
+    private static async Task<double> FillAsync(SqlTrajectoryStore store, TaskVectors vectors, int runs, CancellationToken cancellationToken)
     {
         var started = Stopwatch.GetTimestamp();
         foreach (var chunk in Enumerable.Range(0, runs).Chunk(Batch))

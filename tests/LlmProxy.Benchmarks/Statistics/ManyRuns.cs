@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
 

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Statistics;
-using LlmProxy.Core.Storage;
 using LlmProxy.Storage;
 using Npgsql;
 

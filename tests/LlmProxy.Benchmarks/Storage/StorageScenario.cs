@@ -4,7 +4,6 @@ using System.IO.Compression;
 using System.Text;
 using LlmProxy.Benchmarks.Record;
 using LlmProxy.Benchmarks.Wire;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Benchmarks.Storage;

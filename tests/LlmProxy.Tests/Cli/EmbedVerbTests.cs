@@ -1,4 +1,5 @@
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Retrieval;
+using LlmProxy.Core.Trajectories;
 using LlmProxy.Tests.Retrieval;
 using LlmProxy.Tests.Storage;
 using LlmProxy.Tests.Wire;

@@ -1,4 +1,3 @@
-using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
 
 namespace LlmProxy.Tests.Dialects;

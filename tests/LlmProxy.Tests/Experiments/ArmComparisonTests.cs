@@ -1,5 +1,4 @@
 using LlmProxy.Core.Experiments;
-using LlmProxy.Core.Storage;
 
 namespace LlmProxy.Tests.Experiments;
 

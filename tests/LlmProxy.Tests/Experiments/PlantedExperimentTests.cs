@@ -1,7 +1,5 @@
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Experiments;
-using LlmProxy.Core.Prompting;
-using LlmProxy.Core.Storage;
 using LlmProxy.Tests.Retrieval;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit.Abstractions;

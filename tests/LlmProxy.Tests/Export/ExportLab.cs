@@ -3,9 +3,9 @@ using System.Text.Json.Nodes;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Storage;
+using LlmProxy.Storage.Sql;
 using LlmProxy.Tests.Cli;
 using LlmProxy.TrainingData;
 using LlmProxy.TrainingData.Export;
@@ -28,7 +28,7 @@ internal sealed class ExportLab : IAsyncDisposable
 
     public LlmProxyOptions Options { get; }
 
-    public ITrajectoryStore Store { get; }
+    public SqlTrajectoryStore Store { get; }
 
     public string this[string file] => _folder[file];
 
@@ -135,7 +135,7 @@ internal sealed class ExportLab : IAsyncDisposable
         return Encoding.UTF8.GetString(Assert.Single(lines).Json.Span);
     }
 
-    public TrajectoryExporter Exporter(TimeProvider? time = null) => new(Store, new TrajectoryReader(Store), Options, time ?? TimeProvider.System);
+    public TrajectoryExporter Exporter(TimeProvider? time = null) => new(Store, Store, Store, new TrajectoryReader(Store), Options, time ?? TimeProvider.System);
 
     public Task<ExportResult> WriteAsync(ExportRequest request, string file) =>
         new ExportFiles(request, _folder[file]).WriteAsync(Exporter().ExportAsync(request, CancellationToken.None), _ => { }, CancellationToken.None);

@@ -1,6 +1,5 @@
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Tests.Cli;
 using LlmProxy.TrainingData.Import;

@@ -42,7 +42,7 @@ public sealed class PackageTests(PackedPackages packed) : IClassFixture<PackedPa
     [Fact]
     public void Documentation_comes_with_the_libraries_and_no_phones_native_code_with_the_tool()
     {
-        foreach (var id in (string[])["LlmProxy.Core", "LlmProxy.Templates"])
+        foreach (var id in (string[])["LlmProxy.Core", "LlmProxy.Prompts"])
         {
             using var library = Open(id);
             Assert.Contains(library.Entries, e => e.FullName == $"lib/net10.0/{id}.xml");

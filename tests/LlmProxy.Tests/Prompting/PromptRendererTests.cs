@@ -1,5 +1,6 @@
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Retrieval;
+using LlmProxy.Prompts;
 using LlmProxy.Wire;
 
 namespace LlmProxy.Tests.Prompting;

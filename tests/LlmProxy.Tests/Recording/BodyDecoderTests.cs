@@ -1,6 +1,5 @@
 using System.IO.Compression;
 using System.Text;
-using LlmProxy.Core.Recording;
 using LlmProxy.Wire.ContentEncoding;
 using ZstdSharp;
 using ZstdSharp.Unsafe;

@@ -1,14 +1,25 @@
 using System.Reflection;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Experiments;
+using LlmProxy.Core.Prompting;
+using LlmProxy.Core.Retrieval;
+using LlmProxy.Core.Statistics;
+using LlmProxy.Core.Stores;
+using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Tests.Recording;
+
+/// <summary>All ports of a store that one process uses.</summary>
+public interface IStorePorts : IStoreLifecycle, ITrajectoryStore, ICorrelationStore, IExampleStore, ISearchStore, IEmbeddingStore, IPromptPinStore, IStatisticsStore;
+
+/// <summary>All ports of a store that several processes use.</summary>
+public interface ISharedStorePorts : IStorePorts, ISharedTaskStore;
 
 /// <summary>A store whose calls a test can let fail or wait.</summary>
 #pragma warning disable CA1852, MA0053 // The platform derives from it.
 internal class FaultyStore : DispatchProxy
 #pragma warning restore CA1852, MA0053
 {
-    private ITrajectoryStore _inner = null!;
+    private object _inner = null!;
 
     /// <summary>Asked before each call with its name and arguments; what it gives is thrown.</summary>
     public Func<string, object?[], Exception?>? Fault { get; set; }
@@ -16,17 +27,17 @@ internal class FaultyStore : DispatchProxy
     /// <summary>While this is set, calls of this name wait for it.</summary>
     public (string Method, Task Until)? Wait { get; set; }
 
-    /// <summary>What the store says of whether other processes use it, where that is not the inner one's word.</summary>
-    public bool? IsShared { get; set; }
-
     /// <summary>Number of calls by name.</summary>
     public Dictionary<string, int> Calls { get; } = new(StringComparer.Ordinal);
 
-    public ITrajectoryStore Store => (ITrajectoryStore)(object)this;
+    public IStorePorts Store => (IStorePorts)(object)this;
 
-    public static FaultyStore Around(ITrajectoryStore inner)
+    /// <summary>A store around another.</summary>
+    /// <param name="inner">Answers the calls.</param>
+    /// <param name="isShared">Whether it says that other processes use it; open tasks that the inner store cannot share are known to this process alone.</param>
+    public static FaultyStore Around(ITrajectoryStore inner, bool isShared = false)
     {
-        var store = (FaultyStore)(object)Create<ITrajectoryStore, FaultyStore>();
+        var store = (FaultyStore)(isShared ? (object)Create<ISharedStorePorts, FaultyStore>() : Create<IStorePorts, FaultyStore>());
         store._inner = inner;
         return store;
     }
@@ -48,11 +59,16 @@ internal class FaultyStore : DispatchProxy
             throw error;
         }
 
-        if (IsShared is { } shared && targetMethod.Name == "get_IsShared")
-        {
-            return shared;
-        }
-
-        return targetMethod.Invoke(_inner, BindingFlags.DoNotWrapExceptions, null, args, null);
+        return targetMethod.DeclaringType == typeof(ISharedTaskStore) && _inner is not ISharedTaskStore
+            ? AnswerAlone(targetMethod, args!)
+            : targetMethod.Invoke(_inner, BindingFlags.DoNotWrapExceptions, null, args, null);
     }
+
+    private static Task AnswerAlone(MethodInfo method, object?[] args) => method.Name switch
+    {
+        nameof(ISharedTaskStore.FindOpenTasksAsync) => Task.FromResult<IReadOnlyList<SharedTask>>([]),
+        nameof(ISharedTaskStore.FindOpenTaskAsync) => Task.FromResult<SharedTask?>(null),
+        nameof(ISharedTaskStore.ListenAsync) => Task.Delay(Timeout.Infinite, (CancellationToken)args[^1]!),
+        _ => Task.CompletedTask,
+    };
 }

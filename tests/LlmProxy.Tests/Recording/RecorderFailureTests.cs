@@ -1,5 +1,5 @@
 using LlmProxy.Core.Recording;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
 using static LlmProxy.Tests.Recording.Claude;
@@ -234,7 +234,7 @@ public sealed class RecorderFailureTests : IAsyncLifetime
         await _lab.SendAsync(new WireCall(Request(User("empty"))) { Answer = "" });
         var truncated = await _lab.BeginAsync(new WireCall(Request(User("long"))) { Answer = Says("This was too long to be kept.") });
         truncated.Record!.MarkTruncated();
-        _lab.End(truncated, handReply: false);
+        _lab.End(truncated);
         await _lab.SettleAsync();
 
         Assert.Empty(_lab.Segments);

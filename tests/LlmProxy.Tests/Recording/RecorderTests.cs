@@ -1,4 +1,5 @@
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
 using static LlmProxy.Tests.Recording.Claude;
@@ -191,7 +192,7 @@ public sealed class RecorderTests : IAsyncLifetime
         // The store was not to be asked, so that the task's number of steps was not known.
         await TwoStepsAsync(named: "t");
         await _lab.RestartAsync(kill: false);
-        _lab.Faults.Fault = (method, _) => method == "FindTaskAsync" ? new Core.Storage.StoreException("slow") : null;
+        _lab.Faults.Fault = (method, _) => method == "FindTaskAsync" ? new StoreException("slow") : null;
         var place = await _lab.BeginAsync(new WireCall(Request(User("more"))) { Task = "t", Answer = Says("more and more") });
         _lab.Faults.Fault = null;
         Assert.Equal(1, place.Place.StepIndex);
@@ -339,7 +340,7 @@ public sealed class RecorderTests : IAsyncLifetime
 
         var result = await _lab.Tasks.CompleteAsync("default", task, true, null, null, default);
 
-        Assert.Equal((false, "provider-not-recorded"), (result!.Recorded, result.Reason));
+        Assert.Equal((false, (NotRecordedReason?)NotRecordedReason.ProviderNotRecorded), (result!.Recorded, result.Reason));
         Assert.Equal((true, 2, 1), (result.Trajectory.Success, result.Trajectory.IterationCount, result.Trajectory.ToolCallsCount));
         Assert.Empty(_lab.Embedded);
     }
@@ -402,7 +403,7 @@ public sealed class RecorderTests : IAsyncLifetime
     public async Task Nothing_that_is_stored_holds_a_secret()
     {
         var secret = "sk-" + "ant-api03-AbCdEf0123456789AbCdEf";
-        var first = new WireCall(Request(User($"Use {secret} please"), system: $"Key:\\n{secret}")) { Answer = Calls("toolu_1", text: $"I use {secret} now", path: $"/{secret}"), SentPrompt = $"sent {secret}" };
+        var first = new WireCall(Request(User($"Use {secret} please"), system: $"Key:\\n{secret}")) { Answer = Calls("toolu_1", text: $"I use {secret} now", path: $"/{secret}"), IsEnhanced = true };
         var task = (await _lab.SendAsync(first)).Task!.TaskId;
         await _lab.SendAsync(new WireCall(Request(string.Join(',', User($"Use {secret} please"), Call("toolu_1", $"I use {secret} now", $"/{secret}"), Result("toolu_1", $"\\n{secret}")))) { Answer = Says("It is used, and all is well.") });
         await _lab.Tasks.CompleteAsync("default", task, true, null, $"went well with {secret}", default);
@@ -414,7 +415,7 @@ public sealed class RecorderTests : IAsyncLifetime
         Assert.Equal("Use [redacted] please", run.TaskDescription);
         Assert.Equal("went well with [redacted]", run.Comment);
         Assert.Equal("Key:\n[redacted]", steps[0].SystemPrompt);
-        Assert.Equal("sent [redacted]", steps[0].SentSystemPrompt);
+        Assert.Equal("Sent. Key:\n[redacted]", steps[0].SentSystemPrompt);
         Assert.Equal("I use [redacted] now", steps[0].Reply!.Text);
         Assert.Equal("""{"path":"/[redacted]"}""", steps[0].Reply!.ToolCalls[0].Arguments);
         Assert.Equal("\n[redacted]", steps[0].ToolResults[0].Content);

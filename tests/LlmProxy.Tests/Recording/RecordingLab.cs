@@ -1,16 +1,20 @@
 using System.Diagnostics;
 using System.Text;
+using LlmProxy.Core.Calls;
 using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Experiments;
+using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
-using LlmProxy.Core.Redaction;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Retrieval;
+using LlmProxy.Core.Statistics;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Storage;
 using LlmProxy.Storage.Sqlite;
 using LlmProxy.Wire;
-using LlmProxy.Wire.Scanning;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LlmProxy.Tests.Recording;
@@ -34,16 +38,14 @@ internal sealed record WireCall(string Request)
 
     public string? Task { get; init; }
 
-    /// <summary>The step's number, where another process that took an earlier call has told it.</summary>
-    public int? Step { get; init; }
-
     public string? Session { get; init; }
 
     public int Retry { get; init; }
 
     public string Path { get; init; } = "/v1/messages";
 
-    public string? SentPrompt { get; init; }
+    /// <summary>Whether the prompt is rewritten, by <see cref="RecordingLab.Template"/>.</summary>
+    public bool IsEnhanced { get; init; }
 
     public ExchangeOutcome Outcome { get; init; } = ExchangeOutcome.Complete;
 
@@ -51,7 +53,12 @@ internal sealed record WireCall(string Request)
 }
 
 /// <summary>A call on its way.</summary>
-internal sealed record OpenCall(WireCall Wire, CallPlace Place, RequestReading Reading, SpooledExchange? Record, DateTimeOffset StartedAt);
+internal sealed record OpenCall(WireCall Wire, CallSession Session)
+{
+    public CallPlace Place => Session.Place ?? throw new InvalidOperationException("The call was not assigned.");
+
+    public SpooledExchange? Record => Session.Record;
+}
 
 /// <summary>
 /// The recording core as the program puts it together, on a real SQLite store and a real spool in a folder of its own,
@@ -59,22 +66,25 @@ internal sealed record OpenCall(WireCall Wire, CallPlace Place, RequestReading R
 /// </summary>
 internal sealed class RecordingLab : IAsyncDisposable
 {
+    public const string Template = "Sent. {{ system.text }}";
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
     private static readonly LlmProxyOptions Shipped = OptionsReader.Read(new ConfigurationBuilder().Add(new BuiltInConfigurationSource()).Build(), new Dictionary<string, string?>(), ConnectionStrings.Read, []);
 
     private readonly string _folder = Path.Combine(Path.GetTempPath(), "llmproxy-recording-" + Guid.NewGuid().ToString("N"));
-    private readonly ITrajectoryStore _sqlite;
-    private readonly CorrelationSecret _secret = new();
-    private PatientStore _recorderStore = null!;
-    private NotRecordedCounts _notRecorded = null!;
+    private readonly SqliteTrajectoryStore _sqlite;
+    private readonly CorrelationSecret _secret;
+    private ServiceProvider _services = null!;
 
-    private RecordingLab(LlmProxyOptions options, RecordingLab? beside = null)
+    private RecordingLab(LlmProxyOptions options, RecordingLab? beside = null, bool isShared = false)
     {
         Options = options;
         Time = beside?.Time ?? new TestClock();
+        _secret = beside?._secret ?? new CorrelationSecret();
         _sqlite = new SqliteTrajectoryStore($"Data Source={beside?._folder ?? _folder}/store.db", Time);
-        Faults = FaultyStore.Around(_sqlite);
-        Catalog = new TaskRulesCatalog(options.Tasks);
+        Faults = FaultyStore.Around(_sqlite, isShared);
+        Directory.CreateDirectory(Path.Combine(_folder, "templates"));
+        File.WriteAllText(Path.Combine(_folder, "templates", "anthropic.sbn"), Template);
         Open();
     }
 
@@ -84,25 +94,27 @@ internal sealed class RecordingLab : IAsyncDisposable
 
     public FaultyStore Faults { get; }
 
-    public ITrajectoryStore Store => Faults.Store;
+    public IStorePorts Store => Faults.Store;
 
-    public TaskRulesCatalog Catalog { get; }
+    public TaskRulesCatalog Catalog => Get<TaskRulesCatalog>();
 
     public Spool Spool { get; private set; } = null!;
 
-    public Recorder Recorder { get; private set; } = null!;
+    public Recorder Recorder => Get<Recorder>();
 
-    public string? StoreProblem => _recorderStore.Problem;
+    public CallPipeline Calls => Get<CallPipeline>();
 
-    public IReadOnlyDictionary<string, long> NotRecorded => _notRecorded.Snapshot();
+    public string? StoreProblem => Get<RetryingStore>().Problem;
 
-    public TaskCorrelator Correlator { get; private set; } = null!;
+    public IReadOnlyDictionary<string, long> NotRecorded => Get<NotRecordedCounts>().Snapshot();
 
-    public StoreGate Gate { get; private set; } = null!;
+    public TaskCorrelator Correlator => Get<TaskCorrelator>();
 
-    public TaskService Tasks { get; private set; } = null!;
+    public StoreCircuitBreaker Gate => Get<StoreCircuitBreaker>();
 
-    public TrajectoryReader Reader { get; private set; } = null!;
+    public TaskService Tasks => Get<TaskService>();
+
+    public TrajectoryReader Reader => Get<TrajectoryReader>();
 
     public List<string> Embedded { get; } = [];
 
@@ -126,6 +138,7 @@ internal sealed class RecordingLab : IAsyncDisposable
                 IdleSuccess = tasks.IdleSuccess,
                 Presets = tasks.Presets.Count > 0 ? tasks.Presets : Shipped.Tasks.Presets,
             },
+            Prompts = new PromptOptions { RewriteClaude = true },
             Quality = Shipped.Quality,
             Prices = [new ModelPrice("claude-*", 3, 15, 0.3m, 3.75m)],
         });
@@ -143,14 +156,7 @@ internal sealed class RecordingLab : IAsyncDisposable
     /// <param name="isShared">Whether it knows that it is not alone, as every process on PostgreSQL does.</param>
     public async Task<RecordingLab> OpenBesideAsync(bool isShared = false)
     {
-        var lab = new RecordingLab(Options, this);
-        lab._secret.Value = _secret.Value;
-        if (isShared)
-        {
-            lab.Faults.IsShared = true;
-            lab.Correlator = new TaskCorrelator(lab.Store, lab.Gate, lab.Time);
-        }
-
+        var lab = new RecordingLab(Options, this, isShared);
         await lab._sqlite.InitializeAsync(default);
         lab.StartRecorder();
         return lab;
@@ -158,97 +164,50 @@ internal sealed class RecordingLab : IAsyncDisposable
 
     public void StartRecorder() => Recorder.Start();
 
-    /// <summary>The call's first half: its place, and its request in the spool.</summary>
+    /// <summary>The call's first half: assigned to a task, its request in the spool.</summary>
     public async Task<OpenCall> BeginAsync(WireCall call)
     {
-        var dialect = DialectCatalog.Get(call.Dialect);
-        using var keys = new TurnKeys(_secret.Value);
-        var body = Encoding.UTF8.GetBytes(call.Request);
-        var reading = dialect.ReadRequest(body, call.Path, keys) ?? throw new InvalidOperationException("no request: " + call.Request);
-        var place = await Correlator.PlaceAsync(
-            new IncomingCall
+        var session = await Calls.BeginAsync(
+            new CallStart(call.Tenant, DialectCatalog.Get(call.Dialect))
             {
-                Tenant = call.Tenant,
-                Reading = reading,
+                Body = Encoding.UTF8.GetBytes(call.Request),
+                Path = call.Path,
+                Provider = call.Provider,
                 Rules = Catalog.Get(call.Preset),
                 TaskId = call.Task,
                 SessionId = call.Session,
                 RetryCount = call.Retry,
-                Description = reading.ReadFirstUserText,
-                EndsInUserText = () => reading.Messages is [.., { IsAssistant: false } last]
-                    && dialect.ReadMessage(body.AsMemory(last.Range.Start, last.Range.Length)) is { ToolResults.Count: 0, Text.Length: > 0 },
+                MayEnhance = call.IsEnhanced,
+                ArrivedTimestamp = Calls.Timestamp(),
             },
-            keys,
             default);
-        place = place with { StepIndex = call.Step ?? place.StepIndex };
-        SpooledExchange? record = null;
-        if (place.Task is { } task)
-        {
-            record = Spool.Begin(
-                ExchangeHead.Of(place, task, reading, call.Dialect, call.Provider, Time.GetUtcNow()) with
-                {
-                    Preset = call.Preset,
-                    Path = call.Path,
-                    KeepContent = Options.Recording.Providers.Contains(call.Provider),
-                },
-                body,
-                call.SentPrompt);
-            if (record is not null)
-            {
-                Recorder.Register(record);
-            }
-        }
-
-        return new OpenCall(call, place, reading, record, Time.GetUtcNow());
+        return session.IsRead ? new OpenCall(call, session) : throw new InvalidOperationException("no request: " + call.Request);
     }
 
-    /// <summary>The call's second half: the answer, its keys, the end.</summary>
-    public CallPlace End(OpenCall open, bool handReply = true)
+    /// <summary>The call's second half: the response, its keys, the end.</summary>
+    public CallPlace End(OpenCall open)
     {
         var call = open.Wire;
         Time.Advance(call.Took);
-        AssembledReply? reply = null;
         if (call.Answer is not null)
         {
-            reply = Answer(open);
+            Answer(open);
         }
 
-        if (open.Place.Task is { } task)
-        {
-            var answered = call.Outcome == ExchangeOutcome.Complete && call.Status is not (408 or 409 or 429 or >= 500) && reply is not { IsComplete: false };
-            Correlator.End(task, open.Place.StepIndex, answered, reply is not null || call.Answer is null);
-        }
-
-        if (open.Record is { } record)
-        {
-            record.WriteTail(new ExchangeTail(call.Outcome, (Time.GetUtcNow() - open.StartedAt).TotalMilliseconds, record.IsTruncated));
-            Recorder.Complete(record, handReply ? reply : null);
-        }
-
+        open.Session.Complete(call.Outcome, call.Status);
+        open.Session.Dispose();
         return open.Place;
     }
 
-    /// <summary>Writes the answer as the tee does, and publishes its keys where it came whole.</summary>
-    public AssembledReply Answer(OpenCall open)
+    /// <summary>Copies the response as the tee does, in pieces.</summary>
+    public void Answer(OpenCall open)
     {
-        var call = open.Wire;
-        open.Record?.WriteAnswerHead(new AnswerHead(call.Status, call.ContentType, null, 100));
-        var assembler = DialectCatalog.Get(call.Dialect).CreateAssembler(call.ContentType, open.Reading.Stream);
-        var bytes = Encoding.UTF8.GetBytes(call.Answer!);
-        foreach (var piece in bytes.Chunk(50))
+        var (call, copy) = (open.Wire, open.Session.Copy);
+        copy.Begin(call.Status, call.ContentType, "", null);
+        foreach (var piece in Encoding.UTF8.GetBytes(call.Answer!).Chunk(50))
         {
-            open.Record?.WriteAnswer(piece);
-            assembler.Append(piece);
+            copy.Append(piece);
         }
-
-        var reply = assembler.ToReply();
-        if (call.Outcome == ExchangeOutcome.Complete && open.Place.Task is { } task)
-        {
-            using var keys = new TurnKeys(_secret.Value);
-            Correlator.Publish(task, open.Reading, reply, keys, open.Place.StepIndex);
-        }
-
-        return reply;
     }
 
     public async Task<CallPlace> SendAsync(WireCall call) => End(await BeginAsync(call));
@@ -343,18 +302,25 @@ internal sealed class RecordingLab : IAsyncDisposable
     private void Open()
     {
         Spool = new Spool(Options.Recording.Spool, SpoolFolder, Time, NullLogger<Spool>.Instance);
-        Gate = new StoreGate(Time, NullLogger<StoreGate>.Instance);
-        Correlator = new TaskCorrelator(Store, Gate, Time, new Redactor(Options.Recording.Redaction));
-        Reader = new TrajectoryReader(Store);
-        var judge = new OutcomeJudge(Options.Tasks, Options.Quality, Catalog);
-        var policy = new ContentPolicy(Options.Recording);
-        var redactor = new Redactor(Options.Recording.Redaction);
-        var steps = new StepBuilder(judge, Catalog, redactor, Options.Prices, _secret, new KnownHistories());
-        _recorderStore = new PatientStore(Store, Time, NullLogger<Recorder>.Instance);
-        _notRecorded = new NotRecordedCounts();
-        Recorder = new Recorder(Spool, _recorderStore, Reader, steps, judge, policy, _notRecorded, EmbedAsync, Time, NullLogger<Recorder>.Instance);
-        Tasks = new TaskService(Store, Recorder, Correlator, judge, policy, redactor, Time);
+        _services = new ServiceCollection()
+            .AddSingleton<TimeProvider>(Time)
+            .AddSingleton<IStoreLifecycle>(Store)
+            .AddSingleton<ITrajectoryStore>(Store)
+            .AddSingleton<ICorrelationStore>(Store)
+            .AddSingleton<IExampleStore>(Store)
+            .AddSingleton<ISearchStore>(Store)
+            .AddSingleton<IEmbeddingStore>(Store)
+            .AddSingleton<IPromptPinStore>(Store)
+            .AddSingleton<IStatisticsStore>(Store)
+            .AddSingleton(_secret)
+            .AddSingleton(Spool)
+            .AddSingleton<EmbedRun>(EmbedAsync)
+            .AddLlmProxyCore(Options, _folder)
+            .BuildServiceProvider();
     }
+
+    private T Get<T>()
+        where T : notnull => _services.GetRequiredService<T>();
 
     private Task<IReadOnlyList<TrajectoryEmbedding>> EmbedAsync(string text, CancellationToken cancellationToken)
     {

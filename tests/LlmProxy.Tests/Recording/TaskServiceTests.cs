@@ -1,6 +1,6 @@
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
 using static LlmProxy.Tests.Recording.Claude;
@@ -116,7 +116,7 @@ public sealed class TaskServiceTests : IAsyncLifetime
         await _lab.SendAsync(new WireCall(Request(User("more"))) { Task = task, Answer = Says("A little more of the same.") });
         await _lab.SettleAsync();
 
-        Assert.Equal((false, "cancelled"), (result!.Recorded, result.Reason));
+        Assert.Equal((false, (NotRecordedReason?)NotRecordedReason.Cancelled), (result!.Recorded, result.Reason));
         var run = await _lab.RunAsync(task);
         Assert.Equal((TrajectoryStatus.Cancelled, null, null, false), (run.Status, run.Success, run.QualityScore, run.HasContent));
         Assert.Empty(await _lab.StepsAsync(task));
@@ -134,10 +134,10 @@ public sealed class TaskServiceTests : IAsyncLifetime
 
         var result = await _lab.Tasks.CompleteAsync("default", task, false, null, null, default);
 
-        Assert.Equal((recorded, reason), (result!.Recorded, result.Reason));
+        Assert.Equal((recorded, reason), (result!.Recorded, result.Reason?.ToWord()));
         Assert.Equal(recorded ? 2 : 0, (await _lab.StepsAsync(task)).Count);
         var again = await _lab.Tasks.CompleteAsync("default", task, false, null, null, default);
-        Assert.Equal((recorded, reason), (again!.Recorded, again.Reason));
+        Assert.Equal((recorded, reason), (again!.Recorded, again.Reason?.ToWord()));
     }
 
     [Fact]

@@ -1,9 +1,7 @@
 using System.Text.Json;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Experiments;
-using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Storage;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LlmProxy.Tests.Retrieval;
@@ -95,7 +93,7 @@ public sealed class CurationTests : IDisposable
     private static List<string> Ids(ExampleSearchResult found) => [.. found.Chosen.Select(c => c.Trajectory.Id)];
 
     private ExampleSearch Search(ExampleLedger? ledger = null) =>
-        new(_store, _embeddings, new FewShotOptions(), new QualityOptions(), NullLogger<ExampleSearch>.Instance, ledger);
+        new(_store, _store, _embeddings, new FewShotOptions(), new QualityOptions(), NullLogger<ExampleSearch>.Instance, ledger);
 
     private FewShotService Service() => new(
         Search(), _embeddings, new FewShotOptions(), (_, _) => Task.FromResult<IReadOnlyList<LlmProxy.Core.Trajectories.StepView>>([TestRuns.Step(1, "I click the link.", "click")]), NullLogger<FewShotService>.Instance);

@@ -1,6 +1,5 @@
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Tests.Wire;
 using Microsoft.Extensions.AI;
@@ -259,7 +258,7 @@ public sealed class ExampleSearchTests : IDisposable
     }
 
     private Task<ExampleSearchResult> FindAsync(ExampleQuery query, bool withReasons = false, FewShotOptions? options = null, EmbeddingService? embeddings = null) =>
-        new ExampleSearch(_store, embeddings ?? _embeddings, options ?? new FewShotOptions(), new QualityOptions(), _log).FindAsync(query, withReasons, default);
+        new ExampleSearch(_store, _store, embeddings ?? _embeddings, options ?? new FewShotOptions(), new QualityOptions(), _log).FindAsync(query, withReasons, default);
 
     private static List<string> Ids(ExampleSearchResult found) => [.. found.Chosen.Select(c => c.Trajectory.Id)];
 

@@ -167,7 +167,7 @@ public sealed class FewShotServiceTests : IDisposable
     private static IReadOnlyList<StepView> Steps() => [TestRuns.Step(1, "I'll open the portal.", "click", """{"on":"Portal"}""", "Portal opened")];
 
     private FewShotService Service(FewShotOptions options, Func<Trajectory, IReadOnlyList<StepView>>? read = null, EmbeddingService? embeddings = null) => new(
-        new ExampleSearch(_store, embeddings ?? _embeddings, options, new QualityOptions(), NullLogger<ExampleSearch>.Instance),
+        new ExampleSearch(_store, _store, embeddings ?? _embeddings, options, new QualityOptions(), NullLogger<ExampleSearch>.Instance),
         embeddings ?? _embeddings,
         options,
         (run, _) => Task.FromResult(read is null ? Steps() : read(run)),

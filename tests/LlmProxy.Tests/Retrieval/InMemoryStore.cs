@@ -1,13 +1,12 @@
 using System.Numerics.Tensors;
+using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
-using LlmProxy.Wire;
 
 namespace LlmProxy.Tests.Retrieval;
 
 /// <summary>The searching half of a store, by exact cosine and BM25 over lists, for tests of what stands above it.</summary>
-internal sealed class InMemoryStore : ITrajectoryStore
+internal sealed class InMemoryStore : ISearchStore, IExampleStore
 {
     private readonly List<(Trajectory Run, IReadOnlyList<TrajectoryEmbedding> Vectors)> _runs = [];
 
@@ -19,8 +18,6 @@ internal sealed class InMemoryStore : ITrajectoryStore
     public Func<CancellationToken, Task>? BeforeSearch { get; set; }
 
     public bool HasFullText { get; set; } = true;
-
-    public string Provider => "memory";
 
     public void Add(Trajectory run, params TrajectoryEmbedding[] vectors) => _runs.Add((run, vectors));
 
@@ -76,12 +73,6 @@ internal sealed class InMemoryStore : ITrajectoryStore
         return Task.FromResult(new DocumentFrequencies(vectors.Count, buckets.ToDictionary(b => b, b => (long)vectors.Count(v => v.Vector[b] != 0))));
     }
 
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
-
-    public Task InitializeAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
-
-    public Task<StoreHealth> CheckAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
-
     public List<FewShotExampleRow> Examples { get; } = [];
 
     public IReadOnlyList<ExampleOutcome> Outcomes { get; set; } = [];
@@ -95,64 +86,6 @@ internal sealed class InMemoryStore : ITrajectoryStore
 
     public Task<IReadOnlyList<ArmStatistics>> ReadArmsAsync(string tenant, DateTimeOffset? since, DateTimeOffset? until, string? model, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-    public Task<byte[]> ReadCorrelationSecretAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
-
-    public Task SaveAsync(IReadOnlyList<TrajectoryChange> changes, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-    public Task<IReadOnlySet<string>> FindExchangesAsync(IReadOnlyCollection<string> exchangeIds, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-    public Task<Trajectory?> FindTrajectoryAsync(string tenant, string id, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-    public Task<Trajectory?> FindTaskAsync(string tenant, string taskId, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-    public Task<Trajectory?> FindLatestOfSessionAsync(string tenant, string sessionId, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-    public Task<Trajectory?> FindLatestAsync(string tenant, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-    public Task<TrajectoryPage> ListAsync(TrajectoryQuery query, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-    public Task<IReadOnlyList<Trajectory>> ClaimOpenAsync(DateTimeOffset idleSince, int limit, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-    public Task<int> CountActiveAsync(string tenant, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-    public Task<IReadOnlyList<TrajectoryStep>> ReadStepsAsync(string trajectoryId, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-    public Task<IReadOnlyDictionary<ContentHash, ReadOnlyMemory<byte>>> ReadContentAsync(IReadOnlyCollection<ContentHash> hashes, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-    public Task<bool> DeleteAsync(string tenant, string trajectoryId, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-    public Task DropContentAsync(string tenant, string trajectoryId, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-    public Task<int> CleanupAsync(string? tenant, DateTimeOffset endedBefore, double maxQuality, bool includeUnscored, bool dryRun, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-    public Task<IReadOnlyList<CorrelationEntry>> FindCorrelationAsync(string tenant, IReadOnlyCollection<TurnKey> keys, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-    public Task<PromptPin> PinAsync(PromptPin pin, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-    public Task<PromptPin?> FindPinAsync(string tenant, string taskId, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-    public Task SaveTemplateSetAsync(string hash, IReadOnlyDictionary<string, string> files, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-    public Task<IReadOnlyDictionary<string, string>?> FindTemplateSetAsync(string hash, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-    public Task<IReadOnlyList<RunTexts>> ListRunTextsAsync(RunTextsQuery query, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-    public Task<long> CountRunTextsAsync(RunTextsQuery query, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-    public Task<int> SaveEmbeddingsAsync(string tenant, IReadOnlyList<RunEmbeddings> runs, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-    public Task<int> RemoveOtherEmbeddingsAsync(string tenant, IReadOnlyList<VectorKind> kept, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-    public Task<string?> ReadProgressAsync(string name, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-    public Task SaveProgressAsync(string name, string? value, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-    public Task<StoreStatistics> ReadStatisticsAsync(StatisticsQuery query, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-    public Task<int> CountTrainableAsync(string tenant, double minQuality, int atMost, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-    public Task<StorageUse> ReadStorageUseAsync(string tenant, CancellationToken cancellationToken) => throw new NotSupportedException();
-
     public Task RecordExampleUsageAsync(string tenant, IReadOnlyCollection<string> trajectoryIds, DateTimeOffset at, CancellationToken cancellationToken) => throw new NotSupportedException();
 
     public Task<bool> UpdateExampleAsync(string tenant, FewShotExampleRow example, CancellationToken cancellationToken)
@@ -165,8 +98,6 @@ internal sealed class InMemoryStore : ITrajectoryStore
 
         return Task.FromResult(i >= 0);
     }
-
-    public Task<IReadOnlySet<string>> FindUsableExamplesAsync(string tenant, IReadOnlyCollection<string> trajectoryIds, CancellationToken cancellationToken) => throw new NotSupportedException();
 
     public Task<IReadOnlyList<FewShotExampleRow>> ListExamplesAsync(string tenant, int limit, CancellationToken cancellationToken) => throw new NotSupportedException();
 }

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Numerics.Tensors;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Storage;
 using Microsoft.Extensions.AI;
 using Xunit.Abstractions;
 

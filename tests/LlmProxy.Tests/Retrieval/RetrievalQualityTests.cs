@@ -86,7 +86,7 @@ public sealed class RetrievalQualityTests(ITestOutputHelper output)
     {
         // One threshold below everything, so that the order alone is measured.
         using var embeddings = new EmbeddingService(new EmbeddingOptions { Provider = EmbeddingProvider.Lexical });
-        var search = new ExampleSearch(store, embeddings, new FewShotOptions { MinSimilarity = -1 }, new QualityOptions { Threshold = 0 }, NullLogger<ExampleSearch>.Instance);
+        var search = new ExampleSearch(store, store, embeddings, new FewShotOptions { MinSimilarity = -1 }, new QualityOptions { Threshold = 0 }, NullLogger<ExampleSearch>.Instance);
         var byId = runs.ToDictionary(r => r.Run.Id, StringComparer.Ordinal);
         var found = new List<List<RecordedRun>>();
         foreach (var run in runs)

@@ -1,8 +1,9 @@
 using System.Diagnostics;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Sdk;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Storage.Sql;
 using LlmProxy.Tests.Wire;
 using LlmProxy.TrainingData.Export;
 using Microsoft.Extensions.AI;
@@ -27,7 +28,7 @@ internal sealed class SdkLab : IAsyncDisposable
             .AddLlmProxyCore(configuration, _folder)
             .AddLlmProxyStorage()
             .AddLlmProxyTrainingData()
-            .AddSingleton(p => new StoreGate(p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<StoreGate>>(), TimeSpan.FromSeconds(30)))
+            .AddSingleton(p => new StoreCircuitBreaker(p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<StoreCircuitBreaker>>(), TimeSpan.FromSeconds(30)))
             .BuildServiceProvider();
     }
 
@@ -43,7 +44,7 @@ internal sealed class SdkLab : IAsyncDisposable
 
     public TrajectoryExporter Exporter => _services.GetRequiredService<TrajectoryExporter>();
 
-    public ITrajectoryStore Store => _services.GetRequiredService<ITrajectoryStore>();
+    public SqlTrajectoryStore Store => _services.GetRequiredService<SqlTrajectoryStore>();
 
     /// <summary>Settings of a test: everything in a folder, no network, no least duration.</summary>
     public static Dictionary<string, string?> Settings(string folder, params (string Key, string Value)[] settings)
@@ -170,6 +171,6 @@ internal static class WeatherTask
         await lab.Recorder.RecordIterationAsync(taskId, new IterationSnapshot { SystemPrompt = "You are a weather clerk.", Tools = [Tool], Messages = [Asked()], Response = call });
         await lab.Recorder.RecordIterationAsync(taskId, new IterationSnapshot { SystemPrompt = "You are a weather clerk.", Tools = [Tool], Messages = [Asked(), .. call.Messages, Result(id)], Response = Answers() });
         var done = await lab.Recorder.CompleteTrajectoryAsync(taskId, success: true);
-        Assert.True(done!.Recorded, done.Reason);
+        Assert.True(done!.Recorded, done.Reason?.ToWord());
     }
 }

@@ -1,6 +1,6 @@
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Sdk;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Statistics;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Tests.Api;
 using LlmProxy.Tests.Wire;
@@ -105,7 +105,7 @@ public sealed class TrajectoryRecorderTests
         var cancelled = await lab.Recorder.CancelTrajectoryAsync("one");
         await lab.Recorder.CompleteTrajectoryAsync("two", success: true);
 
-        Assert.Equal((TrajectoryStatus.Cancelled, false, "cancelled"), (cancelled!.Trajectory.Status, cancelled.Recorded, cancelled.Reason));
+        Assert.Equal((TrajectoryStatus.Cancelled, false, (NotRecordedReason?)NotRecordedReason.Cancelled), (cancelled!.Trajectory.Status, cancelled.Recorded, cancelled.Reason));
         Assert.Empty(await lab.ReadStepsAsync(cancelled.Trajectory));
         Assert.Equal(0, await lab.Recorder.GetActiveCountAsync());
         var statistics = await lab.Recorder.GetStatisticsAsync();
@@ -167,7 +167,7 @@ public sealed class TrajectoryRecorderTests
 
         var done = await lab.Recorder.CompleteTrajectoryAsync("task", success: true);
 
-        Assert.Equal((false, "provider-not-recorded"), (done!.Recorded, done.Reason));
+        Assert.Equal((false, (NotRecordedReason?)NotRecordedReason.ProviderNotRecorded), (done!.Recorded, done.Reason));
         Assert.Equal(("openai", "my-own-model", 160L), (done.Trajectory.Provider, done.Trajectory.Model, done.Trajectory.TokenUsage.Total));
         Assert.InRange(done.Trajectory.Duration.TotalSeconds, 89, 120);
     }

@@ -1,5 +1,4 @@
 using LlmProxy.Core.Statistics;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
 

@@ -1,6 +1,5 @@
 using System.Text;
 using System.Threading.Channels;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Storage.Postgres;
 using LlmProxy.Wire;

@@ -1,5 +1,8 @@
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Retrieval;
+using LlmProxy.Core.Stores;
+using LlmProxy.Core.Trajectories;
 using LlmProxy.Storage.Postgres;
+using LlmProxy.Storage.Sql;
 using Npgsql;
 using static LlmProxy.Tests.Storage.SampleRuns;
 
@@ -80,7 +83,32 @@ public sealed class PostgresTrajectoryStoreTests(PostgresServer server) : Trajec
 
     protected override Task<string> CreateDatabaseAsync() => server.CreateDatabaseAsync();
 
-    protected override ITrajectoryStore Create(string connectionString) => new PostgresTrajectoryStore(connectionString, TimeProvider.System);
+    protected override SqlTrajectoryStore Create(string connectionString) => new PostgresTrajectoryStore(connectionString, TimeProvider.System);
+
+    protected override Task RunScriptAsync(string connectionString, string sql) => RunAsync(connectionString, sql);
+
+    protected override async Task<IReadOnlyList<string>> ReadSchemaAsync(string connectionString)
+    {
+        await using var connection = new NpgsqlConnection(connectionString + ";Pooling=false");
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(
+            """
+            SELECT concat_ws(' ', c.relname, c.relpersistence::text, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity::text, a.attstorage::text,
+                pg_get_expr(d.adbin, d.adrelid), o.collname) AS line
+            FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum LEFT JOIN pg_collation o ON o.oid = a.attcollation
+            WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0
+            UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY line
+            """,
+            connection);
+        var lines = new List<string>();
+        await using var reader = await command.ExecuteReaderAsync();
+        while (await reader.ReadAsync())
+        {
+            lines.Add(reader.GetString(0));
+        }
+
+        return lines;
+    }
 
     protected override async Task<long> CountAsync(string sql)
     {

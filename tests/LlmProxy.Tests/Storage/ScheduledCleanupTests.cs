@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
+using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Hosting;
 using LlmProxy.Storage.Sqlite;
 using LlmProxy.Tests.Cli;
@@ -19,7 +20,7 @@ public sealed class ScheduledCleanupTests : IAsyncLifetime, IDisposable
     private readonly Channel<bool> _cleanups = Channel.CreateUnbounded<bool>();
     private readonly FakeLogCollector _log = new();
     private readonly LoggerFactory _loggers = new();
-    private ITrajectoryStore _sqlite = null!;
+    private SqliteTrajectoryStore _sqlite = null!;
     private FaultyStore _store = null!;
 
     public async Task InitializeAsync()

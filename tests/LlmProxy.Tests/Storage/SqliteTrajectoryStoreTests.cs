@@ -1,4 +1,5 @@
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
+using LlmProxy.Storage.Sql;
 using LlmProxy.Storage.Sqlite;
 using Microsoft.Data.Sqlite;
 using static LlmProxy.Tests.Storage.SampleRuns;
@@ -98,7 +99,34 @@ public sealed class SqliteTrajectoryStoreTests : TrajectoryStoreTests
 
     protected override Task<string> CreateDatabaseAsync() => Task.FromResult($"Data Source={_folder}/store-{++_databases}.db");
 
-    protected override ITrajectoryStore Create(string connectionString) => new SqliteTrajectoryStore(connectionString, TimeProvider.System);
+    protected override SqlTrajectoryStore Create(string connectionString) => new SqliteTrajectoryStore(connectionString, TimeProvider.System);
+
+    protected override async Task RunScriptAsync(string connectionString, string sql)
+    {
+        await using var connection = new SqliteConnection(connectionString + ";Pooling=false");
+        await connection.OpenAsync();
+        await using var command = connection.CreateCommand();
+#pragma warning disable CA2100 // Fixtures of the tests.
+        command.CommandText = sql;
+#pragma warning restore CA2100
+        await command.ExecuteNonQueryAsync();
+    }
+
+    protected override async Task<IReadOnlyList<string>> ReadSchemaAsync(string connectionString)
+    {
+        await using var connection = new SqliteConnection(connectionString + ";Pooling=false");
+        await connection.OpenAsync();
+        await using var command = connection.CreateCommand();
+        command.CommandText = "SELECT type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_schema ORDER BY type, name";
+        var lines = new List<string>();
+        await using var reader = await command.ExecuteReaderAsync();
+        while (await reader.ReadAsync())
+        {
+            lines.Add(reader.GetString(0));
+        }
+
+        return lines;
+    }
 
     protected override async Task<long> CountAsync(string sql)
     {

@@ -1,5 +1,6 @@
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
+using LlmProxy.Core.Trajectories;
 using LlmProxy.Storage;
 using LlmProxy.Storage.Postgres;
 using LlmProxy.Storage.Sql;
@@ -15,11 +16,23 @@ public sealed class StoragePartsTests
         var derived = typeof(TrajectoryStoreTests).Assembly.GetTypes().Where(t => t.IsSubclassOf(typeof(TrajectoryStoreTests)) && !t.IsAbstract);
 
         Assert.Equal([nameof(PostgresTrajectoryStoreTests), nameof(SqliteTrajectoryStoreTests)], derived.Select(t => t.Name).Order(StringComparer.Ordinal));
-        Assert.Equal(2, typeof(ITrajectoryStore).Assembly.GetTypes().Count(t => t is { IsClass: true, IsAbstract: false } && t.IsAssignableTo(typeof(ITrajectoryStore))));
+        Assert.Equal(2, typeof(SqlTrajectoryStore).Assembly.GetTypes().Count(t => t is { IsClass: true, IsAbstract: false } && t.IsAssignableTo(typeof(ITrajectoryStore))));
     }
 
     [Fact]
-    public void Both_schemas_have_the_same_number_of_steps() => Assert.Equal(SqliteSchema.Steps.Count, PostgresSchema.Steps.Count);
+    public void Migrations_of_both_databases_share_one_row_of_numbers()
+    {
+        Assert.Equal(Migrations.Postgres.Latest, Migrations.Sqlite.Latest);
+        Assert.Equal(Enumerable.Range(1, Migrations.Sqlite.Latest), Migrations.Sqlite.All.Concat(Migrations.Postgres.All).Select(m => m.Version).Distinct().Order());
+        Assert.All([Migrations.Sqlite, Migrations.Postgres], migrations =>
+        {
+            Assert.Equal(migrations.All.Select(m => m.Version).Distinct().Order(), migrations.All.Select(m => m.Version));
+            Assert.All(migrations.All, m => Assert.Matches("^[a-z][a-z_]+$", m.Name));
+        });
+        Assert.All(
+            Migrations.Sqlite.All.Join(Migrations.Postgres.All, m => m.Version, m => m.Version, (sqlite, postgres) => (Sqlite: sqlite.Name, Postgres: postgres.Name)),
+            names => Assert.Equal(names.Postgres, names.Sqlite));
+    }
 
     [Fact]
     public async Task A_relative_path_belongs_to_the_base_directory()

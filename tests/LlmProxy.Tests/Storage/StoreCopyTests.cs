@@ -1,7 +1,10 @@
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Experiments;
+using LlmProxy.Core.Retrieval;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Storage;
 using LlmProxy.Storage.Postgres;
+using LlmProxy.Storage.Sql;
 using LlmProxy.Storage.Sqlite;
 using LlmProxy.Tests.Cli;
 using LlmProxy.Wire;
@@ -23,8 +26,8 @@ public sealed class StoreCopyTests(PostgresServer server) : IAsyncLifetime, IDis
 
     private readonly TestFolder _folder = new();
     private string _database = "";
-    private ITrajectoryStore _from = null!;
-    private ITrajectoryStore _to = null!;
+    private SqlTrajectoryStore _from = null!;
+    private SqlTrajectoryStore _to = null!;
 
     public async Task InitializeAsync()
     {

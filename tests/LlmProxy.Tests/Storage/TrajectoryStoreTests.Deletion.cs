@@ -1,5 +1,7 @@
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Experiments;
+using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Storage.Sql;
 using LlmProxy.Wire;
 using static LlmProxy.Tests.Storage.SampleRuns;
 
@@ -175,7 +177,7 @@ public abstract partial class TrajectoryStoreTests
     {
         await Store.SaveAsync(Enumerable.Range(0, 400).Select(i => Change(Run($"old{i}") with { QualityScore = 0.1 }, Text("content of " + i), Text("shared"))).ToList(), default);
         var other = OpenStore(ConnectionString);
-        Task<int> CleanUpAsync(ITrajectoryStore store) => store.CleanupAsync(null, Start.AddDays(1), 0.3, includeUnscored: false, dryRun: false, default);
+        Task<int> CleanUpAsync(SqlTrajectoryStore store) => store.CleanupAsync(null, Start.AddDays(1), 0.3, includeUnscored: false, dryRun: false, default);
 
         var cleaning = new[] { CleanUpAsync(Store), CleanUpAsync(other) };
         for (var i = 0; i < 50; i++)

@@ -1,4 +1,4 @@
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Trajectories;
 using static LlmProxy.Tests.Storage.SampleRuns;
 

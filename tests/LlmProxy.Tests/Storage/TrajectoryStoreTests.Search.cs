@@ -1,5 +1,7 @@
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Experiments;
+using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Storage.Sql;
 using LlmProxy.Wire;
 using static LlmProxy.Tests.Storage.SampleRuns;
 
@@ -271,7 +273,7 @@ public abstract partial class TrajectoryStoreTests
     public async Task A_search_sees_what_was_saved_replaced_and_deleted_since_the_last_one()
     {
         var query = new SearchQuery(Tenant, "test-model", [1, 0], "", 10);
-        async Task<string> Ids(ITrajectoryStore store) => string.Join(',', (await store.SearchAsync(query, default)).Select(h => h.Trajectory.Id));
+        async Task<string> Ids(SqlTrajectoryStore store) => string.Join(',', (await store.SearchAsync(query, default)).Select(h => h.Trajectory.Id));
         await SaveAsync(Embedded(Run("a"), 1, 0));
         Assert.Equal("a", await Ids(Store));
 

@@ -1,6 +1,5 @@
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Statistics;
-using LlmProxy.Core.Storage;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Tests.Statistics;
 using static LlmProxy.Tests.Storage.SampleRuns;

@@ -1,5 +1,7 @@
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Retrieval;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Storage.Sql;
 using LlmProxy.Wire;
 using static LlmProxy.Tests.Storage.SampleRuns;
 
@@ -8,9 +10,9 @@ namespace LlmProxy.Tests.Storage;
 /// <summary>What every store promises. Each store's own class runs all of it.</summary>
 public abstract partial class TrajectoryStoreTests : IAsyncLifetime
 {
-    private readonly List<ITrajectoryStore> _opened = [];
+    private readonly List<SqlTrajectoryStore> _opened = [];
 
-    protected ITrajectoryStore Store { get; private set; } = null!;
+    protected SqlTrajectoryStore Store { get; private set; } = null!;
 
     protected string ConnectionString { get; private set; } = "";
 
@@ -31,7 +33,7 @@ public abstract partial class TrajectoryStoreTests : IAsyncLifetime
 
     protected abstract Task<string> CreateDatabaseAsync();
 
-    protected abstract ITrajectoryStore Create(string connectionString);
+    protected abstract SqlTrajectoryStore Create(string connectionString);
 
     /// <summary>A connection string of a database that cannot be reached; with the password <c>hunter2</c> where it can hold one.</summary>
     protected abstract string Unreachable { get; }
@@ -40,7 +42,7 @@ public abstract partial class TrajectoryStoreTests : IAsyncLifetime
     protected abstract Task<long> CountAsync(string sql);
 
     /// <summary>Another store on the same database, as another process has it.</summary>
-    protected ITrajectoryStore OpenStore(string connectionString)
+    protected SqlTrajectoryStore OpenStore(string connectionString)
     {
         var store = Create(connectionString);
         _opened.Add(store);
@@ -248,8 +250,8 @@ public abstract partial class TrajectoryStoreTests : IAsyncLifetime
         Assert.True(e.IsConflict);
         Assert.Null(await Store.FindTrajectoryAsync("other", "run-1", default));
         Assert.Null(await Store.FindTaskAsync("other", "task-run-1", default));
-        Assert.Null(await Store.FindLatestAsync("other", default));
-        Assert.Null(await Store.FindLatestOfSessionAsync("other", "s", default));
+        Assert.Null(await Store.FindLatestAsync("other", null, default));
+        Assert.Null(await Store.FindLatestAsync("other", "s", default));
         Assert.Empty((await Store.ListAsync(new TrajectoryQuery("other"), default)).Items);
         Assert.Empty(await Store.SearchAsync(new SearchQuery("other", "test-model", [1, 0], "flight", 5), default));
         Assert.Empty(await Store.FindCorrelationAsync("other", [new TurnKey(1, 1)], default));
@@ -341,10 +343,10 @@ public abstract partial class TrajectoryStoreTests : IAsyncLifetime
             new TrajectoryChange { Trajectory = Run("c") with { SessionId = "t", StartedAt = Start.AddMinutes(3) } });
 
         Assert.Equal("a", (await Store.FindTaskAsync(Tenant, "task-a", default))!.Id);
-        Assert.Equal("b", (await Store.FindLatestOfSessionAsync(Tenant, "s", default))!.Id);
-        Assert.Equal("c", (await Store.FindLatestAsync(Tenant, default))!.Id);
+        Assert.Equal("b", (await Store.FindLatestAsync(Tenant, "s", default))!.Id);
+        Assert.Equal("c", (await Store.FindLatestAsync(Tenant, null, default))!.Id);
         Assert.Null(await Store.FindTaskAsync(Tenant, "task-x", default));
-        Assert.Null(await Store.FindLatestOfSessionAsync(Tenant, "x", default));
+        Assert.Null(await Store.FindLatestAsync(Tenant, "x", default));
     }
 
     [StoreFact]
@@ -478,7 +480,7 @@ public abstract partial class TrajectoryStoreTests : IAsyncLifetime
         var store = OpenStore(Unreachable);
 
         var health = await store.CheckAsync(default);
-        var e = await Assert.ThrowsAsync<StoreException>(() => store.FindLatestAsync(Tenant, default));
+        var e = await Assert.ThrowsAsync<StoreException>(() => store.FindLatestAsync(Tenant, null, default));
 
         Assert.False(health.Ok);
         Assert.Contains(Store.Provider, e.Message, StringComparison.Ordinal);
@@ -493,7 +495,7 @@ public abstract partial class TrajectoryStoreTests : IAsyncLifetime
         await cancelled.CancelAsync();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Store.SaveAsync([new TrajectoryChange { Trajectory = Run("run-1") }], cancelled.Token));
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Store.FindLatestAsync(Tenant, cancelled.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Store.FindLatestAsync(Tenant, null, cancelled.Token));
 
         Assert.Null(await Store.FindTrajectoryAsync(Tenant, "run-1", default));
     }

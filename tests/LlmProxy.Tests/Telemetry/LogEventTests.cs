@@ -15,7 +15,7 @@ public sealed class LogEventTests
         ("LlmProxy.Core.Retrieval", 2000, 2099),
         ("LlmProxy.Core.Prompting", 2100, 3999),
         ("LlmProxy.Core.Recording", 4000, 4999),
-        ("LlmProxy.Core.Storage", 5000, 5999),
+        ("LlmProxy.Core.Stores", 5000, 5999),
         ("LlmProxy.Core.Trajectories", 6000, 6099),
         ("LlmProxy.Core.Experiments", 6100, 6199),
         ("LlmProxy.Core.Sdk", 6200, 6299),

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Text;
 using LlmProxy.Core.Recording;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Tests.Recording;
 using LlmProxy.Wire;
@@ -36,10 +36,9 @@ public sealed class TaskCorrelatorTests : IAsyncLifetime
     [Fact]
     public async Task A_shared_store_that_does_not_answer_is_asked_once_and_keeps_no_call_waiting()
     {
-        var faults = FaultyStore.Around(_lab.Store);
-        faults.IsShared = true;
-        faults.Fault = (method, _) => method == "get_IsShared" ? null : new StoreException("down");
-        var correlator = new TaskCorrelator(faults.Store, new StoreGate(_lab.Time, NullLogger<StoreGate>.Instance), _lab.Time);
+        var faults = FaultyStore.Around(_lab.Store, isShared: true);
+        faults.Fault = (_, _) => new StoreException("down");
+        var correlator = new TaskCorrelator(faults.Store, faults.Store, new StoreCircuitBreaker(_lab.Time, NullLogger<StoreCircuitBreaker>.Instance), _lab.Time);
         using var keys = new TurnKeys(new byte[32]);
         var reading = DialectCatalog.Get(DialectKind.AnthropicMessages).ReadRequest(Encoding.UTF8.GetBytes(Second().Request), "/v1/messages", keys)!;
 

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using LlmProxy.Core.Recording;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Trajectories;
 using Microsoft.Extensions.DependencyInjection;
 using Xunit.Abstractions;
 

@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Tests.Storage;
 using Microsoft.Extensions.DependencyInjection;
 using Xunit.Abstractions;
@@ -94,7 +94,7 @@ public sealed class CorrelationPairsTests(PostgresServer postgres, ITestOutputHe
                 await Task.Delay(replay.ToolTime, CancellationToken.None);
             }
         });
-        Skipped = proxies.Sum(p => p.Services.GetRequiredService<StoreGate>().Skipped);
+        Skipped = proxies.Sum(p => p.Services.GetRequiredService<StoreCircuitBreaker>().Skipped);
         return [.. placed];
     }
 

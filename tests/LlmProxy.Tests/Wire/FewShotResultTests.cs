@@ -1,5 +1,5 @@
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Trajectories;
 using LlmProxy.Tests.Api;
 using LlmProxy.Tests.Retrieval;
 

@@ -3,9 +3,10 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using LlmProxy.Core.Recording;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Hosting;
+using LlmProxy.Storage.Sql;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -50,7 +51,7 @@ internal sealed class RunningProxy : IAsyncDisposable
 
     public IServiceProvider Services => _app.Services;
 
-    public ITrajectoryStore Store => Services.GetRequiredService<ITrajectoryStore>();
+    public SqlTrajectoryStore Store => Services.GetRequiredService<SqlTrajectoryStore>();
 
     public Spool Spool => Services.GetRequiredService<Spool>();
 
@@ -87,7 +88,7 @@ internal sealed class RunningProxy : IAsyncDisposable
         {
             builder.Logging.ClearProviders();
             builder.Logging.AddProvider(new FakeLoggerProvider(log));
-            builder.Services.AddSingleton(p => new StoreGate(p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<StoreGate>>(), TimeSpan.FromSeconds(30)));
+            builder.Services.AddSingleton(p => new StoreCircuitBreaker(p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<StoreCircuitBreaker>>(), TimeSpan.FromSeconds(30)));
         });
         await app.StartAsync();
         return new RunningProxy(app, folder, upstream, own, log);

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Text.Json.Nodes;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Trajectories;
 using LlmProxy.Tests.Storage;
 using Microsoft.AspNetCore.Http;
 

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Trajectories;
 using LlmProxy.Tests.Api;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Configuration;

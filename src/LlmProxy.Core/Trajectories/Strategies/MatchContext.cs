@@ -1,4 +1,4 @@
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Wire;
 
 namespace LlmProxy.Core.Trajectories.Strategies;

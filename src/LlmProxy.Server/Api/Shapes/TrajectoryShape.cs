@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using LlmProxy.Core.Recording;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
 
@@ -184,7 +185,7 @@ public sealed record TaskAnswerShape : TrajectoryShape
     public string? Reason { get; init; }
 
     internal static TaskAnswerShape Of(Core.Recording.TaskResult result) =>
-        new(Of(result.Trajectory)) { Recorded = result.Recorded, Reason = result.Reason };
+        new(Of(result.Trajectory)) { Recorded = result.Recorded, Reason = result.Reason?.ToWord() };
 }
 
 /// <summary>Tokens of a call or a run.</summary>

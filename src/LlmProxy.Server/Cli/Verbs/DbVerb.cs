@@ -1,9 +1,10 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Server.Hosting;
 using LlmProxy.Storage;
+using LlmProxy.Storage.Sql;
 using Spectre.Console;
 
 namespace LlmProxy.Server.Cli.Verbs;
@@ -68,10 +69,10 @@ internal static class DbVerb
         return command;
     }
 
-    private static ITrajectoryStore Open(ProxyConfiguration configuration) =>
+    private static SqlTrajectoryStore Open(ProxyConfiguration configuration) =>
         StoreFactory.Create(configuration.Options.Storage, configuration.BaseDirectory, TimeProvider.System);
 
-    private static ITrajectoryStore OpenTarget(ProxyConfiguration configuration, string connection)
+    private static SqlTrajectoryStore OpenTarget(ProxyConfiguration configuration, string connection)
     {
         // Read as settings are: an address of DATABASE_URL's kind is translated, and what is wrong is told with its fix.
         var target = configuration.With(
@@ -84,7 +85,7 @@ internal static class DbVerb
             : throw new CliException("--to: " + string.Join(' ', target.Problems.Select(problem => problem.Fix)), ExitCodes.WrongUsage);
     }
 
-    private static async Task<CopyResult> CopyAsync(CliConsole console, ITrajectoryStore source, ITrajectoryStore target, CancellationToken cancellationToken)
+    private static async Task<CopyResult> CopyAsync(CliConsole console, SqlTrajectoryStore source, SqlTrajectoryStore target, CancellationToken cancellationToken)
     {
         if (!console.IsTerminal)
         {

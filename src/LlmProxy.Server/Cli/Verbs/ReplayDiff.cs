@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using LlmProxy.Core.Prompting;
-using LlmProxy.Core.Storage;
+using LlmProxy.Core.Stores;
 using LlmProxy.Server.Api.Shapes;
 using LlmProxy.Server.Hosting;
 using LlmProxy.Testing.Replay;

@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using LlmProxy.Core.Prompting;
+using LlmProxy.Prompts.Checking;
 using LlmProxy.Server.Hosting;
-using LlmProxy.Templates.Checking;
 
 namespace LlmProxy.Server.Cli.Verbs;
 

@@ -1,7 +1,6 @@
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Storage;
 using LlmProxy.Server.Auth;
 using LlmProxy.Server.Hosting;
 using LlmProxy.Storage;
@@ -76,7 +75,7 @@ internal static class TemplateRender
         await store.InitializeAsync(cancellationToken);
         using var embeddings = new EmbeddingService(options.Embeddings);
         var reader = new TrajectoryReader(store);
-        var search = new ExampleSearch(store, embeddings, options.FewShot, options.Quality, NullLogger<ExampleSearch>.Instance);
+        var search = new ExampleSearch(store, store, embeddings, options.FewShot, options.Quality, NullLogger<ExampleSearch>.Instance);
         var service = new FewShotService(search, embeddings, options.FewShot, (run, cancellation) => reader.ReadAsync(run.Id, cancellation), NullLogger<FewShotService>.Instance);
         var query = new ExampleQuery(Caller.DefaultTenant, request.Task, options.FewShot.Count) { Providers = options.FewShot.SourceProviders, OfferedTools = request.Tools };
         return (await service.ExplainAsync(query, cancellationToken)).Examples;

@@ -1,0 +1,14 @@
+namespace LlmProxy.Core.Experiments;
+
+/// <summary>Numbers of one arm of a model's tasks.</summary>
+/// <param name="Provider">Whose model.</param>
+/// <param name="Model">The model.</param>
+/// <param name="Arm">The arm.</param>
+/// <param name="Total">Ended tasks.</param>
+/// <param name="Judged">Those whose success is known.</param>
+/// <param name="Successful">Those that succeeded.</param>
+/// <param name="Iterations">Sum of steps.</param>
+/// <param name="Interventions">Sum of interventions.</param>
+/// <param name="Tokens">Sum of input and output tokens.</param>
+/// <param name="CostUsd">Sum of known costs.</param>
+public sealed record ArmStatistics(string Provider, string Model, string Arm, long Total, long Judged, long Successful, long Iterations, long Interventions, long Tokens, decimal? CostUsd);

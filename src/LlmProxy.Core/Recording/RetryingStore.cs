@@ -1,0 +1,121 @@
+using LlmProxy.Core.Stores;
+using LlmProxy.Core.Trajectories;
+using Microsoft.Extensions.Logging;
+
+namespace LlmProxy.Core.Recording;
+
+/// <summary>Store access for the recorder; retries with back-off while the store is down and logs each failure.</summary>
+public sealed partial class RetryingStore(ITrajectoryStore store, IStoreLifecycle lifecycle, TimeProvider time, ILogger<Recorder> logger)
+{
+    private const int AttemptsOfOneQuestion = 5;
+    private const int AttemptsOfOneChange = 3;
+    private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(15);
+
+    private string? _problem;
+
+    /// <summary>Why the store rejects what is recorded, even if it answers questions; null if the last access succeeded.</summary>
+    public string? Problem => Volatile.Read(ref _problem);
+
+    /// <summary>The store, without retries.</summary>
+    internal ITrajectoryStore Plain => store;
+
+    /// <summary>Asks, until there is an answer.</summary>
+    /// <exception cref="StoreException">The store is well and cannot answer this one question.</exception>
+    internal async Task<T> AskAsync<T>(Func<ITrajectoryStore, CancellationToken, Task<T>> ask, CancellationToken cancellationToken)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                var answer = await ask(store, cancellationToken);
+                Volatile.Write(ref _problem, null);
+                return answer;
+            }
+            catch (StoreException error)
+            {
+                Volatile.Write(ref _problem, error.Message);
+                LogReadFailed(error);
+                if (attempt >= AttemptsOfOneQuestion && !error.IsOutage && await IsWellAsync(cancellationToken))
+                {
+                    // The store is well and this one question fails: waiting on would keep everything else waiting too.
+                    throw;
+                }
+
+                await BackOffAsync(attempt, cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>Saves changes in one transaction; false where that failed, whatever the reason.</summary>
+    internal async Task<bool> TrySaveAsync(IReadOnlyList<TrajectoryChange> changes, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await store.SaveAsync(changes, cancellationToken);
+            Volatile.Write(ref _problem, null);
+            return true;
+        }
+        catch (StoreException error) when (error.IsConflict)
+        {
+            // Another process changed one of the runs; they are looked at one by one.
+            LogConflict(changes.Count, error);
+            return false;
+        }
+        catch (Exception error) when (error is not OperationCanceledException)
+        {
+            Volatile.Write(ref _problem, error is StoreException ? error.Message : null);
+            LogSaveFailed(changes.Count, error);
+            return false;
+        }
+    }
+
+    /// <summary>Saves one change, again and again while the store is down.</summary>
+    /// <exception cref="StoreException">The store is well and refuses the change, by <see cref="StoreException.IsConflict"/> because its run is not what it was made from.</exception>
+    internal async Task SaveAsync(TrajectoryChange change, CancellationToken cancellationToken)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await store.SaveAsync([change], cancellationToken);
+                Volatile.Write(ref _problem, null);
+                return;
+            }
+            catch (StoreException error) when (!error.IsConflict)
+            {
+                if (attempt >= AttemptsOfOneChange && !error.IsOutage && await IsWellAsync(cancellationToken))
+                {
+                    throw;
+                }
+
+                Volatile.Write(ref _problem, error.Message);
+            }
+
+            await BackOffAsync(attempt, cancellationToken);
+        }
+    }
+
+    private async Task<bool> IsWellAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await lifecycle.CheckAsync(cancellationToken)).Ok;
+        }
+        catch (StoreException)
+        {
+            return false;
+        }
+    }
+
+    private Task BackOffAsync(int attempt, CancellationToken cancellationToken) =>
+        Task.Delay(TimeSpan.FromMilliseconds(Math.Min(LongestBackoff.TotalMilliseconds, 250 * Math.Pow(2, Math.Min(attempt, 10)))), time, cancellationToken);
+
+    [LoggerMessage(4006, LogLevel.Error, "The store refused {Count} changes; they stay in the spool and are tried again")]
+    private partial void LogSaveFailed(int count, Exception error);
+
+    [LoggerMessage(4010, LogLevel.Error, "The store cannot be read; calls wait in the spool until it can")]
+    private partial void LogReadFailed(Exception error);
+
+    [LoggerMessage(4013, LogLevel.Debug, "One of {Count} changes was made from a run that changed meanwhile; they are made anew, one by one")]
+    private partial void LogConflict(int count, Exception error);
+}

@@ -1,0 +1,34 @@
+using LlmProxy.Core.Trajectories;
+
+namespace LlmProxy.Core.Retrieval;
+
+/// <summary>Which runs to search.</summary>
+/// <param name="Tenant">Whose.</param>
+/// <param name="Model">Model of the vectors.</param>
+/// <param name="Vector">The vector to be near to.</param>
+/// <param name="Text">The text for full-text search; empty for none.</param>
+/// <param name="Limit">The largest number of hits of each kind.</param>
+public sealed record SearchQuery(string Tenant, string Model, float[] Vector, string Text, int Limit)
+{
+    /// <summary>Only runs of these providers; empty for all.</summary>
+    public IReadOnlyList<string> Providers { get; init; } = [];
+
+    /// <summary>Only runs that succeeded.</summary>
+    public bool SuccessOnly { get; init; } = true;
+
+    /// <summary>Only runs with at least this score; null for all, unscored ones included.</summary>
+    public double? MinQuality { get; init; }
+
+    /// <summary>Leave out runs whose example was retired.</summary>
+    public bool WithoutRetired { get; init; } = true;
+
+    /// <summary>Leave out runs that cannot become an example: those under way, cancelled, or without content.</summary>
+    public bool OnlyUsable { get; init; } = true;
+}
+
+/// <summary>A run that was found.</summary>
+/// <param name="Trajectory">The run.</param>
+/// <param name="Similarity">Cosine of the query's vector and the nearest of the run's vectors of that model; for a full-text hit without such a vector, null.</param>
+/// <param name="VectorRank">Rank among the vector hits from 1, or null.</param>
+/// <param name="TextRank">Rank among the full-text hits from 1, or null.</param>
+public sealed record SearchHit(Trajectory Trajectory, double? Similarity, int? VectorRank, int? TextRank);

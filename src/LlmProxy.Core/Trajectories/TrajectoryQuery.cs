@@ -1,0 +1,38 @@
+namespace LlmProxy.Core.Trajectories;
+
+/// <summary>Which trajectories to list.</summary>
+/// <param name="Tenant">Whose.</param>
+public sealed record TrajectoryQuery(string Tenant)
+{
+    /// <summary>Only this provider.</summary>
+    public string? Provider { get; init; }
+
+    /// <summary>Only this model (exact).</summary>
+    public string? Model { get; init; }
+
+    /// <summary>Only this status.</summary>
+    public TrajectoryStatus? Status { get; init; }
+
+    /// <summary>Only this success.</summary>
+    public bool? Success { get; init; }
+
+    /// <summary>Only runs with at least this score.</summary>
+    public double? MinQuality { get; init; }
+
+    /// <summary>Only runs that started at or after.</summary>
+    public DateTimeOffset? Since { get; init; }
+
+    /// <summary>Only runs whose task description holds all these words.</summary>
+    public string? Search { get; init; }
+
+    /// <summary>The largest number of runs, 1 to 500.</summary>
+    public int Limit { get; init; } = 50;
+
+    /// <summary>Where to continue: <see cref="TrajectoryPage.NextCursor"/> of the page before.</summary>
+    public string? Cursor { get; init; }
+}
+
+/// <summary>A page of trajectories.</summary>
+/// <param name="Items">The trajectories.</param>
+/// <param name="NextCursor">Where to continue; null at the end.</param>
+public sealed record TrajectoryPage(IReadOnlyList<Trajectory> Items, string? NextCursor);

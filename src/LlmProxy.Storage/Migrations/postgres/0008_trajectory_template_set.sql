@@ -1,0 +1,1 @@
+ALTER TABLE task_trajectory ADD COLUMN template_set text;

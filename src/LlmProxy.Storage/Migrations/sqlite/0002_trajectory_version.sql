@@ -1,0 +1,1 @@
+ALTER TABLE task_trajectory ADD COLUMN version INTEGER NOT NULL DEFAULT 1;

@@ -1,0 +1,1 @@
+ALTER TABLE trajectory_step ADD COLUMN rhythm TEXT;

@@ -1,0 +1,84 @@
+using FsCheck;
+using FsCheck.Fluent;
+
+namespace LlmProxy.Tests.Prompts.Checking;
+
+/// <summary>What holds for any files at all: the checker ends soon and its places are in the file.</summary>
+public sealed class CheckerPropertyTests
+{
+    private static readonly string[] Pieces =
+    [
+        "{{ ", " }}", "{%{", "}%}", "text", "<recorded_run>", "</recorded_run>", "system.head", "system.tail", "examples", "tools", "$x", "x = ", "$x = ",
+        "for e in examples ", "limit:3 ", "e.task", "end ", "; ", "if tools.size > 0 ", "else ", "include 'gemini' ", "include 'openai' a: ", "func f(a); ", "f 1",
+        "ret ", "capture $x; ", "case model; when 'a'; ", " | ", "array.map 'task' ", "string.upcase ", "with task; ", "import ", "do; ", "(", ")", "[", "]", "+ ", "? ", ": ", "'s'", "1 ", "$\"{", "}\"", "and ", "$",
+    ];
+
+    private static readonly Gen<string> Texts = Gen.OneOf(
+        Gen.Elements(Pieces).ListOf().Select(parts => string.Concat(parts)),
+        Gen.Elements(Pieces).ListOf().Select(parts => "{{ " + string.Concat(parts) + "}}{{ end }}"));
+
+    [Fact]
+    public void Any_files_are_checked_without_an_exception() =>
+        Prop.ForAll(Texts.Two().ToArbitrary(), static texts =>
+        {
+            var (openai, gemini) = texts;
+            var found = RulePages.Check(("openai.sbn", openai), ("gemini.sbn", gemini), ("proxy.json", openai));
+            foreach (var diagnostic in found)
+            {
+                var text = diagnostic.Span.FileName == "gemini.sbn" ? gemini : openai;
+                Assert.InRange(diagnostic.Span.Start.Offset, 0, text.Length);
+                Assert.InRange(diagnostic.Span.End.Offset, diagnostic.Span.Start.Offset, text.Length);
+                Assert.NotEmpty(diagnostic.Message);
+            }
+        }).Check(Config.QuickThrowOnFailure.WithMaxTest(3000));
+
+    [Theory]
+    [InlineData("{{")]
+    [InlineData("{{ [")]
+    [InlineData("{{ model }}\n")]
+    [InlineData("{{ $a = model }}{{ $a }}")]
+    [InlineData("{{ if tools.size > 0 }}a{{ end }}")]
+    [InlineData("{{ for t in tools }}{{ t.name }}{{ end }}")]
+    [InlineData("{{ include 'gemini' }}")]
+    [InlineData("{{ unknown }}")]
+    [InlineData("{{ func f; 1; end }}")]
+    [InlineData("{{ 'x' | string.upcase }}")]
+    [InlineData("{{ case model; when 'a'; 1; end }}")]
+    [InlineData("<recorded_run>{{ examples[0].task }}</recorded_run>")]
+    [InlineData("'")]
+    [InlineData("a = 1\n")]
+    public void Checking_costs_grow_linearly_with_the_text(string piece)
+    {
+        foreach (var prefix in (string[])["", "{{ "])
+        {
+            Growth.IsLinear(piece, text => RulePages.Check(("openai.sbn", prefix + text), ("gemini.sbn", "{{ system.text }}")));
+        }
+    }
+
+    [Theory]
+    [InlineData("{{ for a in tools }}", "{{ end }}", 100)]
+    [InlineData("{{ if model }}", "{{ end }}", 200)]
+    [InlineData("{{ capture $x }}", "{{ end }}", 200)]
+    public void Nested_blocks_are_followed_in_a_bounded_number_of_steps(string opening, string closing, int depth)
+    {
+        var text = string.Concat(Enumerable.Repeat(opening, depth)) + "x" + string.Concat(Enumerable.Repeat(closing, depth));
+
+        var found = RulePages.Check(("openai.sbn", text));
+
+        // Beyond the steps the checker says nothing of what the prompt holds; loops double the work with each level.
+        Assert.Equal(opening.Contains("for", StringComparison.Ordinal), !found.Any(one => one.Rule.Id == "LLMP401"));
+    }
+
+    [Fact]
+    public void Files_that_include_each_other_many_times_are_followed_in_a_bounded_number_of_steps()
+    {
+        var files = Enumerable.Range(0, 30)
+            .Select(i => ($"part{i}.sbn", string.Concat(Enumerable.Range(i + 1, Math.Min(5, 29 - i)).Select(next => $"{{{{ include 'part{next}' }}}}"))))
+            .Append(("openai.sbn", "{{ include 'part0' }}"));
+
+        var found = RulePages.Check([.. files]);
+
+        // Followed to the end it would be found that the agent's prompt is lost: the steps ended before.
+        Assert.DoesNotContain(found, one => one.Rule.Id == "LLMP401");
+    }
+}

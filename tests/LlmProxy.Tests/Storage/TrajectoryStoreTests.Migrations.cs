@@ -1,0 +1,60 @@
+using LlmProxy.Core.Trajectories;
+using static LlmProxy.Tests.Storage.SampleRuns;
+
+namespace LlmProxy.Tests.Storage;
+
+/// <content>Databases that an earlier build made. The scripts in Fixtures are the SQL that it ran.</content>
+public abstract partial class TrajectoryStoreTests
+{
+    /// <summary>Every table, column and index of a database, as text.</summary>
+    protected abstract Task<IReadOnlyList<string>> ReadSchemaAsync(string connectionString);
+
+    /// <summary>Runs a script in a database, which may be a new one.</summary>
+    protected abstract Task RunScriptAsync(string connectionString, string sql);
+
+    [StoreFact]
+    public async Task A_database_of_the_previous_build_opens_unchanged()
+    {
+        var old = await CreateDatabaseAsync();
+        await RunScriptAsync(old, ReadFixture());
+        var before = await ReadSchemaAsync(old);
+        var store = OpenStore(old);
+
+        var health = await store.CheckAsync(default);
+        await store.InitializeAsync(default);
+
+        Assert.Equal((true, 9, (string?)null), (health.Ok, health.SchemaVersion, health.Error));
+        Assert.Equal(before, await ReadSchemaAsync(old));
+        Assert.Equal(await ReadSchemaAsync(ConnectionString), before);
+        var run = (await store.FindTaskAsync(Tenant, "task-old", default))!;
+        Assert.Equal(("run-old", TrajectoryStatus.Completed, true, 0.25m, 1L), (run.Id, run.Status, run.Success, run.CostUsd, run.Version));
+        Assert.Equal(["Read", "Bash"], run.ToolsUsed);
+        var example = Assert.Single(await store.ListExamplesAsync(Tenant, 5, default));
+        Assert.Equal(("run-old", true, 4L), (example.TrajectoryId, example.Pinned, example.UsageCount));
+        Assert.Equal(Enumerable.Repeat((byte)7, 32), await store.ReadCorrelationSecretAsync(default));
+        await store.SaveAsync([Embedded(Run("run-new"), 1, 0), new TrajectoryChange { Trajectory = run with { Comment = "seen" } }], default);
+        Assert.Equal("seen", (await store.FindTaskAsync(Tenant, "task-old", default))!.Comment);
+    }
+
+    [StoreFact]
+    public async Task A_database_of_an_older_version_gets_the_schema_of_a_new_one()
+    {
+        var old = await CreateDatabaseAsync();
+        var script = ReadFixture();
+        await RunScriptAsync(old, script[..(script.IndexOf('\n', script.IndexOf("VALUES (3,", StringComparison.Ordinal)) + 1)]);
+        var store = OpenStore(old);
+
+        var health = await store.CheckAsync(default);
+        await store.InitializeAsync(default);
+
+        Assert.Equal((false, 3), (health.Ok, health.SchemaVersion));
+        Assert.Contains("llmproxy db init", health.Error, StringComparison.Ordinal);
+        Assert.Equal(await ReadSchemaAsync(ConnectionString), await ReadSchemaAsync(old));
+    }
+
+    private string ReadFixture()
+    {
+        using var reader = new StreamReader(typeof(TrajectoryStoreTests).Assembly.GetManifestResourceStream($"schema-9.{Store.Provider}.sql")!);
+        return reader.ReadToEnd();
+    }
+}
