@@ -1,18 +1,5 @@
 namespace LlmProxy.Wire;
 
-/// <summary>A tool call of a model.</summary>
-/// <param name="Id">The call's id; for dialects without ids (Gemini) <c>name#n</c>, where n counts the calls in the reply.</param>
-/// <param name="Name">The tool's name.</param>
-/// <param name="Arguments">The arguments as JSON text; the raw text where a tool takes free text or the JSON is broken.</param>
-public sealed record ToolCall(string Id, string Name, string Arguments);
-
-/// <summary>What came back for a tool call.</summary>
-/// <param name="Id">Id of the call that it answers; for Gemini the function's name.</param>
-/// <param name="Content">Its text; each image is the mark <c>[image]</c>, each document <c>[document]</c>.</param>
-/// <param name="IsError">The dialect's own error flag; null where the dialect has none.</param>
-/// <param name="HasImage">Whether it holds an image or a document.</param>
-public sealed record ToolResult(string Id, string Content, bool? IsError, bool HasImage);
-
 /// <summary>One message (or turn of several items) of a conversation, as the record keeps it.</summary>
 public sealed class ConversationMessage
 {
@@ -27,6 +14,9 @@ public sealed class ConversationMessage
 
     /// <summary>Whether a model is said to have produced it.</summary>
     public bool IsAssistant { get; init; }
+
+    /// <summary>All that it holds, in order; the members below are views of it.</summary>
+    public IReadOnlyList<MessagePart> Parts { get; init; } = [];
 
     /// <summary>
     /// Its texts; never hidden reasoning. Texts of the client are joined by line ends. The texts of an assistant follow
@@ -48,7 +38,11 @@ public sealed class ConversationMessage
 /// <param name="Name">Its name.</param>
 /// <param name="Description">Its description, or empty.</param>
 /// <param name="ParametersJson">Its JSON schema as sent, or null.</param>
-public sealed record ToolDefinition(string Name, string Description, string? ParametersJson);
+public sealed record ToolDefinition(string Name, string Description, string? ParametersJson)
+{
+    /// <summary>The definition as sent, where <see cref="IDialect.ReadTools"/> keeps it; else empty.</summary>
+    public ReadOnlyMemory<byte> NativeJson { get; init; }
+}
 
 /// <summary>The whole conversation that a request holds.</summary>
 public sealed class RequestContent

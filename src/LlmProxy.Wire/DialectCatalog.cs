@@ -8,26 +8,23 @@ namespace LlmProxy.Wire;
 /// <summary>The dialects, and how a call is recognised.</summary>
 public static class DialectCatalog
 {
-    private static readonly AnthropicMessagesDialect Anthropic = new();
-    private static readonly OpenAiChatDialect Chat = new();
-    private static readonly OpenAiResponsesDialect Responses = new();
-    private static readonly GeminiDialect Gemini = new();
+    private static readonly IDialect[] Dialects = [new AnthropicMessagesDialect(), new OpenAiChatDialect(), new OpenAiResponsesDialect(), new GeminiDialect()];
 
     /// <summary>All dialects.</summary>
-    public static IReadOnlyList<IDialect> All { get; } = [Anthropic, Chat, Responses, Gemini];
+    public static IReadOnlyList<IDialect> All => Dialects;
 
     /// <summary>The dialect of a kind.</summary>
-    public static IDialect Get(DialectKind kind) => kind switch
-    {
-        DialectKind.AnthropicMessages => Anthropic,
-        DialectKind.OpenAiChat => Chat,
-        DialectKind.OpenAiResponses => Responses,
-        DialectKind.Gemini => Gemini,
-        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "no such dialect"),
-    };
+    public static IDialect Get(DialectKind kind) => Array.Find(Dialects, dialect => dialect.Kind == kind)
+        ?? throw new ArgumentOutOfRangeException(nameof(kind), kind, "no such dialect");
 
-    /// <summary>The dialect of a name (see <see cref="IDialect.Name"/>), or null.</summary>
-    public static IDialect? Find(string? name) => All.FirstOrDefault(dialect => dialect.Name == name);
+    /// <summary>The dialect of a name (<see cref="IDialect.Name"/>), or null.</summary>
+    public static IDialect? Find(string? name) => Array.Find(Dialects, dialect => string.Equals(dialect.Name, name, StringComparison.Ordinal));
+
+    /// <summary>The dialect that a provider's own clients speak; Chat Completions, which most other providers take, for any other provider.</summary>
+    public static IDialect OfProvider(string? provider) => FindByProvider(provider) ?? Get(DialectKind.OpenAiChat);
+
+    /// <summary>A provider as OpenTelemetry's GenAI conventions name it; its own name if they have none.</summary>
+    public static string ProviderConventionOf(string provider) => FindByProvider(provider)?.ProviderConvention ?? provider;
 
     /// <summary>The dialect of a completion call by its method and the end of its path; null for every other call.</summary>
     /// <param name="method">The HTTP method.</param>
@@ -46,15 +43,16 @@ public static class DialectCatalog
         }
 
         end = end.TrimEnd('/');
-        if (end.EndsWith("/messages", StringComparison.Ordinal))
+        foreach (var dialect in Dialects)
         {
-            // POST /v1/threads/ID/messages is OpenAI's Assistants API: it adds a message, no model answers.
-            return end.Contains("/threads/", StringComparison.Ordinal) ? null : DialectKind.AnthropicMessages;
+            if (dialect.IsCompletion(end))
+            {
+                return dialect.Kind;
+            }
         }
 
-        return end.EndsWith("/chat/completions", StringComparison.Ordinal) ? DialectKind.OpenAiChat
-            : end.EndsWith("/responses", StringComparison.Ordinal) ? DialectKind.OpenAiResponses
-            : GeminiPath.IsCompletion(end) ? DialectKind.Gemini
-            : null;
+        return null;
     }
+
+    private static IDialect? FindByProvider(string? provider) => Array.Find(Dialects, dialect => string.Equals(dialect.Provider, provider, StringComparison.Ordinal));
 }

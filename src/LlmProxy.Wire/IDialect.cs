@@ -12,6 +12,22 @@ public interface IDialect
     /// <summary>The dialect's name in files and messages, such as <c>openai-chat</c>.</summary>
     string Name { get; }
 
+    /// <summary>The provider whose format this is, as routes name it, such as <c>openai</c>.</summary>
+    string Provider { get; }
+
+    /// <summary>The provider as OpenTelemetry's GenAI conventions name it (<c>gen_ai.provider.name</c>).</summary>
+    string ProviderConvention { get; }
+
+    /// <summary>What a call is as the same conventions name it (<c>gen_ai.operation.name</c>).</summary>
+    string OperationConvention { get; }
+
+    /// <summary>Whether the API takes a text part of white space alone.</summary>
+    bool TakesBlankText { get; }
+
+    /// <summary>Whether a path is that of a completion call.</summary>
+    /// <param name="path">The path without its query and without a slash at its end.</param>
+    bool IsCompletion(ReadOnlySpan<char> path);
+
     /// <summary>How stub servers recognize its requests.</summary>
     RequestPatterns Patterns { get; }
 
@@ -21,7 +37,7 @@ public interface IDialect
     /// <param name="body">The decoded request body (UTF-8, a byte order mark is allowed). Must stay unchanged while the reading is used.</param>
     /// <param name="path">The request's path without its query; Gemini has the model and the stream flag there.</param>
     /// <param name="keys">Makes the correlation keys of messages.</param>
-    /// <returns>The reading, or null where the body is not a request of this dialect (broken JSON, no object, no history where one is needed).</returns>
+    /// <returns>The reading, or null if the body is not a request of this dialect (broken JSON, no object, no history although one is needed).</returns>
     RequestReading? ReadRequest(ReadOnlyMemory<byte> body, string path, TurnKeys keys);
 
     /// <summary>Reads the whole conversation of a request, for the record. Slower than <see cref="ReadRequest"/>; never on the request path.</summary>
@@ -32,6 +48,15 @@ public interface IDialect
     /// <summary>Reads one stored message of this dialect back (see <see cref="ConversationMessage.Json"/>).</summary>
     /// <param name="json">The message as <see cref="ReadContent"/> or a <see cref="ReplyAssembler"/> gave it.</param>
     ConversationMessage ReadMessage(ReadOnlyMemory<byte> json);
+
+    /// <summary>The key that a stored message has in a request (<see cref="MessageReading.Key"/>); an empty one if it cannot be read.</summary>
+    /// <param name="json">The message, as for <see cref="ReadMessage"/>.</param>
+    /// <param name="keys">Makes the keys.</param>
+    TurnKey KeyOf(ReadOnlyMemory<byte> json, TurnKeys keys);
+
+    /// <summary>Reads a stored list of tools (see <see cref="RequestContent.ToolsJson"/>).</summary>
+    /// <param name="json">The list.</param>
+    IReadOnlyList<ToolDefinition> ReadTools(ReadOnlyMemory<byte> json);
 
     /// <summary>Makes an assembler for one answer.</summary>
     /// <param name="contentType">The answer's Content-Type as sent, or null.</param>
@@ -51,7 +76,7 @@ public interface IDialect
 
     /// <summary>Whether a request for a stream gets the events as one JSON array instead of server-sent events.</summary>
     /// <param name="target">The request's path with its query.</param>
-    bool StreamsAsArray(string target) => false;
+    bool StreamsAsArray(string target);
 
     /// <summary>An error object in this dialect's shape, as its SDKs expect it.</summary>
     /// <param name="status">The HTTP status that goes with it, such as 502 or 504.</param>

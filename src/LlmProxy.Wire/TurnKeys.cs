@@ -2,7 +2,8 @@ using System.Buffers.Binary;
 using System.Numerics;
 using System.Security.Cryptography;
 using System.Text;
-using LlmProxy.Wire.Reading;
+using LlmProxy.Wire.Messages;
+using LlmProxy.Wire.Scanning;
 
 namespace LlmProxy.Wire;
 

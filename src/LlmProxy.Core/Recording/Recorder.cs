@@ -2,7 +2,7 @@ using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
-using LlmProxy.Wire.Reading;
+using LlmProxy.Wire.Scanning;
 using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Core.Recording;
@@ -97,7 +97,7 @@ public sealed partial class Recorder : IAsyncDisposable
             return;
         }
 
-        _queues.Complete(exchange, new HandedOver(reply, reading?.Places));
+        _queues.Complete(exchange, new ParsedExchange(reply, reading?.Places));
     }
 
     /// <summary>

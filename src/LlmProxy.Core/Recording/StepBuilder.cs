@@ -4,7 +4,7 @@ using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
 using LlmProxy.Wire.ContentEncoding;
-using LlmProxy.Wire.Reading;
+using LlmProxy.Wire.Scanning;
 
 namespace LlmProxy.Core.Recording;
 
@@ -82,7 +82,7 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
     /// <param name="head">The exchange's head.</param>
     /// <param name="exchange">The exchange.</param>
     /// <param name="known">What the request path found out about it, or null to read it here.</param>
-    public TrajectoryChange Record(RunState run, ExchangeHead head, SpooledContent exchange, HandedOver? known)
+    public TrajectoryChange Record(RunState run, ExchangeHead head, SpooledContent exchange, ParsedExchange? known)
     {
         var dialect = DialectCatalog.Get(head.Dialect);
         var reply = known?.Reply ?? Assemble(dialect, head, exchange);
@@ -189,7 +189,7 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
         return index;
     }
 
-    private static RequestReading? Read(IDialect dialect, ExchangeHead head, SpooledContent exchange, HandedOver? known, TurnKeys turnKeys) =>
+    private static RequestReading? Read(IDialect dialect, ExchangeHead head, SpooledContent exchange, ParsedExchange? known, TurnKeys turnKeys) =>
         BodyDecoder.DecodeAll(exchange.Request, head.RequestEncoding) is not { } body ? null : known?.Places?.In(body) ?? dialect.ReadRequest(body, head.Path, turnKeys);
 
     private static Trajectory AddCall(Trajectory row, ExchangeHead head, SpooledContent exchange, AssembledReply? said, int index)

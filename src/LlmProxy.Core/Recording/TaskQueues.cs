@@ -1,7 +1,7 @@
 using System.Threading.Channels;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
-using LlmProxy.Wire.Reading;
+using LlmProxy.Wire.Scanning;
 
 namespace LlmProxy.Core.Recording;
 
@@ -10,7 +10,7 @@ internal sealed class WorkItem
 {
     public SpooledExchange? Exchange { get; init; }
 
-    public HandedOver? Known { get; set; }
+    public ParsedExchange? Known { get; set; }
 
     public Func<RunState?, RunState?>? Change { get; init; }
 
@@ -19,10 +19,10 @@ internal sealed class WorkItem
     public TaskCompletionSource<Trajectory?> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 }
 
-/// <summary>What the request path has found out about an exchange, so that nobody has to read it once more.</summary>
+/// <summary>What the request path has read of an exchange, so that the recorder need not read it again.</summary>
 /// <param name="Reply">The answer as it was put together, or null.</param>
 /// <param name="Places">What was found in the request, or null.</param>
-internal sealed record HandedOver(AssembledReply? Reply, RequestPlaces? Places);
+internal sealed record ParsedExchange(AssembledReply? Reply, RequestPlaces? Places);
 
 /// <summary>What waits for one task, in the order of its calls.</summary>
 internal sealed class TaskQueue(string tenant, string taskId)
@@ -61,7 +61,7 @@ internal sealed class TaskQueues
     }
 
     /// <summary>Says that a call is over.</summary>
-    public void Complete(SpooledExchange exchange, HandedOver known)
+    public void Complete(SpooledExchange exchange, ParsedExchange known)
     {
         lock (_lock)
         {

@@ -10,7 +10,7 @@ using LlmProxy.Core.Sdk;
 using LlmProxy.Core.Statistics;
 using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
-using LlmProxy.Wire.Reading;
+using LlmProxy.Wire.Scanning;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;

@@ -39,7 +39,7 @@ public sealed record IncomingCall
     internal bool IsSideCallByPreset { get; init; }
 
     /// <summary>What stands around its history.</summary>
-    internal CallFrame Frame { get; init; }
+    internal RequestFingerprint Frame { get; init; }
 }
 
 /// <summary>Where a call belongs.</summary>

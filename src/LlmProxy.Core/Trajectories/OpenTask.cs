@@ -42,7 +42,7 @@ public sealed class OpenTask
     internal bool Stream { get; set; }
 
     /// <summary>What stood around the history of its last call; null where only the store has it.</summary>
-    internal CallFrame? Frame { get; set; }
+    internal RequestFingerprint? Frame { get; set; }
 
     /// <summary>Key of the whole history of its last call; null where only the store has it.</summary>
     internal TurnKey? LastRequest { get; set; }

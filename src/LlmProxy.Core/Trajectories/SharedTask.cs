@@ -53,7 +53,7 @@ public sealed record SharedTask
     public bool Stream { get; init; }
 
     /// <summary>What stood around the history of its last call; null where it is not known, as from a store that was asked later.</summary>
-    public CallFrame? Frame { get; init; }
+    public RequestFingerprint? Frame { get; init; }
 
     /// <summary>When the call began, or its answer ended.</summary>
     public DateTimeOffset At { get; init; }

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using BitFaster.Caching.Lru;
 using LlmProxy.Wire;
-using LlmProxy.Wire.Reading;
+using LlmProxy.Wire.Scanning;
 
 namespace LlmProxy.Core.Trajectories;
 

@@ -284,7 +284,7 @@ public sealed class TaskCorrelator
             IsSideCallByPreset = (!hasTools && call.Rules.SideCallWithoutTools) || call.Rules.IsSideCall(call.SystemPrompt ?? new SystemPrompt(reading)),
             EndsInUserText = () => endsInUserText,
             Description = () => description.Value,
-            Frame = CallFrame.Of(reading, keys),
+            Frame = RequestFingerprint.Of(reading, keys),
         };
     }
 
@@ -343,7 +343,7 @@ public sealed class TaskCorrelator
                 .Select(e => _index.Find(call.Tenant, e.TaskId))
                 .OfType<OpenTask>()
                 .Where(t => t.LastStep == 1 && t.SessionId == call.SessionId && t.Model == call.Reading.Model && _time.GetUtcNow() - t.LastUsed < RetryWindow)
-                .Select(t => (Task: t, Failed: !t.IsUnderWay && !t.LastAnswered, Frame: CallFrame.Likeness(t.Frame, call.Frame)))
+                .Select(t => (Task: t, Failed: !t.IsUnderWay && !t.LastAnswered, Frame: RequestFingerprint.Likeness(t.Frame, call.Frame)))
                 .Where(t => (t.Failed || call.RetryCount >= 1) && t.Frame.Tools > 0)
                 .OrderBy(t => (t.Frame, t.Failed, t.Task.LastUsed))
                 .Select(t => t.Task)

@@ -48,10 +48,10 @@ internal sealed class CallSpan(Activity? activity, Redactor? content, long start
             return;
         }
 
-        var (operation, model) = (TelemetryNames.OperationOf(call.Dialect.Kind), call.Reading.Model);
+        var (operation, model) = (call.Dialect.OperationConvention, call.Reading.Model);
         activity.DisplayName = model is null ? operation : $"{operation} {model}";
         activity.SetTag(TelemetryNames.OperationName, operation);
-        activity.SetTag(TelemetryNames.ProviderName, TelemetryNames.ProviderOf(call.Provider));
+        activity.SetTag(TelemetryNames.ProviderName, DialectCatalog.ProviderConventionOf(call.Provider));
         activity.SetTag(TelemetryNames.RequestModel, model);
         activity.SetTag(TelemetryNames.RequestStream, call.Reading.Stream);
         activity.SetTag(TelemetryNames.Tenant, call.Start.Tenant);
@@ -117,8 +117,8 @@ internal sealed class CallSpan(Activity? activity, Redactor? content, long start
         {
             var tags = new TagList
             {
-                { TelemetryNames.OperationName, TelemetryNames.OperationOf(call.Dialect.Kind) },
-                { TelemetryNames.ProviderName, TelemetryNames.ProviderOf(call.Provider) },
+                { TelemetryNames.OperationName, call.Dialect.OperationConvention },
+                { TelemetryNames.ProviderName, DialectCatalog.ProviderConventionOf(call.Provider) },
                 { TelemetryNames.RequestModel, call.Reading.Model },
                 { TelemetryNames.ResponseModel, _responseModel },
                 { TelemetryNames.ServerAddress, server?.Host },

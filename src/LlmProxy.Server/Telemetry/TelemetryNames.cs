@@ -2,7 +2,8 @@ namespace LlmProxy.Server.Telemetry;
 
 /// <summary>
 /// Every name that telemetry sends. The GenAI conventions (github.com/open-telemetry/semantic-conventions-genai) are in
-/// development and rename; a new version of them is a change of this file alone.
+/// development and rename; a new version of them is a change of this file, and of the two words that a dialect has there
+/// (<see cref="Wire.IDialect.ProviderConvention"/>, <see cref="Wire.IDialect.OperationConvention"/>).
 /// </summary>
 internal static class TelemetryNames
 {
@@ -51,10 +52,4 @@ internal static class TelemetryNames
     public const string BreakMetric = "llmproxy.upstream.breaks";
     public const string PendingMetric = "llmproxy.spool.pending";
     public const string NotRecordedMetric = "llmproxy.calls.not_recorded";
-
-    /// <summary>What a provider is called in the conventions.</summary>
-    public static string ProviderOf(string provider) => provider == "gemini" ? "gcp.gemini" : provider;
-
-    /// <summary>What a call of a dialect is called in the conventions.</summary>
-    public static string OperationOf(Wire.DialectKind dialect) => dialect == Wire.DialectKind.Gemini ? "generate_content" : "chat";
 }

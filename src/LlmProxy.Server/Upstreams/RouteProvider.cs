@@ -13,10 +13,6 @@ internal static class RouteProvider
     public static string? Of(HttpContext context) => context.Features.Get<IReverseProxyFeature>()?.Route.Config.Metadata?.GetValueOrDefault(Metadata);
 
     /// <summary>The dialect in which clients of a request's route expect errors: the path's, else that of the route's provider.</summary>
-    public static DialectKind DialectOf(HttpContext context) => DialectCatalog.Recognize(context.Request.Method, context.Request.Path.Value ?? "") ?? Of(context) switch
-    {
-        "anthropic" => DialectKind.AnthropicMessages,
-        "gemini" => DialectKind.Gemini,
-        _ => DialectKind.OpenAiChat,
-    };
+    public static DialectKind DialectOf(HttpContext context) =>
+        DialectCatalog.Recognize(context.Request.Method, context.Request.Path.Value ?? "") ?? DialectCatalog.OfProvider(Of(context)).Kind;
 }

@@ -138,24 +138,12 @@ internal static class StepRows
             .ToArray();
     }
 
-    private static string Name(DialectKind dialect) => dialect switch
-    {
-        DialectKind.AnthropicMessages => "anthropic_messages",
-        DialectKind.OpenAiChat => "openai_chat",
-        DialectKind.OpenAiResponses => "openai_responses",
-        DialectKind.Gemini => "gemini",
-        _ => throw new ArgumentOutOfRangeException(nameof(dialect), dialect, null),
-    };
+    // The column holds the dialect's name with underscores.
+    private static string Name(DialectKind dialect) => DialectCatalog.Get(dialect).Name.Replace('-', '_');
 
     private static StepStatus StatusOf(string word) =>
         StepStatuses.Parse(word) ?? throw new StoreException($"The store holds a step of the unknown status '{word}'; a newer version wrote it.");
 
-    private static DialectKind DialectOf(string name) => name switch
-    {
-        "anthropic_messages" => DialectKind.AnthropicMessages,
-        "openai_chat" => DialectKind.OpenAiChat,
-        "openai_responses" => DialectKind.OpenAiResponses,
-        "gemini" => DialectKind.Gemini,
-        _ => throw new StoreException($"The store holds a step of the unknown dialect '{name}'; a newer version wrote it."),
-    };
+    private static DialectKind DialectOf(string name) => DialectCatalog.Find(name.Replace('_', '-'))?.Kind
+        ?? throw new StoreException($"The store holds a step of the unknown dialect '{name}'; a newer version wrote it.");
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using LlmProxy.Wire;
 
 namespace LlmProxy.TrainingData.Conversations;
 
@@ -40,35 +41,35 @@ internal sealed class CallMatcher(ConsumerNames names, ExportNotes notes)
     {
         var original = caller?.Calls.Select(c => (c.Id, c.Name)).ToList() ?? [];
         var calls = caller is null ? [] : Rename(caller);
-        var results = new ResultPart?[calls.Count];
+        var results = new ToolResult?[calls.Count];
         foreach (var turn in clients)
         {
             for (var p = 0; p < turn.Parts.Count; p++)
             {
-                if (turn.Parts[p] is not ResultPart result)
+                if (turn.Parts[p] is not ToolResult result)
                 {
                     continue;
                 }
 
                 // Gemini's calls have no ids: its results answer the calls of their name in order. Some clients give
                 // calls ids of their own: what answers nothing else answers the first call that is open.
-                var at = original.FindIndex(c => c.Id.Length > 0 && c.Id == result.CallId);
-                at = at >= 0 ? at : FirstOpen(k => original[k].Id.Length == 0 && original[k].Name == result.CallId);
-                at = at >= 0 || _answered.Contains(result.CallId) || turn.Parts.Exists(o => o is ResultPart other && original.Exists(c => c.Id == other.CallId)) ? at : FirstOpen(_ => true);
+                var at = original.FindIndex(c => c.Id.Length > 0 && c.Id == result.Id);
+                at = at >= 0 ? at : FirstOpen(k => original[k].Id.Length == 0 && original[k].Name == result.Id);
+                at = at >= 0 || _answered.Contains(result.Id) || turn.Parts.Exists(o => o is ToolResult other && original.Exists(c => c.Id == other.Id)) ? at : FirstOpen(_ => true);
                 if (at >= 0)
                 {
-                    var block = calls[at].Id == result.CallId ? result.AnthropicBlock : default;
-                    results[at] = results[at] is { } before ? Join(before, result) : result with { CallId = calls[at].Id, Name = calls[at].Name, AnthropicBlock = block };
+                    var block = calls[at].Id == result.Id ? result.NativeJson : default;
+                    results[at] = results[at] is { } before ? Join(before, result) : result with { Id = calls[at].Id, Name = calls[at].Name, NativeJson = block };
                     turn.Parts.RemoveAt(p--);
                 }
-                else if (result.CallId.Length > 0 && _answered.Contains(result.CallId))
+                else if (result.Id.Length > 0 && _answered.Contains(result.Id))
                 {
                     turn.Parts.RemoveAt(p--);
                 }
                 else
                 {
                     notes.Add("tool results without their call kept as text");
-                    turn.Parts[p] = new TextPart("Result of an earlier tool call:\n" + result.Text);
+                    turn.Parts[p] = new TextPart("Result of an earlier tool call:\n" + result.Content);
                 }
             }
         }
@@ -79,7 +80,7 @@ internal sealed class CallMatcher(ConsumerNames names, ExportNotes notes)
             if (results[k] is null)
             {
                 notes.Add("tool calls without a recorded result");
-                results[k] = new ResultPart(calls[k].Id, calls[k].Name, NoResult, [], false);
+                results[k] = new ToolResult(calls[k].Id, NoResult, false, false) { Name = calls[k].Name };
             }
         }
 
@@ -100,12 +101,12 @@ internal sealed class CallMatcher(ConsumerNames names, ExportNotes notes)
     }
 
     /// <summary>Ids of their own for calls that have none, or one that came before, or one that consumers refuse.</summary>
-    private List<CallPart> Rename(Turn turn)
+    private List<ToolCall> Rename(Turn turn)
     {
-        var calls = new List<CallPart>();
+        var calls = new List<ToolCall>();
         for (var p = 0; p < turn.Parts.Count; p++)
         {
-            if (turn.Parts[p] is CallPart call)
+            if (turn.Parts[p] is ToolCall call)
             {
                 var id = call.Id;
                 for (var n = _ids.Count + 1; !ConsumerNames.Takes(id) || _ids.Contains(id); n++)
@@ -115,23 +116,23 @@ internal sealed class CallMatcher(ConsumerNames names, ExportNotes notes)
 
                 _ids.Add(id);
                 var name = names.Of(call.Name);
-                turn.Parts[p] = id == call.Id && name == call.Name ? call : new CallPart(id, name, call.Arguments);
-                calls.Add((CallPart)turn.Parts[p]);
+                turn.Parts[p] = id == call.Id && name == call.Name ? call : new ToolCall(id, name, call.Arguments);
+                calls.Add((ToolCall)turn.Parts[p]);
             }
         }
 
         return calls;
     }
 
-    private static ResultPart Join(ResultPart before, ResultPart more)
+    private static ToolResult Join(ToolResult before, ToolResult more)
     {
-        var text = new StringBuilder(before.Text);
+        var text = new StringBuilder(before.Content);
         return before with
         {
-            Text = text.Append(text.Length > 0 && more.Text.Length > 0 ? "\n" : "").Append(more.Text).ToString(),
+            Content = text.Append(text.Length > 0 && more.Content.Length > 0 ? "\n" : "").Append(more.Content).ToString(),
             Images = [.. before.Images, .. more.Images],
-            IsError = before.IsError || more.IsError,
-            AnthropicBlock = default,
+            IsError = before.IsError == true || more.IsError == true,
+            NativeJson = default,
         };
     }
 }

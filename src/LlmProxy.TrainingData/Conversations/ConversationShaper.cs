@@ -1,4 +1,5 @@
 using LlmProxy.Core.Redaction;
+using LlmProxy.Wire;
 
 namespace LlmProxy.TrainingData.Conversations;
 
@@ -8,8 +9,8 @@ namespace LlmProxy.TrainingData.Conversations;
 /// <param name="TakesImage">Whether an image can be written at all.</param>
 internal sealed record ShapeRules(bool KeepForeign, int MaxImages, Func<ImageSource, bool> TakesImage)
 {
-    /// <summary>Whether blocks of Anthropic's own stay.</summary>
-    public bool KeepsBlocks { get; init; }
+    /// <summary>The dialect whose blocks stay as they are, or null.</summary>
+    public DialectKind? Native { get; init; }
 
     /// <summary>Whether names of tools must begin with a letter or _.</summary>
     public bool NamesBeginWithLetter { get; init; }
@@ -95,9 +96,9 @@ internal sealed class ConversationShaper(ShapeRules rules, Redactor? redactor, E
 
     private Turn Read(HistoryEntry entry)
     {
-        var json = redactor is null ? entry.Message.Json : redactor.RedactJson(entry.Message.Json);
-        var parts = PartReader.Read(entry.Dialect, json);
-        if (!rules.KeepsBlocks)
+        var message = redactor is null ? entry.Message : entry.Dialect.ReadMessage(redactor.RedactJson(entry.Message.Json));
+        var parts = TurnParts.Of(message, entry.Dialect, rules.Native);
+        if (rules.Native is null)
         {
             parts.RemoveAll(p => p is OtherPart { Mark: null });
         }
@@ -135,7 +136,7 @@ internal sealed class ConversationShaper(ShapeRules rules, Redactor? redactor, E
         turns.RemoveAll(t => t.IsForeign);
         foreach (var turn in turns)
         {
-            turn.Parts.RemoveAll(p => p is ResultPart result && gone.Contains(result.CallId));
+            turn.Parts.RemoveAll(p => p is ToolResult result && gone.Contains(result.Id));
         }
     }
 
@@ -146,7 +147,7 @@ internal sealed class ConversationShaper(ShapeRules rules, Redactor? redactor, E
         foreach (var turn in turns)
         {
             // Anthropic's API joins such turns by itself; there each stays the reply of its step.
-            if (!turn.IsAssistant || merged.Count == 0 || !merged[^1].IsAssistant || (rules.KeepsBlocks && turn.IsTrained && merged[^1].IsTrained && !merged[^1].Calls.Any()))
+            if (!turn.IsAssistant || merged.Count == 0 || !merged[^1].IsAssistant || (rules.Native is not null && turn.IsTrained && merged[^1].IsTrained && !merged[^1].Calls.Any()))
             {
                 merged.Add(turn);
             }

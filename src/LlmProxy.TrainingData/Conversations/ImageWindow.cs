@@ -1,3 +1,4 @@
+using LlmProxy.Wire;
 namespace LlmProxy.TrainingData.Conversations;
 
 /// <summary>Keeps the last images and puts a mark where the others stood.</summary>
@@ -16,12 +17,12 @@ internal sealed class ImageWindow(ShapeRules rules, ExportNotes notes)
                 {
                     parts[p] = new TextPart(ImageSource.Mark);
                 }
-                else if (parts[p] is ResultPart { Images.Count: > 0 } result)
+                else if (parts[p] is ToolResult { Images.Count: > 0 } result)
                 {
                     var kept = result.Images.Reverse().Where(Keep).Reverse().ToList();
                     if (kept.Count < result.Images.Count)
                     {
-                        parts[p] = result with { Images = kept, AnthropicBlock = default };
+                        parts[p] = result with { Images = kept, NativeJson = default };
                     }
                 }
             }

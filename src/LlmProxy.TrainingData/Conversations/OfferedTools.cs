@@ -1,7 +1,5 @@
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
-using LlmProxy.Wire.Json;
-using LlmProxy.Wire.Reading;
 
 namespace LlmProxy.TrainingData.Conversations;
 
@@ -25,11 +23,10 @@ internal static class OfferedTools
             }
 
             last = step.Step.Tools;
-            var native = step.Step.Dialect == DialectKind.AnthropicMessages ? NativeByName(json) : null;
-            foreach (var tool in ToolLists.Read(json, [new ByteRange(0, json.Length)]))
+            foreach (var tool in DialectCatalog.Get(step.Step.Dialect).ReadTools(json))
             {
                 var name = names.Of(StrictJson.Clean(tool.Name));
-                var raw = native is not null && name == tool.Name && native.TryGetValue(tool.Name, out var found) ? found : default;
+                var raw = name == tool.Name ? tool.NativeJson : default;
 
                 // A provider's own tool (web search and the like) has no schema: it means nothing to another provider.
                 if ((tool.ParametersJson is not null || raw.Length > 0 || called.Contains(name)) && known.Add(name))
@@ -42,20 +39,5 @@ internal static class OfferedTools
 
         tools.AddRange(called.Where(known.Add).Order(StringComparer.Ordinal).Select(name => new OfferedTool(name, "", Anything, default)));
         return tools;
-    }
-
-    private static Dictionary<string, ReadOnlyMemory<byte>> NativeByName(ReadOnlyMemory<byte> json)
-    {
-        var native = new Dictionary<string, ReadOnlyMemory<byte>>(StringComparer.Ordinal);
-        using var document = Elements.Parse(json);
-        foreach (var tool in document?.RootElement.Items() ?? [])
-        {
-            if (tool.Text("name"u8) is { Length: > 0 } name)
-            {
-                native.TryAdd(name, tool.Raw().ToArray());
-            }
-        }
-
-        return native;
     }
 }

@@ -4,7 +4,7 @@ using LlmProxy.Wire;
 namespace LlmProxy.TrainingData.Conversations;
 
 /// <summary>One message of a run's history, with what is known of it.</summary>
-internal sealed record HistoryEntry(ConversationMessage Message, DialectKind Dialect)
+internal sealed record HistoryEntry(ConversationMessage Message, IDialect Dialect)
 {
     /// <summary>An assistant turn that no recorded answer produced.</summary>
     public bool IsForeign { get; init; }
@@ -64,7 +64,8 @@ internal sealed class SegmentBuilder
     private void Take(StepView view)
     {
         var step = view.Step;
-        var added = view.Messages.Select(m => EntryOf(m.Message, m.IsForeign, step.Dialect)).ToList();
+        var dialect = DialectCatalog.Get(step.Dialect);
+        var added = view.Messages.Select(m => EntryOf(m.Message, m.IsForeign, dialect)).ToList();
         var kept = Math.Clamp(step.HistoryKept, 0, _history.Count);
         var dropped = _history[kept..];
         if (dropped.Count > 0 && !IsUnansweredCall(dropped))
@@ -94,12 +95,12 @@ internal sealed class SegmentBuilder
         if (view.Reply is { } reply)
         {
             var isWhole = step.Status.HasWholeReply();
-            Add([new HistoryEntry(reply, step.Dialect) { Step = step.Index, IsTrained = isWhole, IsForeign = !isWhole, At = step.StartedAt }]);
+            Add([new HistoryEntry(reply, dialect) { Step = step.Index, IsTrained = isWhole, IsForeign = !isWhole, At = step.StartedAt }]);
             _replies.Add(MessagePrint.Of(reply));
         }
     }
 
-    private HistoryEntry EntryOf(ConversationMessage message, bool isForeign, DialectKind dialect)
+    private HistoryEntry EntryOf(ConversationMessage message, bool isForeign, IDialect dialect)
     {
         if (!isForeign)
         {

@@ -88,7 +88,7 @@ internal static class StrictJson
     /// <summary>Writes JSON that is kept as bytes.</summary>
     public static void Write(Utf8JsonWriter writer, ReadOnlyMemory<byte> json, Func<string, bool>? leaveOut = null)
     {
-        using var document = Elements.Parse(json);
+        using var document = LenientJson.Parse(json);
         if (document is null)
         {
             writer.WriteStringValue(Clean(Encoding.UTF8.GetString(json.Span)));

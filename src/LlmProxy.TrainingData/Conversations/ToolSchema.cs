@@ -16,7 +16,7 @@ internal static class ToolSchema
     /// <summary>A JSON schema of an object, whatever was sent.</summary>
     public static void WriteJsonSchema(Utf8JsonWriter writer, string? schema)
     {
-        using var document = Elements.Parse(Encoding.UTF8.GetBytes(schema ?? "{}"));
+        using var document = LenientJson.Parse(Encoding.UTF8.GetBytes(schema ?? "{}"));
         var root = document?.RootElement ?? default;
         writer.WriteStartObject();
         writer.WriteString("type", "object");
@@ -46,7 +46,7 @@ internal static class ToolSchema
     /// <returns>Whether there is something to write.</returns>
     public static bool HasGeminiParameters(string? schema)
     {
-        using var document = Elements.Parse(Encoding.UTF8.GetBytes(schema ?? "{}"));
+        using var document = LenientJson.Parse(Encoding.UTF8.GetBytes(schema ?? "{}"));
         var properties = (document?.RootElement ?? default).Get("properties"u8);
         return properties.ValueKind == JsonValueKind.Object && properties.EnumerateObject().Any();
     }
@@ -54,7 +54,7 @@ internal static class ToolSchema
     /// <summary>Writes it.</summary>
     public static void WriteGemini(Utf8JsonWriter writer, string schema)
     {
-        using var document = Elements.Parse(Encoding.UTF8.GetBytes(schema));
+        using var document = LenientJson.Parse(Encoding.UTF8.GetBytes(schema));
         WriteGemini(writer, document!.RootElement, document.RootElement, "OBJECT", false, 0);
     }
 

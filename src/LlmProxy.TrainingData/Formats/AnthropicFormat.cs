@@ -1,5 +1,6 @@
 using System.Text.Json;
 using LlmProxy.TrainingData.Conversations;
+using LlmProxy.Wire;
 
 namespace LlmProxy.TrainingData.Formats;
 
@@ -14,7 +15,7 @@ internal sealed class AnthropicFormat : ConversationFormat
         request.MaxImages ?? int.MaxValue,
         image => IsWebAddress(image.Url) || ImageFiles.IsReadable(image, null, "image/png", "image/jpeg", "image/webp", "image/gif"))
     {
-        KeepsBlocks = true,
+        Native = DialectKind.AnthropicMessages,
     };
 
     public override void Write(Utf8JsonWriter writer, Conversation conversation, ImageFiles images)
@@ -44,7 +45,7 @@ internal sealed class AnthropicFormat : ConversationFormat
         {
             writer.WriteStartObject();
             writer.WriteString("role", turn.IsAssistant ? "assistant" : "user");
-            if (turn.Parts is [TextPart { AnthropicBlock.Length: 0 } only])
+            if (turn.Parts is [TextPart { NativeJson.Length: 0 } only])
             {
                 writer.WriteString("content", only.Text);
             }
@@ -64,9 +65,9 @@ internal sealed class AnthropicFormat : ConversationFormat
 
     private static void WriteTool(Utf8JsonWriter writer, OfferedTool tool)
     {
-        if (tool.AnthropicJson.Length > 0)
+        if (tool.NativeJson.Length > 0)
         {
-            StrictJson.Write(writer, tool.AnthropicJson);
+            StrictJson.Write(writer, tool.NativeJson);
             return;
         }
 
@@ -82,11 +83,11 @@ internal sealed class AnthropicFormat : ConversationFormat
         writer.WriteEndObject();
     }
 
-    private static void WritePart(Utf8JsonWriter writer, Part part)
+    private static void WritePart(Utf8JsonWriter writer, MessagePart part)
     {
-        if (part.AnthropicBlock.Length > 0)
+        if (part.NativeJson.Length > 0)
         {
-            StrictJson.Write(writer, part.AnthropicBlock);
+            StrictJson.Write(writer, part.NativeJson);
             return;
         }
 
@@ -101,7 +102,7 @@ internal sealed class AnthropicFormat : ConversationFormat
             case ImagePart image:
                 WriteImage(writer, image.Image);
                 break;
-            case CallPart call:
+            case ToolCall call:
                 writer.WriteStartObject();
                 writer.WriteString("type", "tool_use");
                 writer.WriteString("id", call.Id);
@@ -110,27 +111,27 @@ internal sealed class AnthropicFormat : ConversationFormat
                 StrictJson.Write(writer, call.Arguments);
                 writer.WriteEndObject();
                 break;
-            case ResultPart result:
+            case ToolResult result:
                 WriteResult(writer, result);
                 break;
         }
     }
 
-    private static void WriteResult(Utf8JsonWriter writer, ResultPart result)
+    private static void WriteResult(Utf8JsonWriter writer, ToolResult result)
     {
         writer.WriteStartObject();
         writer.WriteString("type", "tool_result");
-        writer.WriteString("tool_use_id", result.CallId);
+        writer.WriteString("tool_use_id", result.Id);
         if (result.Images.Count == 0)
         {
-            writer.WriteString("content", result.Text);
+            writer.WriteString("content", result.Content);
         }
         else
         {
             writer.WriteStartArray("content");
-            if (result.Text.Length > 0)
+            if (result.Content.Length > 0)
             {
-                WriteText(writer, result.Text);
+                WriteText(writer, result.Content);
             }
 
             foreach (var image in result.Images)
@@ -141,7 +142,7 @@ internal sealed class AnthropicFormat : ConversationFormat
             writer.WriteEndArray();
         }
 
-        if (result.IsError)
+        if (result.IsError == true)
         {
             writer.WriteBoolean("is_error", true);
         }

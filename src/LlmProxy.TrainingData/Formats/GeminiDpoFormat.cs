@@ -1,6 +1,7 @@
 using System.Text.Json;
 using LlmProxy.TrainingData.Conversations;
 using LlmProxy.TrainingData.Pairs;
+using LlmProxy.Wire;
 
 namespace LlmProxy.TrainingData.Formats;
 
@@ -51,8 +52,8 @@ internal sealed class GeminiDpoFormat : PairFormat
             {
                 TextPart t => t.Text,
                 OtherPart { Mark: { } mark } => mark,
-                CallPart call => $"[called {call.Name} with {call.Arguments}]",
-                ResultPart result => $"[result of {result.Name}]\n{ResultText(result)}",
+                ToolCall call => $"[called {call.Name} with {call.Arguments}]",
+                ToolResult result => $"[result of {result.Name}]\n{ResultText(result)}",
                 _ => "",
             };
             if (text.Length > 0)

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using LlmProxy.TrainingData.Conversations;
+using LlmProxy.Wire;
 
 namespace LlmProxy.TrainingData.Formats;
 
@@ -45,19 +46,19 @@ internal sealed class GeminiFormat : ConversationFormat
 
     private static void WriteParts(Utf8JsonWriter writer, Turn turn, ImageFiles images)
     {
-        foreach (var result in turn.Parts.OfType<ResultPart>())
+        foreach (var result in turn.Parts.OfType<ToolResult>())
         {
             writer.WriteStartObject();
             writer.WriteStartObject("functionResponse");
             writer.WriteString("name", result.Name);
             writer.WriteStartObject("response");
-            writer.WriteString(result.IsError ? "error" : "output", result.Text);
+            writer.WriteString(result.IsError == true ? "error" : "output", result.Content);
             writer.WriteEndObject();
             writer.WriteEndObject();
             writer.WriteEndObject();
         }
 
-        foreach (var image in turn.Parts.OfType<ResultPart>().SelectMany(r => r.Images))
+        foreach (var image in turn.Parts.OfType<ToolResult>().SelectMany(r => r.Images))
         {
             WriteImage(writer, image, images);
         }
@@ -75,7 +76,7 @@ internal sealed class GeminiFormat : ConversationFormat
                 case ImagePart image:
                     WriteImage(writer, image.Image, images);
                     break;
-                case CallPart call:
+                case ToolCall call:
                     writer.WriteStartObject();
                     writer.WriteStartObject("functionCall");
                     writer.WriteString("name", call.Name);

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using LlmProxy.TrainingData.Conversations;
 using LlmProxy.TrainingData.Pairs;
+using LlmProxy.Wire;
 
 namespace LlmProxy.TrainingData.Formats;
 
@@ -31,7 +32,7 @@ internal abstract class LineFormat
     protected static bool IsWebAddress(string? url) => url is not null && (url.StartsWith("https://", StringComparison.Ordinal) || url.StartsWith("http://", StringComparison.Ordinal));
 
     /// <summary>An error says so in its text where a format has no mark for it; an empty result says that.</summary>
-    protected static string ResultText(ResultPart result) => (result.IsError ? "ERROR: " : "") + (result.Text.Length == 0 ? "(no output)" : result.Text);
+    protected static string ResultText(ToolResult result) => (result.IsError == true ? "ERROR: " : "") + (result.Content.Length == 0 ? "(no output)" : result.Content);
 }
 
 /// <summary>A format whose lines are conversations.</summary>

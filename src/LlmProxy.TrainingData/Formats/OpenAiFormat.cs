@@ -1,5 +1,6 @@
 using System.Text.Json;
 using LlmProxy.TrainingData.Conversations;
+using LlmProxy.Wire;
 
 namespace LlmProxy.TrainingData.Formats;
 
@@ -49,12 +50,12 @@ internal static class OpenAiMessages
 
         // Tool messages hold text alone: their images follow, behind the last of them, in a user message.
         var images = new List<ImageSource>();
-        foreach (var result in turn.Parts.OfType<ResultPart>())
+        foreach (var result in turn.Parts.OfType<ToolResult>())
         {
             writer.WriteStartObject();
             writer.WriteString("role", "tool");
-            writer.WriteString("tool_call_id", result.CallId);
-            writer.WriteString("content", (result.IsError ? "ERROR: " : "") + (result.Text.Length == 0 ? "(no output)" : result.Text));
+            writer.WriteString("tool_call_id", result.Id);
+            writer.WriteString("content", (result.IsError == true ? "ERROR: " : "") + (result.Content.Length == 0 ? "(no output)" : result.Content));
             writer.WriteEndObject();
             images.AddRange(result.Images);
         }

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using LlmProxy.TrainingData.Conversations;
+using LlmProxy.Wire;
 
 namespace LlmProxy.TrainingData.Formats;
 
@@ -32,15 +33,15 @@ internal sealed class ShareGptFormat : ConversationFormat
                 continue;
             }
 
-            var parts = new List<Part>(turns[i].Parts);
+            var parts = new List<MessagePart>(turns[i].Parts);
             while (i + 1 < turns.Count && !turns[i + 1].IsAssistant)
             {
                 parts.AddRange(turns[++i].Parts);
             }
 
-            if (parts.OfType<ResultPart>().Any())
+            if (parts.OfType<ToolResult>().Any())
             {
-                Write(writer, "tool", string.Join('\n', parts.OfType<ResultPart>().Select(r => $"<tool_response>\n{ResultText(r)}\n</tool_response>")));
+                Write(writer, "tool", string.Join('\n', parts.OfType<ToolResult>().Select(r => $"<tool_response>\n{ResultText(r)}\n</tool_response>")));
             }
 
             var text = new Turn { IsAssistant = false, Parts = parts }.Text;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using LlmProxy.TrainingData.Conversations;
+using LlmProxy.Wire;
 
 namespace LlmProxy.TrainingData.Formats;
 
@@ -60,19 +61,19 @@ internal static class TrlMessages
                 continue;
             }
 
-            var parts = new List<Part>(turns[i].Parts);
+            var parts = new List<MessagePart>(turns[i].Parts);
             while (i + 1 < turns.Count && !turns[i + 1].IsAssistant)
             {
                 parts.AddRange(turns[++i].Parts);
             }
 
-            foreach (var result in parts.OfType<ResultPart>())
+            foreach (var result in parts.OfType<ToolResult>())
             {
-                var text = (result.IsError ? "ERROR: " : "") + (result.Text.Length == 0 ? "(no output)" : result.Text);
+                var text = (result.IsError == true ? "ERROR: " : "") + (result.Content.Length == 0 ? "(no output)" : result.Content);
                 Write(writer, "tool", result.Name, [new TextPart(text)], addImage);
             }
 
-            List<Part> rest = [.. parts.OfType<ResultPart>().SelectMany(r => r.Images).Select(i => new ImagePart(i)), .. parts.Where(p => p is not ResultPart)];
+            List<MessagePart> rest = [.. parts.OfType<ToolResult>().SelectMany(r => r.Images).Select(i => new ImagePart(i)), .. parts.Where(p => p is not ToolResult)];
             if (rest.Exists(p => p is not OtherPart { Mark: null }))
             {
                 Write(writer, "user", null, rest, addImage);
@@ -116,7 +117,7 @@ internal static class TrlMessages
         writer.WriteEndObject();
     }
 
-    private static void Write(Utf8JsonWriter writer, string role, string? name, IReadOnlyList<Part> parts, Action<ImageSource>? addImage)
+    private static void Write(Utf8JsonWriter writer, string role, string? name, IReadOnlyList<MessagePart> parts, Action<ImageSource>? addImage)
     {
         writer.WriteStartObject();
         writer.WriteString("role", role);
@@ -129,7 +130,7 @@ internal static class TrlMessages
         writer.WriteEndObject();
     }
 
-    private static void WriteContent(Utf8JsonWriter writer, IReadOnlyList<Part> parts, Action<ImageSource>? addImage)
+    private static void WriteContent(Utf8JsonWriter writer, IReadOnlyList<MessagePart> parts, Action<ImageSource>? addImage)
     {
         if (addImage is null)
         {
@@ -159,5 +160,5 @@ internal static class TrlMessages
         writer.WriteEndArray();
     }
 
-    private static string TextOf(Part part) => part is TextPart text ? text.Text : (part as OtherPart)?.Mark ?? "";
+    private static string TextOf(MessagePart part) => part is TextPart text ? text.Text : (part as OtherPart)?.Mark ?? "";
 }

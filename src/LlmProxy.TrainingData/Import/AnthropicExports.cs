@@ -21,7 +21,7 @@ internal sealed class AnthropicExports(ImportReport report)
             await foreach (var line in File.ReadLinesAsync(path, cancellationToken))
             {
                 var origin = origins is not null && await origins.MoveNextAsync() ? JsonSerializer.Deserialize(origins.Current, ExportJson.Default.ExportOrigin) : null;
-                using var document = Elements.Parse(Encoding.UTF8.GetBytes(line));
+                using var document = LenientJson.Parse(Encoding.UTF8.GetBytes(line));
                 if (document?.RootElement.Get("messages"u8).ValueKind != JsonValueKind.Array)
                 {
                     ImportReport.Count(report.Unknown, document is null ? "broken JSON" : "line without messages");

@@ -25,6 +25,9 @@ public enum ImportSource
 /// </summary>
 public sealed class RunImporter(ITrajectoryStore store, LlmProxyOptions options, TaskRulesCatalog catalog)
 {
+    // Both sources hold messages of Anthropic's API.
+    private static readonly IDialect Dialect = DialectCatalog.Get(DialectKind.AnthropicMessages);
+
     private readonly Redactor _redactor = new(options.Recording.Redaction);
 
     /// <summary>Imports.</summary>
@@ -124,13 +127,13 @@ public sealed class RunImporter(ITrajectoryStore store, LlmProxyOptions options,
             TrajectoryId = run.Id,
             Index = step.Index,
             ExchangeId = FormattableString.Invariant($"{run.Id}-{step.Index}"),
-            Dialect = DialectKind.AnthropicMessages,
+            Dialect = Dialect.Kind,
             Model = step.Model,
             SystemPrompt = step.System is { } system ? Keep(Encoding.UTF8.GetBytes(_redactor.Redact(system))) : null,
             SentSystemPrompt = step.System is { } sent ? Keep(Encoding.UTF8.GetBytes(_redactor.Redact(sent))) : null,
             Tools = step.Tools is { } tools ? Keep(_redactor.RedactJson(tools)) : null,
             HistoryKept = step.HistoryKept,
-            Messages = [.. step.Messages.Select(m => new StepMessage(Keep(_redactor.RedactJson(m.Json)), DialectCatalog.Get(DialectKind.AnthropicMessages).ReadMessage(m.Json).Role, m.IsForeign))],
+            Messages = [.. step.Messages.Select(m => new StepMessage(Keep(_redactor.RedactJson(m.Json)), Dialect.ReadMessage(m.Json).Role, m.IsForeign))],
             Reply = Keep(_redactor.RedactJson(step.Reply)),
             StopReason = step.StopReason,
             ResponseId = step.ResponseId,
@@ -151,7 +154,6 @@ public sealed class RunImporter(ITrajectoryStore store, LlmProxyOptions options,
     /// <summary>The run's row: counted from its steps; where a file states the outcome, that stands.</summary>
     private Trajectory Count(ImportedRun run, string tenant, TaskRules rules)
     {
-        var dialect = DialectCatalog.Get(DialectKind.AnthropicMessages);
         var (calls, failed, interventions, lastFailed) = (0, 0, 0, false);
         var tools = new List<string>();
         var usage = TokenUsage.None;
@@ -160,7 +162,7 @@ public sealed class RunImporter(ITrajectoryStore store, LlmProxyOptions options,
         {
             // A run's first step resends the whole conversation: only what belongs to this run counts.
             var fresh = step.Condensed.Concat(step.Messages.Skip(step.Messages.ToList().FindLastIndex(m => m.IsForeign) + 1));
-            foreach (var message in fresh.Select(m => dialect.ReadMessage(m.Json)))
+            foreach (var message in fresh.Select(m => Dialect.ReadMessage(m.Json)))
             {
                 foreach (var result in message.ToolResults)
                 {
@@ -171,17 +173,17 @@ public sealed class RunImporter(ITrajectoryStore store, LlmProxyOptions options,
                 interventions += message is { IsAssistant: false, ToolResults.Count: 0 } && rules.IsIntervention(message.Text) ? 1 : 0;
             }
 
-            var reply = dialect.ReadMessage(step.Reply);
+            var reply = Dialect.ReadMessage(step.Reply);
             calls += reply.ToolCalls.Count;
             tools.AddRange(reply.ToolCalls.Select(c => c.Name));
             usage = usage.Add(step.Usage);
             cost += ModelCost.Of(options.Prices, step.Model, step.Usage);
         }
 
-        var last = dialect.ReadMessage(run.Steps[^1].Reply);
+        var last = Dialect.ReadMessage(run.Steps[^1].Reply);
         var isClean = last.ToolCalls.Count == 0 && run.Steps[^1].StopReason is null or "end_turn" or "stop_sequence"
             && calls > 0 && !lastFailed && options.Tasks.IdleSuccess == IdleSuccess.Clean;
-        var stated = run.Steps.Select(s => rules.ReadOutcome(dialect.ReadMessage(s.Reply).ToolCalls)).LastOrDefault(o => o is not null);
+        var stated = run.Steps.Select(s => rules.ReadOutcome(Dialect.ReadMessage(s.Reply).ToolCalls)).LastOrDefault(o => o is not null);
         var origin = run.Origin;
         var start = origin?.StartedAt ?? run.Steps[0].StartedAt;
         var end = origin?.CompletedAt ?? run.Steps[^1].EndedAt;

@@ -65,7 +65,7 @@ internal sealed class TranscriptRecord
     /// <returns>The record; null where it is none of a conversation's, which is counted.</returns>
     public static TranscriptRecord? Read(ReadOnlyMemory<byte> line, ImportReport report)
     {
-        using var document = Elements.Parse(line);
+        using var document = LenientJson.Parse(line);
         if (document?.RootElement is not { ValueKind: JsonValueKind.Object } root)
         {
             ImportReport.Count(report.Unknown, "broken JSON");

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using LlmProxy.TrainingData.Conversations;
+using LlmProxy.Wire;
 using LlmProxy.Wire.Json;
 
 namespace LlmProxy.TrainingData.Pairs;
@@ -95,9 +96,9 @@ internal sealed record Comparison(
 
     private static bool SameInput(Turn a, Turn b)
     {
-        var (ours, theirs) = (a.Parts.OfType<ResultPart>().ToList(), b.Parts.OfType<ResultPart>().ToList());
+        var (ours, theirs) = (a.Parts.OfType<ToolResult>().ToList(), b.Parts.OfType<ToolResult>().ToList());
         return ours.Count == theirs.Count
-            && ours.Zip(theirs).All(p => string.Equals(p.First.Text.Trim(), p.Second.Text.Trim(), StringComparison.Ordinal))
+            && ours.Zip(theirs).All(p => string.Equals(p.First.Content.Trim(), p.Second.Content.Trim(), StringComparison.Ordinal))
             && string.Equals(a.Text.Trim(), b.Text.Trim(), StringComparison.Ordinal);
     }
 
@@ -108,8 +109,8 @@ internal sealed record Comparison(
             return true;
         }
 
-        using var ours = Elements.Parse(Encoding.UTF8.GetBytes(a));
-        using var theirs = Elements.Parse(Encoding.UTF8.GetBytes(b));
+        using var ours = LenientJson.Parse(Encoding.UTF8.GetBytes(a));
+        using var theirs = LenientJson.Parse(Encoding.UTF8.GetBytes(b));
         return ours is not null && theirs is not null && JsonElement.DeepEquals(ours.RootElement, theirs.RootElement);
     }
 

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using LlmProxy.Wire;
 using LlmProxy.Wire.Json;
 
 namespace LlmProxy.TrainingData.Validation;
@@ -182,7 +183,7 @@ internal class OpenAiValidator(FormatLimits limits) : LineValidator(limits)
             return;
         }
 
-        using var parsed = Elements.Parse(Encoding.UTF8.GetBytes(arguments.Text()!));
+        using var parsed = LenientJson.Parse(Encoding.UTF8.GetBytes(arguments.Text()!));
         if (parsed is null)
         {
             findings.Add("arguments-json", $"the arguments of a tool call of {where} are no JSON");
@@ -262,7 +263,7 @@ internal class OpenAiValidator(FormatLimits limits) : LineValidator(limits)
             return;
         }
 
-        var source = Conversations.ImageSource.OfUrl(url);
+        var source = ImageSource.OfUrl(url);
         if (source.MediaType is not ("image/jpeg" or "image/png" or "image/webp"))
         {
             findings.Add("image-kind", $"an image of {where} must be JPEG, PNG or WEBP");

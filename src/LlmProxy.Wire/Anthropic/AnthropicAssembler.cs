@@ -1,6 +1,6 @@
 using System.Text.Json;
-using LlmProxy.Wire.Assembly;
 using LlmProxy.Wire.Json;
+using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.Anthropic;
 
@@ -8,11 +8,7 @@ namespace LlmProxy.Wire.Anthropic;
 internal sealed class AnthropicAssembler : JsonReplyAssembler
 {
     private readonly SortedDictionary<long, AnthropicBlock> _blocks = [];
-    private string? _id;
-    private string? _model;
-    private string? _stopReason;
     private string? _refusal;
-    private bool _hasUsage;
     private long _input;
     private long _cacheRead;
     private long _cacheWrite;
@@ -36,28 +32,13 @@ internal sealed class AnthropicAssembler : JsonReplyAssembler
         }
 
         json.Append("]}"u8);
-        var (message, callKeys) = AnthropicContentReader.Read(json.ToArray());
-        return new AssembledReply
-        {
-            ResponseId = _id,
-            Model = _model,
-            Message = message,
-            StopReason = _stopReason,
-            Usage = new TokenUsage(_input + _cacheRead + _cacheWrite, _output, _cacheRead, _cacheWrite, _thinking),
-            HasUsage = _hasUsage,
-            Refusal = _refusal,
-            Error = Error,
-            IsComplete = Ended && Error is null,
-            EndedTurn = Ended && Error is null && _stopReason is "end_turn" or "stop_sequence" && message.ToolCalls.Count == 0,
-            CallKeys = callKeys,
-            Unknown = Unknown,
-        };
+        return Build(AnthropicMessageReader.Instance.Read(json.ToArray()), _refusal, StopReason is "end_turn" or "stop_sequence");
     }
 
     protected override void OnDone()
     {
         // Gateways in front of other models end the stream as OpenAI does.
-        Ended |= _stopReason is not null;
+        Ended |= StopReason is not null;
     }
 
     protected override bool OnValue(JsonElement value)
@@ -112,8 +93,8 @@ internal sealed class AnthropicAssembler : JsonReplyAssembler
 
     private void TakeMessage(JsonElement message)
     {
-        _id = message.Text("id"u8) ?? _id;
-        _model = message.Text("model"u8) ?? _model;
+        ResponseId = message.Text("id"u8) ?? ResponseId;
+        Model = message.Text("model"u8) ?? Model;
         foreach (var block in message.Get("content"u8).Items())
         {
             _blocks[_blocks.Count] = new AnthropicBlock(block);
@@ -125,8 +106,8 @@ internal sealed class AnthropicAssembler : JsonReplyAssembler
 
     private void TakeStop(JsonElement holder)
     {
-        _stopReason = holder.Text("stop_reason"u8) ?? _stopReason;
-        if (_stopReason == "refusal")
+        StopReason = holder.Text("stop_reason"u8) ?? StopReason;
+        if (StopReason == "refusal")
         {
             var details = holder.Get("stop_details"u8);
             _refusal = details.Text("explanation"u8) ?? details.Text("category"u8) ?? _refusal ?? "refusal";
@@ -141,11 +122,11 @@ internal sealed class AnthropicAssembler : JsonReplyAssembler
             return;
         }
 
-        _hasUsage = true;
         _input = usage.Number("input_tokens"u8) ?? _input;
         _cacheRead = usage.Number("cache_read_input_tokens"u8) ?? _cacheRead;
         _cacheWrite = usage.Number("cache_creation_input_tokens"u8) ?? _cacheWrite;
         _output = usage.Number("output_tokens"u8) ?? _output;
         _thinking = usage.Get("output_tokens_details"u8).Number("thinking_tokens"u8) ?? _thinking;
+        Usage = new TokenUsage(_input + _cacheRead + _cacheWrite, _output, _cacheRead, _cacheWrite, _thinking);
     }
 }

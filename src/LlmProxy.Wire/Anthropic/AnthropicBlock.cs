@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using LlmProxy.Wire.Json;
+using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.Anthropic;
 
@@ -78,7 +79,7 @@ internal sealed class AnthropicBlock
             return;
         }
 
-        using var start = Elements.Parse(_start);
+        using var start = LenientJson.Parse(_start);
         var root = start!.RootElement;
         var values = new SortedDictionary<string, byte[]>(_set, StringComparer.Ordinal);
         AddText(values, root, "text", _text);
@@ -86,7 +87,7 @@ internal sealed class AnthropicBlock
         if (_input.Length > 0)
         {
             var input = Encoding.UTF8.GetBytes(_input.ToString());
-            using var parsed = Elements.Parse(input);
+            using var parsed = LenientJson.Parse(input);
             // Arguments that broke off (max_tokens, a cut stream) stay readable as a string.
             values["input"] = parsed is not null ? input : JsonText.EncodeLiteral(_input.ToString());
         }
@@ -96,21 +97,7 @@ internal sealed class AnthropicBlock
             values["citations"] = Array(root.Get("citations"u8).Items().Select(citation => citation.Raw().ToArray()).Concat(_citations));
         }
 
-        json.Append((byte)'{');
-        var first = true;
-        foreach (var property in root.EnumerateObject())
-        {
-            var name = Encoding.UTF8.GetString(property.Utf8Name());
-            var value = values.Remove(name, out var changed) ? changed : property.Value.Raw();
-            Write(json, name, value, ref first);
-        }
-
-        foreach (var (name, value) in values)
-        {
-            Write(json, name, value, ref first);
-        }
-
-        json.Append((byte)'}');
+        ReplyJson.AppendChanged(json, root, values);
     }
 
     private static void AddText(SortedDictionary<string, byte[]> values, JsonElement root, string name, StringBuilder more)
@@ -137,18 +124,5 @@ internal sealed class AnthropicBlock
 
         buffer.Append((byte)']');
         return buffer.ToArray();
-    }
-
-    private static void Write(ByteBuffer json, string name, ReadOnlySpan<byte> value, ref bool first)
-    {
-        if (!first)
-        {
-            json.Append((byte)',');
-        }
-
-        first = false;
-        JsonText.AppendLiteral(json, name);
-        json.Append((byte)':');
-        json.Append(value.IsEmpty ? "null"u8 : value);
     }
 }

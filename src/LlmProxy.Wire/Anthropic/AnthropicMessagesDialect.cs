@@ -1,43 +1,51 @@
-using LlmProxy.Wire.Assembly;
-using LlmProxy.Wire.Reading;
+using LlmProxy.Wire.Messages;
+using LlmProxy.Wire.Replies;
+using LlmProxy.Wire.Scanning;
 
 namespace LlmProxy.Wire.Anthropic;
 
 /// <summary>Anthropic's Messages API (platform.claude.com, API reference, "Messages"), version 2023-06-01 and later.</summary>
-public sealed class AnthropicMessagesDialect : IDialect
+internal sealed class AnthropicMessagesDialect() : Dialect(AnthropicMessageReader.Instance, AnthropicRequestReader.Read, AnthropicRequestReader.Instance.ScanMessage)
 {
-    /// <inheritdoc />
-    public DialectKind Kind => DialectKind.AnthropicMessages;
+    public override DialectKind Kind => DialectKind.AnthropicMessages;
 
-    /// <inheritdoc />
-    public string Name => "anthropic-messages";
+    public override string Name => "anthropic-messages";
 
-    /// <inheritdoc />
-    public RequestPatterns Patterns { get; } = RequestPatterns.InBody("/messages", id => $"$..[?(@.tool_use_id == {id})]", "$..[?(@.tool_use_id)]");
+    public override string Provider => "anthropic";
 
-    /// <inheritdoc />
-    public RequestReading? ReadRequest(ReadOnlyMemory<byte> body, string path, TurnKeys keys)
-        => RequestScan.Run(body, keys, AnthropicRequestReader.Read) is { } scan
-            // System messages within the history stay as they are: only the prompt beside it may be rewritten.
-            ? new RequestPlaces(scan, this, historyTextsCount: false).In(scan.Body)
-            : null;
+    public override bool TakesBlankText => false;
 
-    /// <inheritdoc />
-    public RequestContent? ReadContent(ReadOnlyMemory<byte> body)
-        => RequestScan.Run(body, null, AnthropicRequestReader.Read) is { } scan ? RequestPlaces.Content(scan, this) : null;
+    public override RequestPatterns Patterns { get; } = RequestPatterns.InBody("/messages", id => $"$..[?(@.tool_use_id == {id})]", "$..[?(@.tool_use_id)]");
 
-    /// <inheritdoc />
-    public ConversationMessage ReadMessage(ReadOnlyMemory<byte> json) => AnthropicContentReader.Read(json).Message;
+    // POST /v1/threads/ID/messages is OpenAI's Assistants API: it adds a message, no model answers.
+    public override bool IsCompletion(ReadOnlySpan<char> path) =>
+        path.EndsWith("/messages", StringComparison.Ordinal) && !path.Contains("/threads/", StringComparison.Ordinal);
 
-    /// <inheritdoc />
-    public ReplyAssembler CreateAssembler(string? contentType, bool streamRequested) => new AnthropicAssembler();
+    public override IReadOnlyList<ToolDefinition> ReadTools(ReadOnlyMemory<byte> json) => ToolLists.Read(json, [new ByteRange(0, json.Length)], keepsNative: true);
 
-    /// <inheritdoc />
-    public byte[] WriteReply(AssembledReply reply) => new AnthropicReplyWriter(reply).Whole();
+    public override ReplyAssembler CreateAssembler(string? contentType, bool streamRequested) => new AnthropicAssembler();
 
-    /// <inheritdoc />
-    public IReadOnlyList<ReplyEvent> WriteEvents(AssembledReply reply) => new AnthropicReplyWriter(reply).Events();
+    public override byte[] FormatError(int status, string message)
+    {
+        // platform.claude.com, "Errors".
+        var type = status switch
+        {
+            400 or 422 or 426 or 431 => "invalid_request_error",
+            401 => "authentication_error",
+            402 => "billing_error",
+            403 => "permission_error",
+            404 => "not_found_error",
+            413 => "request_too_large",
+            429 => "rate_limit_error",
+            408 or 504 => "timeout_error",
+            503 or 529 => "overloaded_error",
+            _ => "api_error",
+        };
+        return ReplyJson.Join("{\"type\":\"error\",\"error\":{\"type\":", type, ",\"message\":", message, "}}");
+    }
 
-    /// <inheritdoc />
-    public byte[] FormatError(int status, string message) => DialectErrors.Anthropic(status, message);
+    // System messages within the history stay as they are: only the prompt beside it may be rewritten.
+    protected override RequestPlaces PlacesOf(RequestScan scan, string path, MessageReader reader) => new(scan, reader, historyTextsCount: false);
+
+    protected override ReplyWriter WriterOf(AssembledReply reply) => new AnthropicReplyWriter(reply);
 }

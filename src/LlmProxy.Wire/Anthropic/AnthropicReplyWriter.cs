@@ -1,19 +1,18 @@
 using System.Text.Json;
 using LlmProxy.Wire.Json;
-using LlmProxy.Wire.Writing;
+using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.Anthropic;
 
 /// <summary>Writes an answer of the Messages API (platform.claude.com, "Messages" and "Streaming messages"); <see cref="AnthropicAssembler"/> reads it back.</summary>
-internal sealed class AnthropicReplyWriter(AssembledReply reply)
+internal sealed class AnthropicReplyWriter(AssembledReply reply) : ReplyWriter
 {
     private readonly List<ReplyEvent> _events = [];
 
-    /// <summary>The answer as one object.</summary>
-    public byte[] Whole() => reply.Error is { } error ? Error(error) : ReplyJson.Object(json =>
+    public override byte[] Whole() => reply.Error is { } error ? Error(error) : ReplyJson.Object(json =>
     {
         WriteHead(json);
-        using var message = Elements.Parse(reply.Message.Json);
+        using var message = LenientJson.Parse(reply.Message.Json);
         json.WriteRaw("content", (message?.RootElement ?? default).Get("content"u8));
         WriteStop(json);
         json.WriteStartObject("usage");
@@ -22,8 +21,7 @@ internal sealed class AnthropicReplyWriter(AssembledReply reply)
         json.WriteEndObject();
     });
 
-    /// <summary>The answer as a stream; one that is not complete lacks its end.</summary>
-    public IReadOnlyList<ReplyEvent> Events()
+    public override IReadOnlyList<ReplyEvent> Events()
     {
         // 1. The message without its content.
         Add("message_start", json =>
@@ -42,7 +40,7 @@ internal sealed class AnthropicReplyWriter(AssembledReply reply)
         });
 
         // 2. Its blocks, one after the other.
-        using var message = Elements.Parse(reply.Message.Json);
+        using var message = LenientJson.Parse(reply.Message.Json);
         var index = 0;
         foreach (var block in (message?.RootElement ?? default).Get("content"u8).Items())
         {

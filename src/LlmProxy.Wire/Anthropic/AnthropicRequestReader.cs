@@ -1,13 +1,13 @@
 using System.Text.Json;
 using LlmProxy.Wire.Json;
-using LlmProxy.Wire.Reading;
+using LlmProxy.Wire.Scanning;
 
 namespace LlmProxy.Wire.Anthropic;
 
 /// <summary>The forward pass over a Messages request (platform.claude.com, API reference, "Create a Message").</summary>
 internal sealed class AnthropicRequestReader : MessageRules
 {
-    private static readonly AnthropicRequestReader Instance = new();
+    public static AnthropicRequestReader Instance { get; } = new();
 
     public override DialectKind Kind => DialectKind.AnthropicMessages;
 
@@ -22,22 +22,11 @@ internal sealed class AnthropicRequestReader : MessageRules
     {
         var hasHistory = false;
         scan.Insertion = new PromptInsertion(new ByteRange(scan.End(ref reader), 0), "\"system\":"u8.ToArray(), ","u8.ToArray());
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        while (reader.ReadProperty(out var name))
         {
-            var name = JsonText.Name(reader.ValueSpan);
-            reader.Read();
             if (name.SequenceEqual("messages"u8))
             {
                 hasHistory = scan.ReadMessages(ref reader, Instance);
-            }
-            else if (name.SequenceEqual("model"u8))
-            {
-                scan.Model = scan.String(ref reader);
-            }
-            else if (name.SequenceEqual("stream"u8))
-            {
-                scan.Stream = reader.TokenType == JsonTokenType.True;
-                reader.Skip();
             }
             else if (name.SequenceEqual("system"u8))
             {
@@ -65,7 +54,7 @@ internal sealed class AnthropicRequestReader : MessageRules
             }
             else
             {
-                reader.Skip();
+                scan.ReadCommon(name, ref reader);
             }
         }
 
@@ -93,7 +82,7 @@ internal sealed class AnthropicRequestReader : MessageRules
 
         scan.ResetText();
         scan.ResetCalls();
-        ContentValue.ReadModel(scan, ref reader, static (scan, part) =>
+        ContentScan.ReadModel(scan, ref reader, static (scan, part) =>
         {
             // Calls of server tools are left out: clients may drop them with their results.
             if (part.Type.SequenceEqual("tool_use"u8) && part.Id.Length > 0)
@@ -103,24 +92,11 @@ internal sealed class AnthropicRequestReader : MessageRules
         });
     }
 
-    public override void ReadSystemProperty(RequestScan scan, scoped ReadOnlySpan<byte> name, ref Utf8JsonReader reader)
-    {
-        if (name.SequenceEqual("content"u8))
-        {
-            scan.ResetSystemText();
-            ContentValue.ReadSystem(scan, ref reader, scan.AddSystemText);
-        }
-        else
-        {
-            reader.Skip();
-        }
-    }
-
     private static void ReadSystem(RequestScan scan, ref Utf8JsonReader reader)
     {
         scan.PromptTexts.Clear();
         var start = scan.Start(ref reader);
-        var holdsSomething = ContentValue.ReadSystem(scan, ref reader, literal => scan.PromptTexts.Add(new PromptText(literal, 0)));
+        var holdsSomething = ContentScan.ReadSystem(scan, ref reader, literal => scan.PromptTexts.Add(new PromptText(literal, 0)));
         scan.Insertion = holdsSomething ? null : new PromptInsertion(new ByteRange(start, scan.End(ref reader) - start), [], []);
     }
 
@@ -132,10 +108,8 @@ internal sealed class AnthropicRequestReader : MessageRules
             return;
         }
 
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        while (reader.ReadProperty(out var name))
         {
-            var name = JsonText.Name(reader.ValueSpan);
-            reader.Read();
             if (name.SequenceEqual("id"u8) || name.SequenceEqual("thread_id"u8))
             {
                 scan.ServerConversationId = scan.String(ref reader);
@@ -159,10 +133,8 @@ internal sealed class AnthropicRequestReader : MessageRules
             return;
         }
 
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        while (reader.ReadProperty(out var name))
         {
-            var name = JsonText.Name(reader.ValueSpan);
-            reader.Read();
             if (name.SequenceEqual("user_id"u8))
             {
                 scan.SessionHint = SessionOf(scan.String(ref reader));
@@ -187,7 +159,7 @@ internal sealed class AnthropicRequestReader : MessageRules
 
         if (userId.StartsWith('{'))
         {
-            using var document = Elements.Parse(System.Text.Encoding.UTF8.GetBytes(userId));
+            using var document = LenientJson.Parse(System.Text.Encoding.UTF8.GetBytes(userId));
             return document?.RootElement.Text("session_id"u8) is { Length: > 0 } id ? id : null;
         }
 

@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
-using LlmProxy.Wire.Assembly;
 using LlmProxy.Wire.Json;
+using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.Gemini;
 
@@ -13,12 +13,7 @@ internal sealed class GeminiAssembler : JsonReplyAssembler
 {
     private readonly List<GeminiPart> _parts = [];
     private readonly List<string> _marks = [];
-    private string? _id;
-    private string? _model;
-    private string? _stopReason;
     private string? _blocked;
-    private TokenUsage _usage = TokenUsage.None;
-    private bool _hasUsage;
 
     protected override AssembledReply Build()
     {
@@ -31,23 +26,7 @@ internal sealed class GeminiAssembler : JsonReplyAssembler
         }
 
         json.Append("]}"u8);
-        var (message, callKeys) = GeminiContentReader.Read(json.ToArray());
-        return new AssembledReply
-        {
-            ResponseId = _id,
-            Model = _model,
-            Message = message,
-            StopReason = _stopReason,
-            Usage = _usage,
-            HasUsage = _hasUsage,
-            Refusal = _blocked,
-            Error = Error,
-            IsComplete = Ended && Error is null,
-            EndedTurn = Ended && Error is null && _stopReason == "STOP" && message.ToolCalls.Count == 0,
-            CallKeys = callKeys,
-            Marks = _marks,
-            Unknown = Unknown,
-        };
+        return Build(GeminiMessageReader.Instance.Read(json.ToArray()), _blocked, StopReason == "STOP", marks: _marks);
     }
 
     protected override void OnDone()
@@ -65,14 +44,14 @@ internal sealed class GeminiAssembler : JsonReplyAssembler
             return false;
         }
 
-        _id = value.Get("responseId"u8, "response_id"u8).Text() ?? _id;
-        _model = value.Get("modelVersion"u8, "model_version"u8).Text() ?? _model;
+        ResponseId = value.Get("responseId"u8, "response_id"u8).Text() ?? ResponseId;
+        Model = value.Get("modelVersion"u8, "model_version"u8).Text() ?? Model;
         TakeUsage(usage);
         var blockReason = feedback.Get("blockReason"u8, "block_reason"u8);
         if (blockReason.Exists())
         {
-            _stopReason = blockReason.Text() ?? blockReason.RawText();
-            _blocked = feedback.Get("blockReasonMessage"u8, "block_reason_message"u8).Text() ?? _stopReason;
+            StopReason = blockReason.Text() ?? blockReason.RawText();
+            _blocked = feedback.Get("blockReasonMessage"u8, "block_reason_message"u8).Text() ?? StopReason;
             Ended = true;
         }
 
@@ -111,7 +90,7 @@ internal sealed class GeminiAssembler : JsonReplyAssembler
         var reason = candidate.Get("finishReason"u8, "finish_reason"u8);
         if (reason.Exists())
         {
-            _stopReason = reason.Text() ?? NameOf(reason.RawText());
+            StopReason = reason.Text() ?? NameOf(reason.RawText());
             Ended = true;
         }
     }
@@ -140,13 +119,12 @@ internal sealed class GeminiAssembler : JsonReplyAssembler
 
         long? Count(ReadOnlySpan<byte> name, ReadOnlySpan<byte> other) => usage.Number(name) ?? usage.Number(other);
         var thoughts = Count("thoughtsTokenCount"u8, "thoughts_token_count"u8) ?? 0;
-        _usage = new TokenUsage(
+        Usage = new TokenUsage(
             (Count("promptTokenCount"u8, "prompt_token_count"u8) ?? 0) + (Count("toolUsePromptTokenCount"u8, "tool_use_prompt_token_count"u8) ?? 0),
             (Count("candidatesTokenCount"u8, "candidates_token_count"u8) ?? 0) + thoughts,
             Count("cachedContentTokenCount"u8, "cached_content_token_count"u8) ?? 0,
             0,
             thoughts);
-        _hasUsage = true;
     }
 }
 

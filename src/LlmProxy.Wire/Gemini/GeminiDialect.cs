@@ -1,19 +1,24 @@
-using LlmProxy.Wire.Assembly;
-using LlmProxy.Wire.Reading;
+using System.Globalization;
+using LlmProxy.Wire.Messages;
+using LlmProxy.Wire.Replies;
+using LlmProxy.Wire.Scanning;
 
 namespace LlmProxy.Wire.Gemini;
 
 /// <summary>Google's generateContent and streamGenerateContent (ai.google.dev/api/generate-content), also on Vertex AI.</summary>
-public sealed class GeminiDialect : IDialect
+internal sealed class GeminiDialect() : Dialect(GeminiMessageReader.Instance, GeminiRequestReader.Read, GeminiRequestReader.Instance.ScanMessage)
 {
-    /// <inheritdoc />
-    public DialectKind Kind => DialectKind.Gemini;
+    public override DialectKind Kind => DialectKind.Gemini;
 
-    /// <inheritdoc />
-    public string Name => "gemini";
+    public override string Name => "gemini";
 
-    /// <inheritdoc />
-    public RequestPatterns Patterns { get; } = new()
+    public override string Provider => "gemini";
+
+    public override string ProviderConvention => "gcp.gemini";
+
+    public override string OperationConvention => "generate_content";
+
+    public override RequestPatterns Patterns { get; } = new()
     {
         WholePath = model => $"(/.*)?/models/{model}(:|%3A)generateContent",
         StreamPath = model => $"(/.*)?/models/{model}(:|%3A)streamGenerateContent",
@@ -22,44 +27,46 @@ public sealed class GeminiDialect : IDialect
         AnyResult = "$.contents[*].parts[?(@.functionResponse)]",
     };
 
-    /// <inheritdoc />
-    public RequestReading? ReadRequest(ReadOnlyMemory<byte> body, string path, TurnKeys keys)
-    {
-        if (RequestScan.Run(body, keys, GeminiRequestReader.Read) is not { } scan)
-        {
-            return null;
-        }
+    public override bool IsCompletion(ReadOnlySpan<char> path) => GeminiPath.IsCompletion(path);
 
-        var end = path.IndexOf('?', StringComparison.Ordinal) is >= 0 and var query ? path[..query] : path;
-        end = end.TrimEnd('/');
-        scan.Model = GeminiPath.Model(end) ?? scan.Model;
-        scan.Stream = GeminiPath.IsStream(end);
-        return new RequestPlaces(scan, this).In(scan.Body);
-    }
+    public override ReplyAssembler CreateAssembler(string? contentType, bool streamRequested) => new GeminiAssembler();
 
-    /// <inheritdoc />
-    public RequestContent? ReadContent(ReadOnlyMemory<byte> body)
-        => RequestScan.Run(body, null, GeminiRequestReader.Read) is { } scan ? RequestPlaces.Content(scan, this) : null;
-
-    /// <inheritdoc />
-    public ConversationMessage ReadMessage(ReadOnlyMemory<byte> json) => GeminiContentReader.Read(json).Message;
-
-    /// <inheritdoc />
-    public ReplyAssembler CreateAssembler(string? contentType, bool streamRequested) => new GeminiAssembler();
-
-    /// <inheritdoc />
-    public byte[] WriteReply(AssembledReply reply) => new GeminiReplyWriter(reply).Whole();
-
-    /// <inheritdoc />
-    public IReadOnlyList<ReplyEvent> WriteEvents(AssembledReply reply) => new GeminiReplyWriter(reply).Events();
-
-    /// <inheritdoc />
-    public bool StreamsAsArray(string target)
+    public override bool StreamsAsArray(string target)
     {
         var query = target.IndexOf('?', StringComparison.Ordinal);
         return query < 0 || !target[(query + 1)..].Split('&').Contains("alt=sse", StringComparer.OrdinalIgnoreCase);
     }
 
-    /// <inheritdoc />
-    public byte[] FormatError(int status, string message) => DialectErrors.Gemini(status, message);
+    public override byte[] FormatError(int status, string message)
+    {
+        // google.rpc.Status and google.rpc.Code (googleapis, google/rpc/code.proto).
+        var name = status switch
+        {
+            400 or 431 => "INVALID_ARGUMENT",
+            401 => "UNAUTHENTICATED",
+            403 => "PERMISSION_DENIED",
+            404 => "NOT_FOUND",
+            408 or 504 => "DEADLINE_EXCEEDED",
+            409 => "ABORTED",
+            413 => "INVALID_ARGUMENT",
+            429 => "RESOURCE_EXHAUSTED",
+            499 => "CANCELLED",
+            501 => "UNIMPLEMENTED",
+            502 or 503 or 529 => "UNAVAILABLE",
+            >= 400 and < 500 => "FAILED_PRECONDITION",
+            _ => "INTERNAL",
+        };
+        return ReplyJson.Join($"{{\"error\":{{\"code\":{status.ToString(CultureInfo.InvariantCulture)},\"message\":", message, ",\"status\":", name, "}}");
+    }
+
+    protected override RequestPlaces PlacesOf(RequestScan scan, string path, MessageReader reader)
+    {
+        var end = path.IndexOf('?', StringComparison.Ordinal) is >= 0 and var query ? path[..query] : path;
+        end = end.TrimEnd('/');
+        scan.Model = GeminiPath.Model(end) ?? scan.Model;
+        scan.Stream = GeminiPath.IsStream(end);
+        return new(scan, reader);
+    }
+
+    protected override ReplyWriter WriterOf(AssembledReply reply) => new GeminiReplyWriter(reply);
 }

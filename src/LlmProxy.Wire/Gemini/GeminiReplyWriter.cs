@@ -1,16 +1,15 @@
 using System.Text.Json;
 using LlmProxy.Wire.Json;
-using LlmProxy.Wire.Writing;
+using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.Gemini;
 
 /// <summary>Writes an answer of Gemini (ai.google.dev/api/generate-content, "GenerateContentResponse"); <see cref="GeminiAssembler"/> reads it back.</summary>
-internal sealed class GeminiReplyWriter(AssembledReply reply)
+internal sealed class GeminiReplyWriter(AssembledReply reply) : ReplyWriter
 {
-    /// <summary>The answer as one object.</summary>
-    public byte[] Whole()
+    public override byte[] Whole()
     {
-        using var message = Elements.Parse(reply.Message.Json);
+        using var message = LenientJson.Parse(reply.Message.Json);
         var parts = (message?.RootElement ?? default).Get("parts"u8);
         return reply.Error is { } error ? Error(error) : Chunk(isLast: true, json =>
         {
@@ -21,10 +20,9 @@ internal sealed class GeminiReplyWriter(AssembledReply reply)
         });
     }
 
-    /// <summary>The answer as a stream: each chunk brings a part, or a piece of a text. One that is not complete lacks its end.</summary>
-    public IReadOnlyList<ReplyEvent> Events()
+    public override IReadOnlyList<ReplyEvent> Events()
     {
-        using var message = Elements.Parse(reply.Message.Json);
+        using var message = LenientJson.Parse(reply.Message.Json);
         var parts = new List<Action<Utf8JsonWriter>>();
         foreach (var part in (message?.RootElement ?? default).Get("parts"u8).Items())
         {

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using LlmProxy.Wire.Json;
-using LlmProxy.Wire.Reading;
+using LlmProxy.Wire.Scanning;
 
 namespace LlmProxy.Wire.Gemini;
 
@@ -10,7 +10,7 @@ namespace LlmProxy.Wire.Gemini;
 /// </summary>
 internal sealed class GeminiRequestReader : MessageRules
 {
-    private static readonly GeminiRequestReader Instance = new();
+    public static GeminiRequestReader Instance { get; } = new();
 
     public override DialectKind Kind => DialectKind.Gemini;
 
@@ -29,10 +29,8 @@ internal sealed class GeminiRequestReader : MessageRules
         var hasCache = false;
         scan.Insertion = new PromptInsertion(
             new ByteRange(scan.End(ref reader), 0), "\"systemInstruction\":{\"parts\":[{\"text\":"u8.ToArray(), "}]},"u8.ToArray());
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        while (reader.ReadProperty(out var name))
         {
-            var name = JsonText.Name(reader.ValueSpan);
-            reader.Read();
             if (name.SequenceEqual("contents"u8))
             {
                 if (reader.TokenType == JsonTokenType.StartObject)
@@ -60,13 +58,9 @@ internal sealed class GeminiRequestReader : MessageRules
                 hasCache = reader.TokenType == JsonTokenType.String && reader.ValueSpan.Length > 0;
                 reader.Skip();
             }
-            else if (name.SequenceEqual("model"u8))
-            {
-                scan.Model = scan.String(ref reader);
-            }
             else
             {
-                reader.Skip();
+                scan.ReadCommon(name, ref reader);
             }
         }
 
@@ -114,16 +108,12 @@ internal sealed class GeminiRequestReader : MessageRules
 
         var isThought = false;
         var text = default(ByteRange);
-        var call = default(ByteRange);
-        var arguments = default(ByteRange);
-        var isCall = false;
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        ScannedCall? call = null;
+        while (reader.ReadProperty(out var name))
         {
-            var name = JsonText.Name(reader.ValueSpan);
-            reader.Read();
             if (name.SequenceEqual("text"u8))
             {
-                text = ContentPart.Literal(scan, ref reader);
+                text = scan.Literal(ref reader);
             }
             else if ((name.SequenceEqual("thoughtSignature"u8) || name.SequenceEqual("thought_signature"u8)) && scan.Keys is not null)
             {
@@ -136,8 +126,7 @@ internal sealed class GeminiRequestReader : MessageRules
             }
             else if ((name.SequenceEqual("functionCall"u8) || name.SequenceEqual("function_call"u8)) && reader.TokenType == JsonTokenType.StartObject)
             {
-                isCall = true;
-                ReadCall(scan, ref reader, out call, out arguments);
+                call = ScannedCall.Read(scan, ref reader);
             }
             else
             {
@@ -150,35 +139,7 @@ internal sealed class GeminiRequestReader : MessageRules
             scan.AddText(scan.Raw(text));
         }
 
-        if (isCall)
-        {
-            scan.AddCall(
-                call.Length > 0 ? JsonText.Name(scan.Raw(call)) : default,
-                scan.Body.Span.Slice(arguments.Start, arguments.Length));
-        }
-    }
-
-    private static void ReadCall(RequestScan scan, ref Utf8JsonReader reader, out ByteRange call, out ByteRange arguments)
-    {
-        call = default;
-        arguments = default;
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-        {
-            var name = JsonText.Name(reader.ValueSpan);
-            reader.Read();
-            if (name.SequenceEqual("name"u8))
-            {
-                call = ContentPart.Literal(scan, ref reader);
-            }
-            else if (name.SequenceEqual("args"u8))
-            {
-                arguments = scan.Skip(ref reader);
-            }
-            else
-            {
-                reader.Skip();
-            }
-        }
+        call?.AddTo(scan, isText: false);
     }
 
     private static void ReadSystem(RequestScan scan, ref Utf8JsonReader reader)
@@ -190,10 +151,8 @@ internal sealed class GeminiRequestReader : MessageRules
         if (reader.TokenType == JsonTokenType.StartObject)
         {
             holdsSomething = false;
-            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            while (reader.ReadProperty(out var name))
             {
-                var name = JsonText.Name(reader.ValueSpan);
-                reader.Read();
                 if (!name.SequenceEqual("parts"u8))
                 {
                     reader.Skip();
@@ -204,7 +163,7 @@ internal sealed class GeminiRequestReader : MessageRules
                 if (reader.TokenType == JsonTokenType.StartObject)
                 {
                     holdsSomething = true;
-                    var part = ContentPart.Read(scan, ref reader);
+                    var part = ScannedPart.Read(scan, ref reader);
                     if (part.HasText)
                     {
                         Add(part.Text);
@@ -212,13 +171,13 @@ internal sealed class GeminiRequestReader : MessageRules
                 }
                 else
                 {
-                    holdsSomething = ContentValue.ReadSystem(scan, ref reader, Add);
+                    holdsSomething = ContentScan.ReadSystem(scan, ref reader, Add);
                 }
             }
         }
         else
         {
-            holdsSomething = ContentValue.ReadSystem(scan, ref reader, Add);
+            holdsSomething = ContentScan.ReadSystem(scan, ref reader, Add);
         }
 
         scan.Insertion = holdsSomething

@@ -18,7 +18,7 @@ internal static class GeminiTurn
             return json;
         }
 
-        using var contents = Elements.Parse((byte[])[(byte)'[', .. json, (byte)']']);
+        using var contents = LenientJson.Parse((byte[])[(byte)'[', .. json, (byte)']']);
         using var joined = new ByteBuffer(json.Length);
         joined.Append("{\"role\":\"model\",\"parts\":["u8);
         var isFirst = true;

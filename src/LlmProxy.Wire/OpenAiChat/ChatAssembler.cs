@@ -1,7 +1,8 @@
 using System.Text;
 using System.Text.Json;
-using LlmProxy.Wire.Assembly;
 using LlmProxy.Wire.Json;
+using LlmProxy.Wire.Messages;
+using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.OpenAiChat;
 
@@ -19,34 +20,13 @@ internal sealed class ChatAssembler : JsonReplyAssembler
     private readonly Dictionary<long, bool> _choices = [];
     private readonly StringBuilder _legacyArguments = new();
     private string? _legacyName;
-    private string? _id;
-    private string? _model;
-    private string? _stopReason;
     private bool _hasText;
-    private TokenUsage _usage = TokenUsage.None;
-    private bool _hasUsage;
 
     protected override AssembledReply Build()
     {
         using var json = new ByteBuffer();
         WriteMessage(json);
-        var (message, callKeys) = ChatContentReader.Read(json.ToArray());
-        var reply = new AssembledReply
-        {
-            ResponseId = _id,
-            Model = _model,
-            Message = message,
-            StopReason = _stopReason,
-            Usage = _usage,
-            HasUsage = _hasUsage,
-            Refusal = _refusal.Length > 0 ? _refusal.ToString() : null,
-            Error = Error,
-            IsComplete = Ended && Error is null,
-            EndedTurn = Ended && Error is null && _stopReason == "stop" && message.ToolCalls.Count == 0,
-            CallKeys = callKeys,
-            Unknown = Unknown,
-        };
-        return reply;
+        return Build(ChatMessageReader.Instance.Read(json.ToArray()), _refusal.Length > 0 ? _refusal.ToString() : null, StopReason == "stop");
     }
 
     protected override void OnDone() => Ended = true;
@@ -61,8 +41,8 @@ internal sealed class ChatAssembler : JsonReplyAssembler
         }
 
         // Gateways change the id on the way; SDKs keep the first.
-        _id ??= value.Text("id"u8) is { Length: > 0 } id ? id : null;
-        _model = value.Text("model"u8) is { Length: > 0 } model ? model : _model;
+        ResponseId ??= value.Text("id"u8) is { Length: > 0 } id ? id : null;
+        Model = value.Text("model"u8) is { Length: > 0 } model ? model : Model;
         foreach (var choice in choices.Items())
         {
             TakeChoice(choice);
@@ -87,14 +67,14 @@ internal sealed class ChatAssembler : JsonReplyAssembler
         if (index == 0)
         {
             TakeDelta(isWhole ? message : choice.Get("delta"u8));
-            _stopReason = string.IsNullOrEmpty(finish) ? _stopReason : finish;
+            StopReason = string.IsNullOrEmpty(finish) ? StopReason : finish;
             if (choice.Get("error"u8).Exists())
             {
                 TakeError(choice);
             }
         }
 
-        if (!_hasUsage)
+        if (Usage is null)
         {
             // Moonshot puts usage into the choice.
             TakeUsage(choice);
@@ -159,17 +139,19 @@ internal sealed class ChatAssembler : JsonReplyAssembler
 
     private void TakeContent(JsonElement content)
     {
-        var parts = new MessageParts();
-        ChatContentReader.AddContent(content, parts);
-        _hasText |= parts.Texts.Count > 0;
-        foreach (var text in parts.Texts)
+        var parts = new MessageBuilder(default);
+        ContentParts.Read(content, parts);
+        foreach (var part in parts.Parts)
         {
-            _text.Append(text);
-        }
-
-        foreach (var text in parts.Reasoning)
-        {
-            _shownReasoning.Append(text);
+            if (part is TextPart text)
+            {
+                _hasText = true;
+                _text.Append(text.Text);
+            }
+            else if (part is ThinkingPart thinking)
+            {
+                _shownReasoning.Append(thinking.Text);
+            }
         }
     }
 
@@ -187,13 +169,12 @@ internal sealed class ChatAssembler : JsonReplyAssembler
         }
 
         var input = usage.Get("prompt_tokens_details"u8);
-        _usage = new TokenUsage(
-            usage.Number("prompt_tokens"u8) ?? _usage.Input,
-            usage.Number("completion_tokens"u8) ?? _usage.Output,
+        Usage = new TokenUsage(
+            usage.Number("prompt_tokens"u8) ?? Usage?.Input ?? 0,
+            usage.Number("completion_tokens"u8) ?? Usage?.Output ?? 0,
             input.Number("cached_tokens"u8) ?? usage.Number("prompt_cache_hit_tokens"u8) ?? usage.Number("cached_tokens"u8) ?? 0,
             input.Number("cache_write_tokens"u8) ?? usage.Number("cache_creation_input_tokens"u8) ?? 0,
             usage.Get("completion_tokens_details"u8).Number("reasoning_tokens"u8) ?? 0);
-        _hasUsage = true;
         return true;
     }
 

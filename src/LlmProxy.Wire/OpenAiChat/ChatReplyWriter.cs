@@ -1,18 +1,17 @@
 using System.Text.Json;
 using LlmProxy.Wire.Json;
-using LlmProxy.Wire.Writing;
+using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.OpenAiChat;
 
 /// <summary>Writes an answer of Chat Completions (OpenAI API reference, "Chat"); <see cref="ChatAssembler"/> reads it back.</summary>
-internal sealed class ChatReplyWriter(AssembledReply reply)
+internal sealed class ChatReplyWriter(AssembledReply reply) : ReplyWriter
 {
     private static readonly ReplyEvent Done = new(null, "[DONE]"u8.ToArray());
 
     private readonly List<ReplyEvent> _events = [];
 
-    /// <summary>The answer as one object.</summary>
-    public byte[] Whole() => reply.Error is { } error ? Error(error) : ReplyJson.Object(json =>
+    public override byte[] Whole() => reply.Error is { } error ? Error(error) : ReplyJson.Object(json =>
     {
         WriteHead(json, "chat.completion");
         json.WriteStartArray("choices");
@@ -26,10 +25,9 @@ internal sealed class ChatReplyWriter(AssembledReply reply)
         WriteUsage(json);
     });
 
-    /// <summary>The answer as a stream; one that is not complete lacks its end.</summary>
-    public IReadOnlyList<ReplyEvent> Events()
+    public override IReadOnlyList<ReplyEvent> Events()
     {
-        using var document = Elements.Parse(reply.Message.Json);
+        using var document = LenientJson.Parse(reply.Message.Json);
         var message = document?.RootElement ?? default;
 
         // 1. The role, with an empty text where there will be one.

@@ -1,13 +1,13 @@
 using System.Text.Json;
 using LlmProxy.Wire.Json;
-using LlmProxy.Wire.Reading;
+using LlmProxy.Wire.Scanning;
 
 namespace LlmProxy.Wire.OpenAiChat;
 
 /// <summary>The forward pass over a Chat Completions request (OpenAI API reference, "Create chat completion").</summary>
 internal sealed class ChatRequestReader : MessageRules
 {
-    private static readonly ChatRequestReader Instance = new();
+    public static ChatRequestReader Instance { get; } = new();
 
     public override DialectKind Kind => DialectKind.OpenAiChat;
 
@@ -23,23 +23,12 @@ internal sealed class ChatRequestReader : MessageRules
         var hasHistory = false;
         bool tools = false, functions = false;
         List<ByteRange> toolList = [], functionList = [];
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        while (reader.ReadProperty(out var name))
         {
-            var name = JsonText.Name(reader.ValueSpan);
-            reader.Read();
             if (name.SequenceEqual("messages"u8))
             {
                 scan.Insertion = InsertionAt(scan, reader);
                 hasHistory = scan.ReadMessages(ref reader, Instance);
-            }
-            else if (name.SequenceEqual("model"u8))
-            {
-                scan.Model = scan.String(ref reader);
-            }
-            else if (name.SequenceEqual("stream"u8))
-            {
-                scan.Stream = reader.TokenType == JsonTokenType.True;
-                reader.Skip();
             }
             else if (name.SequenceEqual("tools"u8))
             {
@@ -55,7 +44,7 @@ internal sealed class ChatRequestReader : MessageRules
             }
             else
             {
-                reader.Skip();
+                scan.ReadCommon(name, ref reader);
             }
         }
 
@@ -75,7 +64,7 @@ internal sealed class ChatRequestReader : MessageRules
         if (name.SequenceEqual("content"u8))
         {
             scan.ResetText();
-            ContentValue.ReadModel(scan, ref reader);
+            ContentScan.ReadModel(scan, ref reader);
         }
         else if (name.SequenceEqual("tool_calls"u8) && reader.TokenType == JsonTokenType.StartArray)
         {
@@ -87,24 +76,11 @@ internal sealed class ChatRequestReader : MessageRules
         }
         else if (name.SequenceEqual("function_call"u8) && reader.TokenType == JsonTokenType.StartObject)
         {
-            ReadFunction(scan, ref reader, out var function, out var arguments);
-            if (function.Length > 2)
+            var function = ScannedCall.Read(scan, ref reader);
+            if (function.Name.Length > 2)
             {
-                AddNamed(scan, function, arguments);
+                function.AddTo(scan, isText: true);
             }
-        }
-        else
-        {
-            reader.Skip();
-        }
-    }
-
-    public override void ReadSystemProperty(RequestScan scan, scoped ReadOnlySpan<byte> name, ref Utf8JsonReader reader)
-    {
-        if (name.SequenceEqual("content"u8))
-        {
-            scan.ResetSystemText();
-            ContentValue.ReadSystem(scan, ref reader, scan.AddSystemText);
         }
         else
         {
@@ -136,19 +112,16 @@ internal sealed class ChatRequestReader : MessageRules
         }
 
         var id = default(ByteRange);
-        var function = default(ByteRange);
-        var arguments = default(ByteRange);
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        var function = default(ScannedCall);
+        while (reader.ReadProperty(out var name))
         {
-            var name = JsonText.Name(reader.ValueSpan);
-            reader.Read();
             if (name.SequenceEqual("id"u8))
             {
-                id = ContentPart.Literal(scan, ref reader);
+                id = scan.Literal(ref reader);
             }
             else if ((name.SequenceEqual("function"u8) || name.SequenceEqual("custom"u8)) && reader.TokenType == JsonTokenType.StartObject)
             {
-                ReadFunction(scan, ref reader, out function, out arguments);
+                function = ScannedCall.Read(scan, ref reader);
             }
             else
             {
@@ -162,43 +135,8 @@ internal sealed class ChatRequestReader : MessageRules
         }
         else
         {
-            AddNamed(scan, function, arguments);
+            // A server that gives no ids.
+            function.AddTo(scan, isText: true);
         }
-    }
-
-    private static void ReadFunction(RequestScan scan, ref Utf8JsonReader reader, out ByteRange function, out ByteRange arguments)
-    {
-        function = default;
-        arguments = default;
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-        {
-            var name = JsonText.Name(reader.ValueSpan);
-            reader.Read();
-            if (name.SequenceEqual("name"u8))
-            {
-                function = ContentPart.Literal(scan, ref reader);
-            }
-            else if (name.SequenceEqual("arguments"u8) || name.SequenceEqual("input"u8))
-            {
-                arguments = scan.Skip(ref reader);
-            }
-            else
-            {
-                reader.Skip();
-            }
-        }
-    }
-
-    /// <summary>A call without an id: the old <c>function_call</c>, or a server that gives none.</summary>
-    private static void AddNamed(RequestScan scan, ByteRange function, ByteRange arguments)
-    {
-        if (scan.Keys is null)
-        {
-            return;
-        }
-
-        var name = function.Length > 0 ? JsonText.Name(scan.Raw(function)) : default;
-        var value = scan.Body.Span.Slice(arguments.Start, arguments.Length);
-        scan.AddCall(name, value.StartsWith("\""u8) ? JsonText.Name(scan.Raw(arguments)) : value);
     }
 }

@@ -96,7 +96,7 @@ internal sealed class ChatToolCalls
 
     private static bool IsWhole(StringBuilder arguments)
     {
-        using var document = arguments.Length == 0 ? null : Elements.Parse(Encoding.UTF8.GetBytes(arguments.ToString()));
+        using var document = arguments.Length == 0 ? null : LenientJson.Parse(Encoding.UTF8.GetBytes(arguments.ToString()));
         return document is not null;
     }
 

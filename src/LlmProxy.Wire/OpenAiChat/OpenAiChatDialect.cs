@@ -1,40 +1,23 @@
-using LlmProxy.Wire.Assembly;
-using LlmProxy.Wire.Reading;
+using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.OpenAiChat;
 
 /// <summary>OpenAI's Chat Completions (OpenAI API reference, "Chat"), and what compatible servers make of it.</summary>
-public sealed class OpenAiChatDialect : IDialect
+internal sealed class OpenAiChatDialect() : Dialect(ChatMessageReader.Instance, ChatRequestReader.Read, ChatRequestReader.Instance.ScanMessage)
 {
-    /// <inheritdoc />
-    public DialectKind Kind => DialectKind.OpenAiChat;
+    public override DialectKind Kind => DialectKind.OpenAiChat;
 
-    /// <inheritdoc />
-    public string Name => "openai-chat";
+    public override string Name => "openai-chat";
 
-    /// <inheritdoc />
-    public RequestPatterns Patterns { get; } = RequestPatterns.InBody("/chat/completions", id => $"$..[?(@.tool_call_id == {id})]", "$..[?(@.tool_call_id)]");
+    public override string Provider => "openai";
 
-    /// <inheritdoc />
-    public RequestReading? ReadRequest(ReadOnlyMemory<byte> body, string path, TurnKeys keys)
-        => RequestScan.Run(body, keys, ChatRequestReader.Read) is { } scan ? new RequestPlaces(scan, this).In(scan.Body) : null;
+    public override RequestPatterns Patterns { get; } = RequestPatterns.InBody("/chat/completions", id => $"$..[?(@.tool_call_id == {id})]", "$..[?(@.tool_call_id)]");
 
-    /// <inheritdoc />
-    public RequestContent? ReadContent(ReadOnlyMemory<byte> body)
-        => RequestScan.Run(body, null, ChatRequestReader.Read) is { } scan ? RequestPlaces.Content(scan, this) : null;
+    public override bool IsCompletion(ReadOnlySpan<char> path) => path.EndsWith("/chat/completions", StringComparison.Ordinal);
 
-    /// <inheritdoc />
-    public ConversationMessage ReadMessage(ReadOnlyMemory<byte> json) => ChatContentReader.Read(json).Message;
+    public override ReplyAssembler CreateAssembler(string? contentType, bool streamRequested) => new ChatAssembler();
 
-    /// <inheritdoc />
-    public ReplyAssembler CreateAssembler(string? contentType, bool streamRequested) => new ChatAssembler();
+    public override byte[] FormatError(int status, string message) => OpenAiErrors.Format(status, message);
 
-    /// <inheritdoc />
-    public byte[] WriteReply(AssembledReply reply) => new ChatReplyWriter(reply).Whole();
-
-    /// <inheritdoc />
-    public IReadOnlyList<ReplyEvent> WriteEvents(AssembledReply reply) => new ChatReplyWriter(reply).Events();
-
-    /// <inheritdoc />
-    public byte[] FormatError(int status, string message) => DialectErrors.OpenAi(status, message);
+    protected override ReplyWriter WriterOf(AssembledReply reply) => new ChatReplyWriter(reply);
 }

@@ -50,44 +50,64 @@ internal static class ItemKind
             : ItemSide.Client;
     }
 
-    /// <summary>Looks ahead as far as is needed to tell whose the item is that the reader stands on.</summary>
+    /// <summary>Looks ahead as far as is needed to tell whose the item is that the reader is on.</summary>
     public static ItemSide Find(Utf8JsonReader reader)
     {
-        ReadOnlySpan<byte> type = default, role = default, execution = default;
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        var facts = default(ItemFacts);
+        while (reader.ReadProperty(out var name))
         {
-            var name = JsonText.Name(reader.ValueSpan);
-            reader.Read();
             if (reader.TokenType != JsonTokenType.String)
             {
                 reader.Skip();
                 continue;
             }
 
-            if (name.SequenceEqual("type"u8))
-            {
-                type = JsonText.Name(reader.ValueSpan);
-            }
-            else if (name.SequenceEqual("role"u8))
-            {
-                role = JsonText.Name(reader.ValueSpan);
-            }
-            else if (name.SequenceEqual("execution"u8))
-            {
-                execution = JsonText.Name(reader.ValueSpan);
-            }
-            else
-            {
-                continue;
-            }
-
             // A role tells enough (a type behind it is "message"), and so does any type but two.
-            if (!role.IsEmpty || (!type.IsEmpty && !type.SequenceEqual("message"u8) && !type.SequenceEqual("tool_search_output"u8)))
+            if (facts.Note(name, JsonText.Name(reader.ValueSpan))
+                && (!facts.Role.IsEmpty || (!facts.Type.IsEmpty && !facts.Type.SequenceEqual("message"u8) && !facts.Type.SequenceEqual("tool_search_output"u8))))
             {
                 break;
             }
         }
 
-        return SideOf(type, role, execution);
+        return facts.Side;
+    }
+}
+
+/// <summary>The members of an item that tell whose it is.</summary>
+internal ref struct ItemFacts
+{
+    public ReadOnlySpan<byte> Type;
+
+    public ReadOnlySpan<byte> Role;
+
+    public ByteRange Id;
+
+    private ReadOnlySpan<byte> _execution;
+
+    public readonly ItemSide Side => ItemKind.SideOf(Type, Role, _execution);
+
+    /// <summary>Takes a member.</summary>
+    /// <returns>Whether it tells something.</returns>
+    public bool Note(scoped ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    {
+        if (name.SequenceEqual("type"u8))
+        {
+            Type = value;
+        }
+        else if (name.SequenceEqual("role"u8))
+        {
+            Role = value;
+        }
+        else if (name.SequenceEqual("execution"u8))
+        {
+            _execution = value;
+        }
+        else
+        {
+            return false;
+        }
+
+        return true;
     }
 }

@@ -1,44 +1,30 @@
-using LlmProxy.Wire.Assembly;
-using LlmProxy.Wire.Reading;
+using LlmProxy.Wire.Messages;
+using LlmProxy.Wire.Replies;
+using LlmProxy.Wire.Scanning;
 
 namespace LlmProxy.Wire.OpenAiResponses;
 
 /// <summary>OpenAI's Responses (OpenAI API reference, "Responses"), over HTTP.</summary>
-public sealed class OpenAiResponsesDialect : IDialect
+internal sealed class OpenAiResponsesDialect() : Dialect(ResponsesMessageReader.Instance, ResponsesRequestReader.Read, ResponsesRequestReader.ScanItem)
 {
-    /// <inheritdoc />
-    public DialectKind Kind => DialectKind.OpenAiResponses;
+    public override DialectKind Kind => DialectKind.OpenAiResponses;
 
-    /// <inheritdoc />
-    public string Name => "openai-responses";
+    public override string Name => "openai-responses";
 
-    /// <inheritdoc />
-    public RequestPatterns Patterns { get; } = RequestPatterns.InBody("/responses", id => $"$.input[?(@.call_id == {id} && @.output)]", "$.input[?(@.call_id && @.output)]");
+    public override string Provider => "openai";
 
-    /// <inheritdoc />
-    public RequestReading? ReadRequest(ReadOnlyMemory<byte> body, string path, TurnKeys keys)
-        => RequestScan.Run(body, keys, ResponsesRequestReader.Read) is { } scan
-            // What stands in input beside a history that the server keeps becomes a part of it: only instructions,
-            // which are not kept, may be rewritten then.
-            ? new RequestPlaces(scan, this, historyTextsCount: scan.PreviousResponseId is null && scan.ServerConversationId is null).In(scan.Body)
-            : null;
+    public override RequestPatterns Patterns { get; } = RequestPatterns.InBody("/responses", id => $"$.input[?(@.call_id == {id} && @.output)]", "$.input[?(@.call_id && @.output)]");
 
-    /// <inheritdoc />
-    public RequestContent? ReadContent(ReadOnlyMemory<byte> body)
-        => RequestScan.Run(body, null, ResponsesRequestReader.Read) is { } scan ? RequestPlaces.Content(scan, this) : null;
+    public override bool IsCompletion(ReadOnlySpan<char> path) => path.EndsWith("/responses", StringComparison.Ordinal);
 
-    /// <inheritdoc />
-    public ConversationMessage ReadMessage(ReadOnlyMemory<byte> json) => ResponsesContentReader.Read(json).Message;
+    public override ReplyAssembler CreateAssembler(string? contentType, bool streamRequested) => new ResponsesAssembler();
 
-    /// <inheritdoc />
-    public ReplyAssembler CreateAssembler(string? contentType, bool streamRequested) => new ResponsesAssembler();
+    public override byte[] FormatError(int status, string message) => OpenAiErrors.Format(status, message);
 
-    /// <inheritdoc />
-    public byte[] WriteReply(AssembledReply reply) => new ResponsesReplyWriter(reply).Whole();
+    // If the server keeps the history, what input holds becomes a part of it: only instructions, which are not kept,
+    // may be rewritten then.
+    protected override RequestPlaces PlacesOf(RequestScan scan, string path, MessageReader reader) =>
+        new(scan, reader, historyTextsCount: scan.PreviousResponseId is null && scan.ServerConversationId is null);
 
-    /// <inheritdoc />
-    public IReadOnlyList<ReplyEvent> WriteEvents(AssembledReply reply) => new ResponsesReplyWriter(reply).Events();
-
-    /// <inheritdoc />
-    public byte[] FormatError(int status, string message) => DialectErrors.OpenAi(status, message);
+    protected override ReplyWriter WriterOf(AssembledReply reply) => new ResponsesReplyWriter(reply);
 }

@@ -1,6 +1,6 @@
 using System.Text.Json;
-using LlmProxy.Wire.Assembly;
 using LlmProxy.Wire.Json;
+using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.OpenAiResponses;
 
@@ -21,35 +21,16 @@ internal sealed class ResponsesAssembler : JsonReplyAssembler
 
     private readonly SortedDictionary<long, ResponsesItem> _items = [];
     private byte[]? _output;
-    private string? _id;
-    private string? _model;
     private string? _status;
     private string? _incompleteReason;
-    private TokenUsage _usage = TokenUsage.None;
-    private bool _hasUsage;
 
     protected override AssembledReply Build()
     {
         var json = _output ?? OutputOfItems();
-        var (message, callKeys) = ResponsesContentReader.Read(json);
-        using var document = Elements.Parse(json);
+        using var document = LenientJson.Parse(json);
         var output = document?.RootElement ?? default;
-        return new AssembledReply
-        {
-            ResponseId = _id,
-            Model = _model,
-            Message = message,
-            StopReason = _incompleteReason ?? _status,
-            Usage = _usage,
-            HasUsage = _hasUsage,
-            Refusal = RefusalOf(output),
-            Error = Error,
-            IsComplete = Ended && Error is null,
-            EndedTurn = Ended && Error is null && _status == "completed" && !HasOpenCall(output),
-            CallKeys = callKeys,
-            Marks = MarksOf(output),
-            Unknown = Unknown,
-        };
+        StopReason = _incompleteReason ?? _status;
+        return Build(ResponsesMessageReader.Instance.Read(json), RefusalOf(output), _status == "completed", HasOpenCall(output), MarksOf(output));
     }
 
     protected override void OnDone()
@@ -131,12 +112,9 @@ internal sealed class ResponsesAssembler : JsonReplyAssembler
     /// <summary>Whether the client has a call to answer. A hosted tool's call is answered in the same output.</summary>
     private static bool HasOpenCall(JsonElement output)
     {
-        var items = output.Items().ToList();
-        var answered = items.Where(item => item.Text("type"u8)?.EndsWith("_output", StringComparison.Ordinal) == true)
-            .Select(item => item.Text("call_id"u8))
-            .ToHashSet(StringComparer.Ordinal);
-        return items.Exists(item => item.Get("type"u8).Is("mcp_approval_request"u8)
-            || (ResponsesContentReader.IsClientCall(item) && !answered.Contains(item.Text("call_id"u8))));
+        var answered = ResponsesMessageReader.AnsweredIn(output);
+        return output.Items().Any(item => item.Get("type"u8).Is("mcp_approval_request"u8)
+            || (ResponsesMessageReader.IsClientCall(item) && !answered.Contains(item.Text("call_id"u8))));
     }
 
     private bool TakeOther(JsonElement value, string? type)
@@ -183,8 +161,8 @@ internal sealed class ResponsesAssembler : JsonReplyAssembler
 
     private void TakeResponse(JsonElement response, bool isLast)
     {
-        _id = response.Text("id"u8) ?? _id;
-        _model = response.Text("model"u8) ?? _model;
+        ResponseId = response.Text("id"u8) ?? ResponseId;
+        Model = response.Text("model"u8) ?? Model;
         var status = response.Text("status"u8);
         if (isLast)
         {
@@ -220,13 +198,12 @@ internal sealed class ResponsesAssembler : JsonReplyAssembler
         }
 
         var input = usage.Get("input_tokens_details"u8);
-        _usage = new TokenUsage(
+        Usage = new TokenUsage(
             usage.Number("input_tokens"u8) ?? 0,
             usage.Number("output_tokens"u8) ?? 0,
             input.Number("cached_tokens"u8) ?? 0,
             input.Number("cache_write_tokens"u8) ?? 0,
             usage.Get("output_tokens_details"u8).Number("reasoning_tokens"u8) ?? 0);
-        _hasUsage = true;
     }
 
     private byte[] OutputOfItems()

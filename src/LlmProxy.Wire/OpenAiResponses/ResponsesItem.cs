@@ -1,6 +1,6 @@
 using System.Text;
-using System.Text.Json;
 using LlmProxy.Wire.Json;
+using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.OpenAiResponses;
 
@@ -40,7 +40,7 @@ internal sealed class ResponsesItem
             return;
         }
 
-        using var added = Added is null ? null : Elements.Parse(Added);
+        using var added = Added is null ? null : LenientJson.Parse(Added);
         var values = new SortedDictionary<string, byte[]>(StringComparer.Ordinal);
         var type = added?.RootElement.Text("type"u8);
         if (type is null)
@@ -65,23 +65,7 @@ internal sealed class ResponsesItem
             values[_argumentsName] = JsonText.EncodeLiteral(_arguments.ToString());
         }
 
-        json.Append((byte)'{');
-        var first = true;
-        if (added is not null && added.RootElement.ValueKind == JsonValueKind.Object)
-        {
-            foreach (var property in added.RootElement.EnumerateObject())
-            {
-                var name = Encoding.UTF8.GetString(property.Utf8Name());
-                Write(json, name, values.Remove(name, out var changed) ? changed : property.Value.Raw(), ref first);
-            }
-        }
-
-        foreach (var (name, value) in values)
-        {
-            Write(json, name, value, ref first);
-        }
-
-        json.Append((byte)'}');
+        ReplyJson.AppendChanged(json, added?.RootElement ?? default, values);
     }
 
     private static void Append(SortedDictionary<long, StringBuilder> texts, long part, string? delta)
@@ -125,18 +109,5 @@ internal sealed class ResponsesItem
 
         json.Append((byte)']');
         return json.ToArray();
-    }
-
-    private static void Write(ByteBuffer json, string name, ReadOnlySpan<byte> value, ref bool first)
-    {
-        if (!first)
-        {
-            json.Append((byte)',');
-        }
-
-        first = false;
-        JsonText.AppendLiteral(json, name);
-        json.Append((byte)':');
-        json.Append(value);
     }
 }

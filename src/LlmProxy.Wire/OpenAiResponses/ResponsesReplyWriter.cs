@@ -1,12 +1,12 @@
 using System.Globalization;
 using System.Text.Json;
 using LlmProxy.Wire.Json;
-using LlmProxy.Wire.Writing;
+using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.OpenAiResponses;
 
 /// <summary>Writes an answer of Responses (OpenAI API reference, "Responses" and "Streaming events"); <see cref="ResponsesAssembler"/> reads it back.</summary>
-internal sealed class ResponsesReplyWriter(AssembledReply reply)
+internal sealed class ResponsesReplyWriter(AssembledReply reply) : ReplyWriter
 {
     private static readonly string[] Statuses = ["completed", "failed", "in_progress", "cancelled", "queued", "incomplete"];
 
@@ -15,18 +15,16 @@ internal sealed class ResponsesReplyWriter(AssembledReply reply)
     /// <summary>The last word on the answer; a reason that is no status is why it is incomplete.</summary>
     private string Status => reply.StopReason is null ? "completed" : Statuses.Contains(reply.StopReason, StringComparer.Ordinal) ? reply.StopReason : "incomplete";
 
-    /// <summary>The answer as one object.</summary>
-    public byte[] Whole() => reply.Error is { } error && Status != "failed" ? Error(error, null) : ReplyJson.Object(json => WriteResponse(json, isOver: true));
+    public override byte[] Whole() => reply.Error is { } error && Status != "failed" ? Error(error, null) : ReplyJson.Object(json => WriteResponse(json, isOver: true));
 
-    /// <summary>The answer as a stream; one that is not complete lacks its end.</summary>
-    public IReadOnlyList<ReplyEvent> Events()
+    public override IReadOnlyList<ReplyEvent> Events()
     {
         // 1. The response without its output.
         AddResponse("response.created", isOver: false);
         AddResponse("response.in_progress", isOver: false);
 
         // 2. Its items, one after the other.
-        using var output = Elements.Parse(reply.Message.Json);
+        using var output = LenientJson.Parse(reply.Message.Json);
         var index = 0;
         foreach (var item in (output?.RootElement ?? default).Items())
         {

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using LlmProxy.Wire.Json;
-using LlmProxy.Wire.Reading;
+using LlmProxy.Wire.Scanning;
 
 namespace LlmProxy.Wire.OpenAiResponses;
 
@@ -21,10 +21,8 @@ internal static class ResponsesRequestReader
         bool hasInput = false, hasPrompt = false, tools = false;
         var items = new ItemState();
         scan.Insertion = new PromptInsertion(new ByteRange(scan.End(ref reader), 0), "\"instructions\":"u8.ToArray(), ","u8.ToArray());
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        while (reader.ReadProperty(out var name))
         {
-            var name = JsonText.Name(reader.ValueSpan);
-            reader.Read();
             if (name.SequenceEqual("input"u8))
             {
                 hasInput = ReadInput(scan, ref reader, items);
@@ -32,15 +30,6 @@ internal static class ResponsesRequestReader
             else if (name.SequenceEqual("instructions"u8))
             {
                 ReadInstructions(scan, ref reader);
-            }
-            else if (name.SequenceEqual("model"u8))
-            {
-                scan.Model = scan.String(ref reader);
-            }
-            else if (name.SequenceEqual("stream"u8))
-            {
-                scan.Stream = reader.TokenType == JsonTokenType.True;
-                reader.Skip();
             }
             else if (name.SequenceEqual("tools"u8))
             {
@@ -65,7 +54,7 @@ internal static class ResponsesRequestReader
             }
             else
             {
-                reader.Skip();
+                scan.ReadCommon(name, ref reader);
             }
         }
 
@@ -73,6 +62,9 @@ internal static class ResponsesRequestReader
         scan.OffersTools = tools || items.OffersTools;
         return hasInput || hasPrompt || scan.PreviousResponseId is not null || scan.ServerConversationId is not null;
     }
+
+    /// <summary>Reads one item of the history.</summary>
+    public static void ScanItem(RequestScan scan, ref Utf8JsonReader reader) => ReadItem(scan, ref reader, new ItemState());
 
     private static void ReadInstructions(RequestScan scan, ref Utf8JsonReader reader)
     {
@@ -132,16 +124,7 @@ internal static class ResponsesRequestReader
         scan.BeginHistory(ref reader, DialectKind.OpenAiResponses);
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
-            if (reader.TokenType == JsonTokenType.StartObject)
-            {
-                ReadItem(scan, ref reader, items);
-            }
-            else
-            {
-                scan.EndTurn();
-                scan.AddClientValue(ref reader, Rules);
-            }
-
+            ReadItem(scan, ref reader, items);
             if (items.IsEmpty)
             {
                 scan.EndElement(ref reader);
@@ -155,6 +138,13 @@ internal static class ResponsesRequestReader
 
     private static void ReadItem(RequestScan scan, ref Utf8JsonReader reader, ItemState items)
     {
+        if (reader.TokenType != JsonTokenType.StartObject)
+        {
+            scan.EndTurn();
+            scan.AddClientValue(ref reader, Rules);
+            return;
+        }
+
         var start = scan.Start(ref reader);
         scan.BeginMessage();
         var kind = ItemKind.Find(reader);
@@ -197,86 +187,69 @@ internal static class ResponsesRequestReader
         }
     }
 
-    private static ItemSide ReadItem(RequestScan scan, ref Utf8JsonReader reader, ItemState items, ItemSide kind)
+    private static ItemSide ReadItem(RequestScan scan, ref Utf8JsonReader reader, ItemState items, ItemSide side)
     {
         var text = scan.TextLength;
         var calls = scan.CallsLength;
         var mark = scan.OpenClientMessage();
-        ReadOnlySpan<byte> type = default, role = default, execution = default;
-        var itemId = default(ByteRange);
+        var facts = default(ItemFacts);
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             var name = JsonText.Name(reader.ValueSpan);
             var value = reader;
             value.Read();
             var word = value.TokenType == JsonTokenType.String && value.ValueSpan.Length < 64 ? JsonText.Name(value.ValueSpan) : default;
-            if (name.SequenceEqual("type"u8))
-            {
-                type = word;
-            }
-            else if (name.SequenceEqual("role"u8))
-            {
-                role = word;
-            }
-            else if (name.SequenceEqual("execution"u8))
-            {
-                execution = word;
-            }
-
-            if (kind == ItemSide.Client && !(name.SequenceEqual("type"u8) && word.SequenceEqual("message"u8)))
+            facts.Note(name, word);
+            if (side == ItemSide.Client && !(name.SequenceEqual("type"u8) && word.SequenceEqual("message"u8)))
             {
                 scan.AddClientProperty(ref reader, Rules);
                 continue;
             }
 
             reader.Read();
-            if (kind == ItemSide.Model && name.SequenceEqual("content"u8) && !type.SequenceEqual("reasoning"u8))
+            switch (side)
             {
-                scan.ResetText(text);
-                ContentValue.ReadModel(scan, ref reader);
-            }
-            else if (kind == ItemSide.Model && name.SequenceEqual("call_id"u8))
-            {
-                scan.ResetCalls(calls);
-                if (ContentPart.Literal(scan, ref reader) is { Length: > 2 } id)
-                {
-                    scan.AddCall(id);
-                }
-            }
-            else if (kind == ItemSide.Model && name.SequenceEqual("id"u8))
-            {
-                itemId = ContentPart.Literal(scan, ref reader);
-            }
-            else if (kind == ItemSide.System && name.SequenceEqual("content"u8))
-            {
-                scan.ResetSystemText();
-                ContentValue.ReadSystem(scan, ref reader, scan.AddSystemText);
-            }
-            else if (kind == ItemSide.Tools && name.SequenceEqual("tools"u8))
-            {
-                var list = new List<ByteRange>(1);
-                items.OffersTools |= ToolLists.Replace(scan, list, ref reader);
-                items.ToolLists.AddRange(list);
-            }
-            else
-            {
-                reader.Skip();
+                case ItemSide.Model when name.SequenceEqual("content"u8) && !facts.Type.SequenceEqual("reasoning"u8):
+                    scan.ResetText(text);
+                    ContentScan.ReadModel(scan, ref reader);
+                    break;
+                case ItemSide.Model when name.SequenceEqual("call_id"u8):
+                    scan.ResetCalls(calls);
+                    if (scan.Literal(ref reader) is { Length: > 2 } id)
+                    {
+                        scan.AddCall(id);
+                    }
+
+                    break;
+                case ItemSide.Model when name.SequenceEqual("id"u8):
+                    facts.Id = scan.Literal(ref reader);
+                    break;
+                case ItemSide.System when name.SequenceEqual("content"u8):
+                    scan.ResetSystemText();
+                    ContentScan.ReadSystem(scan, ref reader, scan.AddSystemText);
+                    break;
+                case ItemSide.Tools when name.SequenceEqual("tools"u8):
+                    items.AddTools(scan, ref reader);
+                    break;
+                default:
+                    reader.Skip();
+                    break;
             }
         }
 
         scan.CloseClientMessage(mark);
-        if (type.SequenceEqual("reasoning"u8))
+        if (facts.Type.SequenceEqual("reasoning"u8))
         {
-            // Where content came before the type.
+            // If content came before the type.
             scan.ResetText(text);
         }
-        else if (type.SequenceEqual("message"u8) || type.SequenceEqual("compaction"u8) || type.SequenceEqual("item_reference"u8))
+        else if (facts.Type.SequenceEqual("message"u8) || facts.Type.SequenceEqual("compaction"u8) || facts.Type.SequenceEqual("item_reference"u8))
         {
             // Nothing else in them says which answer they are of.
-            scan.AddCallId(itemId);
+            scan.AddCallId(facts.Id);
         }
 
-        return ItemKind.SideOf(type, role, execution);
+        return facts.Side;
     }
 
     /// <summary>What the items of an input hold beside messages.</summary>
@@ -287,6 +260,13 @@ internal static class ResponsesRequestReader
         public bool OffersTools { get; set; }
 
         public bool IsEmpty => ToolLists.Count == 0 && !OffersTools;
+
+        public void AddTools(RequestScan scan, ref Utf8JsonReader reader)
+        {
+            var list = new List<ByteRange>(1);
+            OffersTools |= Scanning.ToolLists.Replace(scan, list, ref reader);
+            ToolLists.AddRange(list);
+        }
 
         public void Reset()
         {

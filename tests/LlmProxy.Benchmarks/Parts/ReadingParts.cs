@@ -1,6 +1,6 @@
 using LlmProxy.Benchmarks.Wire;
 using LlmProxy.Wire;
-using LlmProxy.Wire.Reading;
+using LlmProxy.Wire.Scanning;
 
 namespace LlmProxy.Benchmarks.Parts;
 

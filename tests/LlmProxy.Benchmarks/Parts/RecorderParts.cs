@@ -4,7 +4,7 @@ using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
-using LlmProxy.Wire.Reading;
+using LlmProxy.Wire.Scanning;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LlmProxy.Benchmarks.Parts;

@@ -26,6 +26,31 @@ public sealed class DialectCatalogTests
     public void Each_kind_has_its_dialect()
         => Assert.All(Enum.GetValues<DialectKind>(), kind => Assert.Equal(kind, DialectCatalog.Get(kind).Kind));
 
+    [Fact]
+    public void Each_dialect_is_found_by_its_name()
+    {
+        Assert.Equal(["anthropic-messages", "openai-chat", "openai-responses", "gemini"], DialectCatalog.All.Select(dialect => dialect.Name));
+        Assert.All(DialectCatalog.All, dialect => Assert.Same(dialect, DialectCatalog.Find(dialect.Name)));
+        Assert.Null(DialectCatalog.Find("openai"));
+        Assert.Null(DialectCatalog.Find(null));
+    }
+
+    [Theory]
+    [InlineData("anthropic", DialectKind.AnthropicMessages, "anthropic", "chat")]
+    [InlineData("openai", DialectKind.OpenAiChat, "openai", "chat")]
+    [InlineData("gemini", DialectKind.Gemini, "gcp.gemini", "generate_content")]
+    [InlineData("mistral", DialectKind.OpenAiChat, "mistral", "chat")]
+    public void A_provider_has_a_dialect_and_a_name_in_the_conventions(string provider, DialectKind kind, string name, string operation)
+    {
+        Assert.Equal(kind, DialectCatalog.OfProvider(provider).Kind);
+        Assert.Equal(name, DialectCatalog.ProviderConventionOf(provider));
+        Assert.Equal(operation, DialectCatalog.OfProvider(provider).OperationConvention);
+    }
+
+    [Fact]
+    public void A_call_without_a_provider_gets_errors_of_chat_completions()
+        => Assert.Equal(DialectKind.OpenAiChat, DialectCatalog.OfProvider(null).Kind);
+
     [Theory]
     [InlineData(DialectKind.AnthropicMessages, 502, """{"type":"error","error":{"type":"api_error","message":"no \"upstream\""}}""")]
     [InlineData(DialectKind.AnthropicMessages, 529, """{"type":"error","error":{"type":"overloaded_error","message":"no \"upstream\""}}""")]

@@ -1,6 +1,6 @@
 using System.Text;
-using LlmProxy.Wire.Assembly;
 using LlmProxy.Wire.Json;
+using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Tests.Dialects;
 

@@ -1,6 +1,6 @@
 using System.Text;
 using LlmProxy.Wire;
-using LlmProxy.Wire.Reading;
+using LlmProxy.Wire.Scanning;
 using Xunit.Abstractions;
 
 namespace LlmProxy.Tests.Dialects;

@@ -24,15 +24,6 @@ internal sealed record Recording(
 
     public IDialect Dialect => DialectCatalog.Get(Kind);
 
-    private static DialectKind? KindOf(string? api) => api switch
-    {
-        "anthropic-messages" => DialectKind.AnthropicMessages,
-        "openai-chat" => DialectKind.OpenAiChat,
-        "openai-responses" => DialectKind.OpenAiResponses,
-        "gemini" => DialectKind.Gemini,
-        _ => null,
-    };
-
     private static List<Recording> Load()
     {
         var all = new List<Recording>();
@@ -43,7 +34,7 @@ internal sealed record Recording(
                 using (document)
                 {
                     var root = document.RootElement;
-                    if (KindOf(root.GetProperty("api").GetString()) is not { } kind || root.GetProperty("response_body").ValueKind != JsonValueKind.String)
+                    if (DialectCatalog.Find(root.GetProperty("api").GetString()) is not { Kind: var kind } || root.GetProperty("response_body").ValueKind != JsonValueKind.String)
                     {
                         continue;
                     }

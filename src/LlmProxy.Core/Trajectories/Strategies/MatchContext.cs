@@ -44,7 +44,7 @@ internal sealed class MatchContext(CorrelationIndex index, IncomingCall call, Hi
                 continue;
             }
 
-            var own = (task.SessionId == call.SessionId, task.Model is null || task.Model == call.Reading.Model, CallFrame.Likeness(task.Frame, call.Frame), task.Stream == call.Reading.Stream, entry.StepIndex == task.LastStep && !task.IsContinued, entry.At);
+            var own = (task.SessionId == call.SessionId, task.Model is null || task.Model == call.Reading.Model, RequestFingerprint.Likeness(task.Frame, call.Frame), task.Stream == call.Reading.Stream, entry.StepIndex == task.LastStep && !task.IsContinued, entry.At);
             if (best is null || own.CompareTo(rank) > 0)
             {
                 (best, rank) = (new Candidate(task, entry), own);

@@ -1,0 +1,57 @@
+using System.Text;
+using LlmProxy.Wire;
+using LlmProxy.Wire.Json;
+
+namespace LlmProxy.TrainingData.Conversations;
+
+/// <summary>The parts of a message as training data has them: without reasoning, and in JSON that every consumer can read.</summary>
+internal static class TurnParts
+{
+    /// <summary>The parts of a message.</summary>
+    /// <param name="message">The message.</param>
+    /// <param name="dialect">Its dialect.</param>
+    /// <param name="native">The dialect whose own blocks stay, or null.</param>
+    public static List<MessagePart> Of(ConversationMessage message, IDialect dialect, DialectKind? native)
+    {
+        var parts = new List<MessagePart>();
+        foreach (var part in message.Parts)
+        {
+            if (Clean(part, dialect.TakesBlankText) is { } clean)
+            {
+                parts.Add(clean with { NativeJson = native == dialect.Kind ? part.NativeJson : default });
+            }
+        }
+
+        return parts;
+    }
+
+    private static MessagePart? Clean(MessagePart part, bool takesBlankText) => part switch
+    {
+        TextPart { Text: var text } => text.Length == 0 || (!takesBlankText && string.IsNullOrWhiteSpace(text)) ? null : new TextPart(StrictJson.Clean(text)),
+        RefusalPart { Text: var text } => new TextPart(StrictJson.Clean(text)),
+        ThinkingPart => null,
+        // Calls that the provider answered are its own affair. What names nothing is a piece of a streamed call (Gemini).
+        ToolCall { IsAnswered: true } or ToolCall { ResultId: "", Name: "" } or ToolResult { Id: "", Name: "" } => null,
+        ToolCall call => new ToolCall(StrictJson.Clean(call.ResultId), StrictJson.Clean(call.Name), Arguments(call.Arguments)),
+        ToolResult result => result with { Id = StrictJson.Clean(result.Id), Name = StrictJson.Clean(result.Name), Content = StrictJson.Clean(result.WholeContent ?? result.Content) },
+        _ => part,
+    };
+
+    /// <summary>Arguments as a JSON object: free text, and JSON that broke off, becomes <c>{"input": …}</c>.</summary>
+    private static string Arguments(string arguments)
+    {
+        if (string.IsNullOrWhiteSpace(arguments))
+        {
+            return "{}";
+        }
+
+        var text = StrictJson.Clean(arguments);
+        using var parsed = LenientJson.Parse(Encoding.UTF8.GetBytes(text));
+        return parsed?.RootElement.ValueKind switch
+        {
+            System.Text.Json.JsonValueKind.Object => StrictJson.Text(parsed.RootElement),
+            System.Text.Json.JsonValueKind.Null => "{}",
+            _ => Encoding.UTF8.GetString(StrictJson.Object("input", text)),
+        };
+    }
+}
