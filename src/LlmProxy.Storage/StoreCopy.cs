@@ -65,7 +65,7 @@ public static class StoreCopy
         var done = 0L;
         var total = await source.CountRunsAsync(cancellationToken);
         progress?.Report(new CopyProgress(done, total));
-        var batch = new List<RunCopy>();
+        var batch = new List<TrajectoryCopy>();
         var bytes = 0L;
         var after = 0L;
         while (await source.ReadRunsAsync(after, RunsAtOnce, cancellationToken) is { Count: > 0 } page)
@@ -110,7 +110,7 @@ public static class StoreCopy
         return result;
     }
 
-    private static async Task SaveAsync(SqlTrajectoryStore target, List<RunCopy> batch, CancellationToken cancellationToken)
+    private static async Task SaveAsync(SqlTrajectoryStore target, List<TrajectoryCopy> batch, CancellationToken cancellationToken)
     {
         await target.SaveAsync(batch.Select(copy => copy.Change).ToList(), cancellationToken);
         await target.SaveExamplesAsync(batch.Where(copy => copy.Example is not null).Select(copy => (copy.Change.Trajectory, copy.Example!)).ToList(), cancellationToken);
@@ -135,7 +135,7 @@ public static class StoreCopy
         return count;
     }
 
-    private static async Task<List<Trajectory>> FindThereAsync(SqlTrajectoryStore target, IReadOnlyList<RunRow> page, CancellationToken cancellationToken)
+    private static async Task<List<Trajectory>> FindThereAsync(SqlTrajectoryStore target, IReadOnlyList<TrajectoryRow> page, CancellationToken cancellationToken)
     {
         var there = new List<Trajectory>();
         foreach (var tenant in page.GroupBy(run => run.Run.Tenant, StringComparer.Ordinal))

@@ -20,11 +20,11 @@ public sealed class RecordedUpstream : IAsyncDisposable
 {
     private readonly ReplayServer _server;
     private readonly ReplaySession? _session;
-    private readonly RunRecording? _recording;
+    private readonly TrajectoryRecording? _recording;
     private readonly bool _verifyOnDispose;
     private bool _disposed;
 
-    private RecordedUpstream(ReplayServer server, ReplaySession? session, RunRecording? recording, bool verifyOnDispose)
+    private RecordedUpstream(ReplayServer server, ReplaySession? session, TrajectoryRecording? recording, bool verifyOnDispose)
     {
         _server = server;
         _session = session;
@@ -60,18 +60,18 @@ public sealed class RecordedUpstream : IAsyncDisposable
         options ??= new RecordedUpstreamOptions();
         if (options.IsRecording)
         {
-            var recording = new RunRecording(RunFiles.ForWriting(path, callerFile), options);
+            var recording = new TrajectoryRecording(RecordingFiles.ForWriting(path, callerFile), options);
             return new RecordedUpstream(await ReplayServer.StartAsync(recording.HandleAsync, [], cancellationToken), null, recording, false);
         }
 
-        return await StartAsync(RecordedRunFile.ReadFile(RunFiles.Find(path, callerFile)), options, cancellationToken);
+        return await StartAsync(RecordedTrajectoryFile.ReadFile(RecordingFiles.Find(path, callerFile)), options, cancellationToken);
     }
 
     /// <summary>Starts the server for a run that was read or made already. Never records.</summary>
     /// <param name="run">The run.</param>
     /// <param name="options">How to replay; null for the defaults.</param>
     /// <param name="cancellationToken">Stops the start.</param>
-    public static async Task<RecordedUpstream> StartAsync(RecordedRun run, RecordedUpstreamOptions? options = null, CancellationToken cancellationToken = default)
+    public static async Task<RecordedUpstream> StartAsync(RecordedTrajectory run, RecordedUpstreamOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(run);
         options ??= new RecordedUpstreamOptions();

@@ -14,7 +14,7 @@ public static class LlmProxyTrainingDataServiceCollectionExtensions
     {
         ArgumentNullException.ThrowIfNull(services);
         services.TryAddSingleton<TrajectoryExporter>();
-        services.TryAddSingleton<RunImporter>();
+        services.TryAddSingleton<TrajectoryImporter>();
         return services;
     }
 }

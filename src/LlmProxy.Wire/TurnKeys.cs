@@ -36,7 +36,7 @@ public sealed class TurnKeys : IDisposable
     /// <summary>Makes keys with a secret.</summary>
     /// <param name="secret">The store's correlation secret, 16 bytes or more.</param>
     /// <param name="known">Histories whose keys were made with the same secret before, or null.</param>
-    public TurnKeys(byte[] secret, KnownHistories? known = null)
+    public TurnKeys(byte[] secret, HistoryPrefixCache? known = null)
     {
         Known = known;
         _hash = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, secret);
@@ -47,7 +47,7 @@ public sealed class TurnKeys : IDisposable
     }
 
     /// <summary>Histories whose keys were made before, or null.</summary>
-    internal KnownHistories? Known { get; }
+    internal HistoryPrefixCache? Known { get; }
 
     /// <summary>Adds bytes to the message whose key is being made.</summary>
     public void Append(ReadOnlySpan<byte> bytes) => _hash.AppendData(bytes);

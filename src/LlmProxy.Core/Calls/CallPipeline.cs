@@ -136,7 +136,7 @@ internal sealed partial class CallPipeline(
         var (reading, rules) = (request.Reading, request.Rules);
         try
         {
-            call.Place = await correlator.PlaceAsync(
+            call.Place = await correlator.AssignAsync(
                 new IncomingCall
                 {
                     Tenant = start.Tenant,

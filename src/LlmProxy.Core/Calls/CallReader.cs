@@ -8,7 +8,7 @@ namespace LlmProxy.Core.Calls;
 
 /// <summary>Reads a request in one pass and finds out which model, which client and which rules it is about.</summary>
 /// <remarks>Safe for concurrent use.</remarks>
-internal sealed class CallReader(ProviderResolver providers, TaskRulesCatalog catalog, CorrelationSecret secret, KnownHistories known)
+internal sealed class CallReader(ProviderResolver providers, TaskRulesCatalog catalog, CorrelationSecret secret, HistoryPrefixCache known)
 {
     /// <summary>The request; null if it is no request of its dialect.</summary>
     public ReadRequest? Read(CallStart start, ReadOnlyMemory<byte> body)

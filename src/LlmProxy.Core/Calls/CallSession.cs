@@ -48,7 +48,7 @@ internal sealed class CallSession : IDisposable
     public ReadOnlyMemory<byte>? Body => Prompt.Body is { } rewritten ? rewritten : Start.Body;
 
     /// <summary>Where the call belongs; null if that could not be decided.</summary>
-    public CallPlace? Place { get; internal set; }
+    public TaskAssignment? Place { get; internal set; }
 
     /// <summary>What became of the system prompt.</summary>
     public PromptResult Prompt { get; internal set; } = PromptResult.Unchanged;

@@ -57,9 +57,9 @@ internal sealed class ReplyCopy(CallSession call, long maxBytes, TimeProvider ti
             _headTimestamp = time.GetTimestamp();
             if (call.Record is { } record)
             {
-                var isStream = AnswerHead.IsEventStream(contentType) || (call.Reading.Stream && contentLength is null && status < 400);
+                var isStream = ResponseHead.IsEventStream(contentType) || (call.Reading.Stream && contentLength is null && status < 400);
                 _rhythm = isStream ? new RhythmMeter() : null;
-                record.WriteAnswerHead(new AnswerHead(
+                record.WriteAnswerHead(new ResponseHead(
                     status,
                     contentType,
                     contentEncoding.Length == 0 ? null : contentEncoding,

@@ -109,7 +109,7 @@ public sealed record ExchangeHead
     /// <param name="dialect">The request's wire format.</param>
     /// <param name="provider">Whose model it is.</param>
     /// <param name="now">The time.</param>
-    public static ExchangeHead Of(CallPlace place, OpenTask task, RequestReading reading, DialectKind dialect, string provider, DateTimeOffset now) => new()
+    public static ExchangeHead Of(TaskAssignment place, OpenTask task, RequestReading reading, DialectKind dialect, string provider, DateTimeOffset now) => new()
     {
         ExchangeId = Guid.CreateVersion7(now).ToString("N"),
         Tenant = task.Tenant,
@@ -139,7 +139,7 @@ public sealed record ExchangeHead
 /// <param name="ContentType">Content-Type as sent, or null.</param>
 /// <param name="ContentEncoding">Content-Encoding, or null.</param>
 /// <param name="FirstByteMs">From the request to this head, in milliseconds.</param>
-public sealed record AnswerHead(int Status, string? ContentType, string? ContentEncoding, double FirstByteMs)
+public sealed record ResponseHead(int Status, string? ContentType, string? ContentEncoding, double FirstByteMs)
 {
     /// <summary>Whether a Content-Type is that of server-sent events.</summary>
     public static bool IsEventStream(string? contentType) => contentType?.StartsWith("text/event-stream", StringComparison.OrdinalIgnoreCase) == true;
@@ -176,6 +176,6 @@ public sealed record ExchangeTail(ExchangeOutcome Outcome, double DurationMs, bo
 
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, UseStringEnumConverter = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(ExchangeHead))]
-[JsonSerializable(typeof(AnswerHead))]
+[JsonSerializable(typeof(ResponseHead))]
 [JsonSerializable(typeof(ExchangeTail))]
 internal sealed partial class ExchangeJson : JsonSerializerContext;

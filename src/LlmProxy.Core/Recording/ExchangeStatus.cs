@@ -27,7 +27,7 @@ public static class ExchangeStatus
         // Some clients hang up at the answer's last event, and a process may be killed between the answer's last byte
         // and the note of its end: an answer that is whole counts as whole.
         var outcome and not ExchangeOutcome.Complete when reply is not { IsComplete: true } => outcome.ToStatus(),
-        _ when exchange.AnswerHead is { Status: >= 400 } || reply?.Error is not null => StepStatus.UpstreamError,
+        _ when exchange.ResponseHead is { Status: >= 400 } || reply?.Error is not null => StepStatus.UpstreamError,
         _ when exchange.Tail.Truncated => StepStatus.Truncated,
         _ when reply is null => StepStatus.Unreadable,
         _ when !reply.IsComplete => StepStatus.Incomplete,

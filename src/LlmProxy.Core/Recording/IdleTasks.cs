@@ -13,7 +13,7 @@ internal sealed partial class IdleTasks : IAsyncDisposable
 
     private readonly ITrajectoryStore _store;
     private readonly OutcomeJudge _judge;
-    private readonly KnownRuns _runs;
+    private readonly TrajectoryCache _runs;
     private readonly TaskQueues _queues;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -21,7 +21,7 @@ internal sealed partial class IdleTasks : IAsyncDisposable
     private readonly ITimer _timer;
     private int _looking;
 
-    public IdleTasks(ITrajectoryStore store, OutcomeJudge judge, KnownRuns runs, TaskQueues queues, TimeProvider time, ILogger logger, CancellationToken stopping)
+    public IdleTasks(ITrajectoryStore store, OutcomeJudge judge, TrajectoryCache runs, TaskQueues queues, TimeProvider time, ILogger logger, CancellationToken stopping)
     {
         (_store, _judge, _runs, _queues, _time, _logger, _stopping) = (store, judge, runs, queues, time, logger, stopping);
         _timer = time.CreateTimer(_ => Look(), null, Every, Every);

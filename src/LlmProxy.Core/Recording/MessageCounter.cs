@@ -20,7 +20,7 @@ internal readonly record struct MessageCounts(int Failed, int Clicks, int Hits, 
 internal static class MessageCounter
 {
     /// <summary>Counts, and remembers in the run which results were counted.</summary>
-    public static MessageCounts Count(RunState run, IEnumerable<ConversationMessage> messages, TaskRules rules)
+    public static MessageCounts Count(TrajectoryState run, IEnumerable<ConversationMessage> messages, TaskRules rules)
     {
         var counts = default(MessageCounts);
         var inEpisode = false;
@@ -48,7 +48,7 @@ internal static class MessageCounter
         return counts;
     }
 
-    private static MessageCounts Add(MessageCounts counts, RunState run, ToolResult result, TaskRules rules)
+    private static MessageCounts Add(MessageCounts counts, TrajectoryState run, ToolResult result, TaskRules rules)
     {
         // A result that comes again, in a history that was rewritten, counts once. Gemini has no call ids: its results
         // carry the function's name, which comes again and again.

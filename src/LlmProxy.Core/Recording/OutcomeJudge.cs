@@ -13,7 +13,7 @@ internal sealed class OutcomeJudge(TaskOptions tasks, QualityOptions quality, Ta
     public TimeSpan ShortestIdle => tasks.EndOfTurnGrace < tasks.IdleTimeout ? tasks.EndOfTurnGrace : tasks.IdleTimeout;
 
     /// <summary>The run's row after a step, with status, success and score.</summary>
-    public Trajectory AfterStep(RunState run, Trajectory row, StatedOutcome? stated, TaskRules rules)
+    public Trajectory AfterStep(TrajectoryState run, Trajectory row, StatedOutcome? stated, TaskRules rules)
     {
         if (row.OutcomeSource == OutcomeSource.Api && row.Status is not TrajectoryStatus.NeedsHelp and not TrajectoryStatus.Active)
         {
@@ -52,7 +52,7 @@ internal sealed class OutcomeJudge(TaskOptions tasks, QualityOptions quality, Ta
     }
 
     /// <summary>The row of a run that got no further call; null if it is not yet time.</summary>
-    public Trajectory? WhenIdle(RunState run, DateTimeOffset now)
+    public Trajectory? WhenIdle(TrajectoryState run, DateTimeOffset now)
     {
         var row = run.Row;
         var idle = now - row.LastActivityAt;
@@ -77,6 +77,6 @@ internal sealed class OutcomeJudge(TaskOptions tasks, QualityOptions quality, Ta
     private Trajectory Score(Trajectory row, TaskRules rules) =>
         row with { QualityScore = QualityScore.Compute(row, quality, rules.FreeIterations).Score };
 
-    private bool? IdleSuccess(RunState run, Trajectory row) =>
+    private bool? IdleSuccess(TrajectoryState run, Trajectory row) =>
         tasks.IdleSuccess == Configuration.IdleSuccess.Clean && row.ToolCallsCount > 0 && !run.LastResultFailed ? true : null;
 }

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging;
 namespace LlmProxy.Core.Recording;
 
 /// <summary>Makes the vectors of a finished run from its task's text.</summary>
-public delegate Task<IReadOnlyList<TrajectoryEmbedding>> EmbedRun(string text, CancellationToken cancellationToken);
+public delegate Task<IReadOnlyList<TrajectoryEmbedding>> EmbedTrajectory(string text, CancellationToken cancellationToken);
 
 /// <summary>
 /// Takes finished exchanges out of the spool, in the order of each task's calls, turns them into steps, and saves
@@ -34,12 +34,12 @@ public sealed partial class Recorder : IAsyncDisposable
     private readonly RetryingStore _store;
     private readonly OutcomeJudge _judge;
     private readonly NotRecordedCounts _notRecorded;
-    private readonly RunEmbedder _embedder;
-    private readonly RunChanges _changes;
+    private readonly TrajectoryEmbedder _embedder;
+    private readonly TrajectoryUpdates _changes;
     private readonly TimeProvider _time;
     private readonly ILogger<Recorder> _logger;
     private readonly TaskQueues _queues = new();
-    private readonly KnownRuns _runs = new();
+    private readonly TrajectoryCache _runs = new();
     private readonly CancellationTokenSource _stopping = new();
     private readonly SemaphoreSlim _urgent = new(0);
     private IdleTasks? _idle;
@@ -54,13 +54,13 @@ public sealed partial class Recorder : IAsyncDisposable
         OutcomeJudge judge,
         ContentPolicy policy,
         NotRecordedCounts notRecorded,
-        EmbedRun embed,
+        EmbedTrajectory embed,
         TimeProvider time,
         ILogger<Recorder> logger)
     {
         (_spool, _store, _judge, _notRecorded, _time, _logger) = (spool, store, judge, notRecorded, time, logger);
-        _embedder = new RunEmbedder(embed, policy, _queues, logger, _stopping.Token);
-        _changes = new RunChanges(steps, _runs, _queues, store, reader, policy, _embedder, notRecorded, logger, _stopping.Token);
+        _embedder = new TrajectoryEmbedder(embed, policy, _queues, logger, _stopping.Token);
+        _changes = new TrajectoryUpdates(steps, _runs, _queues, store, reader, policy, _embedder, notRecorded, logger, _stopping.Token);
     }
 
     /// <summary>Starts the worker, after the store's correlation secret is known; exchanges that an earlier process left in the spool come first.</summary>
@@ -105,7 +105,7 @@ public sealed partial class Recorder : IAsyncDisposable
     /// </summary>
     /// <returns>The run's row after the change, or null where there is no such run.</returns>
     /// <exception cref="StoreException">The change could not be saved, or not in time: then it is made as soon as the store is back.</exception>
-    internal async Task<Trajectory?> ChangeAsync(string tenant, string taskId, Func<RunState?, RunState?> change, TimeSpan patience, CancellationToken cancellationToken)
+    internal async Task<Trajectory?> ChangeAsync(string tenant, string taskId, Func<TrajectoryState?, TrajectoryState?> change, TimeSpan patience, CancellationToken cancellationToken)
     {
         var item = new WorkItem { Change = change, IsReady = true };
         var queue = _queues.Add(tenant, taskId, item);
@@ -127,7 +127,7 @@ public sealed partial class Recorder : IAsyncDisposable
         ChangeAsync(
             row.Tenant,
             row.TaskId,
-            run => run ?? new RunState(row),
+            run => run ?? new TrajectoryState(row),
             TimeSpan.FromSeconds(5),
             cancellationToken);
 
@@ -266,7 +266,7 @@ public sealed partial class Recorder : IAsyncDisposable
     private async Task RecordBatchAsync(List<(TaskQueue Queue, WorkItem Item)> batch)
     {
         // 1. Each item becomes a change of its run.
-        var results = new List<RunChange>();
+        var results = new List<TrajectoryUpdate>();
         foreach (var (queue, item) in batch)
         {
             if (await TryMakeAsync(queue, item) is { } result)
@@ -304,7 +304,7 @@ public sealed partial class Recorder : IAsyncDisposable
     }
 
     /// <summary>Makes an item's change; null where that failed, which was logged and counted then.</summary>
-    private async Task<RunChange?> TryMakeAsync(TaskQueue queue, WorkItem item)
+    private async Task<TrajectoryUpdate?> TryMakeAsync(TaskQueue queue, WorkItem item)
     {
         try
         {
@@ -320,9 +320,9 @@ public sealed partial class Recorder : IAsyncDisposable
         }
     }
 
-    private async Task<List<RunChange>> SaveOneByOneAsync(List<RunChange> results)
+    private async Task<List<TrajectoryUpdate>> SaveOneByOneAsync(List<TrajectoryUpdate> results)
     {
-        var saved = new List<RunChange>();
+        var saved = new List<TrajectoryUpdate>();
         // The runs' states are ahead of the store by what was not saved.
         foreach (var result in results)
         {
@@ -342,7 +342,7 @@ public sealed partial class Recorder : IAsyncDisposable
         return saved;
     }
 
-    private async Task<RunChange?> TrySaveOneAsync(RunChange? result, HashSet<(string, string)> anew, (string Tenant, string TaskId) task)
+    private async Task<TrajectoryUpdate?> TrySaveOneAsync(TrajectoryUpdate? result, HashSet<(string, string)> anew, (string Tenant, string TaskId) task)
     {
         var (queue, item) = (result!.Queue, result.Item);
         for (var attempt = 1; ; attempt++)
@@ -384,7 +384,7 @@ public sealed partial class Recorder : IAsyncDisposable
         item.Done.TrySetException(error);
     }
 
-    private void Finish(RunChange result)
+    private void Finish(TrajectoryUpdate result)
     {
         if (result.Item.Exchange is { } exchange)
         {
@@ -400,7 +400,7 @@ public sealed partial class Recorder : IAsyncDisposable
         result.Item.Done.TrySetResult(result.Row);
     }
 
-    private async Task DeleteNowAsync(RunChange last)
+    private async Task DeleteNowAsync(TrajectoryUpdate last)
     {
         var row = last.Row!;
         _runs.Forget(row.Tenant, row.TaskId);

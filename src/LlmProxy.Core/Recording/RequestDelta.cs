@@ -38,7 +38,7 @@ internal sealed class RequestDelta
     public TurnKey[] History => Kept > _known ? [.. _before[..Kept], .. Keys] : Keys;
 
     /// <summary>Compares a call with its run.</summary>
-    public static RequestDelta Of(RunState run, RequestReading? reading, IDialect dialect, Redactor redactor, TurnKeys turnKeys)
+    public static RequestDelta Of(TrajectoryState run, RequestReading? reading, IDialect dialect, Redactor redactor, TurnKeys turnKeys)
     {
         var messages = reading?.Messages ?? [];
         var keys = messages.Select(m => m.Key).ToArray();
@@ -52,7 +52,7 @@ internal sealed class RequestDelta
     /// <summary>The keys under which a new message is known: as it was sent and as it is stored.</summary>
     public TurnKey[] KeysOf(int message) => [Keys[_known + message], _compared[_known + message]];
 
-    private static (int Kept, int Known) Compare(RunState run, RequestReading? reading, IReadOnlyList<MessageReading> messages, TurnKey[] keys)
+    private static (int Kept, int Known) Compare(TrajectoryState run, RequestReading? reading, IReadOnlyList<MessageReading> messages, TurnKey[] keys)
     {
         var same = keys.AsSpan().CommonPrefixLength(run.History);
         if (reading is { PreviousResponseId: { } previous })

@@ -15,8 +15,8 @@ internal enum SpoolRecordKind : byte
     /// <summary>The system prompt that was sent in place of the agent's own, as UTF-8 text.</summary>
     SentPrompt = 3,
 
-    /// <summary>An <see cref="Recording.AnswerHead"/>.</summary>
-    AnswerHead = 4,
+    /// <summary>An <see cref="Recording.ResponseHead"/>.</summary>
+    ResponseHead = 4,
 
     /// <summary>A piece of the answer's body.</summary>
     Answer = 5,

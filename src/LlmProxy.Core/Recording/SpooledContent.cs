@@ -25,7 +25,7 @@ public sealed class SpooledContent : IDisposable
     public string? SentPrompt { get; init; }
 
     /// <summary>Head of the answer, or null where none came.</summary>
-    public AnswerHead? AnswerHead { get; init; }
+    public ResponseHead? ResponseHead { get; init; }
 
     /// <summary>The answer's body as far as it came, still encoded; read when it is asked for.</summary>
     /// <exception cref="IOException">The segment cannot be read.</exception>

@@ -69,7 +69,7 @@ public sealed class SpooledExchange
     }
 
     /// <summary>Takes the answer's head. It is written together with the first piece of the body, or with the end.</summary>
-    public void WriteAnswerHead(AnswerHead head) => _answerHead = JsonSerializer.SerializeToUtf8Bytes(head, ExchangeJson.Default.AnswerHead);
+    public void WriteAnswerHead(ResponseHead head) => _answerHead = JsonSerializer.SerializeToUtf8Bytes(head, ExchangeJson.Default.ResponseHead);
 
     /// <summary>Writes a piece of the answer.</summary>
     public void WriteAnswer(ReadOnlyMemory<byte> bytes) => Write(SpoolRecordKind.Answer, bytes);
@@ -86,12 +86,12 @@ public sealed class SpooledExchange
     public SpooledContent Read()
     {
         var sentPrompt = Read(SpoolRecordKind.SentPrompt);
-        var answerHead = Read(SpoolRecordKind.AnswerHead);
+        var answerHead = Read(SpoolRecordKind.ResponseHead);
         var tail = Read(SpoolRecordKind.Tail) is { } json ? JsonSerializer.Deserialize(json, ExchangeJson.Default.ExchangeTail) : null;
         return new SpooledContent(Slices(SpoolRecordKind.Request), () => Read(SpoolRecordKind.Answer) ?? [])
         {
             SentPrompt = sentPrompt is null ? null : Encoding.UTF8.GetString(sentPrompt),
-            AnswerHead = answerHead is null ? null : JsonSerializer.Deserialize(answerHead, ExchangeJson.Default.AnswerHead),
+            ResponseHead = answerHead is null ? null : JsonSerializer.Deserialize(answerHead, ExchangeJson.Default.ResponseHead),
             Tail = tail is null ? new ExchangeTail(ExchangeOutcome.ProxyStopped, 0, IsTruncated) : tail with { Truncated = tail.Truncated || IsTruncated },
         };
     }
@@ -158,7 +158,7 @@ public sealed class SpooledExchange
         }
 
         var isWritten = _answerHead is { } head
-            ? _spool.Write(this, (SpoolRecordKind.AnswerHead, head), (kind, payload))
+            ? _spool.Write(this, (SpoolRecordKind.ResponseHead, head), (kind, payload))
             : _spool.Write(this, (kind, payload));
         _answerHead = null;
         if (!isWritten)

@@ -12,13 +12,13 @@ namespace LlmProxy.Core.Recording;
 /// Turns one exchange into a step of its run, and opens and rebuilds runs. Pure work on values; the recorder saves what
 /// comes out.
 /// </summary>
-internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, Redactor redactor, IReadOnlyList<ModelPrice> prices, CorrelationSecret secret, KnownHistories histories)
+internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, Redactor redactor, IReadOnlyList<ModelPrice> prices, CorrelationSecret secret, HistoryPrefixCache histories)
 {
     /// <summary>A new run, as its first exchange tells it.</summary>
-    public RunState Start(ExchangeHead head) => new(head.ToRow() with { TaskDescription = redactor.Redact(head.TaskDescription ?? "") });
+    public TrajectoryState Start(ExchangeHead head) => new(head.ToRow() with { TaskDescription = redactor.Redact(head.TaskDescription ?? "") });
 
     /// <summary>Takes from its first call whose run it is: one that was opened without a call knows only what its opener said.</summary>
-    public void Adopt(RunState run, ExchangeHead head)
+    public void Adopt(TrajectoryState run, ExchangeHead head)
     {
         var first = Start(head).Row;
         run.Row = run.Row with
@@ -40,9 +40,9 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
     }
 
     /// <summary>A run that is in the store, as it was when its last step was taken.</summary>
-    public RunState Rebuild(Trajectory row, IReadOnlyList<StepView> steps)
+    public TrajectoryState Rebuild(Trajectory row, IReadOnlyList<StepView> steps)
     {
-        var run = new RunState(row) { IsRebuilt = true };
+        var run = new TrajectoryState(row) { IsRebuilt = true };
         var rules = catalog.Get(row.Preset);
         using var turnKeys = new TurnKeys(secret.Value);
         foreach (var view in steps)
@@ -82,7 +82,7 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
     /// <param name="head">The exchange's head.</param>
     /// <param name="exchange">The exchange.</param>
     /// <param name="known">What the request path found out about it, or null to read it here.</param>
-    public TrajectoryChange Record(RunState run, ExchangeHead head, SpooledContent exchange, ParsedExchange? known)
+    public TrajectoryChange Record(TrajectoryState run, ExchangeHead head, SpooledContent exchange, ParsedExchange? known)
     {
         var dialect = DialectCatalog.Get(head.Dialect);
         var reply = known?.Reply ?? Assemble(dialect, head, exchange);
@@ -127,9 +127,9 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
             TokenUsage = usage.Tokens,
             StartedAt = head.StartedAt,
             DurationMs = exchange.Tail.DurationMs,
-            TimeToFirstByteMs = exchange.AnswerHead?.FirstByteMs,
+            TimeToFirstByteMs = exchange.ResponseHead?.FirstByteMs,
             Rhythm = RhythmOf(exchange),
-            HttpStatus = exchange.AnswerHead?.Status ?? 0,
+            HttpStatus = exchange.ResponseHead?.Status ?? 0,
             Status = status,
         };
         (step, var others) = ExplainForeign(run, step, delta, history, said, dialect, turnKeys);
@@ -141,19 +141,19 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
     }
 
     /// <summary>Adds the tokens of a side call to its task.</summary>
-    public TrajectoryChange RecordSideCall(RunState run, ExchangeHead head, SpooledContent exchange, AssembledReply? reply)
+    public TrajectoryChange RecordSideCall(TrajectoryState run, ExchangeHead head, SpooledContent exchange, AssembledReply? reply)
     {
         reply ??= Assemble(DialectCatalog.Get(head.Dialect), head, exchange);
         var tokens = reply?.Usage ?? TokenUsage.None;
         run.Row = new StepUsage(tokens, ModelCost.Of(prices, head.Model, tokens)).AddTo(run.Row);
         using var turnKeys = new TurnKeys(secret.Value);
-        return new TrajectoryChange { Trajectory = run.Row, Exchanges = [head.ExchangeId], Keys = AnswerKeys.Make(null, reply, turnKeys, head.TaskId!, 0, head.StartedAt) };
+        return new TrajectoryChange { Trajectory = run.Row, Exchanges = [head.ExchangeId], Keys = ReplyKeys.Make(null, reply, turnKeys, head.TaskId!, 0, head.StartedAt) };
     }
 
     /// <summary>Assembles an answer from its recorded bytes; null if there is none or its encoding is unknown.</summary>
     public static AssembledReply? Assemble(IDialect dialect, ExchangeHead head, SpooledContent exchange)
     {
-        if (exchange.AnswerHead is not { } answer || BodyDecoder.DecodeAll(exchange.Answer, answer.ContentEncoding) is not { } body)
+        if (exchange.ResponseHead is not { } answer || BodyDecoder.DecodeAll(exchange.Answer, answer.ContentEncoding) is not { } body)
         {
             return null;
         }
@@ -164,7 +164,7 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
     }
 
     /// <summary>The number of the step that a call becomes; null if it changes nothing. A retry takes the last step back.</summary>
-    private static int? FindPlace(RunState run, ExchangeHead head, StepStatus status)
+    private static int? FindPlace(TrajectoryState run, ExchangeHead head, StepStatus status)
     {
         var index = head.StepIndex;
         var lastIndex = run.LastStep?.Index ?? run.Row.IterationCount;
@@ -209,7 +209,7 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
 
     /// <summary>Notes the step's foreign turns, and finds its reply among those of later steps that were recorded before it.</summary>
     private (TrajectoryStep Step, IReadOnlyList<TrajectoryStep> Others) ExplainForeign(
-        RunState run, TrajectoryStep step, RequestDelta delta, TurnKey[] history, AssembledReply? said, IDialect dialect, TurnKeys turnKeys)
+        TrajectoryState run, TrajectoryStep step, RequestDelta delta, TurnKey[] history, AssembledReply? said, IDialect dialect, TurnKeys turnKeys)
     {
         run.Foreign.Note(step, [.. step.Messages.Select((_, i) => delta.KeysOf(i))]);
         if (step.Reply is null || !(step.Index < run.LastStep?.Index) || run.Foreign.IsEmpty)
@@ -223,11 +223,11 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
     }
 
     private static StreamRhythm? RhythmOf(SpooledContent exchange) =>
-        exchange.AnswerHead is not { } answer ? null
+        exchange.ResponseHead is not { } answer ? null
         : exchange.Tail.Rhythm is { } rhythm ? StreamRhythm.Parse(rhythm)
-        : AnswerHead.IsEventStream(answer.ContentType) ? StreamRhythm.Unknown
+        : ResponseHead.IsEventStream(answer.ContentType) ? StreamRhythm.Unknown
         : StreamRhythm.Whole;
 
     private static List<CorrelationEntry> Keys(RequestReading? reading, TurnKeys keys, ExchangeHead head, AssembledReply? reply, int index) =>
-        reading is not null && head.TaskId is not null ? AnswerKeys.Make(reading, reply, keys, head.TaskId, index, head.StartedAt) : [];
+        reading is not null && head.TaskId is not null ? ReplyKeys.Make(reading, reply, keys, head.TaskId, index, head.StartedAt) : [];
 }

@@ -35,7 +35,7 @@ internal sealed class StepContent(Redactor redactor)
     /// <param name="reading">The request, or null if it could not be read.</param>
     /// <param name="sentPrompt">The system prompt that was sent in place of the agent's own, or null.</param>
     /// <param name="said">The reply, or null.</param>
-    public KeptContent Keep(RunState run, RequestDelta delta, RequestReading? reading, string? sentPrompt, AssembledReply? said)
+    public KeptContent Keep(TrajectoryState run, RequestDelta delta, RequestReading? reading, string? sentPrompt, AssembledReply? said)
     {
         var messages = KeepMessages(run, delta);
         KeepPrompt(run, reading);
@@ -50,7 +50,7 @@ internal sealed class StepContent(Redactor redactor)
     }
 
     /// <summary>Keeps the new messages of a call.</summary>
-    private List<StepMessage> KeepMessages(RunState run, RequestDelta delta)
+    private List<StepMessage> KeepMessages(TrajectoryState run, RequestDelta delta)
     {
         var kept = new List<StepMessage>(delta.Messages.Count);
         foreach (var message in delta.Messages)
@@ -63,7 +63,7 @@ internal sealed class StepContent(Redactor redactor)
     }
 
     /// <summary>Keeps system prompt and tools, unless the run's last call sent the same bytes.</summary>
-    private void KeepPrompt(RunState run, RequestReading? reading)
+    private void KeepPrompt(TrajectoryState run, RequestReading? reading)
     {
         var prompt = reading is null ? default : DigestOf(reading.Body.Span, reading.SystemPromptPlaces());
         if (run.SystemPrompt.Source != prompt)

@@ -12,7 +12,7 @@ internal sealed class WorkItem
 
     public ParsedExchange? Known { get; set; }
 
-    public Func<RunState?, RunState?>? Change { get; init; }
+    public Func<TrajectoryState?, TrajectoryState?>? Change { get; init; }
 
     public bool IsReady { get; set; }
 

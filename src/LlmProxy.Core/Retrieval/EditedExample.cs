@@ -44,7 +44,7 @@ public static class EditedExample
     /// <summary>The example with the edit, within a budget: steps that do not fit are left out from the end. Null where the edit cannot be read.</summary>
     /// <param name="example">The condensed example.</param>
     /// <param name="editedJson">The edit.</param>
-    /// <param name="tokenBudget">Most tokens by <see cref="RunCondenser.CountTokens"/>.</param>
+    /// <param name="tokenBudget">Most tokens by <see cref="TrajectoryCondenser.CountTokens"/>.</param>
     /// <param name="removed">Where to count what was taken out of texts.</param>
     public static FewShotExample? Apply(FewShotExample example, string editedJson, int tokenBudget, RemovedText removed)
     {
@@ -64,12 +64,12 @@ public static class EditedExample
                 Outcome = edited.TryGetProperty("outcome", out var outcome) ? RecordedText.CleanLine(outcome.GetString(), removed) : example.Outcome,
                 Steps = edited.TryGetProperty("steps", out var steps) ? [.. steps.EnumerateArray().Select(s => Step(s, removed))] : example.Steps,
             };
-            while (result.Steps.Count > 1 && RunCondenser.CountTokens(result) > tokenBudget)
+            while (result.Steps.Count > 1 && TrajectoryCondenser.CountTokens(result) > tokenBudget)
             {
                 result = result with { Steps = [.. result.Steps.SkipLast(1)] };
             }
 
-            return RunCondenser.CountTokens(result) <= tokenBudget ? result : null;
+            return TrajectoryCondenser.CountTokens(result) <= tokenBudget ? result : null;
         }
         catch (JsonException)
         {

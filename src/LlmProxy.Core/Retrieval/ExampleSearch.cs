@@ -116,7 +116,7 @@ public sealed class ExampleSearch
             MinQuality = query.MinQuality ?? (query.SuccessOnly ? _quality.Threshold : null),
         };
         var hits = await _store.SearchAsync(search, cancellationToken);
-        var leftOut = new List<RunLeftOut>();
+        var leftOut = new List<TrajectoryLeftOut>();
         var candidates = new List<Candidate>();
         double? best = null;
         var offered = ToolNames.Offer(_options.ToolMatch == ToolMatch.Ignore ? [] : query.OfferedTools);
@@ -141,7 +141,7 @@ public sealed class ExampleSearch
                 : null;
             if (reason is not null)
             {
-                leftOut.Add(new RunLeftOut(hit.Trajectory, hit.Similarity, reason));
+                leftOut.Add(new TrajectoryLeftOut(hit.Trajectory, hit.Similarity, reason));
                 continue;
             }
 
@@ -155,7 +155,7 @@ public sealed class ExampleSearch
             .ThenByDescending(c => c.Run.QualityScore).ThenBy(c => c.Run.IterationCount).ThenBy(c => c.Run.Id, StringComparer.Ordinal).ToList();
         var distinct = WithoutDuplicates(ranked, Math.Max(0, query.Count) * CompetitorsForPlace, leftOut);
         var chosen = Diverse(distinct, Math.Max(0, query.Count));
-        leftOut.AddRange(distinct.Except(chosen).Select(c => new RunLeftOut(c.Run, c.Similarity, "count")));
+        leftOut.AddRange(distinct.Except(chosen).Select(c => new TrajectoryLeftOut(c.Run, c.Similarity, "count")));
 
         if (withReasons)
         {
@@ -163,7 +163,7 @@ public sealed class ExampleSearch
         }
 
         return new ExampleSearchResult(
-            [.. chosen.Select(c => new ChosenRun(c.Run, c.Similarity, c.Curated?.EditedJson))],
+            [.. chosen.Select(c => new ChosenTrajectory(c.Run, c.Similarity, c.Curated?.EditedJson))],
             [.. leftOut.OrderByDescending(l => l.Similarity ?? -2)],
             threshold,
             best,
@@ -207,7 +207,7 @@ public sealed class ExampleSearch
         return (double)tools.Count(t => ToolNames.Offers(offered, t)) / tools.Count;
     }
 
-    private static List<Candidate> WithoutDuplicates(List<Candidate> ranked, int enough, List<RunLeftOut> leftOut)
+    private static List<Candidate> WithoutDuplicates(List<Candidate> ranked, int enough, List<TrajectoryLeftOut> leftOut)
     {
         var groups = new List<Candidate>();
         for (var next = 0; next < ranked.Count; next++)
@@ -223,14 +223,14 @@ public sealed class ExampleSearch
             if (i < 0)
             {
                 // What stands further down cannot be chosen any more, and comparing all of them is what would take the time.
-                leftOut.AddRange(ranked.Skip(next).Select(c => new RunLeftOut(c.Run, c.Similarity, "count")));
+                leftOut.AddRange(ranked.Skip(next).Select(c => new TrajectoryLeftOut(c.Run, c.Similarity, "count")));
                 break;
             }
 
             // The group keeps its place; who stands for it is decided by trust, not by the accident of rank.
             var (kept, dropped) = candidate.IsBetterThan(groups[i]) ? (candidate with { Score = groups[i].Score }, groups[i]) : (groups[i], candidate);
             groups[i] = kept;
-            leftOut.Add(new RunLeftOut(dropped.Run, dropped.Similarity, "near-duplicate"));
+            leftOut.Add(new TrajectoryLeftOut(dropped.Run, dropped.Similarity, "near-duplicate"));
         }
 
         return groups;
@@ -275,7 +275,7 @@ public sealed class ExampleSearch
         }
     }
 
-    private async Task AddFilteredAsync(ExampleQuery query, SearchQuery search, IReadOnlyList<SearchHit> hits, List<RunLeftOut> leftOut, CancellationToken cancellationToken)
+    private async Task AddFilteredAsync(ExampleQuery query, SearchQuery search, IReadOnlyList<SearchHit> hits, List<TrajectoryLeftOut> leftOut, CancellationToken cancellationToken)
     {
         var known = hits.Select(h => h.Trajectory.Id).ToHashSet(StringComparer.Ordinal);
         var all = await _store.SearchAsync(search with { Providers = [], SuccessOnly = false, MinQuality = null, WithoutRetired = false, OnlyUsable = false }, cancellationToken);
@@ -290,7 +290,7 @@ public sealed class ExampleSearch
                 : search.MinQuality is { } least && !(run.QualityScore >= least) ? "quality"
                 : hits.Count < search.Limit ? "retired"
                 : "count";
-            leftOut.Add(new RunLeftOut(run, hit.Similarity, reason));
+            leftOut.Add(new TrajectoryLeftOut(run, hit.Similarity, reason));
         }
     }
 }

@@ -60,13 +60,13 @@ public sealed record ExampleQuery(string Tenant, string TaskDescription, int Cou
 /// <param name="Trajectory">The run.</param>
 /// <param name="Similarity">Cosine.</param>
 /// <param name="EditedJson">What a person made of it, or null.</param>
-public sealed record ChosenRun(Trajectory Trajectory, double Similarity, string? EditedJson = null);
+public sealed record ChosenTrajectory(Trajectory Trajectory, double Similarity, string? EditedJson = null);
 
 /// <summary>A run that was left out.</summary>
 /// <param name="Trajectory">The run.</param>
 /// <param name="Similarity">Cosine, or null where it has no vector of the model.</param>
 /// <param name="Reason">Why, <c>below-threshold</c>, <c>no-vector</c>, <c>tools</c>, <c>near-duplicate</c>, <c>count</c>; of runs that were looked for to explain: <c>not-ended</c>, <c>cancelled</c>, <c>provider</c>, <c>not-successful</c>, <c>no-content</c>, <c>quality</c>, <c>retired</c>.</param>
-public sealed record RunLeftOut(Trajectory Trajectory, double? Similarity, string Reason);
+public sealed record TrajectoryLeftOut(Trajectory Trajectory, double? Similarity, string Reason);
 
 /// <summary>What a search found.</summary>
 /// <param name="Chosen">Chosen runs, best first.</param>
@@ -75,8 +75,8 @@ public sealed record RunLeftOut(Trajectory Trajectory, double? Similarity, strin
 /// <param name="Best">The best similarity of all runs seen, or null.</param>
 /// <param name="Embedder">The embedder's model that answered.</param>
 public sealed record ExampleSearchResult(
-    IReadOnlyList<ChosenRun> Chosen,
-    IReadOnlyList<RunLeftOut> LeftOut,
+    IReadOnlyList<ChosenTrajectory> Chosen,
+    IReadOnlyList<TrajectoryLeftOut> LeftOut,
     double Threshold,
     double? Best,
     string Embedder);

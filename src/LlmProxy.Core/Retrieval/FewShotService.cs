@@ -40,8 +40,8 @@ public sealed class FewShotService
 
     private readonly ExampleSearch _search;
     private readonly EmbeddingService _embeddings;
-    private readonly RunCondenser _condenser = new();
-    private readonly PreparedRuns _prepared = new(MostPreparedCharacters);
+    private readonly TrajectoryCondenser _condenser = new();
+    private readonly PreparedTrajectoryCache _prepared = new(MostPreparedCharacters);
     private readonly FewShotOptions _options;
     private readonly Func<Trajectory, CancellationToken, Task<IReadOnlyList<StepView>>> _readSteps;
     private readonly ILogger _logger;
@@ -142,7 +142,7 @@ public sealed class FewShotService
             return None(ReasonOf(found), found, _time.GetElapsedTime(start));
         }
 
-        var runs = (await Task.WhenAll(found.Chosen.Select(c => PrepareAsync(c, cancellationToken)))).OfType<RunToCondense>().ToList();
+        var runs = (await Task.WhenAll(found.Chosen.Select(c => PrepareAsync(c, cancellationToken)))).OfType<TrajectoryToCondense>().ToList();
         if (runs.Count == 0)
         {
             return None("error", found, _time.GetElapsedTime(start));
@@ -161,17 +161,17 @@ public sealed class FewShotService
             : new FewShotSelection(examples, string.Create(CultureInfo.InvariantCulture, $"injected={examples.Count}"), null, found, removed, _time.GetElapsedTime(start));
     }
 
-    private async Task<RunToCondense?> PrepareAsync(ChosenRun chosen, CancellationToken cancellationToken)
+    private async Task<TrajectoryToCondense?> PrepareAsync(ChosenTrajectory chosen, CancellationToken cancellationToken)
     {
         try
         {
             if (_prepared.Find(chosen.Trajectory) is not { } prepared)
             {
-                prepared = PreparedRun.Of(await _readSteps(chosen.Trajectory, cancellationToken));
+                prepared = PreparedTrajectory.Of(await _readSteps(chosen.Trajectory, cancellationToken));
                 _prepared.Add(chosen.Trajectory, prepared);
             }
 
-            return new RunToCondense(chosen.Trajectory, prepared, chosen.Similarity, chosen.EditedJson);
+            return new TrajectoryToCondense(chosen.Trajectory, prepared, chosen.Similarity, chosen.EditedJson);
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {

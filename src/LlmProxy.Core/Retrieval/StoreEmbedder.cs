@@ -60,7 +60,7 @@ public sealed class StoreEmbedder
 
         var progress = string.Create(CultureInfo.InvariantCulture, $"rebuild of vectors|{tenant}|{_embeddings.Model}|{_embeddings.Dimensions}");
         long? noted = rebuild && afterRow is null && long.TryParse(await _store.ReadProgressAsync(progress, cancellationToken), CultureInfo.InvariantCulture, out var row) ? row : null;
-        var query = new RunTextsQuery(tenant, Batch) { Lacking = rebuild ? [] : kinds, AfterRow = afterRow ?? noted ?? 0 };
+        var query = new TrajectoryTextsQuery(tenant, Batch) { Lacking = rebuild ? [] : kinds, AfterRow = afterRow ?? noted ?? 0 };
         long? total = afterRow is null ? await _store.CountRunTextsAsync(query, cancellationToken) : null;
 
         // 2. Batch by batch.
@@ -104,7 +104,7 @@ public sealed class StoreEmbedder
     }
 
     /// <summary>The vectors of some runs, those that the embedder refused, and why it cannot be asked any more.</summary>
-    private async Task<(List<RunEmbeddings> Made, List<EmbeddingFailure> Refused, string? Stopped)> EmbedAsync(IReadOnlyList<RunTexts> runs, CancellationToken cancellationToken)
+    private async Task<(List<TrajectoryEmbeddings> Made, List<EmbeddingFailure> Refused, string? Stopped)> EmbedAsync(IReadOnlyList<TrajectoryTexts> runs, CancellationToken cancellationToken)
     {
         var texts = runs.SelectMany(r => Texts(r).Select(t => (r.Run.Id, t.Kind, t.Text))).ToList();
         var vectors = (await _embeddings.EmbedForStoreAsync([.. texts.Select(t => t.Text)], cancellationToken)).ToArray();
@@ -128,11 +128,11 @@ public sealed class StoreEmbedder
 
         var made = texts.Zip(vectors).GroupBy(t => t.First.Id, StringComparer.Ordinal).ToDictionary(
             g => g.Key, g => g.SelectMany(t => t.Second.Embeddings.Select(e => e with { Kind = t.First.Kind })).ToList(), StringComparer.Ordinal);
-        return ([.. runs.Select(r => new RunEmbeddings(r.Run.Id, r.Run.TaskDescription, made[r.Run.Id]))], [.. refused.DistinctBy(f => f.TrajectoryId)], stopped);
+        return ([.. runs.Select(r => new TrajectoryEmbeddings(r.Run.Id, r.Run.TaskDescription, made[r.Run.Id]))], [.. refused.DistinctBy(f => f.TrajectoryId)], stopped);
     }
 
     // A text that somebody gave a run's vector (POST …/embedding) stays the one that it stands for.
-    private static IEnumerable<(string Kind, string Text)> Texts(RunTexts run) =>
+    private static IEnumerable<(string Kind, string Text)> Texts(TrajectoryTexts run) =>
         run.Texts.Where(t => !string.Equals(t.Key, EmbeddingService.TaskKind, StringComparison.Ordinal)).Select(t => (t.Key, t.Value))
             .Prepend((EmbeddingService.TaskKind, run.Texts.GetValueOrDefault(EmbeddingService.TaskKind, run.Run.TaskDescription)));
 }

@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging;
 namespace LlmProxy.Core.Sdk;
 
 /// <summary>What <see cref="LearningChatClient"/> does beside calling: it never throws but for a cancellation, and never keeps a call waiting for long.</summary>
-internal sealed partial class ChatLearning(LearningStart learning, CallPipeline calls, NotRecordedCounts notRecorded, TimeProvider time, string tenant, ILogger<LearningChatClient> logger)
+internal sealed partial class ChatLearning(LearningHost learning, CallPipeline calls, NotRecordedCounts notRecorded, TimeProvider time, string tenant, ILogger<LearningChatClient> logger)
 {
     private const int MostConversations = 10_000;
     private static readonly string[] OwnOptions = [LearningChatClient.TaskKey, LearningChatClient.TaskDescriptionKey, LearningChatClient.FewShotKey, LearningChatClient.RecordKey];

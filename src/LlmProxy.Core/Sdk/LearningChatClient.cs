@@ -53,7 +53,7 @@ public sealed class LearningChatClient : DelegatingChatClient
         ArgumentNullException.ThrowIfNull(services);
         ArgumentException.ThrowIfNullOrWhiteSpace(tenant);
         _learning = new ChatLearning(
-            services.GetService<LearningStart>() ?? throw new InvalidOperationException("The services lack LlmProxy: call services.AddLlmProxyCore(configuration) first."),
+            services.GetService<LearningHost>() ?? throw new InvalidOperationException("The services lack LlmProxy: call services.AddLlmProxyCore(configuration) first."),
             services.GetRequiredService<CallPipeline>(),
             services.GetRequiredService<NotRecordedCounts>(),
             services.GetRequiredService<TimeProvider>(),

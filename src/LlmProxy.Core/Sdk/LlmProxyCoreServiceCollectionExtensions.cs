@@ -31,7 +31,7 @@ public static class LlmProxyCoreServiceCollectionExtensions
     /// <param name="baseDirectory">Folder that relative paths of the settings start from; null for the working directory.</param>
     /// <returns>The services.</returns>
     /// <remarks>
-    /// The store is opened when it is needed first (<see cref="LearningStart"/>). Dispose the provider asynchronously: it
+    /// The store is opened when it is needed first (<see cref="LearningHost"/>). Dispose the provider asynchronously: it
     /// saves what is still on its way. Each process needs a <c>Recording:Spool:Directory</c> of its own.
     /// </remarks>
     /// <exception cref="InvalidSettingsException">Settings are wrong; it names all of them.</exception>
@@ -66,12 +66,12 @@ public static class LlmProxyCoreServiceCollectionExtensions
         AddRetrieval(services, options);
         AddPrompts(services, options, baseDirectory);
         services.TryAddSingleton<StatisticsReader>();
-        services.TryAddSingleton<LearningStart>();
+        services.TryAddSingleton<LearningHost>();
         services.TryAddSingleton<CallReader>();
         services.TryAddSingleton<CallRecording>();
         services.TryAddSingleton<CallPipeline>();
         services.TryAddSingleton(p => new TrajectoryRecorder(
-            p.GetRequiredService<LearningStart>(),
+            p.GetRequiredService<LearningHost>(),
             p.GetRequiredService<TaskService>(),
             p.GetRequiredService<CallPipeline>(),
             p.GetRequiredService<StatisticsReader>(),
@@ -102,9 +102,9 @@ public static class LlmProxyCoreServiceCollectionExtensions
         services.TryAddSingleton(new Redactor(options.Recording.Redaction));
         services.TryAddSingleton(new RecordingSwitch(options.Recording));
         services.TryAddSingleton<CorrelationSecret>();
-        services.TryAddSingleton<KnownHistories>();
+        services.TryAddSingleton<HistoryPrefixCache>();
         services.TryAddSingleton<TaskCorrelator>();
-        services.TryAddSingleton<SharedIndex>();
+        services.TryAddSingleton<ReplicaIndex>();
         services.TryAddSingleton(p => new Spool(
             options.Recording.Spool,
             Path.GetFullPath(options.Recording.Spool.Directory, baseDirectory),
@@ -120,7 +120,7 @@ public static class LlmProxyCoreServiceCollectionExtensions
             p.GetRequiredService<Redactor>(),
             options.Prices,
             p.GetRequiredService<CorrelationSecret>(),
-            p.GetRequiredService<KnownHistories>()));
+            p.GetRequiredService<HistoryPrefixCache>()));
         services.TryAddSingleton(p => new Recorder(
             p.GetRequiredService<Spool>(),
             p.GetRequiredService<RetryingStore>(),
@@ -129,7 +129,7 @@ public static class LlmProxyCoreServiceCollectionExtensions
             p.GetRequiredService<OutcomeJudge>(),
             p.GetRequiredService<ContentPolicy>(),
             p.GetRequiredService<NotRecordedCounts>(),
-            p.GetRequiredService<EmbedRun>(),
+            p.GetRequiredService<EmbedTrajectory>(),
             p.GetRequiredService<TimeProvider>(),
             p.GetRequiredService<ILogger<Recorder>>()));
         services.TryAddSingleton(p => new TaskService(
@@ -145,7 +145,7 @@ public static class LlmProxyCoreServiceCollectionExtensions
     private static void AddRetrieval(IServiceCollection services, LlmProxyOptions options)
     {
         services.TryAddSingleton(p => new EmbeddingService(options.Embeddings, p.GetRequiredService<ILogger<EmbeddingService>>(), time: p.GetRequiredService<TimeProvider>()));
-        services.TryAddSingleton<EmbedRun>(p =>
+        services.TryAddSingleton<EmbedTrajectory>(p =>
         {
             var embeddings = p.GetRequiredService<EmbeddingService>();
             return async (text, cancellationToken) => (await embeddings.EmbedForStoreAsync(text, cancellationToken)).Embeddings;

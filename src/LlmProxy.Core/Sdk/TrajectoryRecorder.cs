@@ -25,7 +25,7 @@ public sealed class TrajectoryRecorder
 
     private const int MostTasksKnown = 10_000;
 
-    private readonly LearningStart _start;
+    private readonly LearningHost _start;
     private readonly TaskService _tasks;
     private readonly CallPipeline _calls;
     private readonly StatisticsReader _statistics;
@@ -36,7 +36,7 @@ public sealed class TrajectoryRecorder
     private readonly ConcurrentLru<string, (string Provider, string Model)> _models = new(MostTasksKnown);
 
     internal TrajectoryRecorder(
-        LearningStart start, TaskService tasks, CallPipeline calls, StatisticsReader statistics, RecordingSwitch recording, RecordingOptions options, IStatisticsStore store, TimeProvider time)
+        LearningHost start, TaskService tasks, CallPipeline calls, StatisticsReader statistics, RecordingSwitch recording, RecordingOptions options, IStatisticsStore store, TimeProvider time)
     {
         (_start, _tasks, _calls, _statistics, _recording, _options, _store, _time) = (start, tasks, calls, statistics, recording, options, store, time);
     }
@@ -146,7 +146,7 @@ public sealed class TrajectoryRecorder
     /// <param name="query">Which runs; null for all. Its tenant is this recorder's.</param>
     /// <param name="cancellationToken">Cancels.</param>
     /// <exception cref="StoreException">The store cannot be read.</exception>
-    public async Task<RunStatistics> GetStatisticsAsync(StatisticsQuery? query = null, CancellationToken cancellationToken = default)
+    public async Task<TrajectoryStatistics> GetStatisticsAsync(StatisticsQuery? query = null, CancellationToken cancellationToken = default)
     {
         await _start.StartAsync(cancellationToken);
         return await _statistics.ReadAsync((query ?? new StatisticsQuery(Tenant)) with { Tenant = Tenant }, cancellationToken);

@@ -15,7 +15,7 @@ namespace LlmProxy.Core.Sdk;
 /// </summary>
 /// <remarks>Safe for concurrent use.</remarks>
 public sealed class TrajectorySearch(
-    LearningStart start,
+    LearningHost start,
     IExampleStore store,
     TaskService tasks,
     FewShotService fewShot,

@@ -40,13 +40,13 @@ public sealed record StoreStatistics(IReadOnlyList<StatisticsGroup> Groups, long
 /// <param name="Model">The model.</param>
 /// <param name="Start">Start of the interval; null where none was asked for.</param>
 /// <param name="Sums">The sums.</param>
-public sealed record StatisticsGroup(string Provider, string Model, DateTimeOffset? Start, RunSums Sums);
+public sealed record StatisticsGroup(string Provider, string Model, DateTimeOffset? Start, TrajectorySums Sums);
 
 /// <summary>Sums over ended runs, those that keep their metrics alone included.</summary>
-public sealed record RunSums
+public sealed record TrajectorySums
 {
     /// <summary>No runs.</summary>
-    public static RunSums None { get; } = new();
+    public static TrajectorySums None { get; } = new();
 
     /// <summary>Number of runs.</summary>
     public long Runs { get; init; }
@@ -103,10 +103,10 @@ public sealed record RunSums
     public long RunsWithClicks { get; init; }
 
     /// <summary>The sums of both.</summary>
-    public RunSums Add(RunSums other)
+    public TrajectorySums Add(TrajectorySums other)
     {
         ArgumentNullException.ThrowIfNull(other);
-        return new RunSums
+        return new TrajectorySums
         {
             Runs = Runs + other.Runs,
             Judged = Judged + other.Judged,

@@ -20,14 +20,14 @@ public sealed class StatisticsReader(IStatisticsStore store, QualityOptions qual
 
     /// <summary>Numbers over the runs of a query.</summary>
     /// <exception cref="StoreException">The store cannot be read.</exception>
-    public async Task<RunStatistics> ReadAsync(StatisticsQuery query, CancellationToken cancellationToken)
+    public async Task<TrajectoryStatistics> ReadAsync(StatisticsQuery query, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(query);
         var read = await store.ReadStatisticsAsync(query, cancellationToken);
         var trainable = await store.CountTrainableAsync(query.Tenant, quality.Threshold, RunsForTraining, cancellationToken);
         var use = await MeasureAsync(query.Tenant, cancellationToken);
         var all = Sum(read.Groups);
-        return new RunStatistics
+        return new TrajectoryStatistics
         {
             Total = all.Runs,
             Active = read.Active,
@@ -69,15 +69,15 @@ public sealed class StatisticsReader(IStatisticsStore store, QualityOptions qual
         return use;
     }
 
-    private static RunSums Sum(IEnumerable<StatisticsGroup> groups) => groups.Aggregate(RunSums.None, (sum, group) => sum.Add(group.Sums));
+    private static TrajectorySums Sum(IEnumerable<StatisticsGroup> groups) => groups.Aggregate(TrajectorySums.None, (sum, group) => sum.Add(group.Sums));
 
-    private static ModelStatistics OfModel(string provider, string model, RunSums sums) =>
+    private static ModelStatistics OfModel(string provider, string model, TrajectorySums sums) =>
         new(provider, model, sums.Runs, sums.Successful, Ratio(sums.Successful, sums.Judged), Mean(sums.Quality, sums.Scored), Means(sums), sums.CostUsd);
 
-    private static IntervalStatistics OfInterval(DateTime start, RunSums sums) =>
+    private static IntervalStatistics OfInterval(DateTime start, TrajectorySums sums) =>
         new(start, sums.Runs, sums.Successful, Ratio(sums.Successful, sums.Judged), Mean(sums.Quality, sums.Scored), Ratio(sums.Iterations, sums.Runs), Ratio(sums.Tokens, sums.Runs));
 
-    private static AverageMetrics Means(RunSums sums) => new(
+    private static AverageMetrics Means(TrajectorySums sums) => new(
         Ratio(sums.Iterations, sums.Runs),
         Ratio(sums.ToolCalls, sums.Runs),
         Ratio(sums.Tokens, sums.Runs),

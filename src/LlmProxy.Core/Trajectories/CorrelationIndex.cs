@@ -111,7 +111,7 @@ internal sealed class CorrelationIndex
     }
 
     /// <summary>Adds a task as another process published it.</summary>
-    public void Add(SharedTask told) => Add(OpenTask.Merge(Find(told.Tenant, told.TaskId), told), told.Keys);
+    public void Add(ReplicaTask told) => Add(OpenTask.Merge(Find(told.Tenant, told.TaskId), told), told.Keys);
 
     /// <summary>Adds what the store knows.</summary>
     public void Add(StoredTasks stored)

@@ -48,4 +48,4 @@ public sealed record IncomingCall
 /// <param name="IsNewTask">Whether it opened the task.</param>
 /// <param name="IsSideCall">Whether it is no step.</param>
 /// <param name="IsRetry">Whether it takes the place of an earlier call.</param>
-public sealed record CallPlace(OpenTask? Task, int StepIndex, bool IsNewTask, bool IsSideCall, bool IsRetry);
+public sealed record TaskAssignment(OpenTask? Task, int StepIndex, bool IsNewTask, bool IsSideCall, bool IsRetry);

@@ -97,7 +97,7 @@ public sealed class OpenTask
     };
 
     /// <summary>A task as another process told of it.</summary>
-    internal static OpenTask From(SharedTask told) => new()
+    internal static OpenTask From(ReplicaTask told) => new()
     {
         TaskId = told.TaskId,
         TrajectoryId = told.TrajectoryId,
@@ -120,7 +120,7 @@ public sealed class OpenTask
     };
 
     /// <summary>A task that may be known here, with what another process published of it.</summary>
-    internal static OpenTask Merge(OpenTask? known, SharedTask told)
+    internal static OpenTask Merge(OpenTask? known, ReplicaTask told)
     {
         var other = From(told);
         known?.CatchUp(other);
@@ -143,7 +143,7 @@ public sealed class OpenTask
     }
 
     /// <summary>The task as other processes are told of it.</summary>
-    internal SharedTask Snapshot(IReadOnlyList<CorrelationEntry> keys, DateTimeOffset at) => new()
+    internal ReplicaTask Snapshot(IReadOnlyList<CorrelationEntry> keys, DateTimeOffset at) => new()
     {
         TaskId = TaskId,
         TrajectoryId = TrajectoryId,

@@ -6,7 +6,7 @@ namespace LlmProxy.Core.Trajectories;
 /// <summary>What the store knows of some correlation keys.</summary>
 /// <param name="Recorded">Recorded tasks with their entries.</param>
 /// <param name="Told">Tasks that other processes published.</param>
-internal sealed record StoredTasks(IReadOnlyList<(Trajectory Row, IReadOnlyList<CorrelationEntry> Entries)> Recorded, IReadOnlyList<SharedTask> Told)
+internal sealed record StoredTasks(IReadOnlyList<(Trajectory Row, IReadOnlyList<CorrelationEntry> Entries)> Recorded, IReadOnlyList<ReplicaTask> Told)
 {
     public static StoredTasks None { get; } = new([], []);
 
@@ -31,7 +31,7 @@ internal sealed class StoredTaskReader(ITrajectoryStore store, ICorrelationStore
     private async Task<OpenTask?> ReadAsync(string tenant, string taskId, CancellationToken cancellationToken)
     {
         var recorded = store.FindTaskAsync(tenant, taskId, cancellationToken);
-        var told = _shared?.FindOpenTaskAsync(tenant, taskId, cancellationToken) ?? Task.FromResult<SharedTask?>(null);
+        var told = _shared?.FindOpenTaskAsync(tenant, taskId, cancellationToken) ?? Task.FromResult<ReplicaTask?>(null);
         await Task.WhenAll(recorded, told);
         var task = await recorded is { } row ? OpenTask.From(row) : null;
         return await told is { } later ? OpenTask.Merge(task, later) : task;
@@ -41,7 +41,7 @@ internal sealed class StoredTaskReader(ITrajectoryStore store, ICorrelationStore
     {
         // Both at once, over two connections if there are several.
         var entries = keys.FindCorrelationAsync(tenant, wanted, cancellationToken);
-        var told = _shared?.FindOpenTasksAsync(tenant, wanted, cancellationToken) ?? Task.FromResult<IReadOnlyList<SharedTask>>([]);
+        var told = _shared?.FindOpenTasksAsync(tenant, wanted, cancellationToken) ?? Task.FromResult<IReadOnlyList<ReplicaTask>>([]);
         await Task.WhenAll(entries, told);
         var recorded = new List<(Trajectory Row, IReadOnlyList<CorrelationEntry> Entries)>();
         foreach (var group in (await entries).GroupBy(e => e.TaskId, StringComparer.Ordinal).Take(MostTasks))

@@ -45,10 +45,10 @@ public sealed class TaskCorrelator
     }
 
     /// <summary>Told of every call that begins and every answer that ends, for other processes; quick, and called under a lock.</summary>
-    internal Action<SharedTask>? Tell { get; set; }
+    internal Action<ReplicaTask>? Tell { get; set; }
 
     /// <summary>Finds the call's place. The answer is final: whoever records the call uses it.</summary>
-    public async ValueTask<CallPlace> PlaceAsync(IncomingCall call, TurnKeys keys, CancellationToken cancellationToken)
+    public async ValueTask<TaskAssignment> AssignAsync(IncomingCall call, TurnKeys keys, CancellationToken cancellationToken)
     {
         call = Prepare(call, keys);
 
@@ -61,7 +61,7 @@ public sealed class TaskCorrelator
         // 2. A continuation is looked up in memory, then once more after a moment, then in the store.
         if (call.Reading.IsContinuation)
         {
-            if (await ContinueAsync(call, new HistoryProbe(call.Reading, keys), cancellationToken) is { } place)
+            if (await ContinueAsync(call, new CorrelationKeys(call.Reading, keys), cancellationToken) is { } place)
             {
                 return place;
             }
@@ -79,7 +79,7 @@ public sealed class TaskCorrelator
         }
     }
 
-    private async ValueTask<CallPlace?> ContinueAsync(IncomingCall call, HistoryProbe probe, CancellationToken cancellationToken)
+    private async ValueTask<TaskAssignment?> ContinueAsync(IncomingCall call, CorrelationKeys probe, CancellationToken cancellationToken)
     {
         // 1. In memory. Where other processes serve the same tasks, one of them may know more than stands here.
         var asked = _time.GetTimestamp();
@@ -129,7 +129,7 @@ public sealed class TaskCorrelator
     public void Publish(OpenTask task, RequestReading reading, AssembledReply reply, TurnKeys keys, int stepIndex)
     {
         var now = _time.GetUtcNow();
-        var entries = AnswerKeys.Make(reading, reply, keys, task.TaskId, stepIndex, now);
+        var entries = ReplyKeys.Make(reading, reply, keys, task.TaskId, stepIndex, now);
         lock (_lock)
         {
             foreach (var entry in entries)
@@ -152,7 +152,7 @@ public sealed class TaskCorrelator
     }
 
     /// <summary>Takes what another process told of one of its calls.</summary>
-    public void Learn(SharedTask told)
+    public void Learn(ReplicaTask told)
     {
         lock (_lock)
         {
@@ -219,7 +219,7 @@ public sealed class TaskCorrelator
         }
     }
 
-    private async ValueTask<CallPlace> PlaceNamedAsync(IncomingCall call, string taskId, TurnKeys keys, CancellationToken cancellationToken)
+    private async ValueTask<TaskAssignment> PlaceNamedAsync(IncomingCall call, string taskId, TurnKeys keys, CancellationToken cancellationToken)
     {
         lock (_lock)
         {
@@ -261,10 +261,10 @@ public sealed class TaskCorrelator
 
     /// <summary>Whether a call goes on from the latest answer that is known here, so that no other process has given one since.</summary>
     private bool IsUpToDate(OpenTask task, IncomingCall call, TurnKeys keys) =>
-        _matcher.Match(call, new HistoryProbe(call.Reading, keys), Certainty.UpToDate) is { } match && ReferenceEquals(match.Task, task);
+        _matcher.Match(call, new CorrelationKeys(call.Reading, keys), Certainty.UpToDate) is { } match && ReferenceEquals(match.Task, task);
 
     // Who names the task means it: only the preset's own rules make such a call a side call.
-    private CallPlace TakeNamed(OpenTask task, IncomingCall call) => call.IsSideCallByPreset ? SideCall(task) : Take(task, call, named: true);
+    private TaskAssignment TakeNamed(OpenTask task, IncomingCall call) => call.IsSideCallByPreset ? SideCall(task) : Take(task, call, named: true);
 
     /// <summary>Asks once, and outside of the lock, what costs time: patterns of the settings run over long texts.</summary>
     private static IncomingCall Prepare(IncomingCall call, TurnKeys keys)
@@ -288,7 +288,7 @@ public sealed class TaskCorrelator
         };
     }
 
-    private CallPlace? TryContinue(IncomingCall call, HistoryProbe probe, Certainty wanted, out Task? published)
+    private TaskAssignment? TryContinue(IncomingCall call, CorrelationKeys probe, Certainty wanted, out Task? published)
     {
         lock (_lock)
         {
@@ -329,7 +329,7 @@ public sealed class TaskCorrelator
         }
     }
 
-    private CallPlace PlaceFirst(IncomingCall call)
+    private TaskAssignment PlaceFirst(IncomingCall call)
     {
         if (IsSideCall(call, null))
         {
@@ -364,17 +364,17 @@ public sealed class TaskCorrelator
         || (!call.Reading.OffersTools && !call.KeepsHistory
             && (task is { OffersTools: true } || _index.OfSession(call.Tenant, call.SessionId).Any(t => t.OffersTools)));
 
-    private CallPlace SideCall(OpenTask? task)
+    private TaskAssignment SideCall(OpenTask? task)
     {
         if (task is not null)
         {
             task.InFlight++;
         }
 
-        return new CallPlace(task, 0, IsNewTask: false, IsSideCall: true, IsRetry: false);
+        return new TaskAssignment(task, 0, IsNewTask: false, IsSideCall: true, IsRetry: false);
     }
 
-    private CallPlace Take(OpenTask task, IncomingCall call, bool named)
+    private TaskAssignment Take(OpenTask task, IncomingCall call, bool named)
     {
         var reading = call.Reading;
         var chain = reading.Messages.Count == 0 ? TurnKey.Empty : reading.Messages[^1].Chain;
@@ -405,7 +405,7 @@ public sealed class TaskCorrelator
         var request = new CorrelationEntry(chain, CorrelationKind.Request, task.TaskId, task.LastStep, task.LastUsed);
         _index.Add(task, request);
         Tell?.Invoke(task.Snapshot([request], task.LastUsed) with { IsUnderWay = true });
-        return new CallPlace(task, task.LastStep, IsNewTask: false, IsSideCall: false, IsRetry: same);
+        return new TaskAssignment(task, task.LastStep, IsNewTask: false, IsSideCall: false, IsRetry: same);
     }
 
     private OpenTask NewTask(IncomingCall call, string? taskId, OpenTask? conversation)

@@ -23,7 +23,7 @@ internal sealed class TaskMatcher(CorrelationIndex index)
     ];
 
     /// <summary>The task that a history belongs to; null if nothing is sure enough.</summary>
-    public TaskMatch? Match(IncomingCall call, HistoryProbe probe, Certainty wanted)
+    public TaskMatch? Match(IncomingCall call, CorrelationKeys probe, Certainty wanted)
     {
         var context = new MatchContext(index, call, probe, wanted);
         foreach (var (from, strategy) in Strategies)
@@ -43,6 +43,6 @@ internal sealed class TaskMatcher(CorrelationIndex index)
     }
 
     /// <summary>The task of a conversation whose latest call had this whole history, or null.</summary>
-    public OpenTask? Repeated(IncomingCall call, HistoryProbe probe, string conversationId) =>
+    public OpenTask? Repeated(IncomingCall call, CorrelationKeys probe, string conversationId) =>
         RepeatedRequestStrategy.FindTask(new MatchContext(index, call, probe, Certainty.Likely), conversationId);
 }

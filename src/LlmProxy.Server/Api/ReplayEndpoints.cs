@@ -27,7 +27,7 @@ internal static class ReplayEndpoints
 
         try
         {
-            return TypedResults.Text(RecordedRunFile.Write(RecordedRun.Of(run, await reader.ReadAsync(run.Id, cancellationToken))), "application/json");
+            return TypedResults.Text(RecordedTrajectoryFile.Write(RecordedTrajectory.Of(run, await reader.ReadAsync(run.Id, cancellationToken))), "application/json");
         }
         catch (ArgumentException error)
         {

@@ -187,7 +187,7 @@ internal sealed class DoctorChecks(ProxyConfiguration configuration) : IAsyncDis
     private static async Task<Finding?> VectorsAsync(SqlTrajectoryStore store, EmbeddingService embeddings, CancellationToken cancellationToken)
     {
         var lacking = await store.CountRunTextsAsync(
-            new RunTextsQuery(Caller.DefaultTenant, 1) { Lacking = [new VectorKind(embeddings.Model, embeddings.Dimensions)] }, cancellationToken);
+            new TrajectoryTextsQuery(Caller.DefaultTenant, 1) { Lacking = [new VectorKind(embeddings.Model, embeddings.Dimensions)] }, cancellationToken);
         return lacking == 0
             ? null
             : new Finding("vectors", FindingLevel.Warn, string.Create(CultureInfo.InvariantCulture, $"{lacking} runs have no vector of {embeddings.Model} and are found by their words alone"), "llmproxy embed");

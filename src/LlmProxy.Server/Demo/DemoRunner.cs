@@ -24,7 +24,7 @@ internal sealed record DemoPrompt(string Provider, string Model, string Task, st
 /// <param name="Examples">The runs that were found for the new tasks.</param>
 /// <param name="Prompts">The prompts before and after.</param>
 /// <param name="Recording">The run's calls and answers, as tests replay them.</param>
-internal sealed record DemoResult(JsonObject Recorded, JsonArray Examples, IReadOnlyList<DemoPrompt> Prompts, RecordedRun Recording)
+internal sealed record DemoResult(JsonObject Recorded, JsonArray Examples, IReadOnlyList<DemoPrompt> Prompts, RecordedTrajectory Recording)
 {
     /// <summary>The same for programs.</summary>
     public JsonObject ToJson()
@@ -140,7 +140,7 @@ internal static class DemoRunner
         }
 
         var recording = await CallAsync(client, HttpMethod.Get, $"/trajectories/{Uri.EscapeDataString(taskId)}/recording", null, cancellationToken);
-        return new DemoResult(recorded, examples, prompts, RecordedRunFile.Read(recording.ToJsonString()));
+        return new DemoResult(recorded, examples, prompts, RecordedTrajectoryFile.Read(recording.ToJsonString()));
 
         DemoPrompt Prompt(string provider, string? result, Func<JsonObject, string> read)
         {

@@ -27,7 +27,7 @@ internal static class ProxyServices
         services.AddSingleton<WarmUp>();
         services.AddSingleton<ProxyMetrics>();
         services.AddTelemetry(options.Telemetry);
-        services.AddHostedService<StartInBackground>();
+        services.AddHostedService<StoreStartupService>();
         services.AddHostedService<ScheduledCleanup>();
         services.AddResiliencePipelineRegistry<UpstreamPipeline>(UpstreamResilience.Configure);
         services.AddResilienceEnricher();
@@ -40,7 +40,7 @@ internal static class ProxyServices
             .AddTransforms<RawTargetTransform>()
             .AddTransforms<ProviderKeys>()
             .AddTransforms<TraceContext>()
-            .AddConfigFilter<UpstreamTimeouts>();
+            .AddConfigFilter<UpstreamTimeoutFilter>();
         return services;
     }
 }

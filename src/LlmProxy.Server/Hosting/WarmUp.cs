@@ -61,7 +61,7 @@ internal sealed partial class WarmUp(ITrajectoryStore store, ICorrelationStore c
                 StartedAt = time.GetUtcNow(),
                 LastActivityAt = time.GetUtcNow(),
             };
-            var examples = new RunCondenser().CondenseMany([new RunToCondense(run, PreparedRun.Of(steps), 1)], options.FewShot.MaxTokens);
+            var examples = new TrajectoryCondenser().CondenseMany([new TrajectoryToCondense(run, PreparedTrajectory.Of(steps), 1)], options.FewShot.MaxTokens);
             foreach (var provider in ProviderResolver.Names)
             {
                 var values = new PromptValues("", Task, provider, "m", reading.ReadTools(), examples);

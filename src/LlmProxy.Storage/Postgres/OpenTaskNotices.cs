@@ -22,7 +22,7 @@ internal sealed partial class OpenTaskNotices
     private readonly string _own = Guid.NewGuid().ToString("N");
 
     /// <summary>Payloads that hold as many tasks each as go into one.</summary>
-    public IEnumerable<string> Write(IReadOnlyList<SharedTask> tasks)
+    public IEnumerable<string> Write(IReadOnlyList<ReplicaTask> tasks)
     {
         var waiting = new List<string>();
         var length = 0;
@@ -59,7 +59,7 @@ internal sealed partial class OpenTaskNotices
     }
 
     /// <summary>Hands on what another process told. A notice that cannot be read is of another version of this program.</summary>
-    public void Read(string payload, Action<SharedTask> told)
+    public void Read(string payload, Action<ReplicaTask> told)
     {
         if (payload.StartsWith(_own, StringComparison.Ordinal) || payload.Length < _own.Length)
         {
@@ -82,13 +82,13 @@ internal sealed partial class OpenTaskNotices
         }
     }
 
-    internal sealed record Notice(SharedTask Task, IReadOnlyList<string> Keys)
+    internal sealed record Notice(ReplicaTask Task, IReadOnlyList<string> Keys)
     {
-        public static Notice Of(SharedTask task) => new(
+        public static Notice Of(ReplicaTask task) => new(
             task with { Keys = [] },
             [.. task.Keys.Select(k => string.Create(CultureInfo.InvariantCulture, $"{k.Key}{(int)k.Kind}"))]);
 
-        public SharedTask ToTask() => Task with { Keys = [.. Keys.Select(Entry)] };
+        public ReplicaTask ToTask() => Task with { Keys = [.. Keys.Select(Entry)] };
 
         private CorrelationEntry Entry(string text) => new(
             new TurnKey(ulong.Parse(text.AsSpan(0, 16), NumberStyles.HexNumber, CultureInfo.InvariantCulture), ulong.Parse(text.AsSpan(16, 16), NumberStyles.HexNumber, CultureInfo.InvariantCulture)),

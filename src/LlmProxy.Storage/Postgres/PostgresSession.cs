@@ -211,11 +211,11 @@ internal sealed class PostgresSession : SqlSession
     private static NpgsqlParameter Parameter(string name, object? value) => value switch
     {
         null => new NpgsqlParameter { ParameterName = name, Value = DBNull.Value },
-        string text => new NpgsqlParameter(name, NpgsqlDbType.Text) { Value = Texts.Clean(text) },
+        string text => new NpgsqlParameter(name, NpgsqlDbType.Text) { Value = TextSanitizer.Clean(text) },
         DateTimeOffset time => new NpgsqlParameter(name, NpgsqlDbType.TimestampTz) { Value = time.ToUniversalTime() },
         byte[] bytes => new NpgsqlParameter(name, NpgsqlDbType.Bytea) { Value = bytes },
         float[] vector => new NpgsqlParameter(name, new Vector(vector)),
-        IReadOnlyCollection<string> texts => new NpgsqlParameter(name, NpgsqlDbType.Array | NpgsqlDbType.Text) { Value = texts.Select(Texts.Clean).ToArray() },
+        IReadOnlyCollection<string> texts => new NpgsqlParameter(name, NpgsqlDbType.Array | NpgsqlDbType.Text) { Value = texts.Select(TextSanitizer.Clean).ToArray() },
         IReadOnlyCollection<long> numbers => new NpgsqlParameter(name, NpgsqlDbType.Array | NpgsqlDbType.Bigint) { Value = numbers.ToArray() },
         IReadOnlyCollection<byte[]> list => new NpgsqlParameter(name, NpgsqlDbType.Array | NpgsqlDbType.Bytea) { Value = list.ToArray() },
         _ => new NpgsqlParameter(name, value),

@@ -22,7 +22,7 @@ public sealed partial class PostgresTrajectoryStore
     private readonly OpenTaskNotices _notices = new();
 
     /// <inheritdoc />
-    public Task SaveOpenTasksAsync(IReadOnlyList<SharedTask> tasks, CancellationToken cancellationToken) =>
+    public Task SaveOpenTasksAsync(IReadOnlyList<ReplicaTask> tasks, CancellationToken cancellationToken) =>
         ReadAsync(
             "save open tasks",
             async session =>
@@ -42,8 +42,8 @@ public sealed partial class PostgresTrajectoryStore
             cancellationToken);
 
     /// <inheritdoc />
-    public Task<IReadOnlyList<SharedTask>> FindOpenTasksAsync(string tenant, IReadOnlyCollection<TurnKey> keys, CancellationToken cancellationToken) =>
-        ReadAsync<IReadOnlyList<SharedTask>>(
+    public Task<IReadOnlyList<ReplicaTask>> FindOpenTasksAsync(string tenant, IReadOnlyCollection<TurnKey> keys, CancellationToken cancellationToken) =>
+        ReadAsync<IReadOnlyList<ReplicaTask>>(
             "look open tasks up",
             async session =>
             {
@@ -65,7 +65,7 @@ public sealed partial class PostgresTrajectoryStore
             cancellationToken);
 
     /// <inheritdoc />
-    public Task<SharedTask?> FindOpenTaskAsync(string tenant, string taskId, CancellationToken cancellationToken) =>
+    public Task<ReplicaTask?> FindOpenTaskAsync(string tenant, string taskId, CancellationToken cancellationToken) =>
         ReadAsync(
             "look an open task up",
             session => session.QueryFirstAsync(
@@ -75,7 +75,7 @@ public sealed partial class PostgresTrajectoryStore
             cancellationToken);
 
     /// <inheritdoc />
-    public Task ListenAsync(Action<SharedTask> announced, CancellationToken cancellationToken) =>
+    public Task ListenAsync(Action<ReplicaTask> announced, CancellationToken cancellationToken) =>
         GuardAsync(
             "hear of open tasks",
             async () =>
@@ -130,7 +130,7 @@ public sealed partial class PostgresTrajectoryStore
                 .With("now", Time.GetUtcNow()).With("old", Time.GetUtcNow() - ClaimedFor).With("since", idleSince).With("limit", limit),
             cancellationToken);
 
-    private static SqlStatement SaveTask(SharedTask task) =>
+    private static SqlStatement SaveTask(ReplicaTask task) =>
         new SqlStatement(
             """
             INSERT INTO open_task (task_id, trajectory_id, tenant, conversation_id, parent_id, session_id, task_description, model, started_at, last_step, ended_turn, answered, offers_tools, stream, at)
@@ -152,7 +152,7 @@ public sealed partial class PostgresTrajectoryStore
             """)
             .With("tenant", tenant).With("key", Bytes(key.Key)).With("kind", (int)key.Kind).With("task", key.TaskId).With("step", key.StepIndex).With("at", key.At);
 
-    private static SharedTask ReadTask(SqlSession session, DbDataReader r) => new()
+    private static ReplicaTask ReadTask(SqlSession session, DbDataReader r) => new()
     {
         TaskId = r.GetString(0),
         TrajectoryId = r.GetString(1),

@@ -134,7 +134,7 @@ internal sealed class PostgresVectors
         string.Create(CultureInfo.InvariantCulture, $"{table}model = {Literal(model)} AND {table}dimensions = {dimensions}");
 
     // Standard strings know no escape but the doubled quotation mark; the E form is needed for none.
-    private static string Literal(string text) => $"'{Texts.Clean(text).Replace("'", "''", StringComparison.Ordinal)}'";
+    private static string Literal(string text) => $"'{TextSanitizer.Clean(text).Replace("'", "''", StringComparison.Ordinal)}'";
 
     private static string IndexName(string model, int dimensions) =>
         "trajectory_embedding_hnsw_" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{model}|{dimensions}"))))[..16];

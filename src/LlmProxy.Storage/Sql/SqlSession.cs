@@ -96,5 +96,5 @@ internal sealed record VectorRow(long Run, string Tenant, TrajectoryEmbedding Em
     public int Dimensions => Embedding.Vector.Length;
 
     /// <summary>Only these count as documents for the lexical embedder's document frequencies.</summary>
-    public bool IsDocument => Documents.IsDocument(Embedding.Model, Embedding.Kind);
+    public bool IsDocument => DocumentFrequencyTable.IsDocument(Embedding.Model, Embedding.Kind);
 }

@@ -12,13 +12,13 @@ public abstract partial class SqlTrajectoryStore
         ReadAsync("count runs", s => s.QueryFirstAsync(new SqlStatement("SELECT count(*) FROM task_trajectory"), r => r.GetInt64(0), cancellationToken), cancellationToken);
 
     /// <summary>Runs of all tenants behind a row, in the order of their rows.</summary>
-    internal Task<List<RunRow>> ReadRunsAsync(long afterRow, int limit, CancellationToken cancellationToken) =>
+    internal Task<List<TrajectoryRow>> ReadRunsAsync(long afterRow, int limit, CancellationToken cancellationToken) =>
         ReadAsync(
             "read runs",
             s => s.QueryAsync(
                 new SqlStatement($"SELECT {TrajectoryRows.Columns}, t.row_id FROM task_trajectory t WHERE t.row_id > @after ORDER BY t.row_id LIMIT @limit")
                     .With("after", afterRow).With("limit", limit),
-                r => new RunRow(r.GetInt64(r.FieldCount - 1), TrajectoryRows.Read(s, r)),
+                r => new TrajectoryRow(r.GetInt64(r.FieldCount - 1), TrajectoryRows.Read(s, r)),
                 cancellationToken),
             cancellationToken);
 
@@ -34,7 +34,7 @@ public abstract partial class SqlTrajectoryStore
             cancellationToken);
 
     /// <summary>Everything that belongs to a run.</summary>
-    internal Task<RunCopy> ReadRunAsync(RunRow run, CancellationToken cancellationToken) =>
+    internal Task<TrajectoryCopy> ReadRunAsync(TrajectoryRow run, CancellationToken cancellationToken) =>
         ReadAsync(
             "read a run",
             async s =>
@@ -62,7 +62,7 @@ public abstract partial class SqlTrajectoryStore
                     OfRun("SELECT task_description, pinned, retired, edited_json, usage_count, last_used_at, stated_successes, stated_failures FROM few_shot_example WHERE trajectory_row = @row"),
                     r => new ExampleRow(r.Text(0), r.GetBoolean(1), r.GetBoolean(2), r.Text(3), r.GetInt64(4), r.IsDBNull(5) ? null : s.ReadTime(r, 5), r.GetInt64(6), r.GetInt64(7)),
                     cancellationToken);
-                return new RunCopy(
+                return new TrajectoryCopy(
                     new TrajectoryChange
                     {
                         // Whatever number the other store's row has: which of the two is newer was found out before.

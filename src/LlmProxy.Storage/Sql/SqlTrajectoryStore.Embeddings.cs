@@ -14,8 +14,8 @@ public abstract partial class SqlTrajectoryStore
     private const int RemovalBatch = 500;
 
     /// <inheritdoc />
-    public Task<IReadOnlyList<RunTexts>> ListRunTextsAsync(RunTextsQuery query, CancellationToken cancellationToken) =>
-        ReadAsync<IReadOnlyList<RunTexts>>(
+    public Task<IReadOnlyList<TrajectoryTexts>> ListRunTextsAsync(TrajectoryTextsQuery query, CancellationToken cancellationToken) =>
+        ReadAsync<IReadOnlyList<TrajectoryTexts>>(
             "list runs to embed",
             async s =>
             {
@@ -32,21 +32,21 @@ public abstract partial class SqlTrajectoryStore
                     cancellationToken)).ToLookup(t => t.Row);
                 return
                 [
-                    .. runs.Select(r => new RunTexts(
+                    .. runs.Select(r => new TrajectoryTexts(
                         r.Row, r.Run, texts[r.Row].Where(t => t.Text.Length > 0).GroupBy(t => t.Kind, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Last().Text, StringComparer.Ordinal))),
                 ];
             },
             cancellationToken);
 
     /// <inheritdoc />
-    public Task<long> CountRunTextsAsync(RunTextsQuery query, CancellationToken cancellationToken) =>
+    public Task<long> CountRunTextsAsync(TrajectoryTextsQuery query, CancellationToken cancellationToken) =>
         ReadAsync(
             "count runs to embed",
             s => s.QueryFirstAsync(TextsConditions(new SqlStatement("SELECT count(*) FROM task_trajectory t WHERE "), query), r => r.GetInt64(0), cancellationToken),
             cancellationToken);
 
     /// <inheritdoc />
-    public async Task<int> SaveEmbeddingsAsync(string tenant, IReadOnlyList<RunEmbeddings> runs, CancellationToken cancellationToken)
+    public async Task<int> SaveEmbeddingsAsync(string tenant, IReadOnlyList<TrajectoryEmbeddings> runs, CancellationToken cancellationToken)
     {
         await PrepareVectorsAsync([.. runs.SelectMany(r => r.Embeddings).Select(e => (e.Model, e.Vector.Length)).Distinct()], cancellationToken);
         return await WriteAsync(
@@ -128,7 +128,7 @@ public abstract partial class SqlTrajectoryStore
             },
             cancellationToken);
 
-    private static SqlStatement TextsConditions(SqlStatement statement, RunTextsQuery query)
+    private static SqlStatement TextsConditions(SqlStatement statement, TrajectoryTextsQuery query)
     {
         statement.Append("t.tenant = @tenant AND t.row_id > @after AND t.has_content AND t.task_description <> '' AND t.status IN ('completed', 'failed', 'needs_help')")
             .With("tenant", query.Tenant).With("after", query.AfterRow);
@@ -136,7 +136,7 @@ public abstract partial class SqlTrajectoryStore
         {
             var (model, dimensions) = (Name("model", i), Name("dimensions", i));
             statement.Append(i == 0 ? " AND (" : " OR ")
-                .Append($"NOT EXISTS (SELECT 1 FROM trajectory_embedding e WHERE e.trajectory_row = t.row_id AND e.model = @{model} AND e.dimensions = @{dimensions} AND e.kind = '{Documents.TaskKind}')")
+                .Append($"NOT EXISTS (SELECT 1 FROM trajectory_embedding e WHERE e.trajectory_row = t.row_id AND e.model = @{model} AND e.dimensions = @{dimensions} AND e.kind = '{DocumentFrequencyTable.TaskKind}')")
                 .With(model, query.Lacking[i].Model).With(dimensions, query.Lacking[i].Dimensions);
         }
 

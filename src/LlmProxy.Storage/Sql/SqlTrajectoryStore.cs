@@ -270,7 +270,7 @@ public abstract partial class SqlTrajectoryStore :
 
     /// <inheritdoc />
     public Task<DocumentFrequencies> ReadDocumentFrequenciesAsync(string tenant, IReadOnlyCollection<int> buckets, CancellationToken cancellationToken) =>
-        ReadAsync("read document frequencies", s => Documents.ReadAsync(s, tenant, buckets, cancellationToken), cancellationToken);
+        ReadAsync("read document frequencies", s => DocumentFrequencyTable.ReadAsync(s, tenant, buckets, cancellationToken), cancellationToken);
 
     /// <summary>Runs a piece of the store's work; what the driver throws comes out as <see cref="StoreException"/>.</summary>
     private protected async Task<T> GuardAsync<T>(string operation, Func<Task<T>> work, CancellationToken cancellationToken)

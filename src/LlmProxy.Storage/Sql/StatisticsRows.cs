@@ -5,7 +5,7 @@ namespace LlmProxy.Storage.Sql;
 /// <summary>Reads <see cref="StoreStatistics"/>: one grouped query over an index that holds all it needs; totals are sums of its groups.</summary>
 internal static class StatisticsRows
 {
-    private static readonly ColumnTable<RunSums> Sums = new();
+    private static readonly ColumnTable<TrajectorySums> Sums = new();
     private static readonly Column<long> Runs = Sums.Long("count(*)");
     private static readonly Column<long> Judged = Sums.Long("count(t.success)");
     private static readonly Column<long> Successful = Sums.Long("count(*) FILTER (WHERE t.success)");
@@ -80,7 +80,7 @@ internal static class StatisticsRows
             .AppendIf(query.Until, " AND t.started_at < @until", "until")
             .AppendIf(query.Model, " AND t.model = @model", "model");
 
-    private static RunSums ReadSums(Row row) => new()
+    private static TrajectorySums ReadSums(Row row) => new()
     {
         Runs = Runs.Of(row),
         Judged = Judged.Of(row),

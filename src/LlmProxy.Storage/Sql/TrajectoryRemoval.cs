@@ -85,7 +85,7 @@ internal static class TrajectoryRemoval
             ],
             cancellationToken);
         await PinnedExamples.RemoveAsync(session, rows, cancellationToken);
-        await Documents.ChangeAsync(session, documents, [], cancellationToken);
+        await DocumentFrequencyTable.ChangeAsync(session, documents, [], cancellationToken);
     }
 
     /// <summary>Deletes content that is no run's, and no part of any.</summary>

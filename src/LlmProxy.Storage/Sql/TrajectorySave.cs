@@ -136,7 +136,7 @@ internal sealed class TrajectorySave
         }
 
         await IndexTextsAsync(session, [.. changedTexts.Concat(vectors.Select(v => v.Run)).Distinct()], cancellationToken);
-        await Documents.ChangeAsync(session, replaced, vectors, cancellationToken);
+        await DocumentFrequencyTable.ChangeAsync(session, replaced, vectors, cancellationToken);
     }
 
     private static void Check(TrajectoryChange change)

@@ -257,12 +257,12 @@ internal sealed class SqliteSession : SqlSession, IDisposable
     {
         null => DBNull.Value,
         byte[] => value,
-        string text => Texts.Clean(text),
+        string text => TextSanitizer.Clean(text),
         DateTimeOffset time => (time.UtcTicks - DateTimeOffset.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond,
         bool truth => truth ? 1L : 0L,
         // Into a column of type REAL; the driver's own way is text.
         decimal number => (double)number,
-        IReadOnlyCollection<string> texts => JsonSerializer.Serialize(texts.Select(Texts.Clean)),
+        IReadOnlyCollection<string> texts => JsonSerializer.Serialize(texts.Select(TextSanitizer.Clean)),
         IReadOnlyCollection<long> numbers => JsonSerializer.Serialize(numbers),
         IReadOnlyCollection<byte[]> list => JsonSerializer.Serialize(list.Select(Convert.ToHexString)),
         _ => value,

@@ -32,14 +32,14 @@ public sealed record UnrecordedCall(string Call, int? Nearest, string Reason);
 public sealed record ReplayMatch(RecordedCall? Call, int Number, UnrecordedCall? Unrecorded);
 
 /// <summary>One replay of a recorded run: which recorded call answers which request. Safe for concurrent use.</summary>
-public sealed class ReplaySession(RecordedRun run, ReplayMode mode)
+public sealed class ReplaySession(RecordedTrajectory run, ReplayMode mode)
 {
     private readonly Lock _lock = new();
     private readonly bool[] _made = new bool[run.Calls.Count];
     private readonly List<UnrecordedCall> _unrecorded = [];
 
     /// <summary>What is replayed.</summary>
-    public RecordedRun Run => run;
+    public RecordedTrajectory Run => run;
 
     /// <summary>How exactly.</summary>
     public ReplayMode Mode => mode;

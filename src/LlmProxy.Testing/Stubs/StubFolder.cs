@@ -22,7 +22,7 @@ public sealed record StubFolder(IReadOnlyDictionary<string, byte[]> Files, int M
     /// <param name="run">The run.</param>
     /// <param name="flavor">For which server.</param>
     /// <param name="withPauses">Whether the recorded pauses are kept.</param>
-    public static StubFolder Of(RecordedRun run, StubFlavor flavor, bool withPauses = true)
+    public static StubFolder Of(RecordedTrajectory run, StubFlavor flavor, bool withPauses = true)
     {
         var steps = StubStep.Of(run, withPauses).ToList();
         return flavor == StubFlavor.WireMock ? WireMockMappings.Write(run, steps) : WireMockNetMappings.Write(run, steps);

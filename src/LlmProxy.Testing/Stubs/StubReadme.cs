@@ -9,7 +9,7 @@ internal static class StubReadme
     /// <summary>First words of the page; they tell the product's own folders.</summary>
     public const string Title = "# Replay of ";
 
-    public static byte[] WireMock(RecordedRun run) => Page(run, """
+    public static byte[] WireMock(RecordedTrajectory run) => Page(run, """
         Stub mappings for WireMock. Start it with this folder as its root:
 
         ```bash
@@ -26,7 +26,7 @@ internal static class StubReadme
           know events. `llmproxy replay serve` replays them event by event.
         """);
 
-    public static byte[] WireMockNet(RecordedRun run) => Page(run, """
+    public static byte[] WireMockNet(RecordedTrajectory run) => Page(run, """
         Mappings for WireMock.Net, in its own form. In a test:
 
         ```csharp
@@ -52,7 +52,7 @@ internal static class StubReadme
         - WireMock.Net cannot break a connection: a call that got no response gets status 502.
         """);
 
-    private static byte[] Page(RecordedRun run, string text) => Encoding.UTF8.GetBytes($"""
+    private static byte[] Page(RecordedTrajectory run, string text) => Encoding.UTF8.GetBytes($"""
         {Title}{run.Name}
 
         {(run.Task.Length == 0 ? "" : "> " + string.Join(' ', run.Task.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)) + "\n\n")}{FormattableString.Invariant($"{run.Calls.Count} calls")}, recorded by LlmProxy, one scenario with a state for each step.

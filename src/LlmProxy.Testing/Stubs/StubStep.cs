@@ -91,7 +91,7 @@ internal sealed record StubStep
     /// The mappings of a run. A step has one for each form, whichever was recorded; an error has one for both. The first
     /// step has them once more for the state after the last one, so that the next run begins without a reset.
     /// </summary>
-    public static IEnumerable<StubStep> Of(RecordedRun run, bool withPauses) =>
+    public static IEnumerable<StubStep> Of(RecordedTrajectory run, bool withPauses) =>
         Enumerable.Range(1, run.Calls.Count).SelectMany(number => Of(run, number, withPauses))
             .Concat(run.Calls.Take(1).SelectMany(_ => Of(run, 1, withPauses)).Select(first => first with
             {
@@ -102,7 +102,7 @@ internal sealed record StubStep
                 StartsAnew = true,
             }));
 
-    private static IEnumerable<StubStep> Of(RecordedRun run, int number, bool withPauses)
+    private static IEnumerable<StubStep> Of(RecordedTrajectory run, int number, bool withPauses)
     {
         var call = run.Calls[number - 1];
         var scenario = "replay of " + run.Name;

@@ -10,7 +10,7 @@ internal static class WireMockMappings
     /// <summary>The state in which every scenario is before its first step.</summary>
     private const string FirstState = "Started";
 
-    public static StubFolder Write(RecordedRun run, IReadOnlyList<StubStep> steps)
+    public static StubFolder Write(RecordedTrajectory run, IReadOnlyList<StubStep> steps)
     {
         var files = new Dictionary<string, byte[]>(StringComparer.Ordinal);
         foreach (var step in steps)

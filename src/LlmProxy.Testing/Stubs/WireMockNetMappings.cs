@@ -14,7 +14,7 @@ internal static class WireMockNetMappings
     /// <summary>Where WireMock.Net looks for mappings below its root. It does not look into folders below.</summary>
     private const string Folder = "__admin/mappings";
 
-    public static StubFolder Write(RecordedRun run, IReadOnlyList<StubStep> steps)
+    public static StubFolder Write(RecordedTrajectory run, IReadOnlyList<StubStep> steps)
     {
         var files = steps.ToDictionary(step => $"{Folder}/{step.Name}.json", step => StubStep.ToFile(Mapping(step)), StringComparer.Ordinal);
         files["README.md"] = StubReadme.WireMockNet(run);

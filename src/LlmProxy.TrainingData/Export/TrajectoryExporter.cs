@@ -43,7 +43,7 @@ public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectorySto
     public async IAsyncEnumerable<ExportEvent> ExportAsync(ExportRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         // 1. Which runs, and whose outputs they hold.
-        var selection = await RunSelection.MakeAsync(store, request, options, time.GetUtcNow(), cancellationToken);
+        var selection = await TrajectorySelection.MakeAsync(store, request, options, time.GetUtcNow(), cancellationToken);
         yield return new ExportStart(selection.Count, selection.Providers, NoticeOf(selection.Providers));
 
         // 2. Run by run: its segments, their conversations, their lines.
@@ -181,7 +181,7 @@ public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectorySto
             + "check them for your use. LlmProxy:Export:AllowProviders restricts whose outputs are exported.";
 
     /// <summary>What one export carries along.</summary>
-    private sealed class Work(ExportRequest request, RunSelection selection, ExportNotes notes, Redactor? redactor)
+    private sealed class Work(ExportRequest request, TrajectorySelection selection, ExportNotes notes, Redactor? redactor)
     {
         private readonly ArrayBufferWriter<byte> _buffer = new(64 << 10);
         private readonly LineValidator _validator = LineValidator.Of(request.Format, request.MaxImages);
@@ -189,7 +189,7 @@ public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectorySto
 
         public ExportRequest Request => request;
 
-        public RunSelection Selection => selection;
+        public TrajectorySelection Selection => selection;
 
         public ExportNotes Notes => notes;
 

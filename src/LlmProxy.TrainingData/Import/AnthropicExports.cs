@@ -12,12 +12,12 @@ namespace LlmProxy.TrainingData.Import;
 internal sealed class AnthropicExports(ImportReport report)
 {
     /// <summary>The runs of a file, one at a time.</summary>
-    public async IAsyncEnumerable<ImportedRun> ReadAsync(string path, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<ImportedTrajectory> ReadAsync(string path, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var origins = File.Exists(ExportFiles.OriginsOf(path)) ? File.ReadLinesAsync(ExportFiles.OriginsOf(path), cancellationToken).GetAsyncEnumerator(cancellationToken) : null;
         try
         {
-            ImportedRun? run = null;
+            ImportedTrajectory? run = null;
             await foreach (var line in File.ReadLinesAsync(path, cancellationToken))
             {
                 var origin = origins is not null && await origins.MoveNextAsync() ? JsonSerializer.Deserialize(origins.Current, ExportJson.Default.ExportOrigin) : null;
@@ -55,10 +55,10 @@ internal sealed class AnthropicExports(ImportReport report)
         }
     }
 
-    private static ImportedRun Start(string line, ExportOrigin? origin, JsonElement root)
+    private static ImportedTrajectory Start(string line, ExportOrigin? origin, JsonElement root)
     {
-        var id = origin?.TrajectoryId ?? ImportedRun.IdOf("anthropic\n" + line);
-        return new ImportedRun
+        var id = origin?.TrajectoryId ?? ImportedTrajectory.IdOf("anthropic\n" + line);
+        return new ImportedTrajectory
         {
             Id = id,
             TaskId = origin?.TaskId ?? id,
@@ -71,7 +71,7 @@ internal sealed class AnthropicExports(ImportReport report)
         };
     }
 
-    private static void AddLine(ImportedRun run, JsonElement root, ExportOrigin? origin)
+    private static void AddLine(ImportedTrajectory run, JsonElement root, ExportOrigin? origin)
     {
         var system = root.Get("system"u8);
         var prompt = system.Text() ?? string.Join("\n\n", system.Items().Select(b => b.Text("text"u8)).Where(t => !string.IsNullOrEmpty(t)));

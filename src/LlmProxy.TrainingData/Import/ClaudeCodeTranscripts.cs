@@ -14,7 +14,7 @@ internal sealed class ClaudeCodeTranscripts(TaskRules rules, ImportReport report
     public const string ClientMark = " (transcript)";
 
     /// <summary>The runs of a file.</summary>
-    public async Task<IReadOnlyList<ImportedRun>> ReadAsync(string path, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<ImportedTrajectory>> ReadAsync(string path, CancellationToken cancellationToken)
     {
         var records = new List<TranscriptRecord>();
         await foreach (var line in File.ReadLinesAsync(path, cancellationToken))
@@ -27,7 +27,7 @@ internal sealed class ClaudeCodeTranscripts(TaskRules rules, ImportReport report
 
         // The main conversation, then those of sub-agents.
         var name = Path.GetFileNameWithoutExtension(path);
-        var runs = new List<ImportedRun>();
+        var runs = new List<ImportedTrajectory>();
         var main = records.Where(r => !r.IsSidechain).ToList();
         runs.AddRange(new Conversation(rules, main.Find(r => r.SessionId.Length > 0)?.SessionId ?? name, "").Read(WithoutAbandoned(main)));
         foreach (var agent in Sidechains(records))
@@ -94,7 +94,7 @@ internal sealed class ClaudeCodeTranscripts(TaskRules rules, ImportReport report
     /// <summary>Turns the records of one conversation into runs.</summary>
     private sealed class Conversation(TaskRules rules, string session, string agent)
     {
-        private readonly List<ImportedRun> _runs = [];
+        private readonly List<ImportedTrajectory> _runs = [];
         private readonly List<ImportedMessage> _history = [];
         private readonly List<ImportedMessage> _pending = [];
         private readonly List<ReadOnlyMemory<byte>> _reply = [];
@@ -105,7 +105,7 @@ internal sealed class ClaudeCodeTranscripts(TaskRules rules, ImportReport report
         private bool _repliesCall;
         private int _kept;
 
-        public IReadOnlyList<ImportedRun> Read(IReadOnlyList<TranscriptRecord> records)
+        public IReadOnlyList<ImportedTrajectory> Read(IReadOnlyList<TranscriptRecord> records)
         {
             foreach (var record in records)
             {
@@ -166,8 +166,8 @@ internal sealed class ClaudeCodeTranscripts(TaskRules rules, ImportReport report
             var isNew = _prompt is not null || _runs.Count == 0;
             if (isNew)
             {
-                var key = ImportedRun.IdOf($"claude-code\n{session}\n{agent}\n{_prompt?.Uuid ?? record.Uuid}");
-                _runs.Add(new ImportedRun
+                var key = ImportedTrajectory.IdOf($"claude-code\n{session}\n{agent}\n{_prompt?.Uuid ?? record.Uuid}");
+                _runs.Add(new ImportedTrajectory
                 {
                     Id = key,
                     TaskId = key,

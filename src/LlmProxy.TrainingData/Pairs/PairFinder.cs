@@ -8,7 +8,7 @@ namespace LlmProxy.TrainingData.Pairs;
 /// <param name="Worse">The worse one.</param>
 /// <param name="Similarity">1 for the same task, else the cosine of the two.</param>
 /// <param name="Reason">Why it is better.</param>
-internal sealed record RunPair(Trajectory Better, Trajectory Worse, double Similarity, string Reason);
+internal sealed record TrajectoryPair(Trajectory Better, Trajectory Worse, double Similarity, string Reason);
 
 /// <summary>
 /// Pairs runs: success over failure, or a score that is better by a margin. Runs of the same task come first, the best
@@ -25,11 +25,11 @@ internal sealed class PairFinder(ITrajectoryStore store, ISearchStore search, st
     private const int Neighbours = 10;
 
     /// <summary>Finds pairs among selected runs, known by id, task and outcome alone; rows are read when their pair is due.</summary>
-    public async IAsyncEnumerable<RunPair> FindAsync(
-        IReadOnlyList<RunCandidate> candidates, [System.Runtime.CompilerServices.EnumeratorCancellation] System.Threading.CancellationToken cancellationToken)
+    public async IAsyncEnumerable<TrajectoryPair> FindAsync(
+        IReadOnlyList<TrajectoryCandidate> candidates, [System.Runtime.CompilerServices.EnumeratorCancellation] System.Threading.CancellationToken cancellationToken)
     {
         var used = new HashSet<string>(StringComparer.Ordinal);
-        var open = new List<RunCandidate>();
+        var open = new List<TrajectoryCandidate>();
 
         // 1. Runs of the same task.
         foreach (var task in candidates.GroupBy(c => c.Task).OrderBy(g => g.Min(c => c.Order)))
@@ -66,19 +66,19 @@ internal sealed class PairFinder(ITrajectoryStore store, ISearchStore search, st
                 {
                     used.Add(better.Id);
                     used.Add(worse.Id);
-                    yield return new RunPair(run, hit.Trajectory, Math.Min(1, hit.Similarity.Value), reason);
+                    yield return new TrajectoryPair(run, hit.Trajectory, Math.Min(1, hit.Similarity.Value), reason);
                     break;
                 }
             }
         }
     }
 
-    private async Task<RunPair?> ReadAsync(RunCandidate better, RunCandidate worse, double similarity, string reason, System.Threading.CancellationToken cancellationToken) =>
+    private async Task<TrajectoryPair?> ReadAsync(TrajectoryCandidate better, TrajectoryCandidate worse, double similarity, string reason, System.Threading.CancellationToken cancellationToken) =>
         await store.FindTrajectoryAsync(tenant, better.Id, cancellationToken) is { } first && await store.FindTrajectoryAsync(tenant, worse.Id, cancellationToken) is { } second
-            ? new RunPair(first, second, similarity, reason)
+            ? new TrajectoryPair(first, second, similarity, reason)
             : null;
 
-    private static string? ReasonFor(RunCandidate better, RunCandidate worse) =>
+    private static string? ReasonFor(TrajectoryCandidate better, TrajectoryCandidate worse) =>
         better.Success && worse.Failed ? "success over failure"
         : better.Success && worse.Success && better.Quality - worse.Quality >= Margin ? FormattableString.Invariant($"quality {better.Quality:0.00} over {worse.Quality:0.00}")
         : null;
@@ -92,7 +92,7 @@ internal sealed class PairFinder(ITrajectoryStore store, ISearchStore search, st
 /// <param name="Failed">Whether it failed.</param>
 /// <param name="Quality">Its score; 0 for none.</param>
 /// <param name="CanBeBetter">Whether it may be the better one.</param>
-internal sealed record RunCandidate(string Id, ulong Task, int Order, bool Success, bool Failed, double Quality, bool CanBeBetter)
+internal sealed record TrajectoryCandidate(string Id, ulong Task, int Order, bool Success, bool Failed, double Quality, bool CanBeBetter)
 {
     /// <summary>By which the runs of a task are ordered.</summary>
     public double Rank => Success ? 1 + Quality : Failed ? -1 : 0;

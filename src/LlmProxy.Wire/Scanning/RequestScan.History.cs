@@ -29,7 +29,7 @@ internal sealed partial class RequestScan
             return;
         }
 
-        _digests = KnownHistories.Digests(kind, Body.Span[_historyStart..]);
+        _digests = HistoryPrefixCache.Digests(kind, Body.Span[_historyStart..]);
         _resumed = known.Find(_digests);
         if (_resumed is not { } start)
         {
@@ -89,7 +89,7 @@ internal sealed partial class RequestScan
         }
     }
 
-    private void Remember(KnownHistories known, int end)
+    private void Remember(HistoryPrefixCache known, int end)
     {
         var blocks = end / ByteDigest.BlockBytes;
         if (blocks == 0)

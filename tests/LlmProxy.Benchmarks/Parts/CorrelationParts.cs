@@ -24,7 +24,7 @@ internal static class CorrelationParts
         OpenTask task = null!;
         for (var step = 1; step < template.Steps; step++)
         {
-            var place = await correlator.PlaceAsync(Call(step), keys, CancellationToken.None);
+            var place = await correlator.AssignAsync(Call(step), keys, CancellationToken.None);
             task = place.Task!;
             correlator.Publish(task, Read(step), Reply(step), keys, place.StepIndex);
             correlator.End(task, place.StepIndex, answered: true, readable: true);
@@ -33,7 +33,7 @@ internal static class CorrelationParts
         var last = Call(template.Steps);
         await loop.MeasureAsync("Placed", "the 31st call of a run", async () =>
         {
-            var place = await correlator.PlaceAsync(last, keys, CancellationToken.None);
+            var place = await correlator.AssignAsync(last, keys, CancellationToken.None);
             if (place.Task != task)
             {
                 throw new InvalidOperationException("The call is not recognised.");

@@ -20,7 +20,7 @@ internal static class ReadingParts
                 loop.Measure($"ReadRequest {wire.Name}", $"{body.Length / 1024} KB, {reading.Messages.Count} messages", () => dialect.ReadRequest(body, path, keys));
             }
 
-            var known = new KnownHistories();
+            var known = new HistoryPrefixCache();
             loop.Measure($"ReadRequest {wire.Name}, known", $"{body.Length / 1024} KB, all but the end known", () =>
             {
                 using var keys = new TurnKeys(SampleCalls.Secret, known);

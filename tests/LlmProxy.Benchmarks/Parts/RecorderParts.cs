@@ -66,7 +66,7 @@ internal static class RecorderParts
         };
         var exchange = spool.Begin(head, template.Body(run, step), null)!;
         recorder.Register(exchange);
-        exchange.WriteAnswerHead(new AnswerHead(200, "application/json", null, 1));
+        exchange.WriteAnswerHead(new ResponseHead(200, "application/json", null, 1));
         exchange.WriteAnswer(answer);
         exchange.WriteTail(new ExchangeTail(ExchangeOutcome.Complete, 2, false));
         var assembler = DialectCatalog.Get(template.Wire.Kind).CreateAssembler("application/json", streamRequested: false);

@@ -45,7 +45,7 @@ internal sealed class RecorderBench : IAsyncDisposable
             spool,
             new RetryingStore(store, store, TimeProvider.System, NullLogger<Recorder>.Instance),
             new TrajectoryReader(store),
-            new StepBuilder(judge, catalog, new Redactor(options.Recording.Redaction), options.Prices, new CorrelationSecret { Value = SampleCalls.Secret }, new KnownHistories()),
+            new StepBuilder(judge, catalog, new Redactor(options.Recording.Redaction), options.Prices, new CorrelationSecret { Value = SampleCalls.Secret }, new HistoryPrefixCache()),
             judge,
             new ContentPolicy(options.Recording),
             new NotRecordedCounts(),
@@ -67,7 +67,7 @@ internal sealed class RecorderBench : IAsyncDisposable
         };
         var exchange = Spool.Begin(head, body, null) ?? throw new InvalidOperationException("The spool is full.");
         _recorder.Register(exchange);
-        exchange.WriteAnswerHead(new AnswerHead(200, "application/json", null, 1));
+        exchange.WriteAnswerHead(new ResponseHead(200, "application/json", null, 1));
         exchange.WriteAnswer(answer);
         exchange.WriteTail(new ExchangeTail(ExchangeOutcome.Complete, 2, false));
         var assembler = DialectCatalog.Get(DialectKind.AnthropicMessages).CreateAssembler("application/json", streamRequested: false);

@@ -30,7 +30,7 @@ public sealed class EmbedVerbTests : IDisposable
         Assert.All(_embedder.Requests, r => Assert.Equal("Bearer operator-key", r.Authorization));
         foreach (var model in (string[])[Model, "lexical-1"])
         {
-            Assert.Equal(0, await proxy.Store.CountRunTextsAsync(new RunTextsQuery("default", 1) { Lacking = [new VectorKind(model, 1536)] }, default));
+            Assert.Equal(0, await proxy.Store.CountRunTextsAsync(new TrajectoryTextsQuery("default", 1) { Lacking = [new VectorKind(model, 1536)] }, default));
         }
     }
 
@@ -46,7 +46,7 @@ public sealed class EmbedVerbTests : IDisposable
         Assert.Equal("", moved.Error);
         Assert.StartsWith($"3 of 3 runs embedded by {Model} (1536 numbers).\nThe running server still searches with lexical-1 (1536 numbers).", moved.Output, StringComparison.Ordinal);
         Assert.Equal(0, moved.Code);
-        Assert.Equal(0, await proxy.Store.CountRunTextsAsync(new RunTextsQuery("default", 1) { Lacking = [new VectorKind(Model, 1536)] }, default));
+        Assert.Equal(0, await proxy.Store.CountRunTextsAsync(new TrajectoryTextsQuery("default", 1) { Lacking = [new VectorKind(Model, 1536)] }, default));
     }
 
     [Fact]
@@ -61,8 +61,8 @@ public sealed class EmbedVerbTests : IDisposable
         Assert.Equal(1, done.Code);
         Assert.Equal($"4 of 5 runs embedded by {Model} (1536 numbers).\n", done.Output);
         Assert.StartsWith("Run run-3 was refused and has its lexical vector alone: ", done.Error, StringComparison.Ordinal);
-        Assert.Equal(["run-3"], (await proxy.Store.ListRunTextsAsync(new RunTextsQuery("default", 9) { Lacking = [new VectorKind(Model, 1536)] }, default)).Select(r => r.Run.Id));
-        Assert.Equal(0, await proxy.Store.CountRunTextsAsync(new RunTextsQuery("default", 1) { Lacking = [new VectorKind("lexical-1", 1536)] }, default));
+        Assert.Equal(["run-3"], (await proxy.Store.ListRunTextsAsync(new TrajectoryTextsQuery("default", 9) { Lacking = [new VectorKind(Model, 1536)] }, default)).Select(r => r.Run.Id));
+        Assert.Equal(0, await proxy.Store.CountRunTextsAsync(new TrajectoryTextsQuery("default", 1) { Lacking = [new VectorKind("lexical-1", 1536)] }, default));
     }
 
     [Fact]
@@ -70,7 +70,7 @@ public sealed class EmbedVerbTests : IDisposable
     {
         await using var proxy = await RunningProxy.StartAsync(null, [.. Remote]);
         await AddRunsAsync(proxy.Store, 100);
-        await proxy.Store.SaveEmbeddingsAsync("default", [new RunEmbeddings("run-1", "Task 1 of many", [new TrajectoryEmbedding("older-model", "task", [1f, 0], "Task 1 of many")])], default);
+        await proxy.Store.SaveEmbeddingsAsync("default", [new TrajectoryEmbeddings("run-1", "Task 1 of many", [new TrajectoryEmbedding("older-model", "task", [1f, 0], "Task 1 of many")])], default);
         using (var request = await proxy.PostAsync("/_llmproxy/embeddings", """{"rebuild":true,"limit":64}"""))
         {
             Assert.Contains("\"embedded\":64", await request.Content.ReadAsStringAsync(), StringComparison.Ordinal);
@@ -80,7 +80,7 @@ public sealed class EmbedVerbTests : IDisposable
 
         Assert.Equal("", done.Error);
         Assert.Equal($"An interrupted rebuild went on where it had ended.\n36 of 36 runs embedded by {Model} (1536 numbers).\n1 vectors of other models removed.\n", done.Output);
-        Assert.Equal(1, await proxy.Store.CountRunTextsAsync(new RunTextsQuery("default", 1) { Lacking = [new VectorKind("older-model", 2)], AfterRow = (await proxy.Store.ListRunTextsAsync(new RunTextsQuery("default", 100), default))[98].Row }, default));
+        Assert.Equal(1, await proxy.Store.CountRunTextsAsync(new TrajectoryTextsQuery("default", 1) { Lacking = [new VectorKind("older-model", 2)], AfterRow = (await proxy.Store.ListRunTextsAsync(new TrajectoryTextsQuery("default", 100), default))[98].Row }, default));
         Assert.StartsWith("100 of 100 runs", (await Llmproxy.RunAsync(proxy, "embed", "--rebuild")).Output, StringComparison.Ordinal);
     }
 

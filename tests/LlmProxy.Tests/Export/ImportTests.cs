@@ -155,7 +155,7 @@ public sealed class ImportTests
         Assert.Equal(2, (await Llmproxy.RunAsync("export", "--format", "csv", "--output", "x")).Code);
     }
 
-    private static RunImporter Importer(ExportLab lab) => new(lab.Store, lab.Options, new TaskRulesCatalog(lab.Options.Tasks));
+    private static TrajectoryImporter Importer(ExportLab lab) => new(lab.Store, lab.Options, new TaskRulesCatalog(lab.Options.Tasks));
 
     private static LlmProxy.Core.Configuration.LlmProxyOptions Shipped() => LlmProxy.Server.Hosting.ProxyConfiguration.Load(null, new Dictionary<string, string?>()).Options;
 

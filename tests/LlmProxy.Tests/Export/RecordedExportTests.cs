@@ -110,7 +110,7 @@ public sealed class RecordedExportTests(RecordedRunsFixture recorded, ITestOutpu
         await using var store = StoreFactory.Create(new StorageOptions { ConnectionString = $"Data Source={folder["imported.db"]}" }, folder.Path, TimeProvider.System);
         await store.InitializeAsync(CancellationToken.None);
         var options = recorded.Proxy.Services.GetRequiredService<LlmProxyOptions>();
-        var importer = new RunImporter(store, options, new TaskRulesCatalog(options.Tasks));
+        var importer = new TrajectoryImporter(store, options, new TaskRulesCatalog(options.Tasks));
         var first = await importer.ImportAsync(path, ImportSource.Anthropic, "default", dryRun: false, null, CancellationToken.None);
         var again = await importer.ImportAsync(path, ImportSource.Anthropic, "default", dryRun: false, null, CancellationToken.None);
         output.WriteLine($"{lines.Count} lines: {first.Added} runs with {first.Steps} steps imported; again: {again.Added} added, {again.Known} known");

@@ -31,8 +31,8 @@ public sealed partial class HostileExampleTests(ITestOutputHelper output)
             var run = TestRuns.Run("run-1", text + " and so on", "bash", text) with { QualityScore = 1 };
             StepView[] steps = [TestRuns.Step(1, text, "bash", "{\"command\":" + System.Text.Json.JsonSerializer.Serialize(text) + "}", text), TestRuns.Step(2, text, text, text, text, isError: true), TestRuns.Step(3, "I am done. " + text)];
             var budget = new FewShotOptions().MaxTokens;
-            var examples = new RunCondenser().CondenseMany([new RunToCondense(run, PreparedRun.Of(steps), 0.8), new RunToCondense(run, PreparedRun.Of(steps), 0.7)], budget);
-            Assert.All(examples, e => Assert.True(RunCondenser.CountTokens(e) <= budget, text));
+            var examples = new TrajectoryCondenser().CondenseMany([new TrajectoryToCondense(run, PreparedTrajectory.Of(steps), 0.8), new TrajectoryToCondense(run, PreparedTrajectory.Of(steps), 0.7)], budget);
+            Assert.All(examples, e => Assert.True(TrajectoryCondenser.CountTokens(e) <= budget, text));
             foreach (var provider in PromptSamples.Providers)
             {
                 var prompt = PromptSamples.Render(PromptSamples.Values(provider, examples: [.. examples]), "You are an agent.\n\nOPERATING PRINCIPLES\nBe careful.");

@@ -54,7 +54,7 @@ public sealed class ExchangeStatusTests
 
         using var exchange = new SpooledContent([], () => [])
         {
-            AnswerHead = answer is null ? null : new AnswerHead(http, contentType, null, 1),
+            ResponseHead = answer is null ? null : new ResponseHead(http, contentType, null, 1),
             Tail = new ExchangeTail(outcome, 5, truncated),
         };
         return ExchangeStatus.Of(exchange, reply);

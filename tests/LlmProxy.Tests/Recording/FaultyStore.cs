@@ -66,8 +66,8 @@ internal class FaultyStore : DispatchProxy
 
     private static Task AnswerAlone(MethodInfo method, object?[] args) => method.Name switch
     {
-        nameof(ISharedTaskStore.FindOpenTasksAsync) => Task.FromResult<IReadOnlyList<SharedTask>>([]),
-        nameof(ISharedTaskStore.FindOpenTaskAsync) => Task.FromResult<SharedTask?>(null),
+        nameof(ISharedTaskStore.FindOpenTasksAsync) => Task.FromResult<IReadOnlyList<ReplicaTask>>([]),
+        nameof(ISharedTaskStore.FindOpenTaskAsync) => Task.FromResult<ReplicaTask?>(null),
         nameof(ISharedTaskStore.ListenAsync) => Task.Delay(Timeout.Infinite, (CancellationToken)args[^1]!),
         _ => Task.CompletedTask,
     };

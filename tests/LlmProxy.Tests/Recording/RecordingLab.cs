@@ -55,7 +55,7 @@ internal sealed record WireCall(string Request)
 /// <summary>A call on its way.</summary>
 internal sealed record OpenCall(WireCall Wire, CallSession Session)
 {
-    public CallPlace Place => Session.Place ?? throw new InvalidOperationException("The call was not assigned.");
+    public TaskAssignment Place => Session.Place ?? throw new InvalidOperationException("The call was not assigned.");
 
     public SpooledExchange? Record => Session.Record;
 }
@@ -186,7 +186,7 @@ internal sealed class RecordingLab : IAsyncDisposable
     }
 
     /// <summary>The call's second half: the response, its keys, the end.</summary>
-    public CallPlace End(OpenCall open)
+    public TaskAssignment End(OpenCall open)
     {
         var call = open.Wire;
         var firstByte = call.Took < FirstByte ? call.Took : FirstByte;
@@ -214,7 +214,7 @@ internal sealed class RecordingLab : IAsyncDisposable
         }
     }
 
-    public async Task<CallPlace> SendAsync(WireCall call) => End(await BeginAsync(call));
+    public async Task<TaskAssignment> SendAsync(WireCall call) => End(await BeginAsync(call));
 
     /// <summary>Waits until everything that is over is in the store.</summary>
     public Task SettleAsync() => UntilAsync(() => Spool.Pending == 0);
@@ -318,7 +318,7 @@ internal sealed class RecordingLab : IAsyncDisposable
             .AddSingleton<IStatisticsStore>(Store)
             .AddSingleton(_secret)
             .AddSingleton(Spool)
-            .AddSingleton<EmbedRun>(EmbedAsync)
+            .AddSingleton<EmbedTrajectory>(EmbedAsync)
             .AddLlmProxyCore(Options, _folder)
             .BuildServiceProvider();
     }

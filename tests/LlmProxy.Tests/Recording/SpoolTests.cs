@@ -31,7 +31,7 @@ public sealed class SpoolTests : IDisposable
 
         Assert.Equal("the request", Encoding.UTF8.GetString(read.Request.Span));
         Assert.Equal("the answer", Encoding.UTF8.GetString(read.Answer));
-        Assert.Equal(200, read.AnswerHead!.Status);
+        Assert.Equal(200, read.ResponseHead!.Status);
         Assert.Equal(new ExchangeTail(ExchangeOutcome.Complete, 12, false), read.Tail);
         Assert.Null(read.SentPrompt);
     }
@@ -116,7 +116,7 @@ public sealed class SpoolTests : IDisposable
         {
             Whole(killed, "e1", "request 1", "answer 1");
             var cut = killed.Begin(Head("e2"), "request 2"u8.ToArray(), "the sent prompt")!;
-            cut.WriteAnswerHead(new AnswerHead(200, "text/event-stream", null, 5));
+            cut.WriteAnswerHead(new ResponseHead(200, "text/event-stream", null, 5));
             cut.WriteAnswer("half an ans"u8.ToArray());
             Whole(killed, "e3", "request 3", "answer 3");
         }
@@ -402,7 +402,7 @@ public sealed class SpoolTests : IDisposable
     private static SpooledExchange Whole(Spool spool, string id, string request, params string[] answer)
     {
         var exchange = spool.Begin(Head(id), Encoding.UTF8.GetBytes(request), null)!;
-        exchange.WriteAnswerHead(new AnswerHead(200, "application/json", null, 5));
+        exchange.WriteAnswerHead(new ResponseHead(200, "application/json", null, 5));
         foreach (var piece in answer)
         {
             exchange.WriteAnswer(Encoding.UTF8.GetBytes(piece));

@@ -70,7 +70,7 @@ public sealed class BothFormsTests
         return [.. forms, forms[0]];
     }
 
-    private static async Task<RecordedRun> RecordAsync(TestFolder folder, string name)
+    private static async Task<RecordedTrajectory> RecordAsync(TestFolder folder, string name)
     {
         var loop = ToolLoop.All(Model).Single(l => l.Name == name);
         await using var provider = await ScriptedUpstream.StartAsync();
@@ -80,7 +80,7 @@ public sealed class BothFormsTests
             await AssertPlaysAsync(new Uri(upstream.AnthropicBaseUrl, "/"), loop);
         }
 
-        return RecordedRunFile.ReadFile(folder["run.json"]);
+        return RecordedTrajectoryFile.ReadFile(folder["run.json"]);
     }
 
     private static async Task AssertPlaysAsync(Uri root, ToolLoop loop)

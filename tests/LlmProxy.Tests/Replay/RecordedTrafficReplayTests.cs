@@ -31,7 +31,7 @@ public sealed class RecordedTrafficReplayTests(ITestOutputHelper output)
             }
 
             // Through the file, as a user has it.
-            var run = RecordedRunFile.Read(RecordedRunFile.Write(RecordedRun.Of(trajectory, steps)));
+            var run = RecordedTrajectoryFile.Read(RecordedTrajectoryFile.Write(RecordedTrajectory.Of(trajectory, steps)));
             var session = new ReplaySession(run, ReplayMode.Strict);
             foreach (var exchange in exchanges)
             {

@@ -13,7 +13,7 @@ public sealed class ReplaySignalTests
     public async Task A_signal_ends_replay_serve_with_its_summary_and_exit_code_0()
     {
         using var folder = new TestFolder();
-        await File.WriteAllTextAsync(folder["run.json"], RecordedRunFile.Write(StubFolderTests.Run()));
+        await File.WriteAllTextAsync(folder["run.json"], RecordedTrajectoryFile.Write(StubFolderTests.Run()));
         using var process = LlmproxyProcess.Start(folder, "replay", "serve", "--task", folder["run.json"], "--urls", "http://127.0.0.1:0");
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         try

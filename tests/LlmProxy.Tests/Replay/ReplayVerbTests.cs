@@ -27,7 +27,7 @@ public sealed class ReplayVerbTests
         Assert.Contains("claude-sonnet-4-5", text, StringComparison.Ordinal);
         if (flavor == "recorded")
         {
-            var run = RecordedRunFile.Read(text);
+            var run = RecordedTrajectoryFile.Read(text);
             Assert.Equal((taskId, "What should I wear in Oslo today?"), (run.Name, run.Calls[0].Request.LastText));
             Assert.Equal(["call_oslo_1"], run.Calls[1].Request.Results);
             Assert.All(run.Calls, call => Assert.True(call.Answer is { IsStream: true, Rhythm.Pieces.Count: > 0, FirstByte: not null }));

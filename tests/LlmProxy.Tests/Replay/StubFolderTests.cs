@@ -131,7 +131,7 @@ public sealed class StubFolderTests
     }
 
     /// <summary>Five steps: an Anthropic stream, a whole chat answer, a Gemini stream, an error of Responses, no answer at all.</summary>
-    internal static RecordedRun Run() => new()
+    internal static RecordedTrajectory Run() => new()
     {
         Name = "task-1",
         Task = "Sweep\nthe rooms",

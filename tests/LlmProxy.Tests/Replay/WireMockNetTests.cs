@@ -88,7 +88,7 @@ public sealed class WireMockNetTests
 
     private static async Task<string> ExportAsync(TestFolder folder)
     {
-        await File.WriteAllTextAsync(folder["run.json"], RecordedRunFile.Write(StubFolderTests.Run()));
+        await File.WriteAllTextAsync(folder["run.json"], RecordedTrajectoryFile.Write(StubFolderTests.Run()));
         var outcome = await Llmproxy.RunAsync("replay", "export", "--task", folder["run.json"], "--flavor", "wiremock.net", "--output", folder["stubs"]);
         Assert.Equal((0, ""), (outcome.Code, outcome.Error));
         Assert.StartsWith("5 calls of task-1 as 10 mappings in ", outcome.Output, StringComparison.Ordinal);

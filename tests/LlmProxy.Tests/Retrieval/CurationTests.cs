@@ -53,7 +53,7 @@ public sealed class CurationTests : IDisposable
         var example = Assert.Single((await Service().SelectAsync(new ExampleQuery("default", Query, 3), default)).Examples);
 
         Assert.InRange(example.Steps.Count, 10, 79);
-        Assert.True(RunCondenser.CountTokens(example) <= new FewShotOptions().MaxTokens);
+        Assert.True(TrajectoryCondenser.CountTokens(example) <= new FewShotOptions().MaxTokens);
     }
 
     [Theory]

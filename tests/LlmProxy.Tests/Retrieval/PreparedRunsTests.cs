@@ -6,7 +6,7 @@ namespace LlmProxy.Tests.Retrieval;
 public sealed class PreparedRunsTests
 {
     private const int MostCharacters = 10_000;
-    private readonly PreparedRuns _runs = new(MostCharacters);
+    private readonly PreparedTrajectoryCache _runs = new(MostCharacters);
 
     [Fact]
     public void Runs_that_are_used_stay_and_others_go_when_there_are_too_many_characters()
@@ -52,10 +52,10 @@ public sealed class PreparedRunsTests
 
     private void Add(string id, int characters, long? version = 1)
     {
-        var prepared = PreparedRun.Of([TestRuns.Step(1, "", "tool", new string('1', characters), "")]);
+        var prepared = PreparedTrajectory.Of([TestRuns.Step(1, "", "tool", new string('1', characters), "")]);
         Assert.Equal(characters, prepared.Length);
         _runs.Add(Run(id, version), prepared);
     }
 
-    private PreparedRun? Find(string id) => _runs.Find(Run(id, 1));
+    private PreparedTrajectory? Find(string id) => _runs.Find(Run(id, 1));
 }

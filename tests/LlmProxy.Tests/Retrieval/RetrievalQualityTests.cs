@@ -82,13 +82,13 @@ public sealed class RetrievalQualityTests(ITestOutputHelper output)
     }
 
     /// <summary>What the product chooses: ranks fused, weighed, near-duplicates once.</summary>
-    private static async Task<List<List<RecordedRun>>> FoundAsync(List<RecordedRun> runs, InMemoryStore store)
+    private static async Task<List<List<RecordedTrajectory>>> FoundAsync(List<RecordedTrajectory> runs, InMemoryStore store)
     {
         // One threshold below everything, so that the order alone is measured.
         using var embeddings = new EmbeddingService(new EmbeddingOptions { Provider = EmbeddingProvider.Lexical });
         var search = new ExampleSearch(store, store, embeddings, new FewShotOptions { MinSimilarity = -1 }, new QualityOptions { Threshold = 0 }, NullLogger<ExampleSearch>.Instance);
         var byId = runs.ToDictionary(r => r.Run.Id, StringComparer.Ordinal);
-        var found = new List<List<RecordedRun>>();
+        var found = new List<List<RecordedTrajectory>>();
         foreach (var run in runs)
         {
             var result = await search.FindAsync(new ExampleQuery("default", run.Run.TaskDescription, 3) { ExceptTaskId = run.Run.TaskId }, default);
@@ -99,10 +99,10 @@ public sealed class RetrievalQualityTests(ITestOutputHelper output)
     }
 
     /// <summary>The lexical vectors by themselves.</summary>
-    private static async Task<List<List<RecordedRun>>> NearestAsync(List<RecordedRun> runs, InMemoryStore store)
+    private static async Task<List<List<RecordedTrajectory>>> NearestAsync(List<RecordedTrajectory> runs, InMemoryStore store)
     {
         var vectors = runs.ConvertAll(r => LexicalEmbedder.Embed(r.Run.TaskDescription));
-        var found = new List<List<RecordedRun>>();
+        var found = new List<List<RecordedTrajectory>>();
         foreach (var run in runs)
         {
             var text = run.Run.TaskDescription;
@@ -113,7 +113,7 @@ public sealed class RetrievalQualityTests(ITestOutputHelper output)
         return found;
     }
 
-    private static List<List<RecordedRun>> Random(List<RecordedRun> runs, int seed)
+    private static List<List<RecordedTrajectory>> Random(List<RecordedTrajectory> runs, int seed)
     {
         var random = new Random(seed);
         return runs.ConvertAll(run =>
@@ -124,7 +124,7 @@ public sealed class RetrievalQualityTests(ITestOutputHelper output)
         });
     }
 
-    private static Quality Measure(List<RecordedRun> runs, List<List<RecordedRun>> found, Func<RecordedRun, bool>? which = null)
+    private static Quality Measure(List<RecordedTrajectory> runs, List<List<RecordedTrajectory>> found, Func<RecordedTrajectory, bool>? which = null)
     {
         var pairs = runs.Zip(found).Where(p => which is null || which(p.First)).ToList();
         return new Quality(
@@ -136,9 +136,9 @@ public sealed class RetrievalQualityTests(ITestOutputHelper output)
     private static Quality Average(List<Quality> all) => new(all.Average(q => q.Hit), all.Average(q => q.Gain), all.Average(q => q.Tools));
 
     // Another trial of the task is worth 1; a run of another task half the overlap of the tools that changed something.
-    private static double Gain(RecordedRun run, RecordedRun other) => IsSame(run, other) ? 1 : Overlap(run, other) / 2;
+    private static double Gain(RecordedTrajectory run, RecordedTrajectory other) => IsSame(run, other) ? 1 : Overlap(run, other) / 2;
 
-    private static double Overlap(RecordedRun a, RecordedRun b)
+    private static double Overlap(RecordedTrajectory a, RecordedTrajectory b)
     {
         var either = a.Changing.Union(b.Changing, StringComparer.Ordinal).Count();
         return either == 0 ? 0 : (double)a.Changing.Intersect(b.Changing, StringComparer.Ordinal).Count() / either;
@@ -147,11 +147,11 @@ public sealed class RetrievalQualityTests(ITestOutputHelper output)
     /// <summary>Discounted cumulative gain of the first three (Järvelin and Kekäläinen, 2002).</summary>
     private static double Discounted(IEnumerable<double> gains) => gains.Take(3).Select((gain, i) => gain / Math.Log2(i + 2)).Sum();
 
-    private static bool IsSame(RecordedRun a, RecordedRun b) => string.Equals(a.Task, b.Task, StringComparison.Ordinal);
+    private static bool IsSame(RecordedTrajectory a, RecordedTrajectory b) => string.Equals(a.Task, b.Task, StringComparison.Ordinal);
 
-    private static (List<RecordedRun> Runs, List<string> Others) Load()
+    private static (List<RecordedTrajectory> Runs, List<string> Others) Load()
     {
-        var (runs, others) = (new List<RecordedRun>(), new List<string>());
+        var (runs, others) = (new List<RecordedTrajectory>(), new List<string>());
         foreach (var file in Directory.GetFiles(Path.Combine(SharedData.Root!, "data"), "tasks-*.jsonl.gz").Order(StringComparer.Ordinal))
         {
             foreach (var document in SharedData.ReadJsonLines(Path.GetFileName(file)))
@@ -163,7 +163,7 @@ public sealed class RetrievalQualityTests(ITestOutputHelper output)
                     var run = root.GetProperty("run").GetString()!;
                     if (root.TryGetProperty("domain", out _))
                     {
-                        runs.Add(new RecordedRun(run[..run.IndexOf('-', StringComparison.Ordinal)], TestRuns.Run(root.GetProperty("id").GetString()!, task, Tools(root))));
+                        runs.Add(new RecordedTrajectory(run[..run.IndexOf('-', StringComparison.Ordinal)], TestRuns.Run(root.GetProperty("id").GetString()!, task, Tools(root))));
                     }
                     else if (task.Length is > 0 and < 800)
                     {
@@ -185,7 +185,7 @@ public sealed class RetrievalQualityTests(ITestOutputHelper output)
             .Distinct(StringComparer.Ordinal),
     ];
 
-    private sealed record RecordedRun(string Task, Trajectory Run)
+    private sealed record RecordedTrajectory(string Task, Trajectory Run)
     {
         public IReadOnlyList<string> Changing { get; } = [.. Run.ToolsUsed.Where(t => !ToolNames.IsObservation(t))];
     }

@@ -43,7 +43,7 @@ internal static class CountedRuns
     public static DateTimeOffset Until { get; } = Time("2026-03-09T00:00:00Z");
 
     /// <summary>All of them: 01 to 09, of which 01, 02, 03, 05 and 06 succeeded and 04 and 09 did not.</summary>
-    public static RunStatistics All { get; } = new()
+    public static TrajectoryStatistics All { get; } = new()
     {
         Total = 9,
         Active = 1,
@@ -91,7 +91,7 @@ internal static class CountedRuns
     ];
 
     /// <summary>From <see cref="Since"/> to <see cref="Until"/>: 02, 03 and 04.</summary>
-    public static RunStatistics InTheWindow { get; } = new()
+    public static TrajectoryStatistics InTheWindow { get; } = new()
     {
         Total = 3,
         ByProvider = new Dictionary<string, long> { ["anthropic"] = 3 },
@@ -108,7 +108,7 @@ internal static class CountedRuns
     };
 
     /// <summary>The model of 05 to 08 and 10 alone.</summary>
-    public static RunStatistics OfGpt { get; } = new()
+    public static TrajectoryStatistics OfGpt { get; } = new()
     {
         Total = 4,
         Active = 1,
@@ -122,7 +122,7 @@ internal static class CountedRuns
     };
 
     /// <summary>Holds statistics against what was worked out, but for the store's size.</summary>
-    public static void AreEqual(RunStatistics expected, RunStatistics actual, IReadOnlyList<IntervalStatistics>? intervals = null)
+    public static void AreEqual(TrajectoryStatistics expected, TrajectoryStatistics actual, IReadOnlyList<IntervalStatistics>? intervals = null)
     {
         Assert.Equal((expected.Total, expected.Active, expected.Summary.Total, expected.Summary.Successful), (actual.Total, actual.Active, actual.Summary.Total, actual.Summary.Successful));
         Assert.Equal(expected.ByProvider.OrderBy(p => p.Key, StringComparer.Ordinal), actual.ByProvider.OrderBy(p => p.Key, StringComparer.Ordinal));

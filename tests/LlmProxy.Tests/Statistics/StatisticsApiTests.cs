@@ -24,8 +24,8 @@ public sealed class StatisticsApiTests
         // Another zone's midnight is another instant.
         CountedRuns.AreEqual(CountedRuns.InTheWindow, await ReadAsync("?since=2026-03-02T01:00:00%2B01:00&until=2026-03-09"));
         CountedRuns.AreEqual(CountedRuns.OfGpt, await ReadAsync("?model=gpt-d"));
-        CountedRuns.AreEqual(CountedRuns.All, (await Llmproxy.RunAsync(proxy, "stats", "--interval", "week", "--json")).Json.Deserialize<RunStatistics>(Web)!, CountedRuns.Weeks);
+        CountedRuns.AreEqual(CountedRuns.All, (await Llmproxy.RunAsync(proxy, "stats", "--interval", "week", "--json")).Json.Deserialize<TrajectoryStatistics>(Web)!, CountedRuns.Weeks);
 
-        async Task<RunStatistics> ReadAsync(string query) => (await proxy.GetJsonAsync("/_llmproxy/statistics" + query)).Deserialize<RunStatistics>(Web)!;
+        async Task<TrajectoryStatistics> ReadAsync(string query) => (await proxy.GetJsonAsync("/_llmproxy/statistics" + query)).Deserialize<TrajectoryStatistics>(Web)!;
     }
 }

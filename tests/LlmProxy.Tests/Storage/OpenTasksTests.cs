@@ -61,13 +61,13 @@ public sealed class OpenTasksTests(PostgresServer server) : IAsyncLifetime, IAsy
     [Fact]
     public async Task A_process_hears_of_what_the_others_tell_and_not_of_its_own()
     {
-        var heard = Channel.CreateUnbounded<SharedTask>();
+        var heard = Channel.CreateUnbounded<ReplicaTask>();
         using var stop = new CancellationTokenSource();
         var listening = _one.ListenAsync(t => heard.Writer.TryWrite(t), stop.Token);
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
 
         // Nobody says that a LISTEN is in force; what is told again and again is heard from then on.
-        SharedTask? first = null;
+        ReplicaTask? first = null;
         for (var step = 1; first is null; step++)
         {
             await _other.SaveOpenTasksAsync([Told("warm-up", step)], patience.Token);
@@ -137,7 +137,7 @@ public sealed class OpenTasksTests(PostgresServer server) : IAsyncLifetime, IAsy
         tasks.Insert(25, Told("long", 1, Key(1)) with { TaskDescription = new string('x', 9_000) });
 
         var payloads = writer.Write(tasks).ToList();
-        var read = new List<SharedTask>();
+        var read = new List<ReplicaTask>();
         payloads.ForEach(p => new OpenTaskNotices().Read(p, read.Add));
         payloads.ForEach(p => writer.Read(p, _ => Assert.Fail("a process hears itself")));
         new OpenTaskNotices().Read("0123456789012345678901234567890123456789 another version's", read.Add);
@@ -149,9 +149,9 @@ public sealed class OpenTasksTests(PostgresServer server) : IAsyncLifetime, IAsy
 
     private static TurnKey Key(int number) => new(0x0123456789abcdef, (ulong)number);
 
-    private static SharedTask Flat(SharedTask task) => task with { Keys = [] };
+    private static ReplicaTask Flat(ReplicaTask task) => task with { Keys = [] };
 
-    private static SharedTask Told(string id, int step, params TurnKey[] keys) => new()
+    private static ReplicaTask Told(string id, int step, params TurnKey[] keys) => new()
     {
         TaskId = id,
         TrajectoryId = "run-of-" + id,

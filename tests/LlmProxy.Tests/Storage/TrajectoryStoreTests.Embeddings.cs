@@ -22,7 +22,7 @@ public abstract partial class TrajectoryStoreTests
             new TrajectoryChange { Trajectory = Run("no-task", "") },
             new TrajectoryChange { Trajectory = Run("active") with { Status = TrajectoryStatus.Active } },
             new TrajectoryChange { Trajectory = Run("theirs") with { Tenant = "other" } });
-        var query = new RunTextsQuery(Tenant, 10) { Lacking = [TestModel] };
+        var query = new TrajectoryTextsQuery(Tenant, 10) { Lacking = [TestModel] };
 
         var listed = await Store.ListRunTextsAsync(query, default);
 
@@ -43,7 +43,7 @@ public abstract partial class TrajectoryStoreTests
     {
         var run = Run("a", "Book a flight to Rome");
         await SaveAsync(new TrajectoryChange { Trajectory = run }, new TrajectoryChange { Trajectory = Run("b") with { HasContent = false } });
-        RunEmbeddings Made(string id, string task) => new(id, task, [Vector(1, 0) with { Text = task }, Lexical(0, 1) with { Text = task }, Vector(0, 1) with { Kind = "subject", Text = "Hotel Excelsior" }]);
+        TrajectoryEmbeddings Made(string id, string task) => new(id, task, [Vector(1, 0) with { Text = task }, Lexical(0, 1) with { Text = task }, Vector(0, 1) with { Kind = "subject", Text = "Hotel Excelsior" }]);
 
         Assert.Equal(0, await Store.SaveEmbeddingsAsync(Tenant, [Made("a", "Another task"), Made("b", run.TaskDescription), Made("gone", "x")], default));
         Assert.Equal(0, await Store.SaveEmbeddingsAsync("other", [Made("a", run.TaskDescription)], default));

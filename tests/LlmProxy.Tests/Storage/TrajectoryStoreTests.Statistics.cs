@@ -22,7 +22,7 @@ public abstract partial class TrajectoryStoreTests
         CountedRuns.AreEqual(CountedRuns.All, await Statistics.ReadAsync(query with { Interval = StatisticsInterval.Week }, default), CountedRuns.Weeks);
         CountedRuns.AreEqual(CountedRuns.InTheWindow, await Statistics.ReadAsync(query with { Since = CountedRuns.Since, Until = CountedRuns.Until }, default));
         CountedRuns.AreEqual(CountedRuns.OfGpt, await Statistics.ReadAsync(query with { Model = "gpt-d" }, default));
-        CountedRuns.AreEqual(new RunStatistics(), await Statistics.ReadAsync(new StatisticsQuery("nobody"), default));
+        CountedRuns.AreEqual(new TrajectoryStatistics(), await Statistics.ReadAsync(new StatisticsQuery("nobody"), default));
     }
 
     [StoreFact]

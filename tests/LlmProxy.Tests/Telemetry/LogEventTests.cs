@@ -10,7 +10,9 @@ public sealed class LogEventTests
 {
     private static readonly (string Namespace, int From, int To)[] Table =
     [
-        ("LlmProxy.Server.Pipeline", 1000, 1199),
+        ("LlmProxy.Core.Calls", 1000, 1099),
+        ("LlmProxy.Server.Pipeline", 1000, 1099),
+        ("LlmProxy.Server.Upstreams", 1000, 1199),
         ("LlmProxy.Server", 1200, 1999),
         ("LlmProxy.Core.Retrieval", 2000, 2099),
         ("LlmProxy.Core.Prompting", 2100, 3999),

@@ -43,7 +43,7 @@ public sealed class TaskCorrelatorTests : IAsyncLifetime
         var reading = DialectCatalog.Get(DialectKind.AnthropicMessages).ReadRequest(Encoding.UTF8.GetBytes(Second().Request), "/v1/messages", keys)!;
 
         // The clock stands still, so that any wait would last.
-        var place = await correlator.PlaceAsync(
+        var place = await correlator.AssignAsync(
             new IncomingCall { Tenant = "default", Reading = reading, Rules = _lab.Catalog.Get("generic"), Description = () => "", EndsInUserText = () => false },
             keys,
             default).AsTask().WaitAsync(TimeSpan.FromSeconds(30));
@@ -309,7 +309,7 @@ public sealed class TaskCorrelatorTests : IAsyncLifetime
     public async Task Sub_agents_of_a_session_are_trajectories_of_their_own_under_the_run_that_waits()
     {
         var main = await _lab.SendAsync(First("toolu_main") with { Session = "s" });
-        var subs = new List<CallPlace>();
+        var subs = new List<TaskAssignment>();
         foreach (var i in new[] { 1, 2 })
         {
             subs.Add(await _lab.SendAsync(new WireCall(Request(User($"part {i}"))) { Session = "s", Answer = Calls($"toolu_sub{i}") }));

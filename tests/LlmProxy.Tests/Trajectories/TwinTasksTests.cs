@@ -102,7 +102,7 @@ public sealed class TwinTasksTests : IAsyncLifetime
     [Fact]
     public async Task Another_process_that_was_told_of_them_tells_them_apart_too()
     {
-        var told = new List<SharedTask>();
+        var told = new List<ReplicaTask>();
         _lab.Correlator.Tell = told.Add;
         var (brief, polite) = (Steps(c => c.Replace("an agent", "a brief agent", StringComparison.Ordinal)), Steps(c => c.Replace("an agent", "a polite agent", StringComparison.Ordinal)));
         var one = await _lab.SendAsync(brief.First);

@@ -199,7 +199,7 @@ public abstract class TrueRecordUseTests
         float[] awkward = [1 / 3f, -0.1f, float.Epsilon, 1.17549435e-38f, 3.40282347e+38f, -16777217f, 1e-7f, 0.30000001f];
         var store = (SqlTrajectoryStore)proxy.Store;
         var run = Assert.Single(await store.ReadRunsAsync(0, 10, default));
-        Assert.Equal(1, await store.SaveEmbeddingsAsync("default", [new RunEmbeddings(run.Run.Id, run.Run.TaskDescription, [new TrajectoryEmbedding("some-model", "task", awkward, "some text")])], default));
+        Assert.Equal(1, await store.SaveEmbeddingsAsync("default", [new TrajectoryEmbeddings(run.Run.Id, run.Run.TaskDescription, [new TrajectoryEmbedding("some-model", "task", awkward, "some text")])], default));
 
         var vectors = (await store.ReadRunAsync(run, default)).Change.Embeddings.ToDictionary(e => (e.Model, e.Kind), e => e.Vector.Select(BitConverter.SingleToInt32Bits));
         Assert.Equal(awkward.Select(BitConverter.SingleToInt32Bits), vectors[("some-model", "task")]);

@@ -8,11 +8,11 @@ namespace LlmProxy.Core.Trajectories.Strategies;
 /// <param name="call">The call.</param>
 /// <param name="probe">The keys of its history.</param>
 /// <param name="wanted">How sure a match has to be.</param>
-internal sealed class MatchContext(CorrelationIndex index, IncomingCall call, HistoryProbe probe, Certainty wanted)
+internal sealed class MatchContext(CorrelationIndex index, IncomingCall call, CorrelationKeys probe, Certainty wanted)
 {
     public IncomingCall Call => call;
 
-    public HistoryProbe Probe => probe;
+    public CorrelationKeys Probe => probe;
 
     public Certainty Wanted => wanted;
 

@@ -91,7 +91,7 @@ public sealed record EmbedFailureShape(string TrajectoryId, string Reason);
 public sealed record CleanupShape(int Deleted, bool DryRun);
 
 /// <summary>Numbers over all runs, and what examples do for success where that is asked for.</summary>
-public sealed record StatisticsShape : RunStatistics
+public sealed record StatisticsShape : TrajectoryStatistics
 {
     /// <summary>Nothing counted.</summary>
     [JsonConstructor]
@@ -100,7 +100,7 @@ public sealed record StatisticsShape : RunStatistics
     }
 
     /// <summary>Some numbers.</summary>
-    public StatisticsShape(RunStatistics numbers)
+    public StatisticsShape(TrajectoryStatistics numbers)
         : base(numbers)
     {
     }

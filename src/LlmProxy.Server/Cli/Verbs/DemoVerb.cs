@@ -35,7 +35,7 @@ internal static class DemoVerb
             if (parse.GetValue(recording) is { } file)
             {
                 Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(file))!);
-                await File.WriteAllTextAsync(file, RecordedRunFile.Write(result.Recording, withTiming: false), cancellationToken);
+                await File.WriteAllTextAsync(file, RecordedTrajectoryFile.Write(result.Recording, withTiming: false), cancellationToken);
             }
 
             if (asJson)
@@ -63,7 +63,7 @@ internal static class DemoVerb
     private static void Print(CliConsole console, DemoResult result)
     {
         Heading(console, "1. The recorded run");
-        new RunPrinter(console).Print(result.Recorded.Deserialize(ApiJson.Default.TrajectoryDetailShape)!);
+        new TrajectoryPrinter(console).Print(result.Recorded.Deserialize(ApiJson.Default.TrajectoryDetailShape)!);
 
         Heading(console, "2. Examples found for the new tasks");
         foreach (var prompt in result.Prompts)
@@ -80,7 +80,7 @@ internal static class DemoVerb
             table.AddRow(
                 new Text(item.TrajectoryId),
                 new Text(item.Similarity.ToString("0.000", System.Globalization.CultureInfo.InvariantCulture)),
-                new Text(RunPrinter.Score(item.QualityScore)),
+                new Text(TrajectoryPrinter.Score(item.QualityScore)),
                 new Text(item.IterationCount.ToString(System.Globalization.CultureInfo.InvariantCulture)),
                 new Text(TextFold.Short(item.TaskDescription, 70)));
         }

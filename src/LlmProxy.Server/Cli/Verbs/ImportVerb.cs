@@ -34,7 +34,7 @@ internal static class ImportVerb
             var configuration = context.Configuration(parse);
             await using var store = StoreFactory.Create(configuration.Options.Storage, configuration.BaseDirectory, TimeProvider.System);
             await store.InitializeAsync(cancellationToken);
-            var importer = new RunImporter(store, configuration.Options, new TaskRulesCatalog(configuration.Options.Tasks));
+            var importer = new TrajectoryImporter(store, configuration.Options, new TaskRulesCatalog(configuration.Options.Tasks));
             var source = parse.GetValue(from) == Anthropic ? ImportSource.Anthropic : ImportSource.ClaudeCode;
             var report = await ImportAsync(context.Console, importer, file, source, parse.GetValue(dryRun), cancellationToken);
             Print(context.Console, report, parse.GetValue(dryRun), parse.GetValue(json));
@@ -43,7 +43,7 @@ internal static class ImportVerb
         return command;
     }
 
-    private static Task<ImportReport> ImportAsync(CliConsole console, RunImporter importer, string path, ImportSource source, bool dryRun, CancellationToken cancellationToken) =>
+    private static Task<ImportReport> ImportAsync(CliConsole console, TrajectoryImporter importer, string path, ImportSource source, bool dryRun, CancellationToken cancellationToken) =>
         !console.IsTerminal
             ? importer.ImportAsync(path, source, Caller.DefaultTenant, dryRun, null, cancellationToken)
             : console.Ansi.Progress().AutoClear(true).StartAsync(progress =>

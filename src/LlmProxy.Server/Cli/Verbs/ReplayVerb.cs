@@ -43,7 +43,7 @@ internal static class ReplayVerb
             if (kind == Recorded)
             {
                 Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(target))!);
-                await File.WriteAllTextAsync(target, RecordedRunFile.Write(run, withTiming: !parse.GetValue(fast)), cancellationToken);
+                await File.WriteAllTextAsync(target, RecordedTrajectoryFile.Write(run, withTiming: !parse.GetValue(fast)), cancellationToken);
             }
             else
             {
@@ -99,18 +99,18 @@ internal static class ReplayVerb
 
     /// <summary>A run by its file, else from the server or the store.</summary>
     /// <exception cref="CliException">There is no such run, or its content is not kept.</exception>
-    private static async Task<RecordedRun> ReadAsync(CliContext context, ParseResult parse, string task, bool listens, CancellationToken cancellationToken)
+    private static async Task<RecordedTrajectory> ReadAsync(CliContext context, ParseResult parse, string task, bool listens, CancellationToken cancellationToken)
     {
         try
         {
             if (File.Exists(task))
             {
-                return RecordedRunFile.ReadFile(task);
+                return RecordedTrajectoryFile.ReadFile(task);
             }
 
             var configuration = context.Configuration(parse);
             await using var api = await ApiConnection.OpenAsync(configuration, context.Addresses(parse, configuration, withOption: !listens), cancellationToken);
-            return RecordedRunFile.Read((await api.GetAsync($"/trajectories/{Uri.EscapeDataString(task)}/recording", cancellationToken)).ToJsonString());
+            return RecordedTrajectoryFile.Read((await api.GetAsync($"/trajectories/{Uri.EscapeDataString(task)}/recording", cancellationToken)).ToJsonString());
         }
         catch (InvalidDataException error)
         {
@@ -118,7 +118,7 @@ internal static class ReplayVerb
         }
     }
 
-    private static void Print(CliConsole console, RecordedRun run, ReplayServer server)
+    private static void Print(CliConsole console, RecordedTrajectory run, ReplayServer server)
     {
         console.Line(FormattableString.Invariant($"Replays {run.Calls.Count} calls of {run.Name}{(run.Task.Length == 0 ? "" : ": " + TextFold.Short(run.Task, 80))}"));
         foreach (var (dialect, address) in server.BaseUrls)

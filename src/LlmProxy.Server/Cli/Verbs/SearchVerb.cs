@@ -46,7 +46,7 @@ internal static class SearchVerb
                 table.AddRow(
                     new Text(item.TrajectoryId),
                     new Text(Number(item.Similarity)),
-                    new Text(RunPrinter.Score(item.QualityScore)),
+                    new Text(TrajectoryPrinter.Score(item.QualityScore)),
                     new Text(item.IterationCount.ToString(CultureInfo.InvariantCulture)),
                     new Text(TextFold.Short(item.TaskDescription, 80)));
             }

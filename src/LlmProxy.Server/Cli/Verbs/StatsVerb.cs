@@ -48,7 +48,7 @@ internal static class StatsVerb
 
     private static void Print(CliConsole console, StatisticsShape all)
     {
-        console.Line(string.Create(CultureInfo.InvariantCulture, $"{all.Total} runs ended, {all.Active} under way · success {Percent(all.SuccessRate)} · mean score {RunPrinter.Score(all.AverageQuality)}"));
+        console.Line(string.Create(CultureInfo.InvariantCulture, $"{all.Total} runs ended, {all.Active} under way · success {Percent(all.SuccessRate)} · mean score {TrajectoryPrinter.Score(all.AverageQuality)}"));
         var q = all.QualityDistribution;
         console.Line(string.Create(CultureInfo.InvariantCulture, $"Scores: {q.Excellent} excellent, {q.Good} good, {q.Fair} fair, {q.Poor} poor{(all.TrainingReady ? " · enough good runs to train on" : "")}"));
         console.Line(string.Create(CultureInfo.InvariantCulture, $"Store: {all.Storage.Bytes / 1024.0 / 1024:0.0} MiB, {all.Storage.Trajectories} runs, {all.Storage.Steps} steps"));
@@ -63,7 +63,7 @@ internal static class StatsVerb
                     new Text(model.Model),
                     new Text(model.Total.ToString(CultureInfo.InvariantCulture)),
                     new Text(Percent(model.SuccessRate)),
-                    new Text(RunPrinter.Score(model.AverageQuality)),
+                    new Text(TrajectoryPrinter.Score(model.AverageQuality)),
                     new Text(Number(model.AverageMetrics.Iterations, "0.#")),
                     new Text(Number(model.AverageMetrics.Tokens, "N0")),
                     new Text(model.CostUsd is { } cost ? "$" + cost.ToString("0.####", CultureInfo.InvariantCulture) : "-"));
@@ -82,7 +82,7 @@ internal static class StatsVerb
                     new Text(part.Start.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)),
                     new Text(part.Total.ToString(CultureInfo.InvariantCulture)),
                     new Text(Percent(part.SuccessRate)),
-                    new Text(RunPrinter.Score(part.AverageQuality)),
+                    new Text(TrajectoryPrinter.Score(part.AverageQuality)),
                     new Text(Number(part.Iterations, "0.#")),
                     new Text(Number(part.Tokens, "N0")));
             }

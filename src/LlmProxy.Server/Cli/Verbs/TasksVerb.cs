@@ -69,7 +69,7 @@ internal static class TasksVerb
             }
             else
             {
-                new RunPrinter(context.Console, parse.GetValue(full)).Print(answer.Deserialize(ApiJson.Default.TrajectoryDetailShape)!);
+                new TrajectoryPrinter(context.Console, parse.GetValue(full)).Print(answer.Deserialize(ApiJson.Default.TrajectoryDetailShape)!);
             }
 
             return ExitCodes.Done;
@@ -139,10 +139,10 @@ internal static class TasksVerb
         {
             table.AddRow(
                 new Text(run.TaskId),
-                new Text(RunPrinter.Time(run.StartedAt)),
+                new Text(TrajectoryPrinter.Time(run.StartedAt)),
                 new Text(run.Model.Length > 0 ? run.Model : run.Provider),
-                new Text(RunPrinter.StatusOf(run)),
-                new Text(RunPrinter.Score(run.QualityScore)),
+                new Text(TrajectoryPrinter.StatusOf(run)),
+                new Text(TrajectoryPrinter.Score(run.QualityScore)),
                 new Text(run.IterationCount.ToString(CultureInfo.InvariantCulture)),
                 new Text(TextFold.Short(run.TaskDescription, 60)));
         }
@@ -163,7 +163,7 @@ internal static class TasksVerb
         }
 
         var run = answer.Deserialize(ApiJson.Default.TaskAnswerShape)!;
-        console.Line($"{run.TaskId}: {RunPrinter.StatusOf(run)}, score {RunPrinter.Score(run.QualityScore)}, {run.UserInterventions} interventions");
+        console.Line($"{run.TaskId}: {TrajectoryPrinter.StatusOf(run)}, score {TrajectoryPrinter.Score(run.QualityScore)}, {run.UserInterventions} interventions");
         console.Line(run.Recorded ? "Its steps are kept." : $"Its steps are not kept: {run.Reason}.");
     }
 }

@@ -42,7 +42,7 @@ internal sealed class StrategyLab : IDisposable
         (task.LastAnswered, task.LastEndedTurn) = (reply is not null, reply is { EndedTurn: true });
         task.Model = reading.Model;
         _now = _now.AddSeconds(1);
-        foreach (var entry in AnswerKeys.Make(reading, reply, _keys, task.TaskId, task.LastStep, _now))
+        foreach (var entry in ReplyKeys.Make(reading, reply, _keys, task.TaskId, task.LastStep, _now))
         {
             _index.Add(task, entry);
         }
@@ -71,7 +71,7 @@ internal sealed class StrategyLab : IDisposable
     {
         var reading = Read(request, kind);
         var call = new IncomingCall { Tenant = "t", Reading = reading, Rules = Rules, SessionId = session, Description = () => "", EndsInUserText = () => false };
-        return new MatchContext(_index, call, new HistoryProbe(reading, _keys), wanted);
+        return new MatchContext(_index, call, new CorrelationKeys(reading, _keys), wanted);
     }
 
     public void Dispose() => _keys.Dispose();

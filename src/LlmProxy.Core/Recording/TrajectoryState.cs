@@ -1,0 +1,191 @@
+using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
+
+namespace LlmProxy.Core.Recording;
+
+/// <summary>What one step added to its run, so that it can be taken back.</summary>
+/// <param name="Usage">Tokens.</param>
+/// <param name="Cost">Cost, or null where it is unknown.</param>
+/// <param name="ToolCalls">Tool calls of the reply.</param>
+/// <param name="Iterations">Iterations; 1 but for gaps.</param>
+/// <param name="Messages">What its new messages added.</param>
+internal sealed record StepCounts(TokenUsage Usage, decimal? Cost, int ToolCalls, int Iterations, MessageCounts Messages);
+
+/// <summary>
+/// A run as the recorder knows it: its row, its history so far and what is open in it. Built step by step; rebuilt
+/// from the store after a restart.
+/// </summary>
+internal sealed class TrajectoryState(Trajectory row)
+{
+    private readonly List<string> _answeredLast = [];
+    private readonly HashSet<int> _indices = [];
+    private IReadOnlyList<TrajectoryEmbedding> _embeddings = [];
+    private (TrajectoryStep? LastStep, TurnKey[] History, bool LastResultFailed, decimal? Cost) _before = (null, [], false, null);
+
+    /// <summary>The run's row as it is now.</summary>
+    public Trajectory Row { get; set; } = row;
+
+    /// <summary>Whether content is kept. Once dropped it does not come back in parts.</summary>
+    public bool KeepContent { get; set; } = row.HasContent;
+
+    /// <summary>The last step, or null.</summary>
+    public TrajectoryStep? LastStep { get; private set; }
+
+    /// <summary>
+    /// Keys of the whole history: the messages of the last call and its reply. Messages are compared by what they mean,
+    /// not by their bytes, since clients change the form of what they send back (marks, nulls, string or blocks).
+    /// </summary>
+    public TurnKey[] History { get; private set; } = [];
+
+    /// <summary>Whether the history is the store's: without secrets, or unknown where no content is kept.</summary>
+    public bool IsRebuilt { get; set; }
+
+    /// <summary>For each answer how long the history was with it, for calls that name the answer which they continue.</summary>
+    public Dictionary<string, int> Responses { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Keys of the replies that were recorded: every other assistant turn is foreign.</summary>
+    public HashSet<TurnKey> Replies { get; } = [];
+
+    /// <summary>The foreign turns, as long as their replies may still come.</summary>
+    public UnmatchedAssistantTurns Foreign { get; } = new();
+
+    /// <summary>Tools by the ids of their calls, for judging results.</summary>
+    public Dictionary<string, string> Calls { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Ids of calls whose result was counted.</summary>
+    public HashSet<string> Answered { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Whether the latest tool result was a failure.</summary>
+    public bool LastResultFailed { get; set; }
+
+    /// <summary>Whether the last reply ended its turn without asking for a tool.</summary>
+    public bool LastEndedTurn { get; set; }
+
+    /// <summary>Whether the last call failed (an error, or no answer).</summary>
+    public bool LastCallFailed { get; set; }
+
+    /// <summary>System prompt and tools of the last call, by a digest of their bytes in the request: most calls send them again unchanged.</summary>
+    public (UInt128 Source, ContentHash? Stored) SystemPrompt { get; set; }
+
+    /// <inheritdoc cref="SystemPrompt"/>
+    public (UInt128 Source, ContentHash? Stored) Tools { get; set; }
+
+    /// <summary>What the last step added.</summary>
+    public StepCounts? LastCounts { get; private set; }
+
+    /// <summary>The text whose vectors the store has, or null.</summary>
+    public string? EmbeddedText { get; set; }
+
+    /// <summary>Whether it is to be deleted with all that was made from it.</summary>
+    public bool IsDeleted { get; set; }
+
+    /// <summary>Gives vectors that are saved with the next change.</summary>
+    public void GiveEmbeddings(IReadOnlyList<TrajectoryEmbedding> embeddings) => _embeddings = embeddings;
+
+    /// <summary>Takes the vectors that were given.</summary>
+    public IReadOnlyList<TrajectoryEmbedding> TakeEmbeddings()
+    {
+        var embeddings = _embeddings;
+        _embeddings = [];
+        return embeddings;
+    }
+
+    /// <summary>Remembers where the run stands before a step.</summary>
+    public void Mark()
+    {
+        _before = (LastStep, History, LastResultFailed, Row.CostUsd);
+        _answeredLast.Clear();
+    }
+
+    /// <summary>Counts a result once; false where it was counted before.</summary>
+    public bool Answer(string id)
+    {
+        if (!Answered.Add(id))
+        {
+            return false;
+        }
+
+        _answeredLast.Add(id);
+        return true;
+    }
+
+    /// <summary>Adds a reply: its key, and the tools that it calls.</summary>
+    public TurnKey AddReply(AssembledReply reply, TurnKeys keys)
+    {
+        var key = keys.AssistantTurn(reply.Message.Text, reply.CallKeys);
+        Replies.Add(key);
+        Remember(reply.Message);
+        return key;
+    }
+
+    /// <summary>Remembers which tools a reply calls.</summary>
+    public void Remember(ConversationMessage reply)
+    {
+        foreach (var call in reply.ToolCalls)
+        {
+            Calls[call.Id] = call.Name;
+        }
+    }
+
+    /// <summary>Notes how the call of a step ended, unless a later step is known.</summary>
+    public void NoteEnd(int index, StepStatus status, AssembledReply? reply)
+    {
+        if (LastStep is null || index > LastStep.Index)
+        {
+            LastCallFailed = status.IsFailure();
+            LastEndedTurn = status == StepStatus.Ok && reply is { EndedTurn: true };
+        }
+    }
+
+    /// <summary>Whether there is a step of this number.</summary>
+    public bool HasStep(int index) => _indices.Contains(index);
+
+    /// <summary>Takes one step. One that comes late, behind a later one, is not the last.</summary>
+    public void Take(TrajectoryStep step, Trajectory row, TurnKey[] history, StepCounts counts)
+    {
+        Row = row;
+        _indices.Add(step.Index);
+        if (LastStep is null || step.Index > LastStep.Index)
+        {
+            (LastStep, LastCounts, History) = (step, counts, history);
+        }
+
+        if (step.ResponseId is { } response)
+        {
+            Responses[response] = history.Length;
+        }
+    }
+
+    /// <summary>Puts a step in the place of the one with its number, which it only tells better.</summary>
+    public void Replace(TrajectoryStep step) => LastStep = LastStep?.Index == step.Index ? step : LastStep;
+
+    /// <summary>
+    /// Goes back before the last step, which an equal call takes the place of. What came from elsewhere in between (an
+    /// intervention told by the API, tokens of a side call) stays.
+    /// </summary>
+    public void TakeBack()
+    {
+        if (LastStep is null || LastCounts is not { } counts)
+        {
+            return;
+        }
+
+        Row = Row with
+        {
+            IterationCount = Math.Max(0, Row.IterationCount - counts.Iterations),
+            ToolCallsCount = Math.Max(0, Row.ToolCallsCount - counts.ToolCalls),
+            FailedToolResults = Math.Max(0, Row.FailedToolResults - counts.Messages.Failed),
+            ClicksTotal = Math.Max(0, Row.ClicksTotal - counts.Messages.Clicks),
+            ClicksHit = Math.Max(0, Row.ClicksHit - counts.Messages.Hits),
+            UserInterventions = Math.Max(0, Row.UserInterventions - counts.Messages.Interventions),
+            TokenUsage = Row.TokenUsage.Add(new TokenUsage(-counts.Usage.Input, -counts.Usage.Output, -counts.Usage.CacheRead, -counts.Usage.CacheWrite, -counts.Usage.Reasoning)),
+            CostUsd = counts.Cost is null || Row.CostUsd is null ? _before.Cost : Row.CostUsd - counts.Cost,
+        };
+        _indices.Remove(LastStep.Index);
+        Foreign.Forget(LastStep.Index);
+        (LastStep, History, LastResultFailed, _) = _before;
+        LastCounts = null;
+        Answered.ExceptWith(_answeredLast);
+        _answeredLast.Clear();
+    }
+}

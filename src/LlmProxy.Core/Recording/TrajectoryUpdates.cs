@@ -1,0 +1,151 @@
+using LlmProxy.Core.Trajectories;
+using Microsoft.Extensions.Logging;
+
+namespace LlmProxy.Core.Recording;
+
+/// <summary>Turns what waits for a task (calls that are over, changes that somebody asked for) into changes of its run.</summary>
+/// <remarks>Used by the recorder's worker alone.</remarks>
+internal sealed partial class TrajectoryUpdates(
+    StepBuilder steps,
+    TrajectoryCache runs,
+    TaskQueues queues,
+    RetryingStore store,
+    TrajectoryReader reader,
+    ContentPolicy policy,
+    TrajectoryEmbedder embedder,
+    NotRecordedCounts notRecorded,
+    ILogger logger,
+    CancellationToken stopping)
+{
+    /// <summary>Makes an item's change. The run is then ahead of the store by it.</summary>
+    public Task<TrajectoryUpdate> MakeAsync(TaskQueue queue, WorkItem item) =>
+        item.Exchange is { } exchange ? RecordAsync(queue, item, exchange) : ApplyAsync(queue, item);
+
+    private async Task<TrajectoryUpdate> RecordAsync(TaskQueue queue, WorkItem item, SpooledExchange exchange)
+    {
+        var head = exchange.Head;
+        var run = await FindRunAsync(queue.Tenant, queue.TaskId);
+        if (run is null)
+        {
+            if (head.IsSideCall)
+            {
+                return new TrajectoryUpdate(queue, item, null, null, false);
+            }
+
+            run = Start(head);
+        }
+
+        if (run.Row.Status == TrajectoryStatus.Cancelled)
+        {
+            notRecorded.Count(NotRecordedReason.Cancelled);
+            return new TrajectoryUpdate(queue, item, null, run.Row, false);
+        }
+
+        using var content = exchange.Read();
+        if (head.IsSideCall)
+        {
+            return Made(queue, item, run, steps.RecordSideCall(run, head, content, item.Known?.Reply), drop: false);
+        }
+
+        if (run.LastStep is null && run.Row.IterationCount == 0)
+        {
+            // Opened by the API before its first call: that one says whose run it is.
+            steps.Adopt(run, head);
+        }
+
+        var change = steps.Record(run, head, content, item.Known);
+        return await embedder.EmbedAsync(Made(queue, item, run, change, Settle(run, queue)), run);
+    }
+
+    private async Task<TrajectoryUpdate> ApplyAsync(TaskQueue queue, WorkItem item)
+    {
+        var before = await FindRunAsync(queue.Tenant, queue.TaskId);
+        if (before is null && queues.NextCall(queue) is { } head)
+        {
+            // The task's first call has not ended yet: the task is there all the same.
+            before = Start(head);
+        }
+
+        var run = item.Change!(before);
+        if (run is null)
+        {
+            return new TrajectoryUpdate(queue, item, null, before?.Row, false);
+        }
+
+        if (before is null)
+        {
+            runs.Remember(run);
+        }
+
+        var drop = Settle(run, queue);
+        if (IsOver(run.Row))
+        {
+            LogSaved(run.Row.TaskId, run.Row.Success switch { true => "true", false => "false", null => "unknown" }, run.Row.QualityScore);
+        }
+
+        return await embedder.EmbedAsync(Made(queue, item, run, new TrajectoryChange { Trajectory = run.Row, Embeddings = run.TakeEmbeddings() }, drop), run);
+    }
+
+    private TrajectoryState Start(ExchangeHead head)
+    {
+        var run = steps.Start(head);
+        runs.Remember(run);
+        LogStarting(head.TaskId!);
+        return run;
+    }
+
+    /// <summary>A change with the run as it is now. The store takes it only where the run is still what it was made from; the next change stands on this one.</summary>
+    private static TrajectoryUpdate Made(TaskQueue queue, WorkItem item, TrajectoryState run, TrajectoryChange change, bool drop)
+    {
+        var row = run.Row;
+        run.Row = row with { Version = (row.Version ?? 0) + 1 };
+        return new TrajectoryUpdate(queue, item, change with { Trajectory = row with { Version = row.Version ?? 0 } }, run.Row, drop) { IsDeleted = run.IsDeleted };
+    }
+
+    private static bool IsOver(Trajectory row) => row is { IsProvisional: false, CompletedAt: not null };
+
+    /// <summary>Gives the content of a run up that is over and does not keep it. True where the store has to drop it.</summary>
+    private bool Settle(TrajectoryState run, TaskQueue queue)
+    {
+        if (!IsOver(run.Row) || policy.Of(run.Row) is not { Keep: false, Reason: { } reason } || (reason == NotRecordedReason.ShorterThanMinDuration && queues.NextCall(queue) is not null))
+        {
+            return false;
+        }
+
+        if (run.Row.HasContent)
+        {
+            run.Row = run.Row with { HasContent = false };
+            run.KeepContent = false;
+            notRecorded.Count(reason);
+            LogContentDropped(run.Row.TaskId, reason.ToWord());
+        }
+
+        return true;
+    }
+
+    private async Task<TrajectoryState?> FindRunAsync(string tenant, string taskId)
+    {
+        if (runs.Find(tenant, taskId) is { } known)
+        {
+            return known;
+        }
+
+        if (await store.AskAsync((s, ct) => s.FindTaskAsync(tenant, taskId, ct), stopping) is not { } row)
+        {
+            return null;
+        }
+
+        var run = steps.Rebuild(row, await store.AskAsync((_, ct) => reader.ReadAsync(row.Id, ct), stopping));
+        runs.Remember(run);
+        return run;
+    }
+
+    [LoggerMessage(4001, LogLevel.Information, "Starting trajectory recording for task {TaskId}")]
+    private partial void LogStarting(string taskId);
+
+    [LoggerMessage(4003, LogLevel.Information, "Saved trajectory for task {TaskId} (success: {Success}, quality: {Quality})")]
+    private partial void LogSaved(string taskId, string success, double? quality);
+
+    [LoggerMessage(4004, LogLevel.Information, "The content of task {TaskId} is not kept ({Reason}); its metrics are")]
+    private partial void LogContentDropped(string taskId, string reason);
+}

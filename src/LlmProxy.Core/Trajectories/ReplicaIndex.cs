@@ -1,0 +1,110 @@
+using System.Threading.Channels;
+using Microsoft.Extensions.Logging;
+
+namespace LlmProxy.Core.Trajectories;
+
+/// <summary>
+/// Tells other processes of open tasks, through the store, right behind an answer and before its call is recorded, and
+/// hears of theirs: a task's next call may come to any of them, at once. Where no other process can be there, it does
+/// nothing.
+/// </summary>
+/// <remarks>Safe for concurrent use. What cannot be written is given up: the recorder writes the same keys a little later.</remarks>
+public sealed partial class ReplicaIndex : IAsyncDisposable
+{
+    // Behind this many the recorder is as early.
+    private const int MaxWaiting = 2_000;
+    private const int BatchSize = 100;
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan RemovedEvery = TimeSpan.FromMinutes(1);
+
+    /// <summary>What is older was recorded long ago, unless the recorder is far behind: then other processes do without it.</summary>
+    private static readonly TimeSpan KeptFor = TimeSpan.FromMinutes(10);
+
+    private readonly ISharedTaskStore? _store;
+    private readonly TaskCorrelator _correlator;
+    private readonly TimeProvider _time;
+    private readonly ILogger<ReplicaIndex> _logger;
+    private readonly Channel<ReplicaTask> _waiting = Channel.CreateBounded<ReplicaTask>(new BoundedChannelOptions(MaxWaiting) { SingleReader = true, FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly CancellationTokenSource _stopping = new();
+    private Task _worker = Task.CompletedTask;
+
+    /// <summary>The index of a store.</summary>
+    public ReplicaIndex(ICorrelationStore store, TaskCorrelator correlator, TimeProvider time, ILogger<ReplicaIndex> logger)
+    {
+        _store = store as ISharedTaskStore;
+        _correlator = correlator;
+        _time = time;
+        _logger = logger;
+    }
+
+    /// <summary>Sets it going, once the store is there.</summary>
+    public void Start()
+    {
+        if (_store is { } store)
+        {
+            _correlator.Tell = task => _waiting.Writer.TryWrite(task);
+            _worker = Task.WhenAll(Task.Run(() => TellAsync(store), _stopping.Token), Task.Run(() => ListenAsync(store), _stopping.Token));
+        }
+    }
+
+    /// <inheritdoc />
+    public async ValueTask DisposeAsync()
+    {
+        _waiting.Writer.TryComplete();
+        await _stopping.CancelAsync();
+        await _worker.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _stopping.Dispose();
+    }
+
+    private async Task TellAsync(ISharedTaskStore store)
+    {
+        var batch = new List<ReplicaTask>();
+        var removedAt = _time.GetTimestamp();
+        while (await _waiting.Reader.WaitToReadAsync(_stopping.Token))
+        {
+            batch.Clear();
+            while (batch.Count < BatchSize && _waiting.Reader.TryRead(out var task))
+            {
+                batch.Add(task);
+            }
+
+            try
+            {
+                await store.SaveOpenTasksAsync(batch, _stopping.Token);
+                if (_time.GetElapsedTime(removedAt) > RemovedEvery)
+                {
+                    removedAt = _time.GetTimestamp();
+                    await store.RemoveOpenTasksAsync(_time.GetUtcNow() - KeptFor, _stopping.Token);
+                }
+            }
+            catch (Exception error) when (!_stopping.IsCancellationRequested)
+            {
+                LogFailed(batch.Count, error);
+                // A store that is down is left alone for a while: trying costs more than the calls do.
+                await Task.Delay(Pause, _time, _stopping.Token);
+            }
+        }
+    }
+
+    private async Task ListenAsync(ISharedTaskStore store)
+    {
+        while (true)
+        {
+            try
+            {
+                await store.ListenAsync(_correlator.Learn, _stopping.Token);
+            }
+            catch (Exception error) when (!_stopping.IsCancellationRequested)
+            {
+                LogDeaf(error);
+                await Task.Delay(Pause, _time, _stopping.Token);
+            }
+        }
+    }
+
+    [LoggerMessage(6001, LogLevel.Warning, "Other processes learn of {Count} calls only when they are recorded")]
+    private partial void LogFailed(int count, Exception error);
+
+    [LoggerMessage(6002, LogLevel.Warning, "What other processes answer is not heard of at the moment; the store is asked instead")]
+    private partial void LogDeaf(Exception error);
+}

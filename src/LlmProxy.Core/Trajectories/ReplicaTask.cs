@@ -1,0 +1,63 @@
+
+namespace LlmProxy.Core.Trajectories;
+
+/// <summary>An open task as one process tells it to the others: when a call begins, and right behind its answer, before it is recorded.</summary>
+public sealed record ReplicaTask
+{
+    /// <summary>The task's id.</summary>
+    public required string TaskId { get; init; }
+
+    /// <summary>Its trajectory.</summary>
+    public required string TrajectoryId { get; init; }
+
+    /// <summary>Whose.</summary>
+    public required string Tenant { get; init; }
+
+    /// <summary>Its conversation.</summary>
+    public required string ConversationId { get; init; }
+
+    /// <summary>The trajectory that started it, or null.</summary>
+    public string? ParentId { get; init; }
+
+    /// <summary>The client's session, or null.</summary>
+    public string? SessionId { get; init; }
+
+    /// <summary>What the task is, without secrets.</summary>
+    public string TaskDescription { get; init; } = "";
+
+    /// <summary>Model of its last call, or null.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>When its first call came.</summary>
+    public DateTimeOffset StartedAt { get; init; }
+
+    /// <summary>Number of its last step.</summary>
+    public int LastStep { get; init; }
+
+    /// <summary>Whether the last answer ended its turn without asking for a tool.</summary>
+    public bool LastEndedTurn { get; init; }
+
+    /// <summary>Whether the last call was answered in full.</summary>
+    public bool LastAnswered { get; init; }
+
+    /// <summary>Whether the last answer could be read.</summary>
+    public bool LastReadable { get; init; }
+
+    /// <summary>Whether the last call has only begun.</summary>
+    public bool IsUnderWay { get; init; }
+
+    /// <summary>Whether its calls offer tools.</summary>
+    public bool OffersTools { get; init; }
+
+    /// <summary>Whether its last call asked for a stream.</summary>
+    public bool Stream { get; init; }
+
+    /// <summary>What stood around the history of its last call; null where it is not known, as from a store that was asked later.</summary>
+    public RequestFingerprint? Frame { get; init; }
+
+    /// <summary>When the call began, or its answer ended.</summary>
+    public DateTimeOffset At { get; init; }
+
+    /// <summary>Keys by which the next call is found.</summary>
+    public IReadOnlyList<CorrelationEntry> Keys { get; init; } = [];
+}

@@ -1,0 +1,80 @@
+using LlmProxy.Wire;
+
+namespace LlmProxy.Core.Trajectories;
+
+/// <summary>
+/// The correlation keys of one recorded answer: by these a later call is known to continue it. Made by the request
+/// path before the answer's last bytes leave, and again by the recorder for the store; both the same.
+/// </summary>
+public static class ReplyKeys
+{
+    // A bare "OK", or a call without an id and arguments, stands in countless conversations; alone it says nothing of
+    // which one.
+    private const int ShortestTellingTurn = 24;
+
+    /// <summary>Keys of an answer.</summary>
+    /// <param name="reading">The request; null for a side call's, which gives no key.</param>
+    /// <param name="reply">Its answer, or null where none could be read.</param>
+    /// <param name="keys">Makes the keys.</param>
+    /// <param name="taskId">The task.</param>
+    /// <param name="stepIndex">The step; 0 for a side call, which is found by its text alone.</param>
+    /// <param name="at">When.</param>
+    public static List<CorrelationEntry> Make(RequestReading? reading, AssembledReply? reply, TurnKeys keys, string taskId, int stepIndex, DateTimeOffset at)
+    {
+        var entries = new List<CorrelationEntry>();
+        var chain = reading is { Messages: [.., var last] } ? last.Chain : TurnKey.Empty;
+        var isSideCall = stepIndex == 0;
+        if (!isSideCall)
+        {
+            Add(chain, CorrelationKind.Request);
+            if (reading?.ServerConversationId is { } conversation)
+            {
+                Add(keys.Identifier("conversation", conversation), CorrelationKind.ServerConversation);
+            }
+        }
+
+        if (reply is null)
+        {
+            return entries;
+        }
+
+        var text = reply.Message.Text;
+        if (text.Length > 0 || reply.CallKeys.Count > 0 || reply.IsComplete)
+        {
+            var turn = keys.AssistantTurn(text, reply.CallKeys);
+            if (!isSideCall)
+            {
+                Add(keys.Chain(chain, turn), CorrelationKind.Chain);
+            }
+
+            if (text.Trim().Length >= ShortestTellingTurn || reply.CallKeys.Any(key => !key.EndsWith("{}", StringComparison.Ordinal)))
+            {
+                Add(turn, CorrelationKind.Turn);
+            }
+        }
+
+        if (isSideCall)
+        {
+            return entries;
+        }
+
+        foreach (var call in reply.Message.ToolCalls)
+        {
+            Add(keys.Identifier("tool-call", call.Id), CorrelationKind.ToolCall);
+        }
+
+        foreach (var mark in reply.Marks)
+        {
+            Add(keys.Identifier("tool-call", mark), CorrelationKind.ToolCall);
+        }
+
+        if (reply.ResponseId is { Length: > 0 } response)
+        {
+            Add(keys.Identifier("response", response), CorrelationKind.Response);
+        }
+
+        return entries;
+
+        void Add(TurnKey key, CorrelationKind kind) => entries.Add(new CorrelationEntry(key, kind, taskId, stepIndex, at));
+    }
+}

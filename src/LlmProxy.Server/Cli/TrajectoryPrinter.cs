@@ -1,0 +1,167 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using LlmProxy.Core.Trajectories;
+using LlmProxy.Server.Api.Shapes;
+using LlmProxy.Wire;
+using Spectre.Console;
+
+namespace LlmProxy.Server.Cli;
+
+/// <summary>Prints a run the way a person reads it.</summary>
+internal sealed class TrajectoryPrinter(CliConsole console, bool full = false)
+{
+    private const int LongestArguments = 160;
+    private const int LongestResult = 200;
+    private const int LongestText = 400;
+
+    private static readonly Style Strong = new(decoration: Decoration.Bold);
+    private static readonly Style Dim = new(Color.Grey);
+    private static readonly Style Good = new(Color.Green);
+    private static readonly Style Bad = new(Color.Red);
+
+    /// <summary>A time for people, UTC.</summary>
+    public static string Time(DateTime time) => time.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
+
+    /// <summary>A score, or a dash.</summary>
+    public static string Score(double? score) => score is { } s ? s.ToString("0.00##", CultureInfo.InvariantCulture) : "-";
+
+    /// <summary>How a run stands, in words.</summary>
+    public static string StatusOf(TrajectoryShape run) => (run.Status, run.Success, run.Provisional) switch
+    {
+        ("completed", null, _) => "completed, success unknown",
+        ("completed", false, _) => "completed without success",
+        (var status, _, true) => status + " (provisional)",
+        var (status, _, _) => status,
+    };
+
+    /// <summary>Prints everything.</summary>
+    public void Print(TrajectoryDetailShape run)
+    {
+        console.Line(Shorten(run.TaskDescription.Length > 0 ? run.TaskDescription : "(no description)", LongestText), Strong);
+        Field("Task", run.TaskId + (run.TaskId == run.Id ? "" : $"   run {run.Id}"));
+        Field("Model", string.Join(" · ", new[] { run.Provider, run.Model, TextFold.Short(run.Client, 60) }.Where(part => part.Length > 0)));
+        Field("Status", $"{StatusOf(run)}{(run.OutcomeSource is { } source ? $" (by {source})" : "")} · {Duration(run.DurationMs)} · {Time(run.StartedAt)} UTC", run.Success switch { true => Good, false => Bad, null => default(Style?) });
+        Field("Score", ScoreWithTerms(run));
+        Field("Effort", string.Create(CultureInfo.InvariantCulture, $"{run.IterationCount} steps, {run.ToolCallsCount} tool calls, error rate {run.ErrorRate:0.###}, {run.UserInterventions} interventions{(run.ClickAccuracy is { } clicks ? $", click accuracy {clicks:0.##}" : "")}"));
+        Field("Tokens", Tokens(run.TokenUsage) + (run.CostUsd is { } cost ? string.Create(CultureInfo.InvariantCulture, $" · ${cost:0.######}") : ""));
+        if (run.ExampleIds.Count > 0)
+        {
+            Field("Examples", string.Join(", ", run.ExampleIds));
+        }
+
+        if (run.Comment is { Length: > 0 } comment)
+        {
+            Field("Comment", comment);
+        }
+
+        if (run.Steps.Count == 0)
+        {
+            console.Line();
+            console.Line("Its steps are not kept: the metrics above are all there is.", Dim);
+        }
+
+        foreach (var step in run.Steps)
+        {
+            Print(step);
+        }
+    }
+
+    private static string ScoreWithTerms(TrajectoryDetailShape run)
+    {
+        if (run.QualityScore is null)
+        {
+            return "none (only successful runs have one)";
+        }
+
+        var terms = run.Scoring.Terms.Where(term => Math.Abs(term.Value) > 1e-12)
+            .Select(term => string.Create(CultureInfo.InvariantCulture, $" - {-term.Value:0.####} {term.Key}"));
+        return $"{Score(run.QualityScore)} = 1{string.Concat(terms)}";
+    }
+
+    private void Print(StepShape step)
+    {
+        console.Line();
+        var isOk = StepStatuses.Parse(step.Status) == StepStatus.Ok;
+        console.Line($"{step.Index}. {Duration(step.DurationMs)} · {Tokens(step.TokenUsage)}{(isOk ? "" : " · " + step.Status)}", isOk ? Strong : Bad);
+        foreach (var message in step.Messages.OfType<JsonObject>())
+        {
+            if (UserText(message) is { Length: > 0 } text)
+            {
+                console.Paragraph("User: " + Shorten(text, LongestText), 3);
+            }
+        }
+
+        if (step.Reasoning is { Length: > 0 } reasoning)
+        {
+            console.Paragraph("Thought: " + Shorten(reasoning, LongestText), 3, Dim);
+        }
+
+        if (step.Response?.Text is { Length: > 0 } said)
+        {
+            console.Paragraph("Said: " + Shorten(said, LongestText), 3);
+        }
+
+        foreach (var call in step.ToolCalls)
+        {
+            console.Paragraph($"{call.Name}({Shorten(Arguments(call.Arguments), LongestArguments)})", 3, Strong);
+            foreach (var result in step.ToolResults.Where(result => result.Id == call.Id || result.Id == call.Name))
+            {
+                console.Paragraph("→ " + (result.IsError == true ? "failed: " : "") + Shorten(result.Content, LongestResult), 5, result.IsError == true ? Bad : Dim);
+            }
+        }
+
+        if (step.ToolCalls.Count == 0 && step.Response?.StopReason is { } reason)
+        {
+            console.Line($"   (stopped: {reason})", Dim);
+        }
+    }
+
+    /// <summary>What a person wrote in a message of any dialect; results of tools are shown with their calls.</summary>
+    private static string? UserText(JsonObject message)
+    {
+        if ((message["role"] as JsonValue)?.ToString() is not ("user" or "human"))
+        {
+            return null;
+        }
+
+        return (message["content"] ?? message["parts"]) switch
+        {
+            JsonValue text => text.ToString(),
+            JsonArray parts => string.Join('\n', parts.OfType<JsonObject>().Select(part => (part["text"] as JsonValue)?.ToString()).OfType<string>()),
+            _ => null,
+        };
+    }
+
+    private static string Arguments(JsonNode? arguments) => arguments switch
+    {
+        JsonObject named => string.Join(", ", named.Select(pair => $"{pair.Key}: {pair.Value?.ToJsonString(Relaxed) ?? "null"}")),
+        null => "",
+        _ => arguments.ToString(),
+    };
+
+    private static readonly System.Text.Json.JsonSerializerOptions Relaxed = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    private void Field(string name, string value, Style? style = null)
+    {
+        if (!console.IsTerminal)
+        {
+            console.Line($"{name,-9}{value}");
+            return;
+        }
+
+        console.Ansi.Write(new Text($"{name,-9}", Dim));
+        console.Line(value, style ?? Style.Plain);
+    }
+
+    private string Shorten(string text, int length) => full ? text : TextFold.Short(text, length);
+
+    private static string Duration(double milliseconds) => milliseconds < 1000
+        ? string.Create(CultureInfo.InvariantCulture, $"{milliseconds:0} ms")
+        : milliseconds < 120_000
+            ? string.Create(CultureInfo.InvariantCulture, $"{milliseconds / 1000:0.0} s")
+            : string.Create(CultureInfo.InvariantCulture, $"{milliseconds / 60_000:0.0} min");
+
+    private static string Tokens(TokenUsageShape usage) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{usage.Input:N0} tokens in{(usage.CacheRead > 0 ? $" ({usage.CacheRead:N0} cached)" : "")}, {usage.Output:N0} out");
+}

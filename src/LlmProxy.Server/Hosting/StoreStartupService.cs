@@ -1,0 +1,62 @@
+using LlmProxy.Core.Recording;
+using LlmProxy.Core.Sdk;
+using LlmProxy.Core.Stores;
+
+namespace LlmProxy.Server.Hosting;
+
+/// <summary>
+/// Opens the store and sets the recorder going. A store that is not there does not keep the proxy from starting: calls
+/// are forwarded and wait in the spool while it is tried again.
+/// </summary>
+internal sealed partial class StoreStartupService(
+    IStoreLifecycle store,
+    Recorder recorder,
+    WarmUp warmUp,
+    LearningHost start,
+    TimeProvider time,
+    ILogger<StoreStartupService> log) : IHostedService, IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Again = TimeSpan.FromSeconds(2);
+
+    private readonly CancellationTokenSource _stopping = new();
+    private Task _starting = Task.CompletedTask;
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        _starting = OpenAsync();
+        await Task.WhenAny(_starting, Task.Delay(Patience, time, cancellationToken));
+    }
+
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await _stopping.CancelAsync();
+        await _starting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await recorder.StopAsync(TimeSpan.FromSeconds(10));
+    }
+
+    public void Dispose() => _stopping.Dispose();
+
+    private async Task OpenAsync()
+    {
+        while (true)
+        {
+            try
+            {
+                await start.StartAsync(_stopping.Token);
+
+                // The first search of a process pays for its code being compiled; a task must not lose its examples to that.
+                await warmUp.RunAsync(_stopping.Token);
+                return;
+            }
+            catch (StoreException error)
+            {
+                LogStoreMissing(store.Provider, Again.TotalSeconds, error);
+                await Task.Delay(Again, time, _stopping.Token);
+            }
+        }
+    }
+
+    [LoggerMessage(1202, LogLevel.Error, "The {Provider} store cannot be opened. Calls are forwarded and wait in the spool; it is tried again every {Seconds} s")]
+    private partial void LogStoreMissing(string provider, double seconds, Exception error);
+}

@@ -1,0 +1,20 @@
+using LlmProxy.Core.Configuration;
+using Yarp.ReverseProxy.Configuration;
+
+namespace LlmProxy.Server.Upstreams;
+
+/// <summary>Lays <c>LlmProxy:Upstreams</c> over YARP's clusters, whose own limit of 100 s of silence is too short for a reasoning model.</summary>
+internal sealed class UpstreamTimeoutFilter(LlmProxyOptions options) : IProxyConfigFilter
+{
+    public ValueTask<ClusterConfig> ConfigureClusterAsync(ClusterConfig cluster, CancellationToken cancel)
+    {
+        var settings = options.Upstreams.GetValueOrDefault(cluster.ClusterId) ?? new UpstreamOptions();
+        var request = (cluster.HttpRequest ?? Yarp.ReverseProxy.Forwarder.ForwarderRequestConfig.Empty) with
+        {
+            ActivityTimeout = cluster.HttpRequest?.ActivityTimeout ?? settings.ActivityTimeout,
+        };
+        return ValueTask.FromResult(cluster with { HttpRequest = request });
+    }
+
+    public ValueTask<RouteConfig> ConfigureRouteAsync(RouteConfig route, ClusterConfig? cluster, CancellationToken cancel) => ValueTask.FromResult(route);
+}

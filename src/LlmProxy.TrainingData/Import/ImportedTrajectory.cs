@@ -1,0 +1,103 @@
+using System.Security.Cryptography;
+using System.Text;
+using LlmProxy.TrainingData.Export;
+using LlmProxy.Wire;
+
+namespace LlmProxy.TrainingData.Import;
+
+/// <summary>A message of an imported conversation, in the form of Anthropic's Messages API.</summary>
+/// <param name="Json">Role and content, UTF-8.</param>
+/// <param name="IsForeign">An assistant turn that is no reply of this run.</param>
+internal sealed record ImportedMessage(ReadOnlyMemory<byte> Json, bool IsForeign = false);
+
+/// <summary>One call of an imported run.</summary>
+internal sealed class ImportedStep
+{
+    public required int Index { get; init; }
+
+    public required IReadOnlyList<ImportedMessage> Messages { get; init; }
+
+    /// <summary>Messages that were condensed into a summary before any call held them: no part of a history, but their results count.</summary>
+    public IReadOnlyList<ImportedMessage> Condensed { get; init; } = [];
+
+    /// <summary>How many messages of the run's history before this step it keeps.</summary>
+    public int HistoryKept { get; init; }
+
+    public required ReadOnlyMemory<byte> Reply { get; set; }
+
+    public string Model { get; init; } = "";
+
+    public string? System { get; init; }
+
+    public ReadOnlyMemory<byte>? Tools { get; init; }
+
+    public string? StopReason { get; set; }
+
+    public string? ResponseId { get; init; }
+
+    public TokenUsage Usage { get; set; } = TokenUsage.None;
+
+    public DateTimeOffset StartedAt { get; init; }
+
+    public DateTimeOffset EndedAt { get; set; }
+}
+
+/// <summary>A run as a file tells it.</summary>
+internal sealed class ImportedTrajectory
+{
+    public required string Id { get; init; }
+
+    public required string TaskId { get; init; }
+
+    public required string ConversationId { get; init; }
+
+    public string? SessionId { get; init; }
+
+    public string? ParentId { get; set; }
+
+    public string Provider { get; init; } = "anthropic";
+
+    public string Client { get; init; } = "";
+
+    public string Preset { get; init; } = "generic";
+
+    public required string TaskDescription { get; init; }
+
+    public List<ImportedStep> Steps { get; init; } = [];
+
+    /// <summary>What the file says of the outcome; null: it is judged by the last reply.</summary>
+    public ExportOrigin? Origin { get; init; }
+
+    /// <summary>An id that the same source always gets.</summary>
+    public static string IdOf(string source) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(source)))[..32];
+}
+
+/// <summary>What an import found and did.</summary>
+public sealed class ImportReport
+{
+    /// <summary>Files that were read.</summary>
+    public int Files { get; internal set; }
+
+    /// <summary>Runs in them.</summary>
+    public int Runs { get; internal set; }
+
+    /// <summary>Runs that were added.</summary>
+    public int Added { get; internal set; }
+
+    /// <summary>Runs that went on since an earlier import.</summary>
+    public int Updated { get; internal set; }
+
+    /// <summary>Runs that the store had already.</summary>
+    public int Known { get; internal set; }
+
+    /// <summary>Steps of the runs that were added or updated.</summary>
+    public int Steps { get; internal set; }
+
+    /// <summary>Records by kind that hold no part of a conversation, as is known of them.</summary>
+    public SortedDictionary<string, int> Ignored { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Records by kind that are not known.</summary>
+    public SortedDictionary<string, int> Unknown { get; } = new(StringComparer.Ordinal);
+
+    internal static void Count(SortedDictionary<string, int> counts, string kind) => counts[kind] = counts.GetValueOrDefault(kind) + 1;
+}
