@@ -93,10 +93,10 @@ public sealed partial class ExampleLedger
         }
     }
 
-    [LoggerMessage(6101, LogLevel.Information, "Example {TrajectoryId} is retired: {Successes} of {Tasks} tasks that used it succeeded, with a probability of {Probability:0.000} fewer than without examples")]
+    [LoggerMessage(6101, LogLevel.Information, "Retired example {TrajectoryId}: {Successes} of {Tasks} tasks that used it succeeded; probability {Probability:0.000} that it lowers the success rate")]
     private partial void LogRetired(string trajectoryId, long successes, long tasks, double probability);
 
-    [LoggerMessage(6102, LogLevel.Warning, "The success of examples could not be read; what was known before still counts")]
+    [LoggerMessage(6102, LogLevel.Warning, "Reading the success of examples failed; using the previous figures")]
     private partial void LogUnread(Exception error);
 
     private sealed class Page

@@ -292,13 +292,13 @@ public sealed partial class TaskPrompts
     [LoggerMessage(2101, LogLevel.Information, "Injecting {Count} few-shot examples for {Provider}")]
     private partial void LogInjecting(int count, string provider);
 
-    [LoggerMessage(2102, LogLevel.Warning, "The prompt for {Provider} could not be rendered; the request goes as it is: {Error}")]
+    [LoggerMessage(2102, LogLevel.Warning, "Rendering the prompt for {Provider} failed; forwarding the request unmodified: {Error}")]
     private partial void LogRenderingFailed(string provider, string error);
 
-    [LoggerMessage(2103, LogLevel.Warning, "The pinned prompt of task {TaskId} cannot be read; the request goes as it is")]
+    [LoggerMessage(2103, LogLevel.Warning, "Pinned prompt of task {TaskId} is unreadable; forwarding the request unmodified")]
     private partial void LogPinUnreadable(string taskId);
 
-    [LoggerMessage(2104, LogLevel.Warning, "The use of examples could not be counted")]
+    [LoggerMessage(2104, LogLevel.Warning, "Recording the usage of examples failed")]
     private partial void LogUsageNotCounted(Exception error);
 
     /// <summary>The examples of a task, what the header says of them, and why there are none.</summary>

@@ -83,6 +83,6 @@ internal sealed partial class IdleTasks : IAsyncDisposable
         },
     });
 
-    [LoggerMessage(4009, LogLevel.Warning, "Open tasks of the store could not be looked through; the next round is in a moment")]
+    [LoggerMessage(4009, LogLevel.Warning, "Scan for idle tasks failed; retrying shortly")]
     private partial void LogFailed(Exception error);
 }

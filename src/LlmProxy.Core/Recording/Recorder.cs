@@ -436,15 +436,15 @@ public sealed partial class Recorder : IAsyncDisposable
     [LoggerMessage(4002, LogLevel.Information, "Recorded iteration {Iteration} for task {TaskId}")]
     private partial void LogRecordedIteration(int iteration, string taskId);
 
-    [LoggerMessage(4005, LogLevel.Information, "{Count} calls that an earlier process left in the spool are recorded now")]
+    [LoggerMessage(4005, LogLevel.Information, "Recording {Count} exchanges that a previous process left in the spool")]
     private partial void LogLeftovers(int count);
 
-    [LoggerMessage(4007, LogLevel.Error, "A call of task {TaskId} could not be turned into a step and is left out")]
+    [LoggerMessage(4007, LogLevel.Error, "Converting an exchange of task {TaskId} to a step failed; the exchange was discarded")]
     private partial void LogExchangeFailed(string taskId, Exception error);
 
-    [LoggerMessage(4008, LogLevel.Error, "The store is well and does not take a change of task {TaskId}; it is left out")]
+    [LoggerMessage(4008, LogLevel.Error, "Store rejected an update for task {TaskId}; the update was discarded")]
     private partial void LogChangeRefused(string taskId, Exception error);
 
-    [LoggerMessage(4012, LogLevel.Error, "{Count} calls could not be recorded; they stay in the spool until the next start")]
+    [LoggerMessage(4012, LogLevel.Error, "Recording {Count} exchanges failed; they stay in the spool until the next start")]
     private partial void LogBatchFailed(int count, Exception error);
 }

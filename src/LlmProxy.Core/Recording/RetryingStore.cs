@@ -110,12 +110,12 @@ public sealed partial class RetryingStore(ITrajectoryStore store, IStoreLifecycl
     private Task BackOffAsync(int attempt, CancellationToken cancellationToken) =>
         Task.Delay(TimeSpan.FromMilliseconds(Math.Min(LongestBackoff.TotalMilliseconds, 250 * Math.Pow(2, Math.Min(attempt, 10)))), time, cancellationToken);
 
-    [LoggerMessage(4006, LogLevel.Error, "The store refused {Count} changes; they stay in the spool and are tried again")]
+    [LoggerMessage(4006, LogLevel.Error, "Store rejected {Count} changes; they stay in the spool and are retried")]
     private partial void LogSaveFailed(int count, Exception error);
 
-    [LoggerMessage(4010, LogLevel.Error, "The store cannot be read; calls wait in the spool until it can")]
+    [LoggerMessage(4010, LogLevel.Error, "Reading from the store failed; exchanges are queued in the spool")]
     private partial void LogReadFailed(Exception error);
 
-    [LoggerMessage(4013, LogLevel.Debug, "One of {Count} changes was made from a run that changed meanwhile; they are made anew, one by one")]
+    [LoggerMessage(4013, LogLevel.Debug, "One of {Count} changes conflicts with a concurrent update; retrying them one by one")]
     private partial void LogConflict(int count, Exception error);
 }

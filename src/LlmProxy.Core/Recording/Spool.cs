@@ -456,21 +456,21 @@ public sealed partial class Spool : IDisposable
         }
     }
 
-    [LoggerMessage(4101, LogLevel.Warning, "Cut a torn tail of {Bytes} bytes off {Path}: the process ended while it was written")]
+    [LoggerMessage(4101, LogLevel.Warning, "Truncated a torn tail of {Bytes} bytes of {Path} left by an interrupted process")]
     private partial void LogTornTail(string path, long bytes);
 
-    [LoggerMessage(4102, LogLevel.Error, "The spool {Directory} cannot be written; calls go on unrecorded and are counted until it can")]
+    [LoggerMessage(4102, LogLevel.Error, "Writing to spool {Directory} failed; requests are forwarded unrecorded and counted until it recovers")]
     private partial void LogWriteFailed(string directory, Exception error);
 
-    [LoggerMessage(4103, LogLevel.Warning, "The released spool segment {Path} cannot be deleted")]
+    [LoggerMessage(4103, LogLevel.Warning, "Deleting the released spool segment {Path} failed")]
     private partial void LogDeleteFailed(string path, Exception error);
 
-    [LoggerMessage(4104, LogLevel.Warning, "A spooled exchange cannot be read and is left out")]
+    [LoggerMessage(4104, LogLevel.Warning, "Skipped an unreadable exchange in the spool")]
     private partial void LogUnreadableHead(Exception error);
 
-    [LoggerMessage(4105, LogLevel.Warning, "The spool {Directory} holds {Bytes} of {MaxBytes} bytes: new calls go on unrecorded and are counted until there is room (LlmProxy:Recording:Spool:MaxBytes)")]
+    [LoggerMessage(4105, LogLevel.Warning, "Spool {Directory} is full ({Bytes} of {MaxBytes} bytes); new requests are forwarded unrecorded and counted (LlmProxy:Recording:Spool:MaxBytes)")]
     private partial void LogFull(string directory, long bytes, long maxBytes);
 
-    [LoggerMessage(4106, LogLevel.Error, "{Bytes} bytes of {Path} at {Offset} are damaged and left out")]
+    [LoggerMessage(4106, LogLevel.Error, "Skipped {Bytes} corrupt bytes of {Path} at offset {Offset}")]
     private partial void LogDamage(string path, long bytes, long offset);
 }

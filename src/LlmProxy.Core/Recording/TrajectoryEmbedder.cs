@@ -97,6 +97,6 @@ internal sealed partial class TrajectoryEmbedder(EmbedTrajectory embed, ContentP
         }
     }
 
-    [LoggerMessage(4011, LogLevel.Warning, "Task {TaskId} is stored without a vector")]
+    [LoggerMessage(4011, LogLevel.Warning, "Task {TaskId} was stored without an embedding")]
     private partial void LogFailed(string taskId, Exception error);
 }

@@ -146,6 +146,6 @@ internal sealed partial class TrajectoryUpdates(
     [LoggerMessage(4003, LogLevel.Information, "Saved trajectory for task {TaskId} (success: {Success}, quality: {Quality})")]
     private partial void LogSaved(string taskId, string success, double? quality);
 
-    [LoggerMessage(4004, LogLevel.Information, "The content of task {TaskId} is not kept ({Reason}); its metrics are")]
+    [LoggerMessage(4004, LogLevel.Information, "Content of task {TaskId} is not kept ({Reason}); its metrics are")]
     private partial void LogContentDropped(string taskId, string reason);
 }

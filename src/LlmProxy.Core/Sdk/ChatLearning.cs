@@ -159,6 +159,6 @@ internal sealed partial class ChatLearning(LearningHost learning, CallPipeline c
 
     private void Remember(string conversation, string task) => _tasks.AddOrUpdate(conversation, task);
 
-    [LoggerMessage(6202, LogLevel.Error, "A model call goes on unchanged and unrecorded")]
+    [LoggerMessage(6202, LogLevel.Error, "Learning failed for a model call; it continues unmodified and unrecorded")]
     private partial void LogLearningFailed(Exception error);
 }

@@ -109,6 +109,6 @@ internal sealed partial class ChatTurn(CallSession? call, IReadOnlyList<ChatMess
         }
     }
 
-    [LoggerMessage(6203, LogLevel.Error, "The answer of a model call could not be read; the application has it")]
+    [LoggerMessage(6203, LogLevel.Error, "Reading the response of a model call failed; the application response is unaffected")]
     private partial void LogEndFailed(Exception error);
 }

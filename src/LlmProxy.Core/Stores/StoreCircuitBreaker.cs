@@ -55,6 +55,6 @@ public sealed partial class StoreCircuitBreaker(TimeProvider time, ILogger<Store
         }
     }
 
-    [LoggerMessage(5001, LogLevel.Warning, "The store did not answer in time ({Operation}); requests go on without it for {Seconds} s")]
+    [LoggerMessage(5001, LogLevel.Warning, "Store timeout during {Operation}; skipping the store for {Seconds} s")]
     private partial void LogSkipped(string operation, double seconds, Exception error);
 }

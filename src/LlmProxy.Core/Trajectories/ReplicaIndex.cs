@@ -102,9 +102,9 @@ public sealed partial class ReplicaIndex : IAsyncDisposable
         }
     }
 
-    [LoggerMessage(6001, LogLevel.Warning, "Other processes learn of {Count} calls only when they are recorded")]
+    [LoggerMessage(6001, LogLevel.Warning, "Publishing {Count} open tasks to other replicas failed; they become visible after recording")]
     private partial void LogFailed(int count, Exception error);
 
-    [LoggerMessage(6002, LogLevel.Warning, "What other processes answer is not heard of at the moment; the store is asked instead")]
+    [LoggerMessage(6002, LogLevel.Warning, "Replica notifications are unavailable; polling the store instead")]
     private partial void LogDeaf(Exception error);
 }

@@ -43,9 +43,9 @@ internal sealed partial class ScheduledCleanup(ITrajectoryStore store, CleanupOp
         }
     }
 
-    [LoggerMessage(1203, LogLevel.Information, "Scheduled cleanup deleted {Count} runs that ended more than {Days} days ago and score at most {Quality}")]
+    [LoggerMessage(1203, LogLevel.Information, "Scheduled cleanup deleted {Count} trajectories that ended more than {Days} days ago with a quality score of at most {Quality}")]
     private partial void LogDeleted(int count, int days, double quality);
 
-    [LoggerMessage(1204, LogLevel.Warning, "Scheduled cleanup failed; the next one is in {Every}")]
+    [LoggerMessage(1204, LogLevel.Warning, "Scheduled cleanup failed; next run in {Every}")]
     private partial void LogFailed(TimeSpan every, Exception error);
 }

@@ -57,6 +57,6 @@ internal sealed partial class StoreStartupService(
         }
     }
 
-    [LoggerMessage(1202, LogLevel.Error, "The {Provider} store cannot be opened. Calls are forwarded and wait in the spool; it is tried again every {Seconds} s")]
+    [LoggerMessage(1202, LogLevel.Error, "Opening the {Provider} store failed; requests are forwarded, recording is queued, retrying every {Seconds} s")]
     private partial void LogStoreMissing(string provider, double seconds, Exception error);
 }

@@ -75,6 +75,6 @@ internal sealed partial class WarmUp(ITrajectoryStore store, ICorrelationStore c
         }
     }
 
-    [LoggerMessage(1201, LogLevel.Warning, "The warm-up failed; the first calls may be slower and go without examples")]
+    [LoggerMessage(1201, LogLevel.Warning, "Warm-up failed; the first calls may be slower and get no examples")]
     private partial void LogFailed(Exception error);
 }

@@ -83,6 +83,6 @@ internal sealed partial class ExchangeMiddleware(RequestDelegate next, CallPipel
         }
     }
 
-    [LoggerMessage(1013, LogLevel.Error, "The telemetry span of a call could not be filled")]
+    [LoggerMessage(1013, LogLevel.Error, "Filling the telemetry span of a call failed")]
     private partial void LogTelemetryFailed(Exception error);
 }

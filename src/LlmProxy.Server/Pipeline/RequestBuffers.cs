@@ -34,6 +34,6 @@ internal sealed partial class RequestBuffers(BufferBudget budget, RecordingOptio
         }
     }
 
-    [LoggerMessage(1012, LogLevel.Information, "A request body could not be read: {Error}")]
+    [LoggerMessage(1012, LogLevel.Information, "Reading a request body failed: {Error}")]
     private partial void LogRequestBroke(string error);
 }

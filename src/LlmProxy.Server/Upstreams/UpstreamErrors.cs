@@ -119,9 +119,9 @@ internal static partial class UpstreamErrors
         return exception is null ? error?.Error.ToString() ?? "unknown" : exception.Message.ReplaceLineEndings(" ");
     }
 
-    [LoggerMessage(1001, LogLevel.Information, "The client left a call to {Cluster} ({Cause})")]
+    [LoggerMessage(1001, LogLevel.Information, "Client closed the connection during a call to {Cluster}: {Cause}")]
     private static partial void LogClientLeft(ILogger logger, string cluster, string cause);
 
-    [LoggerMessage(1002, LogLevel.Warning, "A call to {Cluster} failed: {Outcome} ({Cause})")]
+    [LoggerMessage(1002, LogLevel.Warning, "Call to {Cluster} failed with {Outcome}: {Cause}")]
     private static partial void LogUpstreamFailed(ILogger logger, string cluster, ExchangeOutcome outcome, string cause);
 }

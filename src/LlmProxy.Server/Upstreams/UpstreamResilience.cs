@@ -149,12 +149,12 @@ internal sealed partial class UpstreamResilience(ResiliencePipelineRegistry<Upst
             ? (int)answer.StatusCode >= 500 && settings.RetryStatuses.Contains((int)answer.StatusCode)
             : IsConnectionFailure(outcome.Exception, cancellationToken);
 
-    [LoggerMessage(1101, LogLevel.Warning, "Trying {Cluster} again ({Attempt}) in {Seconds:0.0} s: {Cause}")]
+    [LoggerMessage(1101, LogLevel.Warning, "Retrying {Cluster} (attempt {Attempt}) in {Seconds:0.0} s: {Cause}")]
     private static partial void LogRetry(ILogger logger, string cluster, int attempt, double seconds, string cause);
 
-    [LoggerMessage(1102, LogLevel.Error, "{Cluster}: {Destination} keeps failing; calls are answered at once for {Seconds:0.0} s")]
+    [LoggerMessage(1102, LogLevel.Error, "Circuit breaker opened for {Cluster}, destination {Destination}; requests are rejected for {Seconds:0.0} s")]
     private static partial void LogOpened(ILogger logger, string cluster, string destination, double seconds);
 
-    [LoggerMessage(1103, LogLevel.Information, "{Cluster}: {Destination} answers again")]
+    [LoggerMessage(1103, LogLevel.Information, "Circuit breaker closed for {Cluster}, destination {Destination}")]
     private static partial void LogClosed(ILogger logger, string cluster, string destination);
 }
