@@ -14,6 +14,9 @@ public abstract record MessagePart
 
     /// <inheritdoc />
     public override int GetHashCode() => EqualityContract.GetHashCode();
+
+    /// <summary>Leaves <see cref="NativeJson"/> out of the text: equal parts print alike.</summary>
+    protected virtual bool PrintMembers(System.Text.StringBuilder builder) => false;
 }
 
 /// <summary>Text.</summary>

@@ -60,8 +60,10 @@ public sealed class TrajectoryRecorderTests
 
         static object PlainStep(StepView view) => (
             view.Step.Index, view.Step.Dialect, view.Step.Model, view.Step.StopReason, view.Step.ResponseId, view.Step.TokenUsage, view.Step.HistoryKept, view.Step.HttpStatus, view.Step.Status,
-            view.SystemPrompt, string.Join('|', view.Messages.Select(m => $"{m.Message.Role} {m.IsForeign} {m.Message.Text} {string.Join(',', m.Message.ToolResults)}")),
-            view.Reply!.Text, string.Join(',', view.Reply.ToolCalls), string.Join(',', view.ToolResults));
+            view.SystemPrompt, string.Join('|', view.Messages.Select(m => $"{m.Message.Role} {m.IsForeign} {m.Message.Text} {Results(m.Message.ToolResults)}")),
+            view.Reply!.Text, string.Join(',', view.Reply.ToolCalls.Select(c => (c.Id, c.Name, c.Arguments))), Results(view.ToolResults));
+
+        static string Results(IEnumerable<ToolResult> results) => string.Join(',', results.Select(r => (r.Id, r.Content, r.IsError, r.HasImage)));
 
         static async Task<string> ExportAsync(TrajectoryExporter exporter)
         {

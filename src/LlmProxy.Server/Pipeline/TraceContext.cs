@@ -1,9 +1,8 @@
 using LlmProxy.Core.Configuration;
-using LlmProxy.Server.Pipeline;
 using Yarp.ReverseProxy.Transforms;
 using Yarp.ReverseProxy.Transforms.Builder;
 
-namespace LlmProxy.Server.Telemetry;
+namespace LlmProxy.Server.Pipeline;
 
 /// <summary>With <c>Telemetry:Propagate</c> the upstream is told the trace (W3C Trace Context); without, it gets what the client sent and no more.</summary>
 internal sealed class TraceContext(LlmProxyOptions options) : ITransformProvider
