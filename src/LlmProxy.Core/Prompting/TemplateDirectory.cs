@@ -44,24 +44,10 @@ public sealed class TemplateDirectory : IDisposable
     }
 
     /// <summary>The set for new tasks.</summary>
-    public TemplateSet Current
-    {
-        get
-        {
-            var next = Volatile.Read(ref _nextLook);
-            var now = _time.GetTimestamp();
-            if (now >= next && Interlocked.CompareExchange(ref _nextLook, now + Ticks(LookEvery), next) == next)
-            {
-                // Never on the caller's time: a folder on a network can take long to answer.
-                ThreadPool.QueueUserWorkItem(static directory => directory.Look(), this, preferLocal: false);
-            }
+    public TemplateSet Current => StateNow().Set;
 
-            return Volatile.Read(ref _state).Set;
-        }
-    }
-
-    /// <summary>The files of the latest attempt to load, also where an earlier set is still in use.</summary>
-    public IReadOnlyList<TemplateStatus> Status => Volatile.Read(ref _state).Status;
+    /// <summary>The files of the latest attempt to load, even if an earlier set is still in use.</summary>
+    public IReadOnlyList<TemplateStatus> Status => StateNow().Status;
 
     /// <inheritdoc />
     public void Dispose()
@@ -105,6 +91,20 @@ public sealed class TemplateDirectory : IDisposable
 
             _settleTimer.Change(Settle, Timeout.InfiniteTimeSpan);
         }
+    }
+
+    /// <summary>The state; looks for a change if the last look is a second old, since a folder cannot always be watched.</summary>
+    private State StateNow()
+    {
+        var next = Volatile.Read(ref _nextLook);
+        var now = _time.GetTimestamp();
+        if (now >= next && Interlocked.CompareExchange(ref _nextLook, now + Ticks(LookEvery), next) == next)
+        {
+            // Never on the caller's time: a folder on a network can take long to answer.
+            ThreadPool.QueueUserWorkItem(static directory => directory.Look(), this, preferLocal: false);
+        }
+
+        return Volatile.Read(ref _state);
     }
 
     private void Load(string? stamp, bool first)

@@ -31,6 +31,8 @@ public sealed partial class Spool : IDisposable
     private long _nextExchange;
     private int _nextSegment;
     private long _bytes;
+    private readonly Lock _emptyLock = new();
+    private TaskCompletionSource? _whenEmpty;
     private long _pending;
     private long _dropped;
     private bool _full;
@@ -74,6 +76,15 @@ public sealed partial class Spool : IDisposable
 
     /// <summary>Recorded calls from their arrival until they are in the store.</summary>
     public long Pending => Interlocked.Read(ref _pending);
+
+    /// <summary>Completes when no recorded call waits for the store.</summary>
+    internal Task WhenEmptyAsync()
+    {
+        lock (_emptyLock)
+        {
+            return Pending == 0 ? Task.CompletedTask : (_whenEmpty ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+        }
+    }
 
     /// <summary>Bytes of records in the spool.</summary>
     public long Bytes => Interlocked.Read(ref _bytes);
@@ -198,7 +209,16 @@ public sealed partial class Spool : IDisposable
         }
 
         // Last: who sees that nothing is pending finds nothing on the disk either.
-        Interlocked.Decrement(ref _pending);
+        if (Interlocked.Decrement(ref _pending) > 0)
+        {
+            return;
+        }
+
+        lock (_emptyLock)
+        {
+            _whenEmpty?.TrySetResult();
+            _whenEmpty = null;
+        }
     }
 
     internal static void ReadFully(SafeFileHandle handle, Span<byte> buffer, long offset)

@@ -53,6 +53,19 @@ public sealed class TemplateDirectoryTests : IDisposable
     }
 
     [Fact]
+    public async Task A_change_of_a_folder_that_cannot_be_watched_is_noticed_by_reading_the_status_alone()
+    {
+        // A folder that does not exist cannot be watched, as one beyond the system's limit of watchers.
+        var later = Path.Combine(_folder, "later");
+        using var directory = new TemplateDirectory(later, _logger);
+        Assert.All(directory.Status, template => Assert.StartsWith("(built in)", template.Path, StringComparison.Ordinal));
+
+        Write("later/openai.sbn", "own {{ system.text }}");
+
+        Assert.True(await UntilAsync(() => directory.Status is [{ Ok: true } only] && only.Path == Path.Combine(later, "openai.sbn")));
+    }
+
+    [Fact]
     public async Task A_folder_that_comes_later_is_taken_up()
     {
         var later = Path.Combine(_folder, "later");

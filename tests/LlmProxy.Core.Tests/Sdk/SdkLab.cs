@@ -70,11 +70,13 @@ internal sealed class SdkLab : IAsyncDisposable
     /// <summary>Waits until everything recorded is in the store.</summary>
     public async Task SettleAsync()
     {
-        var started = Stopwatch.GetTimestamp();
-        while (_services.GetRequiredService<Spool>().Pending > 0)
+        try
         {
-            Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(60), "The spool does not empty: " + Log.Text());
-            await Task.Delay(5);
+            await _services.GetRequiredService<Spool>().WhenEmptyAsync().WaitAsync(TimeSpan.FromSeconds(60));
+        }
+        catch (TimeoutException)
+        {
+            Assert.Fail("The spool does not empty: " + Log.Text());
         }
     }
 

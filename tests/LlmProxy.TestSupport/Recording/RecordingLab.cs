@@ -217,7 +217,7 @@ internal sealed class RecordingLab : IAsyncDisposable
     public async Task<TaskAssignment> SendAsync(WireCall call) => End(await BeginAsync(call));
 
     /// <summary>Waits until everything that is over is in the store.</summary>
-    public Task SettleAsync() => UntilAsync(() => Spool.Pending == 0);
+    public Task SettleAsync() => Spool.WhenEmptyAsync().WaitAsync(Patience);
 
     public async Task UntilAsync(Func<bool> condition, TimeSpan? step = null)
     {

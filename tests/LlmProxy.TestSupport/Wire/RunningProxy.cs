@@ -123,11 +123,13 @@ internal sealed class RunningProxy : IAsyncDisposable
     /// <summary>Waits until everything recorded is in the store.</summary>
     public async Task SettleAsync()
     {
-        var started = Stopwatch.GetTimestamp();
-        while (Spool.Pending > 0)
+        try
         {
-            Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(60), "The spool does not empty: " + Log.Text());
-            await Task.Delay(5);
+            await Spool.WhenEmptyAsync().WaitAsync(TimeSpan.FromSeconds(60));
+        }
+        catch (TimeoutException)
+        {
+            Assert.Fail("The spool does not empty: " + Log.Text());
         }
     }
 
