@@ -1,7 +1,5 @@
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
-using LlmProxy.Core.Trajectories;
-using LlmProxy.Wire;
 using LlmProxy.Wire.Scanning;
 
 namespace LlmProxy.Core.Calls;

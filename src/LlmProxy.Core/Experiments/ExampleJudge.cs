@@ -1,4 +1,3 @@
-
 namespace LlmProxy.Core.Experiments;
 
 /// <summary>Weighs the success of tasks that used an example against the holdout, which got none.</summary>

@@ -1,7 +1,4 @@
 using System.Collections.Concurrent;
-using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Stores;
-using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Core.Experiments;
 

@@ -1,5 +1,3 @@
-using LlmProxy.Wire;
-
 namespace LlmProxy.Core.Prompting;
 
 /// <summary>A call whose prompt may be rewritten.</summary>

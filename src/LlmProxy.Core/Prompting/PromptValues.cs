@@ -2,7 +2,6 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Wire;
 
 namespace LlmProxy.Core.Prompting;
 

@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Logging;
-
 namespace LlmProxy.Core.Prompting;
 
 /// <summary>Log lines about templates: 3001 and on. Prompt text never stands in them.</summary>

@@ -1,12 +1,8 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using BitFaster.Caching.Lru;
-using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Stores;
-using LlmProxy.Wire;
-using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Core.Prompting;
 

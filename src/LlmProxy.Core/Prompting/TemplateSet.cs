@@ -2,7 +2,6 @@ using System.Buffers.Binary;
 using System.Collections.Frozen;
 using System.Security.Cryptography;
 using System.Text;
-using LlmProxy.Core.Trajectories;
 using LlmProxy.Prompts;
 using LlmProxy.Prompts.Checking;
 using Scriban;

@@ -1,6 +1,3 @@
-using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Trajectories;
-
 namespace LlmProxy.Core.Recording;
 
 /// <summary>Whether a run's content is kept when it is over, by the settings.</summary>

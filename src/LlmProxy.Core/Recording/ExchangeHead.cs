@@ -1,7 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using LlmProxy.Core.Trajectories;
-using LlmProxy.Wire;
 
 namespace LlmProxy.Core.Recording;
 
@@ -150,19 +148,14 @@ public enum ExchangeOutcome
 {
     /// <summary>The whole answer went to the client.</summary>
     Complete,
-
     /// <summary>The client left before the answer was whole.</summary>
     ClientLeft,
-
     /// <summary>The upstream could not be reached.</summary>
     UpstreamRefused,
-
     /// <summary>The upstream did not answer in time.</summary>
     UpstreamTimeout,
-
     /// <summary>The upstream broke off in the middle of its answer.</summary>
     UpstreamBroke,
-
     /// <summary>The proxy itself was killed before the end; found after a restart.</summary>
     ProxyStopped,
 }

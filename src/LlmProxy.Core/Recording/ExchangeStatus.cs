@@ -1,6 +1,3 @@
-using LlmProxy.Core.Trajectories;
-using LlmProxy.Wire;
-
 namespace LlmProxy.Core.Recording;
 
 /// <summary>The step status of an exchange.</summary>

@@ -1,6 +1,3 @@
-using LlmProxy.Core.Configuration;
-using LlmProxy.Wire;
-
 namespace LlmProxy.Core.Recording;
 
 /// <summary>What a call costs by the price list.</summary>

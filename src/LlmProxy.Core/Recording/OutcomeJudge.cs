@@ -1,6 +1,3 @@
-using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Trajectories;
-
 namespace LlmProxy.Core.Recording;
 
 /// <summary>

@@ -1,9 +1,4 @@
-using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Stores;
-using LlmProxy.Core.Trajectories;
-using LlmProxy.Wire;
 using LlmProxy.Wire.Scanning;
-using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Core.Recording;
 

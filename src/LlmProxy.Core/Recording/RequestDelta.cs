@@ -1,5 +1,4 @@
 using LlmProxy.Core.Redaction;
-using LlmProxy.Wire;
 
 namespace LlmProxy.Core.Recording;
 

@@ -1,7 +1,3 @@
-using LlmProxy.Core.Stores;
-using LlmProxy.Core.Trajectories;
-using Microsoft.Extensions.Logging;
-
 namespace LlmProxy.Core.Recording;
 
 /// <summary>Store access for the recorder; retries with back-off while the store is down and logs each failure.</summary>

@@ -8,19 +8,14 @@ internal enum SpoolRecordKind : byte
 {
     /// <summary>An <see cref="ExchangeHead"/>.</summary>
     Head = 1,
-
     /// <summary>The request body as the client sent it.</summary>
     Request = 2,
-
     /// <summary>The system prompt that was sent in place of the agent's own, as UTF-8 text.</summary>
     SentPrompt = 3,
-
     /// <summary>An <see cref="Recording.ResponseHead"/>.</summary>
     ResponseHead = 4,
-
     /// <summary>A piece of the answer's body.</summary>
     Answer = 5,
-
     /// <summary>An <see cref="ExchangeTail"/>.</summary>
     Tail = 6,
 }

@@ -1,8 +1,4 @@
-using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Redaction;
-using LlmProxy.Core.Stores;
-using LlmProxy.Core.Trajectories;
-using LlmProxy.Wire;
 using LlmProxy.Wire.ContentEncoding;
 using LlmProxy.Wire.Scanning;
 

@@ -1,7 +1,3 @@
-using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Trajectories;
-using LlmProxy.Wire;
-
 namespace LlmProxy.Core.Recording;
 
 /// <summary>Tokens and cost of one call.</summary>

@@ -1,6 +1,4 @@
 using System.Threading.Channels;
-using LlmProxy.Core.Trajectories;
-using LlmProxy.Wire;
 using LlmProxy.Wire.Scanning;
 
 namespace LlmProxy.Core.Recording;

@@ -1,6 +1,4 @@
 using LlmProxy.Core.Redaction;
-using LlmProxy.Core.Stores;
-using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Core.Recording;
 

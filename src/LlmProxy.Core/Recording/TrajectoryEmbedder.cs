@@ -1,6 +1,4 @@
 using System.Collections.Concurrent;
-using LlmProxy.Core.Trajectories;
-using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Core.Recording;
 

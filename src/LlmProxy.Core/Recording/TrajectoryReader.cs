@@ -1,6 +1,4 @@
 using System.Text;
-using LlmProxy.Core.Trajectories;
-using LlmProxy.Wire;
 
 namespace LlmProxy.Core.Recording;
 

@@ -1,6 +1,3 @@
-using LlmProxy.Core.Trajectories;
-using LlmProxy.Wire;
-
 namespace LlmProxy.Core.Recording;
 
 /// <summary>What one step added to its run, so that it can be taken back.</summary>

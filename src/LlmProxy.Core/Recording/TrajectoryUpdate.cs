@@ -1,5 +1,3 @@
-using LlmProxy.Core.Trajectories;
-
 namespace LlmProxy.Core.Recording;
 
 /// <summary>What became of an item of a task's queue.</summary>

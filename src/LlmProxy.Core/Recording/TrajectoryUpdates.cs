@@ -1,6 +1,3 @@
-using LlmProxy.Core.Trajectories;
-using Microsoft.Extensions.Logging;
-
 namespace LlmProxy.Core.Recording;
 
 /// <summary>Turns what waits for a task (calls that are over, changes that somebody asked for) into changes of its run.</summary>

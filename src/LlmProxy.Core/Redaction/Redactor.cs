@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using LlmProxy.Core.Configuration;
 using LlmProxy.Wire.Json;
 
 namespace LlmProxy.Core.Redaction;

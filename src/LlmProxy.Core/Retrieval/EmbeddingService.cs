@@ -1,9 +1,6 @@
 using System.ClientModel;
 using System.Globalization;
-using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Trajectories;
 using Microsoft.Extensions.AI;
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LlmProxy.Core.Retrieval;

@@ -1,8 +1,5 @@
 using System.Numerics.Tensors;
-using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Experiments;
-using LlmProxy.Core.Trajectories;
-using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Core.Retrieval;
 

@@ -1,5 +1,3 @@
-using LlmProxy.Core.Trajectories;
-
 namespace LlmProxy.Core.Retrieval;
 
 /// <summary>A run, condensed to what another model can learn from. Templates read it as an element of <c>examples</c>.</summary>

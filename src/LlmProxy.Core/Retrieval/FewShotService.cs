@@ -1,7 +1,4 @@
 using System.Globalization;
-using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Trajectories;
-using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Core.Retrieval;
 

@@ -1,7 +1,5 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using LlmProxy.Core.Trajectories;
-using LlmProxy.Wire;
 
 namespace LlmProxy.Core.Retrieval;
 

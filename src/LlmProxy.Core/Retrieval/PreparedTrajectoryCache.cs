@@ -1,5 +1,3 @@
-using LlmProxy.Core.Trajectories;
-
 namespace LlmProxy.Core.Retrieval;
 
 /// <summary>The runs that were examples last, prepared, so that a run's texts are read and cleaned once and not for each task.</summary>

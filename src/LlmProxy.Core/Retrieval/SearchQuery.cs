@@ -1,5 +1,3 @@
-using LlmProxy.Core.Trajectories;
-
 namespace LlmProxy.Core.Retrieval;
 
 /// <summary>Which runs to search.</summary>

@@ -1,5 +1,3 @@
-using LlmProxy.Core.Trajectories;
-
 namespace LlmProxy.Core.Retrieval;
 
 /// <summary>A model and the length of its vectors: only vectors that agree in both can be compared.</summary>

@@ -2,9 +2,7 @@ using System.Globalization;
 using BitFaster.Caching.Lru;
 using LlmProxy.Core.Calls;
 using LlmProxy.Core.Recording;
-using LlmProxy.Wire;
 using Microsoft.Extensions.AI;
-using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Core.Sdk;
 

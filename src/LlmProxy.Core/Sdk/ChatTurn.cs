@@ -2,7 +2,6 @@ using System.ClientModel;
 using LlmProxy.Core.Calls;
 using LlmProxy.Core.Recording;
 using Microsoft.Extensions.AI;
-using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Core.Sdk;
 

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using LlmProxy.Core.Calls;
-using LlmProxy.Wire;
 using Microsoft.Extensions.AI;
 
 namespace LlmProxy.Core.Sdk;

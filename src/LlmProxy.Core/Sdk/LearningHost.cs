@@ -1,6 +1,4 @@
 using LlmProxy.Core.Recording;
-using LlmProxy.Core.Stores;
-using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Core.Sdk;
 

@@ -1,6 +1,5 @@
 using System.Collections;
 using LlmProxy.Core.Calls;
-using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
@@ -8,12 +7,9 @@ using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Sdk;
 using LlmProxy.Core.Statistics;
-using LlmProxy.Core.Stores;
-using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire.Scanning;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Microsoft.Extensions.DependencyInjection;

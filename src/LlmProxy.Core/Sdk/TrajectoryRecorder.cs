@@ -1,10 +1,8 @@
 using System.Collections.Concurrent;
 using BitFaster.Caching.Lru;
 using LlmProxy.Core.Calls;
-using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Statistics;
-using LlmProxy.Core.Stores;
 
 namespace LlmProxy.Core.Sdk;
 

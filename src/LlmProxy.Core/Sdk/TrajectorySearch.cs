@@ -1,11 +1,8 @@
-using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Stores;
-using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Core.Sdk;
 

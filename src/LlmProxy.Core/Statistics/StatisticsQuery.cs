@@ -22,10 +22,8 @@ public enum StatisticsInterval
 {
     /// <summary>Not at all.</summary>
     None,
-
     /// <summary>Days from midnight.</summary>
     Day,
-
     /// <summary>Weeks from Monday, as ISO 8601 has them.</summary>
     Week,
 }

@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Logging;
-
 namespace LlmProxy.Core.Stores;
 
 /// <summary>

@@ -1,5 +1,3 @@
-using LlmProxy.Wire;
-
 namespace LlmProxy.Core.Trajectories;
 
 /// <summary>What a correlation key leads to.</summary>
@@ -15,19 +13,14 @@ public enum CorrelationKind
 {
     /// <summary>A chain of messages that ends in a recorded answer.</summary>
     Chain,
-
     /// <summary>The chain of a request's own messages, without its answer.</summary>
     Request,
-
     /// <summary>A tool-call id of a recorded answer.</summary>
     ToolCall,
-
     /// <summary>An answer's id.</summary>
     Response,
-
     /// <summary>A conversation or thread that the server keeps.</summary>
     ServerConversation,
-
     /// <summary>A single assistant turn, at any place.</summary>
     Turn,
 }

@@ -1,5 +1,3 @@
-using LlmProxy.Wire;
-
 namespace LlmProxy.Core.Trajectories;
 
 /// <summary>A call that looks for its task.</summary>

@@ -1,5 +1,3 @@
-using LlmProxy.Wire;
-
 namespace LlmProxy.Core.Trajectories;
 
 /// <summary>What the request path knows of a task: enough to place its next call. Guarded by the correlator's lock.</summary>

@@ -1,4 +1,3 @@
-
 namespace LlmProxy.Core.Trajectories;
 
 /// <summary>An open task as one process tells it to the others: when a call begins, and right behind its answer, before it is recorded.</summary>

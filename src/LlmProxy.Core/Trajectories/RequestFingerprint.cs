@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using LlmProxy.Wire;
 
 namespace LlmProxy.Core.Trajectories;
 

@@ -5,31 +5,22 @@ public enum StepStatus
 {
     /// <summary>The whole answer was recorded.</summary>
     Ok,
-
     /// <summary>The client left before the answer was whole.</summary>
     ClientLeft,
-
     /// <summary>The upstream could not be reached.</summary>
     UpstreamRefused,
-
     /// <summary>The upstream did not answer in time.</summary>
     UpstreamTimeout,
-
     /// <summary>The upstream broke off in the middle of its answer.</summary>
     UpstreamBroke,
-
     /// <summary>The proxy was stopped before the answer was whole.</summary>
     ProxyStopped,
-
     /// <summary>The upstream answered with an error.</summary>
     UpstreamError,
-
     /// <summary>The recorded copy of the answer is not whole.</summary>
     Truncated,
-
     /// <summary>The answer could not be read.</summary>
     Unreadable,
-
     /// <summary>The answer ended before the model did.</summary>
     Incomplete,
 }

@@ -1,5 +1,3 @@
-using LlmProxy.Wire;
-
 namespace LlmProxy.Core.Trajectories;
 
 /// <summary>A step with its texts, as people, searches and exports read it.</summary>

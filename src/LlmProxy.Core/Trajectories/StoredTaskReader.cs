@@ -1,6 +1,3 @@
-using LlmProxy.Core.Stores;
-using LlmProxy.Wire;
-
 namespace LlmProxy.Core.Trajectories;
 
 /// <summary>What the store knows of some correlation keys.</summary>

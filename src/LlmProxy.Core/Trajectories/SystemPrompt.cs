@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using BitFaster.Caching.Lru;
-using LlmProxy.Wire;
 using LlmProxy.Wire.Scanning;
 
 namespace LlmProxy.Core.Trajectories;

@@ -1,8 +1,6 @@
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
-using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories.Strategies;
-using LlmProxy.Wire;
 
 namespace LlmProxy.Core.Trajectories;
 

@@ -1,7 +1,5 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using LlmProxy.Core.Configuration;
-using LlmProxy.Wire;
 
 namespace LlmProxy.Core.Trajectories;
 

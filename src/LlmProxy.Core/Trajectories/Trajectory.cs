@@ -1,5 +1,3 @@
-using LlmProxy.Wire;
-
 namespace LlmProxy.Core.Trajectories;
 
 /// <summary>Where a run stands.</summary>
@@ -7,16 +5,12 @@ public enum TrajectoryStatus
 {
     /// <summary>Calls may still come.</summary>
     Active,
-
     /// <summary>Ended by itself or by an outcome; <see cref="Trajectory.Success"/> says how well.</summary>
     Completed,
-
     /// <summary>Ended without success.</summary>
     Failed,
-
     /// <summary>The agent asked a person for help; a later call goes on.</summary>
     NeedsHelp,
-
     /// <summary>Called off; nothing of its content is kept.</summary>
     Cancelled,
 }
@@ -26,13 +20,10 @@ public enum OutcomeSource
 {
     /// <summary>An explicit call of the API.</summary>
     Api,
-
     /// <summary>A terminal tool of the agent, such as <c>set_task_status</c>.</summary>
     Tool,
-
     /// <summary>Nobody: it went idle and was judged by its last reply.</summary>
     Idle,
-
     /// <summary>An error that ended it.</summary>
     Error,
 }

@@ -1,5 +1,3 @@
-using LlmProxy.Core.Stores;
-
 namespace LlmProxy.Core.Trajectories.Strategies;
 
 /// <summary>How sure a match has to be.</summary>
@@ -7,10 +5,8 @@ internal enum Certainty
 {
     /// <summary>By the answer that the call continues: no other process can have given a later one.</summary>
     UpToDate,
-
     /// <summary>By something that only this task can have given out, though perhaps not lately.</summary>
     Sure,
-
     /// <summary>Best effort: accept the highest-ranked candidate.</summary>
     Likely,
 }

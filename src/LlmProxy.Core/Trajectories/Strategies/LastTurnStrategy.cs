@@ -1,5 +1,3 @@
-using LlmProxy.Core.Stores;
-
 namespace LlmProxy.Core.Trajectories.Strategies;
 
 /// <summary>The last assistant turn is a recorded answer, though the history before it was rewritten.</summary>

@@ -1,6 +1,3 @@
-using LlmProxy.Core.Stores;
-using LlmProxy.Wire;
-
 namespace LlmProxy.Core.Trajectories.Strategies;
 
 /// <summary>A call that looks for its task among those that the index knows. Used under the correlator's lock.</summary>

@@ -1,5 +1,3 @@
-using LlmProxy.Core.Stores;
-
 namespace LlmProxy.Core.Trajectories.Strategies;
 
 /// <summary>An earlier part of the history was recorded; turns after it were not, or came back changed.</summary>

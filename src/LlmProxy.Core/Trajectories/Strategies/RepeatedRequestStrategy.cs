@@ -1,6 +1,3 @@
-using LlmProxy.Core.Stores;
-using LlmProxy.Wire;
-
 namespace LlmProxy.Core.Trajectories.Strategies;
 
 /// <summary>None of the history's answers was recorded, but the call itself was: it is sent again.</summary>

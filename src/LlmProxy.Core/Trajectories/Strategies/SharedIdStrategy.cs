@@ -1,5 +1,3 @@
-using LlmProxy.Core.Stores;
-
 namespace LlmProxy.Core.Trajectories.Strategies;
 
 /// <summary>Several tasks share a tool-call id of the history: the best of them, by the latest id.</summary>

@@ -1,5 +1,3 @@
-using LlmProxy.Core.Stores;
-
 namespace LlmProxy.Core.Trajectories.Strategies;
 
 /// <summary>
