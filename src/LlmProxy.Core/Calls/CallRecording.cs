@@ -1,4 +1,3 @@
-using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 
 namespace LlmProxy.Core.Calls;

@@ -3,8 +3,8 @@ using System.Collections.Concurrent;
 namespace LlmProxy.Core.Experiments;
 
 /// <summary>
-/// The evidence for each example, read from the store now and then. Whoever asks gets what is known so far and waits for
-/// nothing; harmful examples are retired at a reading where <c>Experiments:RetireHarmful</c> says so.
+/// The evidence for each example, read from the store from time to time. Callers get what is known so far without
+/// waiting; harmful examples are retired at a reading where <c>Experiments:RetireHarmful</c> is on.
 /// </summary>
 /// <remarks>Safe for concurrent use. A failure leaves the evidence as it is until the next reading.</remarks>
 public sealed partial class ExampleLedger(IExampleStore store, ExperimentOptions options, TimeProvider time, ILogger<ExampleLedger> logger)
@@ -33,7 +33,7 @@ public sealed partial class ExampleLedger(IExampleStore store, ExperimentOptions
         return page.Evidence;
     }
 
-    /// <summary>Reads the evidence now, and retires what harms where the setting says so.</summary>
+    /// <summary>Reads the evidence now, and retires what harms if the setting is on.</summary>
     /// <returns>The evidence for each example.</returns>
     public async Task<IReadOnlyDictionary<string, ExampleEvidence>> ReadAsync(string tenant, CancellationToken cancellationToken)
     {
@@ -52,7 +52,7 @@ public sealed partial class ExampleLedger(IExampleStore store, ExperimentOptions
         var rows = harmful.Count == 0 ? [] : await store.FindExamplesAsync(tenant, [.. harmful.Select(e => e.TrajectoryId)], cancellationToken);
         foreach (var row in rows.Where(r => !r.Retired && !r.Pinned))
         {
-            // Who pinned an example has decided already.
+            // A pin is a decision of a person and is respected.
             if (await store.UpdateExampleAsync(tenant, row with { Retired = true }, cancellationToken))
             {
                 var evidence = harmful.Find(e => string.Equals(e.TrajectoryId, row.TrajectoryId, StringComparison.Ordinal))!;

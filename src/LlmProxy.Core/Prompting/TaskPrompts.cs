@@ -53,17 +53,17 @@ public sealed partial class TaskPrompts(
         pinned = await WithoutPurgedAsync(request, pinned, cancellationToken);
 
         // 3. Rendered with the agent's own prompt of this call, and spliced into its bytes.
-        var composition = PromptComposer.Compose(request.Reading, options.Prompts.InsertBefore, pinned.Prompt, PromptSplicer.ReadText);
+        var composition = PromptComposer.Compose(request.Reading, options.Prompts.InsertBefore, pinned.Prompt);
         if (composition.NewText is not { } text)
         {
             if (composition.Error is { } error)
             {
-                Count("template-failed");
+                Count(SkipReason.TemplateFailed);
                 LogRenderingFailed(request.Provider, error);
-                return new PromptResult(null, null, [], "none; reason=template-failed", pinned.Arm);
+                return new PromptResult(null, null, [], FewShotResult.None(SkipReason.TemplateFailed).ToString(), pinned.Arm);
             }
 
-            return new PromptResult(null, null, [], pinned.Pin.ExampleIds.Count > 0 ? $"none; reason={composition.Reason}" : pinned.Pin.Result, pinned.Arm);
+            return new PromptResult(null, null, [], pinned.Pin.ExampleIds.Count > 0 ? FewShotResult.None(composition.Reason!.Value).ToString() : pinned.Pin.Result, pinned.Arm);
         }
 
         var body = composition.Literal is { } literal
@@ -103,7 +103,7 @@ public sealed partial class TaskPrompts(
         var tools = request.Reading.ReadTools();
         var selection = await SelectAsync(request, tools, cancellationToken);
         var values = new PromptValues(request.TaskId, request.TaskDescription, request.Provider, request.Model, tools, selection.Examples);
-        var pin = new PromptPin(request.Tenant, request.TaskId, set.Hash, values.ToJson(), [.. selection.Examples.Select(e => e.TrajectoryId)], selection.Result, time.GetUtcNow());
+        var pin = new PromptPin(request.Tenant, request.TaskId, set.Hash, values.ToJson(), selection.ExampleIds, selection.Result, time.GetUtcNow());
 
         // The first of several replicas (or of several first calls) decides for all of them.
         var (stored, answered) = await gate.AskAsync<PromptPin?>(
@@ -122,9 +122,9 @@ public sealed partial class TaskPrompts(
             cancellationToken);
         if (!answered)
         {
-            // Nobody else can read this pin, so it must hold nothing that another process would have to know.
-            selection = selection with { Reason = selection.Reason ?? "store" };
-            pin = pin with { ValuesJson = (values with { Examples = [] }).ToJson(), ExampleIds = [], Result = "none; reason=store" };
+            // No other process can read this pin, so it must hold nothing that another process would have to know.
+            selection = selection with { Outcome = FewShotResult.None(selection.Reason ?? SkipReason.Store) };
+            pin = pin with { ValuesJson = (values with { Examples = [] }).ToJson(), ExampleIds = [], Result = FewShotResult.None(SkipReason.Store).ToString() };
         }
 
         // One count for each task without examples, whatever else failed with it.
@@ -143,14 +143,14 @@ public sealed partial class TaskPrompts(
         return kept;
     }
 
-    private async ValueTask<Selection> SelectAsync(PromptRequest request, IReadOnlyList<ToolOffer> tools, CancellationToken cancellationToken)
+    private async ValueTask<FewShotSelection> SelectAsync(PromptRequest request, IReadOnlyList<ToolOffer> tools, CancellationToken cancellationToken)
     {
         var count = options.FewShot.Count;
         if (request.FewShot is { } header)
         {
             if (string.Equals(header, "off", StringComparison.OrdinalIgnoreCase))
             {
-                return None("header");
+                return None(SkipReason.Header);
             }
 
             count = int.TryParse(header, NumberStyles.None, CultureInfo.InvariantCulture, out var wanted) ? Math.Min(wanted, 10) : count;
@@ -158,16 +158,16 @@ public sealed partial class TaskPrompts(
 
         if (ExperimentArm.Of(options.Experiments, request.TaskId) == ExperimentArm.Holdout)
         {
-            return None("holdout");
+            return None(SkipReason.Holdout);
         }
 
-        // A store that is being left alone is not searched either: the gate has said so in the log.
+        // A skipped store is not searched either; the circuit breaker has logged it.
         if (gate.IsClosed)
         {
-            return None("store");
+            return None(SkipReason.Store);
         }
 
-        var selection = await fewShot.SelectAsync(
+        return await fewShot.SelectAsync(
             new ExampleQuery(request.Tenant, request.TaskDescription, count)
             {
                 OfferedTools = [.. tools.Select(t => t.Name)],
@@ -175,9 +175,8 @@ public sealed partial class TaskPrompts(
                 PromptLength = request.Reading.SystemTexts.Sum(t => t.Literal.Length),
             },
             cancellationToken);
-        return new Selection(selection.Examples, selection.Result, selection.Reason);
 
-        static Selection None(string reason) => new([], $"none; reason={reason}", reason);
+        static FewShotSelection None(SkipReason reason) => new([], FewShotResult.None(reason), null, new RemovedText(), TimeSpan.Zero);
     }
 
     /// <summary>A run that was deleted or retired since leaves the prompts of tasks under way too, at the price of their caches.</summary>
@@ -207,7 +206,7 @@ public sealed partial class TaskPrompts(
         var pin = pinned.Pin with
         {
             ExampleIds = [.. values.Examples.Select(e => e.TrajectoryId)],
-            Result = left > 0 ? string.Create(CultureInfo.InvariantCulture, $"injected={left}") : "none; reason=purged",
+            Result = (left > 0 ? new FewShotResult(left) : FewShotResult.None(SkipReason.Purged)).ToString(),
         };
         var changed = new PinnedPrompt(pin, values, PromptRenderer.Prepare(pinned.Set, values), pinned.Set, pinned.Arm) { ExamplesChecked = now, ChangesSeen = changes };
         _pinned.AddOrUpdate((request.Tenant, request.TaskId), changed);
@@ -218,7 +217,7 @@ public sealed partial class TaskPrompts(
     {
         if (PromptValues.FromJson(pin.ValuesJson) is not { } values || await FindSetAsync(pin.TemplateSet, cancellationToken) is not { } set)
         {
-            Count("unreadable-pin");
+            Count(SkipReason.UnreadablePin);
             LogPinUnreadable(pin.TaskId);
             return null;
         }
@@ -262,7 +261,7 @@ public sealed partial class TaskPrompts(
         }
     }
 
-    private void Count(string reason) => _skipped.AddOrUpdate(reason, 1, static (_, count) => count + 1);
+    private void Count(SkipReason reason) => _skipped.AddOrUpdate(reason.ToWord(), 1, static (_, count) => count + 1);
 
     [LoggerMessage(2101, LogLevel.Information, "Injecting {Count} few-shot examples for {Provider}")]
     private partial void LogInjecting(int count, string provider);
@@ -275,9 +274,6 @@ public sealed partial class TaskPrompts(
 
     [LoggerMessage(2104, LogLevel.Warning, "Recording the usage of examples failed")]
     private partial void LogUsageNotCounted(Exception error);
-
-    /// <summary>The examples of a task, what the header says of them, and why there are none.</summary>
-    private sealed record Selection(IReadOnlyList<FewShotExample> Examples, string Result, string? Reason);
 
     /// <summary>A pin as it is kept here: read, so without its text.</summary>
     private sealed class PinnedPrompt(PromptPin pin, PromptValues values, PreparedPrompt prompt, TemplateSet set, string? arm)

@@ -42,8 +42,6 @@ public enum NotRecordedReason
 /// <summary>The words of <see cref="NotRecordedReason"/> in the API, metrics and logs.</summary>
 public static class NotRecordedReasons
 {
-    private static readonly Dictionary<NotRecordedReason, string> Words = Enum.GetValues<NotRecordedReason>().ToDictionary(r => r, r => EnumWords.Kebab(r));
-
     /// <summary>The reason in lower case with hyphens, such as <c>too-large</c>.</summary>
-    public static string ToWord(this NotRecordedReason reason) => Words[reason];
+    public static string ToWord(this NotRecordedReason reason) => EnumWords.Kebab(reason);
 }

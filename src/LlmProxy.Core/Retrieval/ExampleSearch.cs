@@ -32,7 +32,7 @@ public sealed class ExampleSearch(
     // Maximal marginal relevance (Carbonell and Goldstein, 1998): weight of relevance against likeness to what is chosen.
     private const double RelevanceWeight = 0.9;
 
-    // So many different tasks, for each that is wanted, compete for a place.
+    // Number of different tasks that compete for each place.
     private const int CompetitorsForPlace = 4;
 
     // What finding and reading runs needs of the time limit, so that a slow embedder leaves room for the fallback.
@@ -65,7 +65,7 @@ public sealed class ExampleSearch(
 
         // While a store is being moved to another model, runs that have no vector of it yet are searched by their
         // lexical one, rather than that tasks go without examples.
-        if (found.Chosen.Count == 0 && embedded.Model != LexicalEmbedder.ModelName && found.LeftOut.Any(l => l.Reason == "no-vector"))
+        if (found.Chosen.Count == 0 && embedded.Model != LexicalEmbedder.ModelName && found.LeftOut.Any(l => l.Reason == SkipReason.NoVector))
         {
             var lexical = await embeddings.EmbedLexicallyAsync(
                 text, "no-vector", (buckets, token) => store.ReadDocumentFrequenciesAsync(query.Tenant, buckets, token), cancellationToken);
@@ -111,14 +111,14 @@ public sealed class ExampleSearch(
 
             // 3. What cannot be used, each with its reason. NaN, from a zero vector, passes no threshold.
             var fit = ToolFit(hit.Trajectory, tools, offered);
-            var reason = !hit.Trajectory.HasContent ? "no-content"
-                : hit.Similarity is not { } similarity ? "no-vector"
-                : !(similarity >= threshold) ? "below-threshold"
-                : fit == 0 || (fit < 1 && options.ToolMatch == ToolMatch.Require) ? "tools"
+            SkipReason? reason = !hit.Trajectory.HasContent ? SkipReason.NoContent
+                : hit.Similarity is not { } similarity ? SkipReason.NoVector
+                : !(similarity >= threshold) ? SkipReason.BelowThreshold
+                : fit == 0 || (fit < 1 && options.ToolMatch == ToolMatch.Require) ? SkipReason.Tools
                 : null;
-            if (reason is not null)
+            if (reason is { } why)
             {
-                leftOut.Add(new TrajectoryLeftOut(hit.Trajectory, hit.Similarity, reason));
+                leftOut.Add(new TrajectoryLeftOut(hit.Trajectory, hit.Similarity, why));
                 continue;
             }
 
@@ -132,7 +132,7 @@ public sealed class ExampleSearch(
             .ThenByDescending(c => c.Run.QualityScore).ThenBy(c => c.Run.IterationCount).ThenBy(c => c.Run.Id, StringComparer.Ordinal).ToList();
         var distinct = WithoutDuplicates(ranked, Math.Max(0, query.Count) * CompetitorsForPlace, leftOut);
         var chosen = Diverse(distinct, Math.Max(0, query.Count));
-        leftOut.AddRange(distinct.Except(chosen).Select(c => new TrajectoryLeftOut(c.Run, c.Similarity, "count")));
+        leftOut.AddRange(distinct.Except(chosen).Select(c => new TrajectoryLeftOut(c.Run, c.Similarity, SkipReason.Count)));
 
         if (withReasons)
         {
@@ -199,15 +199,15 @@ public sealed class ExampleSearch(
 
             if (i < 0)
             {
-                // What stands further down cannot be chosen any more, and comparing all of them is what would take the time.
-                leftOut.AddRange(ranked.Skip(next).Select(c => new TrajectoryLeftOut(c.Run, c.Similarity, "count")));
+                // Candidates further down cannot be chosen any more, and comparing all of them would take the time.
+                leftOut.AddRange(ranked.Skip(next).Select(c => new TrajectoryLeftOut(c.Run, c.Similarity, SkipReason.Count)));
                 break;
             }
 
-            // The group keeps its place; who stands for it is decided by trust, not by the accident of rank.
+            // The group keeps its place; trust, not the accident of rank, decides which trajectory represents it.
             var (kept, dropped) = candidate.IsBetterThan(groups[i]) ? (candidate with { Score = groups[i].Score }, groups[i]) : (groups[i], candidate);
             groups[i] = kept;
-            leftOut.Add(new TrajectoryLeftOut(dropped.Run, dropped.Similarity, "near-duplicate"));
+            leftOut.Add(new TrajectoryLeftOut(dropped.Run, dropped.Similarity, SkipReason.NearDuplicate));
         }
 
         return groups;
@@ -259,14 +259,14 @@ public sealed class ExampleSearch(
         foreach (var hit in all.Where(h => !known.Contains(h.Trajectory.Id) && !IsOwn(h.Trajectory, query)))
         {
             var run = hit.Trajectory;
-            var reason = run.Status == TrajectoryStatus.Active ? "not-ended"
-                : run.Status == TrajectoryStatus.Cancelled ? "cancelled"
-                : query.Providers.Count > 0 && !query.Providers.Contains(run.Provider, StringComparer.OrdinalIgnoreCase) ? "provider"
-                : search.SuccessOnly && run.Success != true ? "not-successful"
-                : !run.HasContent ? "no-content"
-                : search.MinQuality is { } least && !(run.QualityScore >= least) ? "quality"
-                : hits.Count < search.Limit ? "retired"
-                : "count";
+            var reason = run.Status == TrajectoryStatus.Active ? SkipReason.NotEnded
+                : run.Status == TrajectoryStatus.Cancelled ? SkipReason.Cancelled
+                : query.Providers.Count > 0 && !query.Providers.Contains(run.Provider, StringComparer.OrdinalIgnoreCase) ? SkipReason.Provider
+                : search.SuccessOnly && run.Success != true ? SkipReason.NotSuccessful
+                : !run.HasContent ? SkipReason.NoContent
+                : search.MinQuality is { } least && !(run.QualityScore >= least) ? SkipReason.Quality
+                : hits.Count < search.Limit ? SkipReason.Retired
+                : SkipReason.Count;
             leftOut.Add(new TrajectoryLeftOut(run, hit.Similarity, reason));
         }
     }

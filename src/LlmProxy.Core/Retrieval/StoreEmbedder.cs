@@ -8,33 +8,33 @@ namespace LlmProxy.Core.Retrieval;
 public sealed record EmbeddingFailure(string TrajectoryId, string Reason);
 
 /// <summary>What a portion of the work brought.</summary>
-/// <param name="Total">Runs that were to be done when the work began or went on; null behind the first portion.</param>
+/// <param name="Total">Runs that were to be done when the work began or resumed; null after the first portion.</param>
 /// <param name="Embedded">Runs that got their vectors.</param>
 /// <param name="Failed">Runs whose text the embedder refused; they have a lexical vector.</param>
 /// <param name="NextRow">Where the next portion begins; null at the end.</param>
-/// <param name="Resumed">Whether an interrupted rebuild went on.</param>
+/// <param name="Resumed">Whether an interrupted rebuild was resumed.</param>
 /// <param name="Removed">Vectors of other models that were removed.</param>
 /// <param name="Stopped">Why the work ended early, or null.</param>
 public sealed record EmbeddingPortion(long? Total, int Embedded, IReadOnlyList<EmbeddingFailure> Failed, long? NextRow, bool Resumed, int Removed, string? Stopped);
 
 /// <summary>
 /// Makes vectors of stored runs, in portions, while the store serves: for runs that lack one of the embedder in use (or
-/// have one of another model or length alone), or for all of them anew. What a portion has made is saved; whoever is
-/// interrupted goes on there.
+/// have one of another model or length alone), or for all of them anew. What a portion has made is saved; an interrupted
+/// job resumes there.
 /// </summary>
 public sealed class StoreEmbedder(IEmbeddingStore store, EmbeddingService embeddings, TimeProvider time)
 {
     // Runs in one call of the embedder and in one transaction of the store.
     private const int Batch = 64;
 
-    // A portion ends in time for whoever waits for its answer.
-    private static readonly TimeSpan LongestPortion = TimeSpan.FromSeconds(20);
+    // A portion ends before the caller's own timeout.
+    private static readonly TimeSpan MaxPortion = TimeSpan.FromSeconds(20);
 
     /// <summary>Does a portion.</summary>
-    /// <param name="tenant">Whose runs.</param>
-    /// <param name="rebuild">All runs anew, not only those that lack a vector. It goes on where an interrupted one ended.</param>
+    /// <param name="tenant">The tenant that owns the runs.</param>
+    /// <param name="rebuild">All runs anew, not only those that lack a vector. It resumes where an interrupted one ended.</param>
     /// <param name="afterRow"><see cref="EmbeddingPortion.NextRow"/> of the portion before; null to begin.</param>
-    /// <param name="limit">At most about so many runs.</param>
+    /// <param name="limit">The largest number of trajectories, rounded up to a batch.</param>
     /// <param name="removeOthers">At the end of a rebuild remove vectors of models that are not in use.</param>
     /// <param name="cancellationToken">Cancels; what is saved stays.</param>
     public async Task<EmbeddingPortion> MakeAsync(string tenant, bool rebuild, long? afterRow, int limit, bool removeOthers, CancellationToken cancellationToken)
@@ -54,7 +54,7 @@ public sealed class StoreEmbedder(IEmbeddingStore store, EmbeddingService embedd
         // 2. Batch by batch.
         var started = time.GetTimestamp();
         var (embedded, failed) = (0, new List<EmbeddingFailure>());
-        for (var seen = 0; seen < limit && time.GetElapsedTime(started) < LongestPortion;)
+        for (var seen = 0; seen < limit && time.GetElapsedTime(started) < MaxPortion;)
         {
             var runs = await store.ListRunTextsAsync(query, cancellationToken);
             if (runs.Count > 0)
@@ -99,7 +99,7 @@ public sealed class StoreEmbedder(IEmbeddingStore store, EmbeddingService embedd
         var (refused, stopped) = (new List<EmbeddingFailure>(), vectors is [{ RemoteError: { } error, RemoteRefused: false }, ..] ? error : null);
         if (vectors is [{ RemoteRefused: true }, ..])
         {
-            // One text that the embedder does not take refuses all that were sent with it: each by itself, to find it.
+            // One text that the embedder does not take refuses all that were sent with it: each on its own, to find it.
             for (var i = 0; i < texts.Count && stopped is null; i++)
             {
                 vectors[i] = await embeddings.EmbedForStoreAsync(texts[i].Text, cancellationToken);
@@ -119,7 +119,7 @@ public sealed class StoreEmbedder(IEmbeddingStore store, EmbeddingService embedd
         return ([.. runs.Select(r => new TrajectoryEmbeddings(r.Run.Id, r.Run.TaskDescription, made[r.Run.Id]))], [.. refused.DistinctBy(f => f.TrajectoryId)], stopped);
     }
 
-    // A text that somebody gave a run's vector (POST …/embedding) stays the one that it stands for.
+    // A text that was set through the API (POST …/embedding) stays the embedded one.
     private static IEnumerable<(string Kind, string Text)> Texts(TrajectoryTexts run) =>
         run.Texts.Where(t => !string.Equals(t.Key, EmbeddingService.TaskKind, StringComparison.Ordinal)).Select(t => (t.Key, t.Value))
             .Prepend((EmbeddingService.TaskKind, run.Texts.GetValueOrDefault(EmbeddingService.TaskKind, run.Run.TaskDescription)));
