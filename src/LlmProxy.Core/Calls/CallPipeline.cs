@@ -1,10 +1,6 @@
-using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Trajectories;
-using LlmProxy.Wire;
-using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Core.Calls;
 
@@ -215,16 +211,12 @@ internal enum CallStage
 {
     /// <summary>Reading the request.</summary>
     Read,
-
     /// <summary>Assigning the call to a task.</summary>
     Assign,
-
     /// <summary>Choosing and rendering the prompt.</summary>
     Enhance,
-
     /// <summary>Opening the record.</summary>
     Record,
-
     /// <summary>Ending the call.</summary>
     Complete,
 }

@@ -1,6 +1,3 @@
-using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Trajectories;
-using LlmProxy.Wire;
 using LlmProxy.Wire.ContentEncoding;
 using LlmProxy.Wire.Scanning;
 

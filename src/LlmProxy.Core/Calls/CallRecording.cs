@@ -1,5 +1,3 @@
-using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 
 namespace LlmProxy.Core.Calls;

@@ -1,8 +1,5 @@
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
-using LlmProxy.Core.Trajectories;
-using LlmProxy.Wire;
-using LlmProxy.Wire.Scanning;
 
 namespace LlmProxy.Core.Calls;
 
@@ -94,7 +91,7 @@ internal sealed class CallSession : IDisposable
         Complete(outcome, status, duration);
     }
 
-    /// <summary>Ends the call: its record is handed to the recorder, and its task learns whether the call was answered. Later calls do nothing. Never throws.</summary>
+    /// <summary>Ends the call: its record is handed to the recorder, and its task records whether the response was complete. Later calls do nothing. Never throws.</summary>
     /// <param name="outcome">How it ended.</param>
     /// <param name="status">HTTP status that the client got; 0 if there was no response.</param>
     /// <param name="duration">How long it took; null for the time since its arrival.</param>

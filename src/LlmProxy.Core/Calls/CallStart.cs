@@ -1,6 +1,3 @@
-using LlmProxy.Core.Trajectories;
-using LlmProxy.Wire;
-
 namespace LlmProxy.Core.Calls;
 
 /// <summary>A completion call as its caller knows it, before anything of it was read.</summary>

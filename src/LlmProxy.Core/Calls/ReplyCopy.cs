@@ -1,6 +1,4 @@
 using LlmProxy.Core.Recording;
-using LlmProxy.Core.Trajectories;
-using LlmProxy.Wire;
 using LlmProxy.Wire.ContentEncoding;
 
 namespace LlmProxy.Core.Calls;

@@ -2,7 +2,7 @@ namespace LlmProxy.Core.Configuration;
 
 /// <summary>A setting that is wrong. Never holds a secret.</summary>
 /// <param name="Key">The key as its source spells it: <c>LlmProxy:FewShot:Count</c>, or the environment variable of an alias.</param>
-/// <param name="Value">The bad value, or null where there is none to show.</param>
+/// <param name="Value">The bad value, or null if there is none to show.</param>
 /// <param name="Fix">What is wrong with it and what to write instead.</param>
 public sealed record ConfigurationProblem(string Key, string? Value, string Fix)
 {

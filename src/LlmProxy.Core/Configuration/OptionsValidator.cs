@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Text.RegularExpressions;
-using LlmProxy.Prompts.Checking;
 
 namespace LlmProxy.Core.Configuration;
 

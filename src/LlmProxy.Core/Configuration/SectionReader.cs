@@ -1,5 +1,4 @@
 using System.Collections;
-using System.Globalization;
 using LlmProxy.Prompts.Checking;
 
 namespace LlmProxy.Core.Configuration;

@@ -36,13 +36,13 @@ public sealed record ArmSummary(long Tasks, long Successes, double? Iterations, 
 /// Tasks count by the arm that they were drawn for, also where no example was found for one: leaving those out would
 /// compare tasks like recorded ones with tasks of all kinds.
 /// </remarks>
-/// <param name="Provider">Whose model.</param>
+/// <param name="Provider">The provider of the model.</param>
 /// <param name="Model">The model; empty for all of the provider's.</param>
 /// <param name="WithExamples">The arm that gets examples.</param>
 /// <param name="Holdout">The arm that gets none.</param>
 public sealed record ArmComparison(string Provider, string Model, ArmSummary WithExamples, ArmSummary Holdout)
 {
-    /// <summary>Below so many judged tasks in either arm nothing is said about the difference.</summary>
+    /// <summary>Least number of judged tasks in each arm for a finding.</summary>
     public const int FewestTasks = 10;
 
     /// <summary>Success rate with examples less without, or null where an arm has no judged task.</summary>

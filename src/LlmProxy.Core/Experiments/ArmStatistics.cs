@@ -1,7 +1,7 @@
 namespace LlmProxy.Core.Experiments;
 
 /// <summary>Numbers of one arm of a model's tasks.</summary>
-/// <param name="Provider">Whose model.</param>
+/// <param name="Provider">The provider of the model.</param>
 /// <param name="Model">The model.</param>
 /// <param name="Arm">The arm.</param>
 /// <param name="Total">Ended tasks.</param>

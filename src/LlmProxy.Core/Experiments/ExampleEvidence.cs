@@ -1,7 +1,7 @@
 namespace LlmProxy.Core.Experiments;
 
 /// <summary>What is known of an example from the tasks that used it.</summary>
-/// <param name="TrajectoryId">The run that it stands for.</param>
+/// <param name="TrajectoryId">The trajectory that it condenses.</param>
 /// <param name="Tasks">Ended tasks whose prompt held it and whose success is known.</param>
 /// <param name="Successes">Those that succeeded.</param>
 /// <param name="Compared">Those of them that took part in an experiment and have a holdout of the same model to be compared with.</param>
@@ -9,7 +9,7 @@ namespace LlmProxy.Core.Experiments;
 /// <param name="ProbabilityOfHelp">How likely its tasks succeed more often than the holdout's; null where nothing is compared.</param>
 public sealed record ExampleEvidence(string TrajectoryId, long Tasks, long Successes, long Compared, double? Difference, double? ProbabilityOfHelp)
 {
-    /// <summary>From so many compared tasks on a finding is stated.</summary>
+    /// <summary>Least number of compared tasks for a finding.</summary>
     public const int FewestTasks = 20;
 
     /// <summary>How sure a finding must be.</summary>

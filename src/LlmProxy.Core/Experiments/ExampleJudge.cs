@@ -1,4 +1,3 @@
-
 namespace LlmProxy.Core.Experiments;
 
 /// <summary>Weighs the success of tasks that used an example against the holdout, which got none.</summary>
@@ -13,7 +12,7 @@ namespace LlmProxy.Core.Experiments;
 /// </para>
 /// <para>
 /// A holdout is drawn by chance from all tasks; the tasks that get a certain example are alike. So an example for hard
-/// tasks looks worse than it is, which is why nothing is retired by itself unless a setting says so. A task that got three
+/// tasks looks worse than it is, so examples are retired automatically only if a setting is on. A task that got three
 /// examples counts for each of them.
 /// </para>
 /// </remarks>

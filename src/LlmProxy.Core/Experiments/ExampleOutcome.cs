@@ -1,7 +1,7 @@
 namespace LlmProxy.Core.Experiments;
 
 /// <summary>Tasks of one model and arm that used the same examples.</summary>
-/// <param name="Provider">Whose model.</param>
+/// <param name="Provider">The provider of the model.</param>
 /// <param name="Model">The model.</param>
 /// <param name="Arm">Arm of the experiment, or null for tasks outside of one.</param>
 /// <param name="ExampleIds">The examples in their prompts.</param>

@@ -1,5 +1,3 @@
-using LlmProxy.Core.Stores;
-
 namespace LlmProxy.Core.Experiments;
 
 /// <summary>Keeps curated examples, their use, and the results of the tasks that used them.</summary>

@@ -4,7 +4,7 @@ using LlmProxy.Prompts;
 namespace LlmProxy.Core.Prompting;
 
 /// <summary>
-/// Makes recorded text fit to stand inside the fence of an example: one line, without the fence's own name and without
+/// Makes recorded text fit to put inside the fence of an example: one line, without the fence's own name and without
 /// the marks by which model servers tell roles apart. Whatever a recorded run holds, it cannot leave its fence.
 /// </summary>
 internal static class FencedText

@@ -1,5 +1,3 @@
-using LlmProxy.Core.Stores;
-
 namespace LlmProxy.Core.Prompting;
 
 /// <summary>Keeps the prompt of each task, and knows which of its examples may still be used.</summary>

@@ -29,7 +29,7 @@ public sealed class PreparedPrompt
 
     /// <summary>Renders the prompt of one call. Never throws for what a template or a prompt holds.</summary>
     /// <param name="systemText">The agent's own prompt; empty where the request has none.</param>
-    /// <param name="insertBefore">The heading before which the proxy's part stands.</param>
+    /// <param name="insertBefore">The heading before which the proxy's part is inserted.</param>
     public PromptRendering Render(string systemText, string insertBefore)
     {
         // Most agents send one and the same prompt in every call of a task.

@@ -1,4 +1,4 @@
-using LlmProxy.Wire;
+using LlmProxy.Core.Retrieval;
 
 namespace LlmProxy.Core.Prompting;
 
@@ -20,13 +20,10 @@ public sealed class PromptComposition
     /// <summary>What takes its place, or null.</summary>
     public string? NewText { get; private init; }
 
-    /// <summary>
-    /// Why nothing changes, or null: <c>no-template</c>, <c>no-system-prompt</c> (and none may be added),
-    /// <c>unreadable</c>, <c>unchanged</c> (the template gives the same text), or <c>failed</c>.
-    /// </summary>
-    public string? Reason { get; private init; }
+    /// <summary>Why nothing changes, or null.</summary>
+    public SkipReason? Reason { get; private init; }
 
-    /// <summary>With the reason <c>failed</c>: the rendering's error.</summary>
+    /// <summary>With <see cref="SkipReason.TemplateFailed"/>: the rendering's error.</summary>
     public string? Error { get; private init; }
 
     /// <summary>Whether the request changes.</summary>
@@ -37,83 +34,73 @@ public sealed class PromptComposition
 
     internal static PromptComposition Insert(PromptInsertion insertion, string newText) => new() { Insertion = insertion, NewText = newText };
 
-    internal static PromptComposition None(string reason, string systemText = "", string? error = null)
+    internal static PromptComposition None(SkipReason reason, string systemText = "", string? error = null)
         => new() { SystemText = systemText, Reason = reason, Error = error };
 }
 
 /// <summary>Decides which one text of a request is rewritten, and renders it.</summary>
 public static class PromptComposer
 {
-    /// <summary>Composes a request's new system prompt. Never throws for what stands in a request or a template.</summary>
+    /// <summary>Composes a request's new system prompt. Never throws for the content of a request or a template.</summary>
     /// <param name="request">The request.</param>
-    /// <param name="heading">The heading before which the proxy's part stands.</param>
+    /// <param name="heading">The heading before which the proxy's part is inserted.</param>
     /// <param name="prompt">The task's template and values.</param>
-    /// <param name="readText">Decodes a string literal of the body; null where it cannot be read.</param>
-    public static PromptComposition Compose(RequestReading request, string heading, PreparedPrompt prompt, Func<ReadOnlyMemory<byte>, ByteRange, string?> readText)
+    public static PromptComposition Compose(RequestReading request, string heading, PreparedPrompt prompt)
     {
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(heading);
         ArgumentNullException.ThrowIfNull(prompt);
-        ArgumentNullException.ThrowIfNull(readText);
 
         if (!prompt.HasTemplate)
         {
-            return PromptComposition.None("no-template");
+            return PromptComposition.None(SkipReason.NoTemplate);
         }
 
         if (request.SystemTexts.Count == 0)
         {
             if (request.Insertion is not { } insertion)
             {
-                return PromptComposition.None("no-system-prompt");
+                return PromptComposition.None(SkipReason.NoSystemPrompt);
             }
 
             var inserted = prompt.Render("", heading);
             return inserted switch
             {
-                { Text: null } => PromptComposition.None("failed", error: inserted.Error),
-                { Text: "" } => PromptComposition.None("unchanged"),
+                { Text: null } => PromptComposition.None(SkipReason.TemplateFailed, error: inserted.Error),
+                { Text: "" } => PromptComposition.None(SkipReason.Unchanged),
                 _ => PromptComposition.Insert(insertion, inserted.Text),
             };
         }
 
-        if (ChooseText(request, heading, readText) is not var (literal, systemText))
+        if (ChooseText(request, heading) is not var (literal, systemText))
         {
-            return PromptComposition.None(request.DefaultSystemText < 0 ? "no-system-prompt" : "unreadable");
+            return PromptComposition.None(SkipReason.NoSystemPrompt);
         }
 
         var rendering = prompt.Render(systemText, heading);
         if (rendering.Text is not { } text)
         {
-            return PromptComposition.None("failed", systemText, rendering.Error);
+            return PromptComposition.None(SkipReason.TemplateFailed, systemText, rendering.Error);
         }
 
         return string.Equals(text, systemText, StringComparison.Ordinal)
-            ? PromptComposition.None("unchanged", systemText)
+            ? PromptComposition.None(SkipReason.Unchanged, systemText)
             : PromptComposition.Replace(literal, systemText, text);
     }
 
-    /// <summary>The text that holds the heading, else the reading's default one.</summary>
-    private static (ByteRange Literal, string Text)? ChooseText(RequestReading request, string heading, Func<ReadOnlyMemory<byte>, ByteRange, string?> readText)
+    /// <summary>The text that holds the heading, else the request's default one.</summary>
+    private static (ByteRange Literal, string Text)? ChooseText(RequestReading request, string heading)
     {
         (ByteRange, string)? fallback = null;
-        for (var index = 0; index < request.SystemTexts.Count; index++)
+        foreach (var (index, place) in request.SystemTexts.Index())
         {
-            var literal = request.SystemTexts[index].Literal;
-            if (readText(request.Body, literal) is not { } text)
-            {
-                continue;
-            }
-
+            var text = PromptSplicer.ReadText(request.Body, place.Literal);
             if (PromptHeading.Find(text, heading) >= 0)
             {
-                return (literal, text);
+                return (place.Literal, text);
             }
 
-            if (index == request.DefaultSystemText)
-            {
-                fallback = (literal, text);
-            }
+            fallback = index == request.DefaultSystemText ? (place.Literal, text) : fallback;
         }
 
         return fallback;

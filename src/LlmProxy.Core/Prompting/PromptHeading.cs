@@ -1,6 +1,6 @@
 namespace LlmProxy.Core.Prompting;
 
-/// <summary>Finds the heading before which the proxy's part of a system prompt stands.</summary>
+/// <summary>Finds the heading before which the proxy's part of a system prompt is inserted.</summary>
 public static class PromptHeading
 {
     /// <summary>
@@ -8,7 +8,7 @@ public static class PromptHeading
     /// takes an ornament line directly before it along.
     /// </summary>
     /// <param name="systemText">The agent's system prompt.</param>
-    /// <param name="heading">The heading's text. Compared as it is, upper and lower case told apart.</param>
+    /// <param name="heading">The heading's text. Compared with case.</param>
     /// <returns>
     /// Where the text is split: the start of the ornament line, else of the heading's own line. What is before and what
     /// is from there on make up the whole text again. -1 where there is no such line.

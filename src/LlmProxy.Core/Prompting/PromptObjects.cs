@@ -1,6 +1,5 @@
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Prompts;
-using LlmProxy.Wire;
 using Scriban.Runtime;
 
 namespace LlmProxy.Core.Prompting;

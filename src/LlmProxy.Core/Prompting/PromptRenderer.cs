@@ -17,7 +17,7 @@ public static class PromptRenderer
     /// <param name="set">The templates.</param>
     /// <param name="values">The task's values.</param>
     /// <param name="systemText">The agent's own prompt.</param>
-    /// <param name="insertBefore">The heading before which the proxy's part stands.</param>
+    /// <param name="insertBefore">The heading before which the proxy's part is inserted.</param>
     public static PromptRendering Render(TemplateSet set, PromptValues values, string systemText, string insertBefore)
         => Prepare(set, values).Render(systemText, insertBefore);
 

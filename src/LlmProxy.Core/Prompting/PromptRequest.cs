@@ -1,12 +1,10 @@
-using LlmProxy.Wire;
-
 namespace LlmProxy.Core.Prompting;
 
 /// <summary>A call whose prompt may be rewritten.</summary>
-/// <param name="Tenant">Whose.</param>
+/// <param name="Tenant">The tenant that owns the task.</param>
 /// <param name="TaskId">Its task.</param>
 /// <param name="TaskDescription">What the task is.</param>
-/// <param name="Provider">Whose model.</param>
+/// <param name="Provider">The provider of the model.</param>
 /// <param name="Model">The model.</param>
 /// <param name="Reading">The request.</param>
 public sealed record PromptRequest(string Tenant, string TaskId, string TaskDescription, string Provider, string Model, RequestReading Reading)
@@ -21,9 +19,9 @@ public sealed record PromptRequest(string Tenant, string TaskId, string TaskDesc
 /// <summary>What became of a call's prompt.</summary>
 /// <param name="Body">The rewritten body; null where the request goes as it is.</param>
 /// <param name="SentPrompt">The system prompt text that was put into it, or null.</param>
-/// <param name="ExampleIds">Runs whose examples stand in it.</param>
+/// <param name="ExampleIds">Trajectories whose examples are in it.</param>
 /// <param name="FewShotResult">Value of the header <c>LlmProxy-Few-Shot-Result</c>, or null where prompts do not apply.</param>
-/// <param name="Arm">Arm of the experiment, or null where there is none.</param>
+/// <param name="Arm">Arm of the experiment, or null if there is none.</param>
 public sealed record PromptResult(byte[]? Body, string? SentPrompt, IReadOnlyList<string> ExampleIds, string? FewShotResult, string? Arm)
 {
     /// <summary>Hash of the template set that the prompt was rendered with; null where the request goes as it is.</summary>

@@ -2,12 +2,11 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Wire;
 
 namespace LlmProxy.Core.Prompting;
 
 /// <summary>
-/// What a task's prompt is made of beside the agent's own prompt: every value but <c>system.*</c>. Frozen with the
+/// What a task's prompt is made of besides the agent's own prompt: every value but <c>system.*</c>. Frozen with the
 /// task's pin, so that every call of the task gets the same part (see <c>PromptPin.ValuesJson</c>).
 /// </summary>
 /// <param name="TaskId">The task.</param>
@@ -28,7 +27,7 @@ public sealed record PromptValues(
     public string ToJson() => JsonSerializer.Serialize(this, PromptValuesJson.Relaxed.PromptValues);
 
     /// <summary>Reads <see cref="ToJson"/> back.</summary>
-    /// <returns>The values; null where the text is no such JSON, upon which a request goes on unchanged.</returns>
+    /// <returns>The values; null if the text is no such JSON, upon which a request is forwarded unmodified.</returns>
     public static PromptValues? FromJson(string json)
     {
         try

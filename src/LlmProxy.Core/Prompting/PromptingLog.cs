@@ -1,8 +1,6 @@
-using Microsoft.Extensions.Logging;
-
 namespace LlmProxy.Core.Prompting;
 
-/// <summary>Log lines about templates: 3001 and on. Prompt text never stands in them.</summary>
+/// <summary>Log lines about templates: 3001 to 3999. They never contain prompt text.</summary>
 internal static partial class PromptingLog
 {
     [LoggerMessage(3001, LogLevel.Information, "Loaded prompt templates from {Source}: {Count} files, set {Hash}")]

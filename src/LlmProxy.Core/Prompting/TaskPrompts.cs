@@ -1,12 +1,8 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using BitFaster.Caching.Lru;
-using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Stores;
-using LlmProxy.Wire;
-using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Core.Prompting;
 
@@ -15,7 +11,15 @@ namespace LlmProxy.Core.Prompting;
 /// upstream prompt caches keep hitting. Only the agent's own prompt may differ from call to call.
 /// </summary>
 /// <remarks>Safe for concurrent use. A failure means the request goes as it is, one log line, and a count.</remarks>
-public sealed partial class TaskPrompts
+public sealed partial class TaskPrompts(
+    IPromptPinStore store,
+    IExampleStore examples,
+    StoreCircuitBreaker gate,
+    FewShotService fewShot,
+    TemplateDirectory templates,
+    LlmProxyOptions options,
+    TimeProvider time,
+    ILogger<TaskPrompts> logger)
 {
     // Each holds its examples and its latest prompt, some 15 KB; the others are in the store.
     private const int MaxTasksInMemory = 1_000;
@@ -24,38 +28,9 @@ public sealed partial class TaskPrompts
     private const int MaxTemplateSetsInMemory = 32;
     private static readonly TimeSpan ExamplesCheckedEvery = TimeSpan.FromSeconds(5);
 
-    private readonly IPromptPinStore _store;
-    private readonly IExampleStore _examples;
-    private readonly StoreCircuitBreaker _gate;
-    private readonly FewShotService _fewShot;
-    private readonly TemplateDirectory _templates;
-    private readonly LlmProxyOptions _options;
-    private readonly TimeProvider _time;
-    private readonly ILogger<TaskPrompts> _logger;
     private readonly ConcurrentLru<(string Tenant, string TaskId), PinnedPrompt> _pinned = new(MaxTasksInMemory);
     private readonly ConcurrentLru<string, TemplateSet> _sets = new(MaxTemplateSetsInMemory);
     private readonly ConcurrentDictionary<string, long> _skipped = new(StringComparer.Ordinal);
-
-    /// <summary>Prompts by some settings.</summary>
-    public TaskPrompts(
-        IPromptPinStore store,
-        IExampleStore examples,
-        StoreCircuitBreaker gate,
-        FewShotService fewShot,
-        TemplateDirectory templates,
-        LlmProxyOptions options,
-        TimeProvider time,
-        ILogger<TaskPrompts> logger)
-    {
-        _store = store;
-        _examples = examples;
-        _gate = gate;
-        _fewShot = fewShot;
-        _templates = templates;
-        _options = options;
-        _time = time;
-        _logger = logger;
-    }
 
     /// <summary>Why tasks got no examples, counted.</summary>
     public IReadOnlyDictionary<string, long> Skipped => _skipped;
@@ -64,7 +39,7 @@ public sealed partial class TaskPrompts
     public async ValueTask<PromptResult> EnhanceAsync(PromptRequest request, CancellationToken cancellationToken)
     {
         // 1. Claude's requests are never changed: signed thinking blocks and prompt caches would break.
-        if (!_options.Prompts.Enabled || (request.Provider == "anthropic" && !_options.Prompts.RewriteClaude))
+        if (!options.Prompts.Enabled || (request.Provider == "anthropic" && !options.Prompts.RewriteClaude))
         {
             return PromptResult.Unchanged;
         }
@@ -78,17 +53,17 @@ public sealed partial class TaskPrompts
         pinned = await WithoutPurgedAsync(request, pinned, cancellationToken);
 
         // 3. Rendered with the agent's own prompt of this call, and spliced into its bytes.
-        var composition = PromptComposer.Compose(request.Reading, _options.Prompts.InsertBefore, pinned.Prompt, PromptSplicer.ReadText);
+        var composition = PromptComposer.Compose(request.Reading, options.Prompts.InsertBefore, pinned.Prompt);
         if (composition.NewText is not { } text)
         {
             if (composition.Error is { } error)
             {
-                Count("template-failed");
+                Count(SkipReason.TemplateFailed);
                 LogRenderingFailed(request.Provider, error);
-                return new PromptResult(null, null, [], "none; reason=template-failed", pinned.Arm);
+                return new PromptResult(null, null, [], FewShotResult.None(SkipReason.TemplateFailed).ToString(), pinned.Arm);
             }
 
-            return new PromptResult(null, null, [], pinned.Pin.ExampleIds.Count > 0 ? $"none; reason={composition.Reason}" : pinned.Pin.Result, pinned.Arm);
+            return new PromptResult(null, null, [], pinned.Pin.ExampleIds.Count > 0 ? FewShotResult.None(composition.Reason!.Value).ToString() : pinned.Pin.Result, pinned.Arm);
         }
 
         var body = composition.Literal is { } literal
@@ -109,8 +84,8 @@ public sealed partial class TaskPrompts
         {
             // Pinned by another process or before a restart. What cannot be read leaves the request as it is: half of
             // a task with one prompt and half with another would be worse for the model and for its cache.
-            var changes = _store.ExampleChanges;
-            var (stored, _) = await _gate.AskAsync("prompt pin", ct => _store.FindPinAsync(request.Tenant, request.TaskId, ct), null, cancellationToken);
+            var changes = store.ExampleChanges;
+            var (stored, _) = await gate.AskAsync("prompt pin", ct => store.FindPinAsync(request.Tenant, request.TaskId, ct), null, cancellationToken);
             return stored is null ? null : await KeepAsync(stored, changes, cancellationToken);
         }
 
@@ -118,38 +93,38 @@ public sealed partial class TaskPrompts
     }
 
     private bool Applies(PromptRequest request) =>
-        request.Reading.OffersTools || _options.Prompts.ApplyTo == PromptScope.All;
+        request.Reading.OffersTools || options.Prompts.ApplyTo == PromptScope.All;
 
     private async ValueTask<PinnedPrompt?> ChooseAsync(PromptRequest request, CancellationToken cancellationToken)
     {
         // What is removed from here on must not come back with what was read before.
-        var changes = _store.ExampleChanges;
-        var set = _templates.Current;
+        var changes = store.ExampleChanges;
+        var set = templates.Current;
         var tools = request.Reading.ReadTools();
         var selection = await SelectAsync(request, tools, cancellationToken);
         var values = new PromptValues(request.TaskId, request.TaskDescription, request.Provider, request.Model, tools, selection.Examples);
-        var pin = new PromptPin(request.Tenant, request.TaskId, set.Hash, values.ToJson(), [.. selection.Examples.Select(e => e.TrajectoryId)], selection.Result, _time.GetUtcNow());
+        var pin = new PromptPin(request.Tenant, request.TaskId, set.Hash, values.ToJson(), selection.ExampleIds, selection.Result, time.GetUtcNow());
 
         // The first of several replicas (or of several first calls) decides for all of them.
-        var (stored, answered) = await _gate.AskAsync<PromptPin?>(
+        var (stored, answered) = await gate.AskAsync<PromptPin?>(
             "pin a prompt",
             async ct =>
             {
                 if (!_sets.TryGet(set.Hash, out _))
                 {
-                    await _store.SaveTemplateSetAsync(set.Hash, set.Files, ct);
+                    await store.SaveTemplateSetAsync(set.Hash, set.Files, ct);
                     _sets.AddOrUpdate(set.Hash, set);
                 }
 
-                return await _store.PinAsync(pin, ct);
+                return await store.PinAsync(pin, ct);
             },
             null,
             cancellationToken);
         if (!answered)
         {
-            // Nobody else can read this pin, so it must hold nothing that another process would have to know.
-            selection = selection with { Reason = selection.Reason ?? "store" };
-            pin = pin with { ValuesJson = (values with { Examples = [] }).ToJson(), ExampleIds = [], Result = "none; reason=store" };
+            // No other process can read this pin, so it must hold nothing that another process would have to know.
+            selection = selection with { Outcome = FewShotResult.None(selection.Reason ?? SkipReason.Store) };
+            pin = pin with { ValuesJson = (values with { Examples = [] }).ToJson(), ExampleIds = [], Result = FewShotResult.None(SkipReason.Store).ToString() };
         }
 
         // One count for each task without examples, whatever else failed with it.
@@ -168,31 +143,31 @@ public sealed partial class TaskPrompts
         return kept;
     }
 
-    private async ValueTask<Selection> SelectAsync(PromptRequest request, IReadOnlyList<ToolOffer> tools, CancellationToken cancellationToken)
+    private async ValueTask<FewShotSelection> SelectAsync(PromptRequest request, IReadOnlyList<ToolOffer> tools, CancellationToken cancellationToken)
     {
-        var count = _options.FewShot.Count;
+        var count = options.FewShot.Count;
         if (request.FewShot is { } header)
         {
             if (string.Equals(header, "off", StringComparison.OrdinalIgnoreCase))
             {
-                return None("header");
+                return None(SkipReason.Header);
             }
 
             count = int.TryParse(header, NumberStyles.None, CultureInfo.InvariantCulture, out var wanted) ? Math.Min(wanted, 10) : count;
         }
 
-        if (ExperimentArm.Of(_options.Experiments, request.TaskId) == ExperimentArm.Holdout)
+        if (ExperimentArm.Of(options.Experiments, request.TaskId) == ExperimentArm.Holdout)
         {
-            return None("holdout");
+            return None(SkipReason.Holdout);
         }
 
-        // A store that is being left alone is not searched either: the gate has said so in the log.
-        if (_gate.IsClosed)
+        // A skipped store is not searched either; the circuit breaker has logged it.
+        if (gate.IsClosed)
         {
-            return None("store");
+            return None(SkipReason.Store);
         }
 
-        var selection = await _fewShot.SelectAsync(
+        return await fewShot.SelectAsync(
             new ExampleQuery(request.Tenant, request.TaskDescription, count)
             {
                 OfferedTools = [.. tools.Select(t => t.Name)],
@@ -200,24 +175,23 @@ public sealed partial class TaskPrompts
                 PromptLength = request.Reading.SystemTexts.Sum(t => t.Literal.Length),
             },
             cancellationToken);
-        return new Selection(selection.Examples, selection.Result, selection.Reason);
 
-        static Selection None(string reason) => new([], $"none; reason={reason}", reason);
+        static FewShotSelection None(SkipReason reason) => new([], FewShotResult.None(reason), null, new RemovedText(), TimeSpan.Zero);
     }
 
     /// <summary>A run that was deleted or retired since leaves the prompts of tasks under way too, at the price of their caches.</summary>
     private async ValueTask<PinnedPrompt> WithoutPurgedAsync(PromptRequest request, PinnedPrompt pinned, CancellationToken cancellationToken)
     {
-        var now = _time.GetUtcNow();
-        var changes = _store.ExampleChanges;
+        var now = time.GetUtcNow();
+        var changes = store.ExampleChanges;
         if (pinned.Pin.ExampleIds.Count == 0 || (now - pinned.ExamplesChecked < ExamplesCheckedEvery && changes == pinned.ChangesSeen))
         {
             return pinned;
         }
 
-        var (usable, answered) = await _gate.AskAsync<IReadOnlySet<string>>(
+        var (usable, answered) = await gate.AskAsync<IReadOnlySet<string>>(
             "examples of a pin",
-            ct => _store.FindUsableExamplesAsync(request.Tenant, pinned.Pin.ExampleIds, ct),
+            ct => store.FindUsableExamplesAsync(request.Tenant, pinned.Pin.ExampleIds, ct),
             new HashSet<string>(StringComparer.Ordinal),
             cancellationToken);
         pinned.ExamplesChecked = now;
@@ -232,7 +206,7 @@ public sealed partial class TaskPrompts
         var pin = pinned.Pin with
         {
             ExampleIds = [.. values.Examples.Select(e => e.TrajectoryId)],
-            Result = left > 0 ? string.Create(CultureInfo.InvariantCulture, $"injected={left}") : "none; reason=purged",
+            Result = (left > 0 ? new FewShotResult(left) : FewShotResult.None(SkipReason.Purged)).ToString(),
         };
         var changed = new PinnedPrompt(pin, values, PromptRenderer.Prepare(pinned.Set, values), pinned.Set, pinned.Arm) { ExamplesChecked = now, ChangesSeen = changes };
         _pinned.AddOrUpdate((request.Tenant, request.TaskId), changed);
@@ -243,13 +217,13 @@ public sealed partial class TaskPrompts
     {
         if (PromptValues.FromJson(pin.ValuesJson) is not { } values || await FindSetAsync(pin.TemplateSet, cancellationToken) is not { } set)
         {
-            Count("unreadable-pin");
+            Count(SkipReason.UnreadablePin);
             LogPinUnreadable(pin.TaskId);
             return null;
         }
 
-        var now = _time.GetUtcNow();
-        var arm = ExperimentArm.Of(_options.Experiments, pin.TaskId);
+        var now = time.GetUtcNow();
+        var arm = ExperimentArm.Of(options.Experiments, pin.TaskId);
         var fresh = new PinnedPrompt(pin with { ValuesJson = "" }, values, PromptRenderer.Prepare(set, values), set, arm) { ChangesSeen = changes };
         if (now - pin.At < ExamplesCheckedEvery)
         {
@@ -261,7 +235,7 @@ public sealed partial class TaskPrompts
 
     private async ValueTask<TemplateSet?> FindSetAsync(string hash, CancellationToken cancellationToken)
     {
-        if (_templates.Current is var current && current.Hash == hash)
+        if (templates.Current is var current && current.Hash == hash)
         {
             return current;
         }
@@ -271,7 +245,7 @@ public sealed partial class TaskPrompts
             return known;
         }
 
-        var (files, _) = await _gate.AskAsync("template set", ct => _store.FindTemplateSetAsync(hash, ct), null, cancellationToken);
+        var (files, _) = await gate.AskAsync("template set", ct => store.FindTemplateSetAsync(hash, ct), null, cancellationToken);
         return files is null ? null : _sets.GetOrAdd(hash, static (_, read) => TemplateSet.Parse(read), files);
     }
 
@@ -279,7 +253,7 @@ public sealed partial class TaskPrompts
     {
         try
         {
-            await _examples.RecordExampleUsageAsync(pin.Tenant, pin.ExampleIds, pin.At, CancellationToken.None);
+            await examples.RecordExampleUsageAsync(pin.Tenant, pin.ExampleIds, pin.At, CancellationToken.None);
         }
         catch (StoreException error)
         {
@@ -287,7 +261,7 @@ public sealed partial class TaskPrompts
         }
     }
 
-    private void Count(string reason) => _skipped.AddOrUpdate(reason, 1, static (_, count) => count + 1);
+    private void Count(SkipReason reason) => _skipped.AddOrUpdate(reason.ToWord(), 1, static (_, count) => count + 1);
 
     [LoggerMessage(2101, LogLevel.Information, "Injecting {Count} few-shot examples for {Provider}")]
     private partial void LogInjecting(int count, string provider);
@@ -300,9 +274,6 @@ public sealed partial class TaskPrompts
 
     [LoggerMessage(2104, LogLevel.Warning, "Recording the usage of examples failed")]
     private partial void LogUsageNotCounted(Exception error);
-
-    /// <summary>The examples of a task, what the header says of them, and why there are none.</summary>
-    private sealed record Selection(IReadOnlyList<FewShotExample> Examples, string Result, string? Reason);
 
     /// <summary>A pin as it is kept here: read, so without its text.</summary>
     private sealed class PinnedPrompt(PromptPin pin, PromptValues values, PreparedPrompt prompt, TemplateSet set, string? arm)

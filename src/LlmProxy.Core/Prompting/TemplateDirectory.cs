@@ -1,11 +1,9 @@
-using Microsoft.Extensions.Logging;
-
 namespace LlmProxy.Core.Prompting;
 
 /// <summary>
-/// The template set of a folder, kept up to date. A folder that is missing or holds no template stands for the set
-/// that is built in. A set with a problem is not taken: the last good one goes on serving, and <see cref="Status"/>
-/// and the log say so. Changes are noticed by the file system's notices, and, since those are not to be had
+/// The template set of a folder, kept up to date. If the folder is missing or holds no template, the built-in
+/// set is used. A set with a problem is rejected: the last good one stays in use, and <see cref="Status"/> and the log
+/// report the problem. Changes are noticed by the file system's notices, and, since those are not to be had
 /// everywhere, also by a look at names, sizes and times at most once a second, in the background of a use.
 /// </summary>
 public sealed class TemplateDirectory : IDisposable
@@ -30,7 +28,7 @@ public sealed class TemplateDirectory : IDisposable
 
     /// <summary>Loads the folder and begins to watch it.</summary>
     /// <param name="directory">The folder; need not exist.</param>
-    /// <param name="logger">Where it is said which set is in use.</param>
+    /// <param name="logger">Logs which set is in use.</param>
     /// <param name="timeProvider">The clock; null for the system's.</param>
     public TemplateDirectory(string directory, ILogger logger, TimeProvider? timeProvider = null)
     {
@@ -113,7 +111,7 @@ public sealed class TemplateDirectory : IDisposable
         _seenStamp = stamp;
         if (stamp is null && !first)
         {
-            // Somebody moves folders about. To fall back on other templates now would surprise.
+            // The folder may be being replaced: falling back to the built-in templates now would surprise.
             KeepServing([new TemplateProblem(_directory, 0, 0, "The folder is gone or holds no template.")], []);
             return;
         }
@@ -147,7 +145,7 @@ public sealed class TemplateDirectory : IDisposable
         var status = StatusOf(files, problems, shipped: false);
         if (!status.SequenceEqual(_state.Status))
         {
-            // Told first: who reads the status and then the log finds both.
+            // Logged first, so that a reader of the status finds the log line too.
             PromptingLog.TemplatesBroken(_logger, _directory, problems[0].ToString(), problems.Count);
             Volatile.Write(ref _state, _state with { Status = status });
         }

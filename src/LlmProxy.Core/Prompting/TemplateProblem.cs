@@ -20,6 +20,6 @@ public sealed record TemplateProblem(string File, int Line, int Column, string M
 
 /// <summary>The state of a template file, for status pages.</summary>
 /// <param name="Path">The file.</param>
-/// <param name="Ok">Whether it is as good as can be told without a request.</param>
+/// <param name="Ok">Whether no problem was found.</param>
 /// <param name="Error">What is wrong with it, or null.</param>
 public sealed record TemplateStatus(string Path, bool Ok, string? Error);

@@ -2,7 +2,6 @@ using System.Buffers.Binary;
 using System.Collections.Frozen;
 using System.Security.Cryptography;
 using System.Text;
-using LlmProxy.Core.Trajectories;
 using LlmProxy.Prompts;
 using LlmProxy.Prompts.Checking;
 using Scriban;
@@ -70,8 +69,8 @@ public sealed class TemplateSet
 
     /// <summary>
     /// The file for a request: <c>PROVIDER/PREFIX.sbn</c> with the longest prefix that the model's name begins with,
-    /// else <c>PROVIDER.sbn</c>, else <c>proxy.sbn</c> (Claude never gets the advice for unknown models). Upper and
-    /// lower case are not told apart.
+    /// else <c>PROVIDER.sbn</c>, else <c>proxy.sbn</c> (Claude never gets the advice for unknown models). Case is
+    /// ignored.
     /// </summary>
     /// <returns>The file, or null where the set has none.</returns>
     public string? Select(string provider, string model)

@@ -1,5 +1,4 @@
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Wire;
 using Scriban.Parsing;
 
 namespace LlmProxy.Core.Prompting;

@@ -1,6 +1,3 @@
-using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Trajectories;
-
 namespace LlmProxy.Core.Recording;
 
 /// <summary>Whether a run's content is kept when it is over, by the settings.</summary>
@@ -21,7 +18,7 @@ internal sealed class ContentPolicy(RecordingOptions options)
         return (reason is null, reason);
     }
 
-    /// <summary>What a caller is told: a run that goes on is not too short yet.</summary>
+    /// <summary>What callers get: an active trajectory is not too short yet.</summary>
     public (bool Recorded, NotRecordedReason? Reason) Tell(Trajectory row) =>
         Of(row) is { Reason: NotRecordedReason.ShorterThanMinDuration } && row is { CompletedAt: null, HasContent: true } ? (true, null) : Of(row);
 }

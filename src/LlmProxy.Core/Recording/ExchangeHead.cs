@@ -1,7 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using LlmProxy.Core.Trajectories;
-using LlmProxy.Wire;
 
 namespace LlmProxy.Core.Recording;
 
@@ -35,13 +33,13 @@ public sealed record ExchangeHead
     /// <summary>The call repeats the step of that number: it takes its place. Else a number that is taken already is not the step's own.</summary>
     public bool IsRetry { get; init; }
 
-    /// <summary>A call beside the task (title, summary…): no step.</summary>
+    /// <summary>A side call (title, summary…): no step.</summary>
     public bool IsSideCall { get; init; }
 
     /// <summary>The wire format.</summary>
     public required DialectKind Dialect { get; init; }
 
-    /// <summary>Whose model it is.</summary>
+    /// <summary>The provider of the model.</summary>
     public required string Provider { get; init; }
 
     /// <summary>The model asked for.</summary>
@@ -107,7 +105,7 @@ public sealed record ExchangeHead
     /// <param name="task">Its task.</param>
     /// <param name="reading">The request.</param>
     /// <param name="dialect">The request's wire format.</param>
-    /// <param name="provider">Whose model it is.</param>
+    /// <param name="provider">The provider of the model.</param>
     /// <param name="now">The time.</param>
     public static ExchangeHead Of(TaskAssignment place, OpenTask task, RequestReading reading, DialectKind dialect, string provider, DateTimeOffset now) => new()
     {
@@ -134,7 +132,7 @@ public sealed record ExchangeHead
     internal static ExchangeHead? FromUtf8(ReadOnlySpan<byte> json) => JsonSerializer.Deserialize(json, ExchangeJson.Default.ExchangeHead);
 }
 
-/// <summary>Head of an answer.</summary>
+/// <summary>Head of a response.</summary>
 /// <param name="Status">HTTP status.</param>
 /// <param name="ContentType">Content-Type as sent, or null.</param>
 /// <param name="ContentEncoding">Content-Encoding, or null.</param>
@@ -148,21 +146,16 @@ public sealed record ResponseHead(int Status, string? ContentType, string? Conte
 /// <summary>How an exchange ended: which phase, which side.</summary>
 public enum ExchangeOutcome
 {
-    /// <summary>The whole answer went to the client.</summary>
+    /// <summary>The whole response went to the client.</summary>
     Complete,
-
-    /// <summary>The client left before the answer was whole.</summary>
+    /// <summary>The client left before the response was whole.</summary>
     ClientLeft,
-
     /// <summary>The upstream could not be reached.</summary>
     UpstreamRefused,
-
-    /// <summary>The upstream did not answer in time.</summary>
+    /// <summary>The upstream did not respond in time.</summary>
     UpstreamTimeout,
-
-    /// <summary>The upstream broke off in the middle of its answer.</summary>
+    /// <summary>The upstream broke off in the middle of its response.</summary>
     UpstreamBroke,
-
     /// <summary>The proxy itself was killed before the end; found after a restart.</summary>
     ProxyStopped,
 }
@@ -171,7 +164,7 @@ public enum ExchangeOutcome
 /// <param name="Outcome">How it ended.</param>
 /// <param name="DurationMs">From the request to the end, in milliseconds.</param>
 /// <param name="Truncated">Whether the recorded copy is not whole.</param>
-/// <param name="Rhythm">When the parts of a streamed answer came (<see cref="Trajectories.StreamRhythm"/>), or null.</param>
+/// <param name="Rhythm">When the parts of a streamed response came (<see cref="Trajectories.StreamRhythm"/>), or null.</param>
 public sealed record ExchangeTail(ExchangeOutcome Outcome, double DurationMs, bool Truncated, string? Rhythm = null);
 
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, UseStringEnumConverter = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]

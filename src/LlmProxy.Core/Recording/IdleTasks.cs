@@ -1,8 +1,3 @@
-using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Stores;
-using LlmProxy.Core.Trajectories;
-using Microsoft.Extensions.Logging;
-
 namespace LlmProxy.Core.Recording;
 
 /// <summary>Closes tasks that got no call for long enough: those in memory, and those in the store that another process left open.</summary>

@@ -1,6 +1,3 @@
-using LlmProxy.Core.Configuration;
-using LlmProxy.Wire;
-
 namespace LlmProxy.Core.Recording;
 
 /// <summary>What a call costs by the price list.</summary>
@@ -9,15 +6,8 @@ public static class ModelCost
     /// <summary>Cost in USD; null where no price fits the model.</summary>
     public static decimal? Of(IReadOnlyList<ModelPrice> prices, string model, TokenUsage usage)
     {
-        foreach (var price in prices)
-        {
-            if (ModelPatterns.Matches(price.Pattern, model))
-            {
-                var uncached = Math.Max(0, usage.Input - usage.CacheRead - usage.CacheWrite);
-                return ((uncached * price.Input) + (usage.CacheRead * price.CacheRead) + (usage.CacheWrite * price.CacheWrite) + (usage.Output * price.Output)) / 1_000_000m;
-            }
-        }
-
-        return null;
+        var uncached = Math.Max(0, usage.Input - usage.CacheRead - usage.CacheWrite);
+        return prices.FirstOrDefault(price => ModelPatterns.Matches(price.Pattern, model)) is not { } price ? null
+            : ((uncached * price.Input) + (usage.CacheRead * price.CacheRead) + (usage.CacheWrite * price.CacheWrite) + (usage.Output * price.Output)) / 1_000_000m;
     }
 }

@@ -1,10 +1,7 @@
-using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Trajectories;
-
 namespace LlmProxy.Core.Recording;
 
 /// <summary>
-/// Says how a run stands after each step and when it goes idle. What the API stated is never overruled; a terminal
+/// Decides the outcome of a trajectory after each step and when it goes idle. What the API stated is never overruled; a terminal
 /// tool comes next; else the last reply decides. Everything but the API's word is provisional until the grace is over.
 /// </summary>
 internal sealed class OutcomeJudge(TaskOptions tasks, QualityOptions quality, TaskRulesCatalog catalog)

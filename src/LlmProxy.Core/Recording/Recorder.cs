@@ -1,10 +1,3 @@
-using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Stores;
-using LlmProxy.Core.Trajectories;
-using LlmProxy.Wire;
-using LlmProxy.Wire.Scanning;
-using Microsoft.Extensions.Logging;
-
 namespace LlmProxy.Core.Recording;
 
 /// <summary>Makes the vectors of a finished run from its task's text.</summary>
@@ -23,7 +16,7 @@ public delegate Task<IReadOnlyList<TrajectoryEmbedding>> EmbedTrajectory(string 
 public sealed partial class Recorder : IAsyncDisposable
 {
     private const int BatchSize = 64;
-    private const int AttemptsOfOneItem = 20;
+    private const int MaxAttempts = 20;
     private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(25);
 
     // Where many come there is more to save together.
@@ -76,7 +69,7 @@ public sealed partial class Recorder : IAsyncDisposable
         _idle = new IdleTasks(_store.Plain, _judge, _runs, _queues, _time, _logger, _stopping.Token);
     }
 
-    /// <summary>Gives an exchange its place behind its task's earlier calls. To be called when the call starts.</summary>
+    /// <summary>Gives an exchange its place after its task's earlier calls. To be called when the call starts.</summary>
     public void Register(SpooledExchange exchange)
     {
         if (exchange.Head is { TaskId: not null, IsSideCall: false })
@@ -85,9 +78,9 @@ public sealed partial class Recorder : IAsyncDisposable
         }
     }
 
-    /// <summary>Says that an exchange is over.</summary>
+    /// <summary>Marks an exchange as ended.</summary>
     /// <param name="exchange">The exchange.</param>
-    /// <param name="reply">Its answer as the request path put it together, or null.</param>
+    /// <param name="reply">Its response as the request path put it together, or null.</param>
     /// <param name="reading">Its request as the request path read it, or null; its body is not read any more.</param>
     public void Complete(SpooledExchange exchange, AssembledReply? reply, RequestReading? reading = null)
     {
@@ -101,19 +94,19 @@ public sealed partial class Recorder : IAsyncDisposable
     }
 
     /// <summary>
-    /// Changes a run behind its earlier calls; waits for those at most <paramref name="patience"/>, then goes before them.
+    /// Changes a run after its earlier calls; waits for those at most <paramref name="timeout"/>, then goes before them.
     /// </summary>
     /// <returns>The run's row after the change, or null where there is no such run.</returns>
     /// <exception cref="StoreException">The change could not be saved, or not in time: then it is made as soon as the store is back.</exception>
-    internal async Task<Trajectory?> ChangeAsync(string tenant, string taskId, Func<TrajectoryState?, TrajectoryState?> change, TimeSpan patience, CancellationToken cancellationToken)
+    internal async Task<Trajectory?> ChangeAsync(string tenant, string taskId, Func<TrajectoryState?, TrajectoryState?> change, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var item = new WorkItem { Change = change, IsReady = true };
         var queue = _queues.Add(tenant, taskId, item);
         _urgent.Release();
-        if (await Task.WhenAny(item.Done.Task, Task.Delay(patience, _time, cancellationToken)) != item.Done.Task)
+        if (await Task.WhenAny(item.Done.Task, Task.Delay(timeout, _time, cancellationToken)) != item.Done.Task)
         {
             _queues.Hurry(queue, item);
-            if (await Task.WhenAny(item.Done.Task, Task.Delay(patience, _time, cancellationToken)) != item.Done.Task && !cancellationToken.IsCancellationRequested)
+            if (await Task.WhenAny(item.Done.Task, Task.Delay(timeout, _time, cancellationToken)) != item.Done.Task && !cancellationToken.IsCancellationRequested)
             {
                 throw new StoreException("The store cannot be reached, or is behind. The change is kept and made when it is back.");
             }
@@ -154,7 +147,7 @@ public sealed partial class Recorder : IAsyncDisposable
     }
 
     /// <summary>Ends the worker after what is ready has been saved, or the time is over; the rest stays in the spool.</summary>
-    public async Task StopAsync(TimeSpan patience)
+    public async Task StopAsync(TimeSpan timeout)
     {
         if (_idle is not null)
         {
@@ -165,12 +158,12 @@ public sealed partial class Recorder : IAsyncDisposable
         _urgent.Release();
         if (_worker is not null)
         {
-            await Task.WhenAny(_worker, Task.Delay(patience, _time, CancellationToken.None));
+            await Task.WhenAny(_worker, Task.Delay(timeout, _time, CancellationToken.None));
             await _stopping.CancelAsync();
             await _worker.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
-        // Whoever waits for a change is told; calls stay in the spool.
+        // Waits for changes are cancelled; calls stay in the spool.
         _queues.CancelAll();
     }
 
@@ -190,8 +183,8 @@ public sealed partial class Recorder : IAsyncDisposable
             var isBehind = false;
             while (await _queues.WaitAsync(_stopping.Token))
             {
-                // Calls come one by one and are saved together: a transaction costs as much for one as for many. Nobody
-                // waits for a call to be saved, but somebody does for a change.
+                // Calls come one by one and are saved together: a transaction costs as much for one as for many. No
+                // caller waits for a call to be saved; callers do wait for changes.
                 var isUrgent = await _urgent.WaitAsync(isBehind ? TimeSpan.Zero : Gathering, _stopping.Token);
                 if (!isUrgent && !isBehind && _queues.Held >= ManyCalls)
                 {
@@ -253,7 +246,7 @@ public sealed partial class Recorder : IAsyncDisposable
         }
         catch (Exception error) when (error is not OperationCanceledException)
         {
-            // Whatever it is, the next batch is tried; what is not in the store is still in the spool.
+            // After any failure the next batch is tried; what is not in the store is still in the spool.
             LogBatchFailed(batch.Count, error);
             foreach (var (queue, item) in batch)
             {
@@ -276,7 +269,7 @@ public sealed partial class Recorder : IAsyncDisposable
         }
 
         // 2. All changes are one transaction. Where it fails, one change must not keep the others out: each is then
-        //    tried by itself, and made anew where its run is not the store's any more.
+        //    tried on its own, and made anew if its trajectory was changed in the store.
         var changes = results.Select(r => r.Change).OfType<TrajectoryChange>().ToList();
         if (changes.Count > 0 && !await _store.TrySaveAsync(changes, _stopping.Token))
         {
@@ -361,9 +354,9 @@ public sealed partial class Recorder : IAsyncDisposable
 
                 return result;
             }
-            catch (StoreException error) when (error.IsConflict && attempt < AttemptsOfOneItem)
+            catch (StoreException error) when (error.IsConflict && attempt < MaxAttempts)
             {
-                // Everything that follows in this task stands on the run as the store has it.
+                // Everything that follows in this task builds on the trajectory as the store has it.
                 anew.Add(task);
                 _runs.Forget(task.Tenant, task.TaskId);
             }
@@ -410,7 +403,7 @@ public sealed partial class Recorder : IAsyncDisposable
         }
         catch (StoreException error)
         {
-            // Whoever asked for it is told. What the others of the batch did is saved and stays so.
+            // The caller gets the error. The other changes of the batch are saved and stay.
             last.Item.Done.TrySetException(error);
         }
     }

@@ -1,5 +1,3 @@
-using LlmProxy.Core.Configuration;
-
 namespace LlmProxy.Core.Recording;
 
 /// <summary>Whether calls are recorded at the moment.</summary>

@@ -1,5 +1,4 @@
 using LlmProxy.Core.Redaction;
-using LlmProxy.Wire;
 
 namespace LlmProxy.Core.Recording;
 
@@ -57,7 +56,7 @@ internal sealed class RequestDelta
         var same = keys.AsSpan().CommonPrefixLength(run.History);
         if (reading is { PreviousResponseId: { } previous })
         {
-            // The server keeps the history: the call brings only new messages, after the answer that it names.
+            // The server keeps the history: the call brings only new messages, after the response that it names.
             return (run.Responses.TryGetValue(previous, out var length) && length <= run.History.Length ? length : run.History.Length, 0);
         }
 

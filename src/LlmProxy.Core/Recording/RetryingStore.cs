@@ -1,26 +1,22 @@
-using LlmProxy.Core.Stores;
-using LlmProxy.Core.Trajectories;
-using Microsoft.Extensions.Logging;
-
 namespace LlmProxy.Core.Recording;
 
 /// <summary>Store access for the recorder; retries with back-off while the store is down and logs each failure.</summary>
 public sealed partial class RetryingStore(ITrajectoryStore store, IStoreLifecycle lifecycle, TimeProvider time, ILogger<Recorder> logger)
 {
-    private const int AttemptsOfOneQuestion = 5;
-    private const int AttemptsOfOneChange = 3;
-    private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(15);
+    private const int MaxReadAttempts = 5;
+    private const int MaxSaveAttempts = 3;
+    private static readonly TimeSpan MaxBackoff = TimeSpan.FromSeconds(15);
 
     private string? _problem;
 
-    /// <summary>Why the store rejects what is recorded, even if it answers questions; null if the last access succeeded.</summary>
+    /// <summary>Why the store rejects what is recorded, even if it answers queries; null if the last access succeeded.</summary>
     public string? Problem => Volatile.Read(ref _problem);
 
     /// <summary>The store, without retries.</summary>
     internal ITrajectoryStore Plain => store;
 
-    /// <summary>Asks, until there is an answer.</summary>
-    /// <exception cref="StoreException">The store is well and cannot answer this one question.</exception>
+    /// <summary>Queries the store, with retries.</summary>
+    /// <exception cref="StoreException">The store is healthy, but this one query fails.</exception>
     internal async Task<T> AskAsync<T>(Func<ITrajectoryStore, CancellationToken, Task<T>> ask, CancellationToken cancellationToken)
     {
         for (var attempt = 1; ; attempt++)
@@ -35,9 +31,9 @@ public sealed partial class RetryingStore(ITrajectoryStore store, IStoreLifecycl
             {
                 Volatile.Write(ref _problem, error.Message);
                 LogReadFailed(error);
-                if (attempt >= AttemptsOfOneQuestion && !error.IsOutage && await IsWellAsync(cancellationToken))
+                if (attempt >= MaxReadAttempts && !error.IsOutage && await IsHealthyAsync(cancellationToken))
                 {
-                    // The store is well and this one question fails: waiting on would keep everything else waiting too.
+                    // The store is healthy and this one query fails: further retries would keep everything else waiting.
                     throw;
                 }
 
@@ -46,7 +42,7 @@ public sealed partial class RetryingStore(ITrajectoryStore store, IStoreLifecycl
         }
     }
 
-    /// <summary>Saves changes in one transaction; false where that failed, whatever the reason.</summary>
+    /// <summary>Saves changes in one transaction; false if that failed for any reason.</summary>
     internal async Task<bool> TrySaveAsync(IReadOnlyList<TrajectoryChange> changes, CancellationToken cancellationToken)
     {
         try
@@ -69,8 +65,8 @@ public sealed partial class RetryingStore(ITrajectoryStore store, IStoreLifecycl
         }
     }
 
-    /// <summary>Saves one change, again and again while the store is down.</summary>
-    /// <exception cref="StoreException">The store is well and refuses the change, by <see cref="StoreException.IsConflict"/> because its run is not what it was made from.</exception>
+    /// <summary>Saves one change, with retries while the store is down.</summary>
+    /// <exception cref="StoreException">The store is healthy and rejects the change; <see cref="StoreException.IsConflict"/> if its trajectory was changed in between.</exception>
     internal async Task SaveAsync(TrajectoryChange change, CancellationToken cancellationToken)
     {
         for (var attempt = 1; ; attempt++)
@@ -83,7 +79,7 @@ public sealed partial class RetryingStore(ITrajectoryStore store, IStoreLifecycl
             }
             catch (StoreException error) when (!error.IsConflict)
             {
-                if (attempt >= AttemptsOfOneChange && !error.IsOutage && await IsWellAsync(cancellationToken))
+                if (attempt >= MaxSaveAttempts && !error.IsOutage && await IsHealthyAsync(cancellationToken))
                 {
                     throw;
                 }
@@ -95,7 +91,7 @@ public sealed partial class RetryingStore(ITrajectoryStore store, IStoreLifecycl
         }
     }
 
-    private async Task<bool> IsWellAsync(CancellationToken cancellationToken)
+    private async Task<bool> IsHealthyAsync(CancellationToken cancellationToken)
     {
         try
         {
@@ -108,7 +104,7 @@ public sealed partial class RetryingStore(ITrajectoryStore store, IStoreLifecycl
     }
 
     private Task BackOffAsync(int attempt, CancellationToken cancellationToken) =>
-        Task.Delay(TimeSpan.FromMilliseconds(Math.Min(LongestBackoff.TotalMilliseconds, 250 * Math.Pow(2, Math.Min(attempt, 10)))), time, cancellationToken);
+        Task.Delay(TimeSpan.FromMilliseconds(Math.Min(MaxBackoff.TotalMilliseconds, 250 * Math.Pow(2, Math.Min(attempt, 10)))), time, cancellationToken);
 
     [LoggerMessage(4006, LogLevel.Error, "Store rejected {Count} changes; they stay in the spool and are retried")]
     private partial void LogSaveFailed(int count, Exception error);

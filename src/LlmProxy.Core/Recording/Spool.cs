@@ -1,17 +1,15 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
-using LlmProxy.Core.Configuration;
-using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 
 namespace LlmProxy.Core.Recording;
 
 /// <summary>
-/// The journal between the request path and the store. Every byte of an answer is handed to the operating system here
+/// The journal between the request path and the store. Every byte of a response is handed to the operating system here
 /// before the client gets it, so a killed process loses nothing that a client has. Segments are files of the spool
 /// folder; one is deleted when all its exchanges are in the store. One process for a folder (a lock file holds that).
 /// </summary>
-/// <remarks>Safe for concurrent use. Writing never throws: when the disk refuses or the spool is full, the exchange is marked and counted, and traffic goes on.</remarks>
+/// <remarks>Safe for concurrent use. Writing never throws: when the disk refuses or the spool is full, the exchange is marked and counted, and requests are still forwarded.</remarks>
 public sealed partial class Spool : IDisposable
 {
     private const long SegmentBytes = 64L << 20;
@@ -38,7 +36,7 @@ public sealed partial class Spool : IDisposable
     private bool _full;
     private bool _failing;
 
-    /// <summary>Opens the spool of a folder, which is made (0700) where it is missing.</summary>
+    /// <summary>Opens the spool of a folder, which is created (0700) if it is missing.</summary>
     /// <param name="options">Size and sync interval.</param>
     /// <param name="directory">The folder, absolute.</param>
     /// <param name="time">Clock of the sync timer.</param>
@@ -96,13 +94,13 @@ public sealed partial class Spool : IDisposable
     public bool IsWritable => !Volatile.Read(ref _failing);
 
     /// <summary>
-    /// Exchanges that an earlier process left behind, in their order. A torn tail (a record that the process did not
+    /// Exchanges that an earlier process left in the spool, in their order. A torn tail (a record that the process did not
     /// finish) was cut off, damage in the middle was skipped; what it held of an exchange makes that one truncated.
     /// They are handed out once.
     /// </summary>
     public IReadOnlyList<SpooledExchange> TakeLeftovers() => Interlocked.Exchange(ref _leftovers, []);
 
-    /// <summary>Starts an exchange: writes its head and its request. Null where the spool takes no more; the exchange is then counted as dropped.</summary>
+    /// <summary>Starts an exchange: writes its head and its request. Null if the spool accepts no more; the exchange is then counted as dropped.</summary>
     public SpooledExchange? Begin(ExchangeHead head, ReadOnlyMemory<byte> request, string? sentPrompt)
     {
         var exchange = new SpooledExchange(this, head, Interlocked.Increment(ref _nextExchange));
@@ -208,7 +206,7 @@ public sealed partial class Spool : IDisposable
             }
         }
 
-        // Last: who sees that nothing is pending finds nothing on the disk either.
+        // Last: if nothing is pending, nothing is on the disk either.
         if (Interlocked.Decrement(ref _pending) > 0)
         {
             return;
@@ -307,7 +305,7 @@ public sealed partial class Spool : IDisposable
         }
 
         // A head without its request is no call. A kill cuts a write off at any page: where nothing follows the head,
-        // the call was not forwarded and its client has no answer, so nothing is lost. Elsewhere the request is damaged.
+        // the call was not forwarded and its client has no response, so nothing is lost. Elsewhere the request is damaged.
         foreach (var exchange in order.Where(e => !e.HasRequest))
         {
             exchange.Release();

@@ -8,28 +8,23 @@ internal enum SpoolRecordKind : byte
 {
     /// <summary>An <see cref="ExchangeHead"/>.</summary>
     Head = 1,
-
     /// <summary>The request body as the client sent it.</summary>
     Request = 2,
-
     /// <summary>The system prompt that was sent in place of the agent's own, as UTF-8 text.</summary>
     SentPrompt = 3,
-
     /// <summary>An <see cref="Recording.ResponseHead"/>.</summary>
     ResponseHead = 4,
-
-    /// <summary>A piece of the answer's body.</summary>
+    /// <summary>A piece of the response's body.</summary>
     Answer = 5,
-
     /// <summary>An <see cref="ExchangeTail"/>.</summary>
     Tail = 6,
 }
 
-/// <summary>One record as it stands in a segment.</summary>
+/// <summary>Header of one record in a segment.</summary>
 /// <param name="Kind">What it holds.</param>
 /// <param name="Exchange">Number of the exchange in the spool.</param>
 /// <param name="Ordinal">Number of the record in its exchange, from 0: a record that is missing shows.</param>
-/// <param name="PayloadLength">Bytes behind the frame's header.</param>
+/// <param name="PayloadLength">Bytes after the frame's header.</param>
 internal readonly record struct SpoolFrame(SpoolRecordKind Kind, long Exchange, int Ordinal, int PayloadLength)
 {
     /// <summary>Bytes before the payload: the segment's mark (8), length of the payload (4), CRC-32C of the rest (4), kind (1), exchange (8), ordinal (4); numbers are little-endian.</summary>
@@ -98,7 +93,7 @@ internal readonly record struct SpoolFrame(SpoolRecordKind Kind, long Exchange, 
             && BinaryPrimitives.ReadUInt32LittleEndian(bytes[12..]) == Checksum(bytes[Covered..HeaderLength], bytes.Slice(HeaderLength, length));
     }
 
-    /// <summary>Offset of the next whole frame at or behind <paramref name="from"/>; -1 where there is none.</summary>
+    /// <summary>Offset of the next whole frame at or after <paramref name="from"/>; -1 if there is none.</summary>
     public static int FindNext(ReadOnlySpan<byte> bytes, int from, ulong mark)
     {
         Span<byte> wanted = stackalloc byte[8];

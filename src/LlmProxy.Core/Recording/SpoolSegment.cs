@@ -22,7 +22,7 @@ internal sealed class SpoolSegment(string path, SafeFileHandle handle, ulong mar
 /// <summary>Where a record's payload lies.</summary>
 internal readonly record struct SpoolSlice(SpoolSegment Segment, long Offset, int Length, SpoolRecordKind Kind)
 {
-    /// <summary>Reads payloads, one behind the other.</summary>
+    /// <summary>Reads payloads, one after the other.</summary>
     public static void ReadAll(IReadOnlyList<SpoolSlice> slices, Span<byte> bytes)
     {
         foreach (var slice in slices)

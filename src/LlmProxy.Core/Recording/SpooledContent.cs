@@ -24,10 +24,10 @@ public sealed class SpooledContent : IDisposable
     /// <summary>The system prompt that was sent in place of the agent's own, or null.</summary>
     public string? SentPrompt { get; init; }
 
-    /// <summary>Head of the answer, or null where none came.</summary>
+    /// <summary>Head of the response, or null where none came.</summary>
     public ResponseHead? ResponseHead { get; init; }
 
-    /// <summary>The answer's body as far as it came, still encoded; read when it is asked for.</summary>
+    /// <summary>The response's body as far as it came, still encoded; read when it is asked for.</summary>
     /// <exception cref="IOException">The segment cannot be read.</exception>
     public byte[] Answer => _answer.Value;
 

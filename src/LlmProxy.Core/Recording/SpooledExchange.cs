@@ -4,9 +4,8 @@ using System.Text.Json;
 namespace LlmProxy.Core.Recording;
 
 /// <summary>One exchange in the spool: written while it happens, read by the recorder when it is over.</summary>
-public sealed class SpooledExchange
+public sealed class SpooledExchange(Spool spool, ExchangeHead head, long number)
 {
-    private readonly Spool _spool;
     private readonly Lock _lock = new();
     private readonly List<SpoolSlice> _slices = [];
     private readonly List<SpoolSegment> _segments = [];
@@ -15,18 +14,11 @@ public sealed class SpooledExchange
     private bool _truncated;
     private bool _released;
 
-    internal SpooledExchange(Spool spool, ExchangeHead head, long number)
-    {
-        _spool = spool;
-        Head = head;
-        Number = number;
-    }
-
     /// <summary>What was known when it started.</summary>
-    public ExchangeHead Head { get; }
+    public ExchangeHead Head { get; } = head;
 
     /// <summary>Number in the spool.</summary>
-    public long Number { get; }
+    public long Number { get; } = number;
 
     /// <summary>Whether the copy lacks something.</summary>
     public bool IsTruncated => Volatile.Read(ref _truncated);
@@ -34,47 +26,20 @@ public sealed class SpooledExchange
     internal IReadOnlyList<SpoolSegment> Segments => _segments;
 
     /// <summary>Number of its next record.</summary>
-    internal int NextOrdinal
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _records;
-            }
-        }
-    }
+    internal int NextOrdinal => Volatile.Read(ref _records);
 
-    internal bool IsReleased
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _released;
-            }
-        }
-    }
+    internal bool IsReleased => Volatile.Read(ref _released);
 
     /// <summary>Whether it can be recorded: head and request are there.</summary>
-    internal bool HasRequest
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _slices.Exists(s => s.Kind == SpoolRecordKind.Request);
-            }
-        }
-    }
+    internal bool HasRequest => Slices(SpoolRecordKind.Request).Count > 0;
 
-    /// <summary>Takes the answer's head. It is written together with the first piece of the body, or with the end.</summary>
+    /// <summary>Takes the response's head. It is written together with the first piece of the body, or with the end.</summary>
     public void WriteAnswerHead(ResponseHead head) => _answerHead = JsonSerializer.SerializeToUtf8Bytes(head, ExchangeJson.Default.ResponseHead);
 
-    /// <summary>Writes a piece of the answer.</summary>
+    /// <summary>Writes a piece of the response.</summary>
     public void WriteAnswer(ReadOnlyMemory<byte> bytes) => Write(SpoolRecordKind.Answer, bytes);
 
-    /// <summary>Marks the copy as not whole: the answer goes on, the record does not.</summary>
+    /// <summary>Marks the copy as truncated: the response continues, the record does not.</summary>
     public void MarkTruncated() => Volatile.Write(ref _truncated, true);
 
     /// <summary>Writes the end.</summary>
@@ -96,20 +61,13 @@ public sealed class SpooledExchange
         };
     }
 
-    /// <summary>Says that the exchange is in the store, or needs no place there. Its segment is deleted when this was the last.</summary>
+    /// <summary>Releases the exchange when it is in the store, or is not needed there. Its segment is deleted when this was the last.</summary>
     public void Release()
     {
-        lock (_lock)
+        if (!Interlocked.Exchange(ref _released, true))
         {
-            if (_released)
-            {
-                return;
-            }
-
-            _released = true;
+            spool.Release(this);
         }
-
-        _spool.Release(this);
     }
 
     internal void Add(SpoolSlice slice)
@@ -121,7 +79,7 @@ public sealed class SpooledExchange
         }
     }
 
-    /// <summary>Takes a record that was found in a segment. Behind a missing one the copy has a hole: only its end still says something.</summary>
+    /// <summary>Takes a record that was found in a segment. After a missing one the copy has a gap: only its end is still of use.</summary>
     internal void AddFound(SpoolSlice slice, int ordinal)
     {
         lock (_lock)
@@ -158,8 +116,8 @@ public sealed class SpooledExchange
         }
 
         var isWritten = _answerHead is { } head
-            ? _spool.Write(this, (SpoolRecordKind.ResponseHead, head), (kind, payload))
-            : _spool.Write(this, (kind, payload));
+            ? spool.Write(this, (SpoolRecordKind.ResponseHead, head), (kind, payload))
+            : spool.Write(this, (kind, payload));
         _answerHead = null;
         if (!isWritten)
         {

@@ -1,8 +1,4 @@
-using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Redaction;
-using LlmProxy.Core.Stores;
-using LlmProxy.Core.Trajectories;
-using LlmProxy.Wire;
 using LlmProxy.Wire.ContentEncoding;
 using LlmProxy.Wire.Scanning;
 
@@ -14,10 +10,10 @@ namespace LlmProxy.Core.Recording;
 /// </summary>
 internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, Redactor redactor, IReadOnlyList<ModelPrice> prices, CorrelationSecret secret, HistoryPrefixCache histories)
 {
-    /// <summary>A new run, as its first exchange tells it.</summary>
+    /// <summary>A new trajectory from its first exchange.</summary>
     public TrajectoryState Start(ExchangeHead head) => new(head.ToRow() with { TaskDescription = redactor.Redact(head.TaskDescription ?? "") });
 
-    /// <summary>Takes from its first call whose run it is: one that was opened without a call knows only what its opener said.</summary>
+    /// <summary>Takes provider, model and client from the first call of a trajectory that was opened without one.</summary>
     public void Adopt(TrajectoryState run, ExchangeHead head)
     {
         var first = Start(head).Row;
@@ -150,7 +146,7 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
         return new TrajectoryChange { Trajectory = run.Row, Exchanges = [head.ExchangeId], Keys = ReplyKeys.Make(null, reply, turnKeys, head.TaskId!, 0, head.StartedAt) };
     }
 
-    /// <summary>Assembles an answer from its recorded bytes; null if there is none or its encoding is unknown.</summary>
+    /// <summary>Assembles a response from its recorded bytes; null if there is none or its encoding is unknown.</summary>
     public static AssembledReply? Assemble(IDialect dialect, ExchangeHead head, SpooledContent exchange)
     {
         if (exchange.ResponseHead is not { } answer || BodyDecoder.DecodeAll(exchange.Answer, answer.ContentEncoding) is not { } body)

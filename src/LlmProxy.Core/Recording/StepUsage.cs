@@ -1,7 +1,3 @@
-using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Trajectories;
-using LlmProxy.Wire;
-
 namespace LlmProxy.Core.Recording;
 
 /// <summary>Tokens and cost of one call.</summary>
@@ -9,7 +5,7 @@ namespace LlmProxy.Core.Recording;
 /// <param name="Cost">Cost in USD; null if no price is known.</param>
 internal readonly record struct StepUsage(TokenUsage Tokens, decimal? Cost)
 {
-    /// <summary>The usage of an answer, priced as the model that answered, else as the model asked for.</summary>
+    /// <summary>The usage of a response, priced as the responding model, else as the requested one.</summary>
     public static StepUsage Of(IReadOnlyList<ModelPrice> prices, AssembledReply? reply, string requestedModel)
     {
         var tokens = reply?.Usage ?? TokenUsage.None;

@@ -1,11 +1,10 @@
+using System.Runtime.InteropServices;
 using System.Threading.Channels;
-using LlmProxy.Core.Trajectories;
-using LlmProxy.Wire;
 using LlmProxy.Wire.Scanning;
 
 namespace LlmProxy.Core.Recording;
 
-/// <summary>One thing that is to be done to a run: an exchange to be recorded, or a change that somebody asked for.</summary>
+/// <summary>One thing that is to be done to a run: an exchange to be recorded, or a requested change.</summary>
 internal sealed class WorkItem
 {
     public SpooledExchange? Exchange { get; init; }
@@ -20,7 +19,7 @@ internal sealed class WorkItem
 }
 
 /// <summary>What the request path has read of an exchange, so that the recorder need not read it again.</summary>
-/// <param name="Reply">The answer as it was put together, or null.</param>
+/// <param name="Reply">The response as it was put together, or null.</param>
 /// <param name="Places">What was found in the request, or null.</param>
 internal sealed record ParsedExchange(AssembledReply? Reply, RequestPlaces? Places);
 
@@ -40,7 +39,7 @@ internal sealed class TaskQueue(string tenant, string taskId)
 /// <remarks>Safe for concurrent use; one reader takes batches.</remarks>
 internal sealed class TaskQueues
 {
-    // Calls that wait in memory beside their copy in the spool; the others are read from there again.
+    // Calls that wait in memory in addition to their copy in the spool; the others are read from there again.
     private const int MaxHeld = 200;
 
     private readonly Channel<TaskQueue> _runnable = Channel.CreateUnbounded<TaskQueue>(new UnboundedChannelOptions { SingleReader = true });
@@ -60,14 +59,13 @@ internal sealed class TaskQueues
         }
     }
 
-    /// <summary>Says that a call is over.</summary>
+    /// <summary>Marks a call as ended.</summary>
     public void Complete(SpooledExchange exchange, ParsedExchange known)
     {
         lock (_lock)
         {
             var queue = QueueOf(exchange.Head.Tenant, exchange.Head.TaskId!);
-            var item = queue.Items.Find(i => ReferenceEquals(i.Exchange, exchange));
-            if (item is null)
+            if (queue.Items.Find(i => ReferenceEquals(i.Exchange, exchange)) is not { } item)
             {
                 queue.Items.Add(item = new WorkItem { Exchange = exchange });
             }
@@ -83,7 +81,7 @@ internal sealed class TaskQueues
         }
     }
 
-    /// <summary>Adds a change behind the task's calls.</summary>
+    /// <summary>Adds a change after the task's calls.</summary>
     public TaskQueue Add(string tenant, string taskId, WorkItem change)
     {
         lock (_lock)
@@ -125,7 +123,7 @@ internal sealed class TaskQueues
     /// <summary>Waits until something is ready; false when the queues were closed and are empty.</summary>
     public ValueTask<bool> WaitAsync(CancellationToken cancellationToken) => _runnable.Reader.WaitToReadAsync(cancellationToken);
 
-    /// <summary>Takes what is ready, at most so many items; those of one task in their order.</summary>
+    /// <summary>Takes what is ready, at most <paramref name="size"/> items; those of one task in their order.</summary>
     public List<(TaskQueue Queue, WorkItem Item)> TakeBatch(int size)
     {
         var batch = new List<(TaskQueue, WorkItem)>();
@@ -164,7 +162,7 @@ internal sealed class TaskQueues
         }
     }
 
-    /// <summary>The first call that a task is still to get; null where there is none.</summary>
+    /// <summary>The first pending call of a task; null if there is none.</summary>
     public ExchangeHead? NextCall(TaskQueue queue)
     {
         lock (_lock)
@@ -173,10 +171,10 @@ internal sealed class TaskQueues
         }
     }
 
-    /// <summary>Takes nothing new.</summary>
+    /// <summary>Accepts nothing new.</summary>
     public void Close() => _runnable.Writer.TryComplete();
 
-    /// <summary>Tells all who wait for a change that it will not come.</summary>
+    /// <summary>Cancels all waits for changes.</summary>
     public void CancelAll()
     {
         lock (_lock)
@@ -188,15 +186,8 @@ internal sealed class TaskQueues
         }
     }
 
-    private TaskQueue QueueOf(string tenant, string taskId)
-    {
-        if (!_queues.TryGetValue((tenant, taskId), out var queue))
-        {
-            _queues[(tenant, taskId)] = queue = new TaskQueue(tenant, taskId);
-        }
-
-        return queue;
-    }
+    private TaskQueue QueueOf(string tenant, string taskId) =>
+        CollectionsMarshal.GetValueRefOrAddDefault(_queues, (tenant, taskId), out _) ??= new TaskQueue(tenant, taskId);
 
     private void Wake(TaskQueue queue)
     {

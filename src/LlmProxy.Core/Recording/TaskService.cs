@@ -1,6 +1,4 @@
 using LlmProxy.Core.Redaction;
-using LlmProxy.Core.Stores;
-using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Core.Recording;
 
@@ -25,7 +23,7 @@ public sealed record TaskResult(Trajectory Trajectory, bool Recorded, NotRecorde
 public sealed record TaskStart(string? TaskId, string? Description, string? Provider, string? Model);
 
 /// <summary>
-/// What callers say of tasks: that one starts, ends, is called off, or that a person stepped in. Takes its place behind
+/// Changes that callers make to tasks: start, complete, cancel, count an intervention. They take their place after
 /// the task's earlier calls and waits for them up to five seconds.
 /// </summary>
 public sealed class TaskService
@@ -34,7 +32,7 @@ public sealed class TaskService
     public const int LongestId = 200;
 
     private const string SessionPrefix = "session:";
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ChangeTimeout = TimeSpan.FromSeconds(5);
 
     private readonly ITrajectoryStore _store;
     private readonly Recorder _recorder;
@@ -53,7 +51,7 @@ public sealed class TaskService
     public static bool IsTaskId(string id) =>
         id.Length is > 0 and <= LongestId && id != "last" && !id.StartsWith(SessionPrefix, StringComparison.Ordinal) && !id.Any(c => char.IsControl(c) || c == '/');
 
-    /// <summary>Finds a trajectory by task id, <c>session:ID</c>, <c>last</c>, or its own id; null where there is none.</summary>
+    /// <summary>Finds a trajectory by task id, <c>session:ID</c>, <c>last</c>, or its own id; null if there is none.</summary>
     public async Task<Trajectory?> FindAsync(string tenant, string reference, CancellationToken cancellationToken)
     {
         if (reference.StartsWith(SessionPrefix, StringComparison.Ordinal))
@@ -142,7 +140,7 @@ public sealed class TaskService
             },
             cancellationToken);
 
-    /// <summary>Deletes a run and all that was made from it. False where there is none.</summary>
+    /// <summary>Deletes a run and all that was made from it. False if there is none.</summary>
     public async Task<bool> DeleteAsync(string tenant, string trajectoryId, CancellationToken cancellationToken)
     {
         var row = await _store.FindTrajectoryAsync(tenant, trajectoryId, cancellationToken);
@@ -165,7 +163,7 @@ public sealed class TaskService
                 state?.GiveEmbeddings(embeddings);
                 return state;
             },
-            Patience,
+            ChangeTimeout,
             cancellationToken) is not null;
 
     private async Task<TaskResult?> ChangeAsync(string tenant, string reference, Func<Trajectory, Trajectory> change, CancellationToken cancellationToken)
@@ -187,7 +185,7 @@ public sealed class TaskService
 
                 return run;
             },
-            Patience,
+            ChangeTimeout,
             cancellationToken);
         return row is null ? null : Result(row);
     }

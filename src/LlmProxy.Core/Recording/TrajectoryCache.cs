@@ -1,61 +1,35 @@
+using System.Collections.Concurrent;
+
 namespace LlmProxy.Core.Recording;
 
-/// <summary>Runs as the recorder knows them, in front of the store.</summary>
+/// <summary>Trajectories as the recorder knows them, in front of the store.</summary>
 /// <remarks>
-/// Not a cache that may evict when it likes: within a batch it holds what the store does not have yet, so that
-/// <see cref="Trim"/> alone forgets, between batches. Safe for concurrent use; the runs themselves belong to the recorder's worker.
+/// Not a cache that may evict at any time: within a batch it holds what the store does not have yet, so only
+/// <see cref="Trim"/> evicts, between batches. Safe for concurrent use; the trajectories themselves belong to the recorder's worker.
 /// </remarks>
 internal sealed class TrajectoryCache
 {
     private const int MaxRuns = 1_000;
 
-    private readonly Dictionary<(string Tenant, string TaskId), TrajectoryState> _runs = [];
-    private readonly Lock _lock = new();
+    private readonly ConcurrentDictionary<(string Tenant, string TaskId), TrajectoryState> _runs = [];
 
-    public TrajectoryState? Find(string tenant, string taskId)
-    {
-        lock (_lock)
-        {
-            return _runs.GetValueOrDefault((tenant, taskId));
-        }
-    }
+    public TrajectoryState? Find(string tenant, string taskId) => _runs.GetValueOrDefault((tenant, taskId));
 
-    public void Remember(TrajectoryState run)
-    {
-        lock (_lock)
-        {
-            _runs[(run.Row.Tenant, run.Row.TaskId)] = run;
-        }
-    }
+    public void Remember(TrajectoryState run) => _runs[(run.Row.Tenant, run.Row.TaskId)] = run;
 
-    public void Forget(string tenant, string taskId)
-    {
-        lock (_lock)
-        {
-            _runs.Remove((tenant, taskId));
-        }
-    }
+    public void Forget(string tenant, string taskId) => _runs.TryRemove((tenant, taskId), out _);
 
-    /// <summary>The runs for which something holds.</summary>
-    public List<(string Tenant, string TaskId)> Where(Func<TrajectoryState, bool> condition)
-    {
-        lock (_lock)
-        {
-            return [.. _runs.Where(r => condition(r.Value)).Select(r => r.Key)];
-        }
-    }
+    /// <summary>The trajectories that meet a condition.</summary>
+    public List<(string Tenant, string TaskId)> Where(Func<TrajectoryState, bool> condition) => [.. _runs.Where(r => condition(r.Value)).Select(r => r.Key)];
 
-    /// <summary>Forgets the runs that were quiet for longest; only between batches, when the store has all of them.</summary>
+    /// <summary>Evicts the trajectories that were idle for longest; only between batches, when the store has all of them.</summary>
     public void Trim()
     {
-        lock (_lock)
+        if (_runs.Count > MaxRuns)
         {
-            if (_runs.Count > MaxRuns)
+            foreach (var old in _runs.ToArray().OrderBy(r => r.Value.Row.LastActivityAt).Take(MaxRuns / 4))
             {
-                foreach (var old in _runs.OrderBy(r => r.Value.Row.LastActivityAt).Take(MaxRuns / 4).Select(r => r.Key).ToList())
-                {
-                    _runs.Remove(old);
-                }
+                _runs.TryRemove(old.Key, out _);
             }
         }
     }

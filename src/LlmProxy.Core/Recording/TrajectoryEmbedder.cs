@@ -1,6 +1,4 @@
 using System.Collections.Concurrent;
-using LlmProxy.Core.Trajectories;
-using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Core.Recording;
 
@@ -45,7 +43,7 @@ internal sealed partial class TrajectoryEmbedder(EmbedTrajectory embed, ContentP
         return made with { Change = made.Change! with { Embeddings = embeddings } };
     }
 
-    /// <summary>Lets vectors that were not there at once come behind the run, which is in the store now, so that a slow embedder keeps nothing waiting.</summary>
+    /// <summary>Saves vectors that were not ready at once after the trajectory, so that a slow embedder delays nothing.</summary>
     public void Follow(TrajectoryUpdate saved)
     {
         if (saved is { IsDeleted: false, Row: { } row } && _underWay.TryGetValue(row.Id, out var late) && late.Text == row.TaskDescription)

@@ -1,6 +1,4 @@
 using System.Text;
-using LlmProxy.Core.Trajectories;
-using LlmProxy.Wire;
 
 namespace LlmProxy.Core.Recording;
 
@@ -20,9 +18,8 @@ public sealed class TrajectoryReader(ITrajectoryStore store)
 
         var content = await store.ReadContentAsync(hashes, cancellationToken);
         var views = new List<StepView>(steps.Count);
-        for (var i = 0; i < steps.Count; i++)
+        foreach (var step in steps)
         {
-            var step = steps[i];
             var dialect = DialectCatalog.Get(step.Dialect);
             var messages = step.Messages
                 .Where(m => content.ContainsKey(m.Content))
@@ -43,22 +40,11 @@ public sealed class TrajectoryReader(ITrajectoryStore store)
         {
             // By call id; Gemini's results carry the function's name. A rewritten history brings older results along.
             var calls = (views[i].Reply?.ToolCalls ?? []).SelectMany(c => new[] { c.Id, c.Name }).ToHashSet(StringComparer.Ordinal);
-            views[i] = WithResults(views[i], [.. views[i + 1].Messages.SelectMany(m => m.Message.ToolResults).Where(r => calls.Contains(r.Id))]);
+            views[i] = views[i] with { ToolResults = [.. views[i + 1].Messages.SelectMany(m => m.Message.ToolResults).Where(r => calls.Contains(r.Id))] };
         }
 
         return views;
 
         string? Text(ContentHash? hash) => hash is { } h && content.TryGetValue(h, out var bytes) ? Encoding.UTF8.GetString(bytes.Span) : null;
     }
-
-    private static StepView WithResults(StepView view, List<ToolResult> results) => new()
-    {
-        Step = view.Step,
-        SystemPrompt = view.SystemPrompt,
-        SentSystemPrompt = view.SentSystemPrompt,
-        ToolsJson = view.ToolsJson,
-        Messages = view.Messages,
-        Reply = view.Reply,
-        ToolResults = results,
-    };
 }

@@ -1,6 +1,3 @@
-using LlmProxy.Core.Trajectories;
-using LlmProxy.Wire;
-
 namespace LlmProxy.Core.Recording;
 
 /// <summary>What one step added to its run, so that it can be taken back.</summary>
@@ -40,7 +37,7 @@ internal sealed class TrajectoryState(Trajectory row)
     /// <summary>Whether the history is the store's: without secrets, or unknown where no content is kept.</summary>
     public bool IsRebuilt { get; set; }
 
-    /// <summary>For each answer how long the history was with it, for calls that name the answer which they continue.</summary>
+    /// <summary>For each response how long the history was with it, for calls that name the response which they continue.</summary>
     public Dictionary<string, int> Responses { get; } = new(StringComparer.Ordinal);
 
     /// <summary>Keys of the replies that were recorded: every other assistant turn is foreign.</summary>
@@ -61,7 +58,7 @@ internal sealed class TrajectoryState(Trajectory row)
     /// <summary>Whether the last reply ended its turn without asking for a tool.</summary>
     public bool LastEndedTurn { get; set; }
 
-    /// <summary>Whether the last call failed (an error, or no answer).</summary>
+    /// <summary>Whether the last call failed (an error, or no response).</summary>
     public bool LastCallFailed { get; set; }
 
     /// <summary>System prompt and tools of the last call, by a digest of their bytes in the request: most calls send them again unchanged.</summary>
@@ -90,7 +87,7 @@ internal sealed class TrajectoryState(Trajectory row)
         return embeddings;
     }
 
-    /// <summary>Remembers where the run stands before a step.</summary>
+    /// <summary>Remembers the state before a step.</summary>
     public void Mark()
     {
         _before = (LastStep, History, LastResultFailed, Row.CostUsd);
@@ -140,7 +137,7 @@ internal sealed class TrajectoryState(Trajectory row)
     /// <summary>Whether there is a step of this number.</summary>
     public bool HasStep(int index) => _indices.Contains(index);
 
-    /// <summary>Takes one step. One that comes late, behind a later one, is not the last.</summary>
+    /// <summary>Takes one step. One that comes late, after a later one, is not the last.</summary>
     public void Take(TrajectoryStep step, Trajectory row, TurnKey[] history, StepCounts counts)
     {
         Row = row;
@@ -156,12 +153,12 @@ internal sealed class TrajectoryState(Trajectory row)
         }
     }
 
-    /// <summary>Puts a step in the place of the one with its number, which it only tells better.</summary>
+    /// <summary>Puts a step in the place of the one with its number, which describes it better.</summary>
     public void Replace(TrajectoryStep step) => LastStep = LastStep?.Index == step.Index ? step : LastStep;
 
     /// <summary>
     /// Goes back before the last step, which an equal call takes the place of. What came from elsewhere in between (an
-    /// intervention told by the API, tokens of a side call) stays.
+    /// intervention through the API, tokens of a side call) stays.
     /// </summary>
     public void TakeBack()
     {

@@ -1,9 +1,6 @@
-using LlmProxy.Core.Trajectories;
-using Microsoft.Extensions.Logging;
-
 namespace LlmProxy.Core.Recording;
 
-/// <summary>Turns what waits for a task (calls that are over, changes that somebody asked for) into changes of its run.</summary>
+/// <summary>Turns what waits for a task (calls that are over, requested changes) into changes of its run.</summary>
 /// <remarks>Used by the recorder's worker alone.</remarks>
 internal sealed partial class TrajectoryUpdates(
     StepBuilder steps,
@@ -49,7 +46,7 @@ internal sealed partial class TrajectoryUpdates(
 
         if (run.LastStep is null && run.Row.IterationCount == 0)
         {
-            // Opened by the API before its first call: that one says whose run it is.
+            // Opened by the API before its first call: that one decides its provider and model.
             steps.Adopt(run, head);
         }
 
@@ -94,7 +91,7 @@ internal sealed partial class TrajectoryUpdates(
         return run;
     }
 
-    /// <summary>A change with the run as it is now. The store takes it only where the run is still what it was made from; the next change stands on this one.</summary>
+    /// <summary>A change with the run as it is now. The store takes it only where the run is still what it was made from; the next change builds on this one.</summary>
     private static TrajectoryUpdate Made(TaskQueue queue, WorkItem item, TrajectoryState run, TrajectoryChange change, bool drop)
     {
         var row = run.Row;

@@ -1,11 +1,8 @@
-using LlmProxy.Core.Trajectories;
-using LlmProxy.Wire;
-
 namespace LlmProxy.Core.Recording;
 
 /// <summary>
 /// Assistant turns in the history of a run that no recorded reply produced, so far: with several processes a call may
-/// be recorded before the one whose answer it continues.
+/// be recorded before the one whose response it continues.
 /// </summary>
 internal sealed class UnmatchedAssistantTurns
 {

@@ -1,15 +1,15 @@
 namespace LlmProxy.Core.Redaction;
 
 /// <summary>
-/// Finds payment card numbers: a known issuer's first digits with that issuer's length, whole or in the groups that
-/// stand on cards, and a right check digit. Timestamps, ids and phone numbers hold as many digits; few hold all that.
+/// Finds payment card numbers: a known issuer's first digits with that issuer's length, whole or in the groups
+/// printed on cards, and a right check digit. Timestamps, ids and phone numbers hold as many digits; few hold all that.
 /// </summary>
 internal static class CardNumbers
 {
     private const int Least = 13;
     private const int Most = 19;
 
-    /// <summary>Whether there are enough digits together for a number. Also in the raw text of JSON, where an escape can stand before them.</summary>
+    /// <summary>Whether there are enough digits together for a number. Also in the raw text of JSON, where an escape can precede them.</summary>
     public static bool MayHold(ReadOnlySpan<char> text)
     {
         for (var at = 3; at < text.Length; at += 4)
@@ -39,7 +39,7 @@ internal static class CardNumbers
         return false;
     }
 
-    /// <summary>The next number at or behind an offset; length 0 where there is none.</summary>
+    /// <summary>The next number at or after an offset; length 0 if there is none.</summary>
     public static (int Start, int Length) FindNext(ReadOnlySpan<char> text, int from)
     {
         // Each number has four digits in a row somewhere, so that every fourth character is enough to look at.

@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using LlmProxy.Core.Configuration;
 using LlmProxy.Wire.Json;
 
 namespace LlmProxy.Core.Redaction;
@@ -17,7 +16,7 @@ namespace LlmProxy.Core.Redaction;
 /// </remarks>
 public sealed class Redactor
 {
-    /// <summary>What stands in place of a secret.</summary>
+    /// <summary>The replacement of a secret.</summary>
     public const string Mark = "[redacted]";
 
     private static readonly TimeSpan PatternTimeout = TimeSpan.FromSeconds(2);
@@ -25,7 +24,7 @@ public sealed class Redactor
     private readonly bool _enabled;
     private readonly Regex[] _own;
 
-    /// <summary>A redactor with the settings' own patterns beside the built-in ones.</summary>
+    /// <summary>A redactor with the settings' own patterns in addition to the built-in ones.</summary>
     public Redactor(RedactionOptions options)
     {
         _enabled = options.Enabled;
@@ -33,7 +32,7 @@ public sealed class Redactor
     }
 
     /// <summary>
-    /// JSON without secrets; the same memory where there are none. Each string is taken by itself, so that the result
+    /// JSON without secrets; the same memory if there are none. Each string is taken by itself, so that the result
     /// is JSON again whatever a pattern matches, and no escape hides where a secret begins.
     /// </summary>
     public ReadOnlyMemory<byte> RedactJson(ReadOnlyMemory<byte> utf8)
@@ -61,7 +60,7 @@ public sealed class Redactor
         }
     }
 
-    /// <summary>Text without secrets; the same object where there are none.</summary>
+    /// <summary>Text without secrets; the same object if there are none.</summary>
     public string Redact(string text)
     {
         if (!_enabled || text.Length == 0)

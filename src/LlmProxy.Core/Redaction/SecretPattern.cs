@@ -7,19 +7,14 @@ internal enum Alphabet
 {
     /// <summary>ASCII letters and digits.</summary>
     Alphanumeric,
-
     /// <summary>Letters, digits and <c>_</c>.</summary>
     Word,
-
     /// <summary>Letters, digits, <c>_</c> and <c>-</c>: base64url.</summary>
     Token,
-
     /// <summary>Letters, digits, <c>_</c>, <c>-</c> and <c>/</c>.</summary>
     Path,
-
     /// <summary>Letters, digits and <c>_-.=+/~</c>: what an Authorization header holds.</summary>
     Credential,
-
     /// <summary>Capitals and digits.</summary>
     Upper,
 }

@@ -1,6 +1,5 @@
 using System.Numerics.Tensors;
 using LlmProxy.Core.Experiments;
-using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Core.Retrieval;
 

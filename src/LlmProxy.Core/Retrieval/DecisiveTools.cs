@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Core.Retrieval;
 

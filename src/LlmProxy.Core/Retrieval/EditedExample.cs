@@ -7,7 +7,7 @@ namespace LlmProxy.Core.Retrieval;
 /// <c>steps</c> (each <c>reasoning</c>, <c>tool</c>, <c>arguments</c>, <c>result</c>) in place of the condensed ones; what is
 /// missing stays.
 /// </summary>
-/// <remarks>It is cleaned like recorded text: it stands in the same fence.</remarks>
+/// <remarks>It is cleaned like recorded text, since it is put into the same fence.</remarks>
 public static class EditedExample
 {
     /// <summary>What is wrong with an edit, for people, or null.</summary>

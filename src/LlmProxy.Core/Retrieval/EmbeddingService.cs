@@ -1,9 +1,6 @@
 using System.ClientModel;
 using System.Globalization;
-using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Trajectories;
 using Microsoft.Extensions.AI;
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LlmProxy.Core.Retrieval;
@@ -12,11 +9,11 @@ namespace LlmProxy.Core.Retrieval;
 /// <param name="Model">The model that made it; it is compared with vectors of that model alone.</param>
 /// <param name="Vector">The vector, of length 1 (zero for a text without words).</param>
 /// <param name="DefaultMinSimilarity">That model's own threshold.</param>
-/// <param name="FallbackReason">Why the lexical embedder answered in place of the remote one (<c>timeout</c>, or the failure), else null.</param>
+/// <param name="FallbackReason">Why the lexical embedder was used instead of the remote one (<c>timeout</c>, or the failure), else null.</param>
 public sealed record EmbeddedQuery(string Model, float[] Vector, double DefaultMinSimilarity, string? FallbackReason);
 
 /// <summary>The vectors of a text for the store.</summary>
-/// <param name="Embeddings">Always a lexical one, and the remote one where it is configured and answered.</param>
+/// <param name="Embeddings">Always a lexical one, and the remote one if it is configured and responded.</param>
 /// <param name="RemoteError">Why the remote one is missing, or null.</param>
 public sealed record StoreEmbeddings(IReadOnlyList<TrajectoryEmbedding> Embeddings, string? RemoteError)
 {
@@ -24,13 +21,13 @@ public sealed record StoreEmbeddings(IReadOnlyList<TrajectoryEmbedding> Embeddin
     public bool RemoteRefused { get; init; }
 }
 
-/// <summary>Decides which embedder is in use and falls back to the built-in one when a remote one does not answer.</summary>
+/// <summary>Decides which embedder is in use and falls back to the built-in one when a remote one does not respond.</summary>
 public sealed class EmbeddingService : IDisposable
 {
     /// <summary>Cosine threshold for text-embedding-3-small, and the start for other remote models until their owner sets one.</summary>
     public const double DefaultRemoteMinSimilarity = 0.7;
 
-    /// <summary>Name of what an embedding stands for, when it is the task's description.</summary>
+    /// <summary>Kind of an embedding of the task's description.</summary>
     public const string TaskKind = "task";
 
     // A remote embedder that just failed is not asked again for queries at once: each task's first call would wait for it.
@@ -123,11 +120,8 @@ public sealed class EmbeddingService : IDisposable
     /// <param name="text">The text.</param>
     /// <param name="cancellationToken">Cancels.</param>
     /// <param name="kind">What the text is.</param>
-    public async Task<StoreEmbeddings> EmbedForStoreAsync(string text, CancellationToken cancellationToken, string kind = TaskKind)
-    {
-        var all = await EmbedForStoreAsync([text], cancellationToken, kind);
-        return all[0];
-    }
+    public async Task<StoreEmbeddings> EmbedForStoreAsync(string text, CancellationToken cancellationToken, string kind = TaskKind) =>
+        (await EmbedForStoreAsync([text], cancellationToken, kind))[0];
 
     /// <summary>The vectors to store for several texts, with as few calls of the remote embedder as it allows.</summary>
     public async Task<IReadOnlyList<StoreEmbeddings>> EmbedForStoreAsync(IReadOnlyList<string> texts, CancellationToken cancellationToken, string kind = TaskKind)
@@ -137,7 +131,7 @@ public sealed class EmbeddingService : IDisposable
         string? error = null;
         var isRefused = false;
 
-        // The remote embedder answers 400 to an empty text.
+        // The remote embedder responds 400 to an empty text.
         var sent = texts.Where(t => !string.IsNullOrWhiteSpace(t)).ToList();
         if (_remote is not null && sent.Count > 0)
         {
@@ -170,7 +164,7 @@ public sealed class EmbeddingService : IDisposable
         return result;
     }
 
-    /// <summary>The vector to search with: the remote embedder's where it answers in time, else the lexical one.</summary>
+    /// <summary>The vector to search with: the remote embedder's if it responds in time, else the lexical one.</summary>
     /// <param name="text">The task at hand.</param>
     /// <param name="timeout">Longest wait for the remote embedder.</param>
     /// <param name="frequencies">Document frequencies for the lexical vector, or null for none.</param>
@@ -196,7 +190,7 @@ public sealed class EmbeddingService : IDisposable
 
     /// <summary>The lexical vector to search with.</summary>
     /// <param name="text">The task at hand.</param>
-    /// <param name="reason">Why the remote embedder's is not used; null where there is none.</param>
+    /// <param name="reason">Why the remote embedder's is not used; null if there is none.</param>
     /// <param name="frequencies">Document frequencies, or null for none.</param>
     /// <param name="cancellationToken">Cancels.</param>
     public async Task<EmbeddedQuery> EmbedLexicallyAsync(
@@ -222,7 +216,7 @@ public sealed class EmbeddingService : IDisposable
         limit.CancelAfter(timeout);
         try
         {
-            // WaitAsync beside the token: an embedder that does not heed its token must not hold a request either.
+            // WaitAsync in addition to the token: an embedder that ignores its token must not block a request either.
             var answer = await remote.GenerateAsync([text], cancellationToken: limit.Token).WaitAsync(limit.Token);
             Succeeded();
             return (answer[0].Vector.ToArray(), null);
@@ -244,7 +238,7 @@ public sealed class EmbeddingService : IDisposable
 
     private string Failed(Exception e)
     {
-        // The first line: SDK messages carry the whole answer below it, and that may repeat the text.
+        // The first line: SDK messages carry the whole response below it, and that may repeat the text.
         var reason = e.Message.AsSpan().Trim();
         var end = reason.IndexOfAny('\r', '\n');
         LastError = (end < 0 ? reason : reason[..end]).ToString();
@@ -261,16 +255,5 @@ public sealed class EmbeddingService : IDisposable
         return LastError;
     }
 
-    private static string? FirstOf(params ReadOnlySpan<string?> values)
-    {
-        foreach (var value in values)
-        {
-            if (!string.IsNullOrWhiteSpace(value))
-            {
-                return value.Trim();
-            }
-        }
-
-        return null;
-    }
+    private static string? FirstOf(params string?[] values) => Array.Find(values, value => !string.IsNullOrWhiteSpace(value))?.Trim();
 }

@@ -1,8 +1,5 @@
 using System.Numerics.Tensors;
-using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Experiments;
-using LlmProxy.Core.Trajectories;
-using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Core.Retrieval;
 
@@ -10,7 +7,21 @@ namespace LlmProxy.Core.Retrieval;
 /// Finds runs that can teach the task at hand: the store's vector and full-text hits, fused by rank, held to the
 /// similarity threshold, fit for the offered tools, and different from each other.
 /// </summary>
-public sealed class ExampleSearch
+/// <param name="store">Where runs are searched.</param>
+/// <param name="examples">What people decided about examples.</param>
+/// <param name="embeddings">Makes the query's vector.</param>
+/// <param name="options">The settings.</param>
+/// <param name="quality">The least score.</param>
+/// <param name="logger">Where findings go.</param>
+/// <param name="ledger">What experiments say of examples: those that help rank higher. Null for none.</param>
+public sealed class ExampleSearch(
+    ISearchStore store,
+    IExampleStore examples,
+    EmbeddingService embeddings,
+    FewShotOptions options,
+    QualityOptions quality,
+    ILogger<ExampleSearch> logger,
+    ExampleLedger? ledger = null)
 {
     /// <summary>Constant of reciprocal rank fusion: a run's score is the sum of <c>1/(60 + rank)</c> (Cormack, Clarke and Büttcher, 2009).</summary>
     private const double FusionConstant = 60;
@@ -21,46 +32,12 @@ public sealed class ExampleSearch
     // Maximal marginal relevance (Carbonell and Goldstein, 1998): weight of relevance against likeness to what is chosen.
     private const double RelevanceWeight = 0.9;
 
-    // So many different tasks, for each that is wanted, compete for a place.
+    // Number of different tasks that compete for each place.
     private const int CompetitorsForPlace = 4;
 
     // What finding and reading runs needs of the time limit, so that a slow embedder leaves room for the fallback.
     private static readonly TimeSpan SearchReserve = TimeSpan.FromMilliseconds(300);
     private static readonly TimeSpan RemoteTimeout = TimeSpan.FromMilliseconds(1500);
-
-    private readonly ISearchStore _store;
-    private readonly IExampleStore _examples;
-    private readonly EmbeddingService _embeddings;
-    private readonly FewShotOptions _options;
-    private readonly QualityOptions _quality;
-    private readonly ExampleLedger? _ledger;
-    private readonly ILogger _logger;
-
-    /// <summary>A search in a store.</summary>
-    /// <param name="store">Where runs are searched.</param>
-    /// <param name="examples">What people decided about examples.</param>
-    /// <param name="embeddings">Makes the query's vector.</param>
-    /// <param name="options">The settings.</param>
-    /// <param name="quality">The least score.</param>
-    /// <param name="logger">Where findings go.</param>
-    /// <param name="ledger">What experiments say of examples: those that help rank higher. Null for none.</param>
-    public ExampleSearch(
-        ISearchStore store,
-        IExampleStore examples,
-        EmbeddingService embeddings,
-        FewShotOptions options,
-        QualityOptions quality,
-        ILogger<ExampleSearch> logger,
-        ExampleLedger? ledger = null)
-    {
-        _ledger = ledger;
-        _store = store;
-        _examples = examples;
-        _embeddings = embeddings;
-        _options = options;
-        _quality = quality;
-        _logger = logger;
-    }
 
     /// <summary>Finds the runs for a task.</summary>
     /// <param name="query">What is looked for. Without <see cref="ExampleQuery.MinQuality"/> the setting holds for successful runs; a search that lets failed runs in, which have no score, lets all scores in.</param>
@@ -77,26 +54,26 @@ public sealed class ExampleSearch
         var text = query.TaskDescription.Trim();
         if (text.Length == 0)
         {
-            return new ExampleSearchResult([], [], query.MinSimilarity ?? _options.MinSimilarity ?? _embeddings.DefaultMinSimilarity, null, _embeddings.Model);
+            return new ExampleSearchResult([], [], query.MinSimilarity ?? options.MinSimilarity ?? embeddings.DefaultMinSimilarity, null, embeddings.Model);
         }
 
-        var wait = _options.Timeout ?? RemoteTimeout;
+        var wait = options.Timeout ?? RemoteTimeout;
         wait = wait > SearchReserve * 2 ? wait - SearchReserve : wait / 2;
-        var embedded = await _embeddings.EmbedQueryAsync(
-            text, wait, (buckets, token) => _store.ReadDocumentFrequenciesAsync(query.Tenant, buckets, token), cancellationToken);
+        var embedded = await embeddings.EmbedQueryAsync(
+            text, wait, (buckets, token) => store.ReadDocumentFrequenciesAsync(query.Tenant, buckets, token), cancellationToken);
         var found = await FindAsync(query, text, embedded, withReasons, cancellationToken);
 
         // While a store is being moved to another model, runs that have no vector of it yet are searched by their
         // lexical one, rather than that tasks go without examples.
-        if (found.Chosen.Count == 0 && embedded.Model != LexicalEmbedder.ModelName && found.LeftOut.Any(l => l.Reason == "no-vector"))
+        if (found.Chosen.Count == 0 && embedded.Model != LexicalEmbedder.ModelName && found.LeftOut.Any(l => l.Reason == SkipReason.NoVector))
         {
-            var lexical = await _embeddings.EmbedLexicallyAsync(
-                text, "no-vector", (buckets, token) => _store.ReadDocumentFrequenciesAsync(query.Tenant, buckets, token), cancellationToken);
+            var lexical = await embeddings.EmbedLexicallyAsync(
+                text, "no-vector", (buckets, token) => store.ReadDocumentFrequenciesAsync(query.Tenant, buckets, token), cancellationToken);
             var other = await FindAsync(query, text, lexical, withReasons, cancellationToken);
             found = other.Chosen.Count > 0 ? other : found;
         }
 
-        RetrievalLog.Found(_logger, found.Chosen.Count, found.Threshold);
+        RetrievalLog.Found(logger, found.Chosen.Count, found.Threshold);
         return found;
     }
 
@@ -106,20 +83,20 @@ public sealed class ExampleSearch
         //    fallback has its own.
         var threshold = embedded.FallbackReason is not null
             ? embedded.DefaultMinSimilarity
-            : query.MinSimilarity ?? _options.MinSimilarity ?? embedded.DefaultMinSimilarity;
+            : query.MinSimilarity ?? options.MinSimilarity ?? embedded.DefaultMinSimilarity;
 
         // 2. Vector and full-text hits, filtered by the store.
         var search = new SearchQuery(query.Tenant, embedded.Model, embedded.Vector, text, Math.Max(30, query.Count * 10))
         {
             Providers = query.Providers,
             SuccessOnly = query.SuccessOnly,
-            MinQuality = query.MinQuality ?? (query.SuccessOnly ? _quality.Threshold : null),
+            MinQuality = query.MinQuality ?? (query.SuccessOnly ? quality.Threshold : null),
         };
-        var hits = await _store.SearchAsync(search, cancellationToken);
+        var hits = await store.SearchAsync(search, cancellationToken);
         var leftOut = new List<TrajectoryLeftOut>();
         var candidates = new List<Candidate>();
         double? best = null;
-        var offered = ToolNames.Offer(_options.ToolMatch == ToolMatch.Ignore ? [] : query.OfferedTools);
+        var offered = ToolNames.Offer(options.ToolMatch == ToolMatch.Ignore ? [] : query.OfferedTools);
         var tools = new DecisiveTools();
         var lexical = embedded.Model == LexicalEmbedder.ModelName ? embedded.Vector : LexicalEmbedder.Embed(text);
         var subjects = new Dictionary<string, double>(StringComparer.Ordinal);
@@ -134,14 +111,14 @@ public sealed class ExampleSearch
 
             // 3. What cannot be used, each with its reason. NaN, from a zero vector, passes no threshold.
             var fit = ToolFit(hit.Trajectory, tools, offered);
-            var reason = !hit.Trajectory.HasContent ? "no-content"
-                : hit.Similarity is not { } similarity ? "no-vector"
-                : !(similarity >= threshold) ? "below-threshold"
-                : fit == 0 || (fit < 1 && _options.ToolMatch == ToolMatch.Require) ? "tools"
+            SkipReason? reason = !hit.Trajectory.HasContent ? SkipReason.NoContent
+                : hit.Similarity is not { } similarity ? SkipReason.NoVector
+                : !(similarity >= threshold) ? SkipReason.BelowThreshold
+                : fit == 0 || (fit < 1 && options.ToolMatch == ToolMatch.Require) ? SkipReason.Tools
                 : null;
-            if (reason is not null)
+            if (reason is { } why)
             {
-                leftOut.Add(new TrajectoryLeftOut(hit.Trajectory, hit.Similarity, reason));
+                leftOut.Add(new TrajectoryLeftOut(hit.Trajectory, hit.Similarity, why));
                 continue;
             }
 
@@ -155,7 +132,7 @@ public sealed class ExampleSearch
             .ThenByDescending(c => c.Run.QualityScore).ThenBy(c => c.Run.IterationCount).ThenBy(c => c.Run.Id, StringComparer.Ordinal).ToList();
         var distinct = WithoutDuplicates(ranked, Math.Max(0, query.Count) * CompetitorsForPlace, leftOut);
         var chosen = Diverse(distinct, Math.Max(0, query.Count));
-        leftOut.AddRange(distinct.Except(chosen).Select(c => new TrajectoryLeftOut(c.Run, c.Similarity, "count")));
+        leftOut.AddRange(distinct.Except(chosen).Select(c => new TrajectoryLeftOut(c.Run, c.Similarity, SkipReason.Count)));
 
         if (withReasons)
         {
@@ -222,15 +199,15 @@ public sealed class ExampleSearch
 
             if (i < 0)
             {
-                // What stands further down cannot be chosen any more, and comparing all of them is what would take the time.
-                leftOut.AddRange(ranked.Skip(next).Select(c => new TrajectoryLeftOut(c.Run, c.Similarity, "count")));
+                // Candidates further down cannot be chosen any more, and comparing all of them would take the time.
+                leftOut.AddRange(ranked.Skip(next).Select(c => new TrajectoryLeftOut(c.Run, c.Similarity, SkipReason.Count)));
                 break;
             }
 
-            // The group keeps its place; who stands for it is decided by trust, not by the accident of rank.
+            // The group keeps its place; trust, not the accident of rank, decides which trajectory represents it.
             var (kept, dropped) = candidate.IsBetterThan(groups[i]) ? (candidate with { Score = groups[i].Score }, groups[i]) : (groups[i], candidate);
             groups[i] = kept;
-            leftOut.Add(new TrajectoryLeftOut(dropped.Run, dropped.Similarity, "near-duplicate"));
+            leftOut.Add(new TrajectoryLeftOut(dropped.Run, dropped.Similarity, SkipReason.NearDuplicate));
         }
 
         return groups;
@@ -262,8 +239,8 @@ public sealed class ExampleSearch
             return;
         }
 
-        var rows = (await _examples.FindExamplesAsync(tenant, [.. candidates.Select(c => c.Run.Id)], cancellationToken)).ToDictionary(r => r.TrajectoryId, StringComparer.Ordinal);
-        var evidence = _ledger?.Peek(tenant);
+        var rows = (await examples.FindExamplesAsync(tenant, [.. candidates.Select(c => c.Run.Id)], cancellationToken)).ToDictionary(r => r.TrajectoryId, StringComparer.Ordinal);
+        var evidence = ledger?.Peek(tenant);
         for (var i = 0; i < candidates.Count; i++)
         {
             var id = candidates[i].Run.Id;
@@ -278,18 +255,18 @@ public sealed class ExampleSearch
     private async Task AddFilteredAsync(ExampleQuery query, SearchQuery search, IReadOnlyList<SearchHit> hits, List<TrajectoryLeftOut> leftOut, CancellationToken cancellationToken)
     {
         var known = hits.Select(h => h.Trajectory.Id).ToHashSet(StringComparer.Ordinal);
-        var all = await _store.SearchAsync(search with { Providers = [], SuccessOnly = false, MinQuality = null, WithoutRetired = false, OnlyUsable = false }, cancellationToken);
+        var all = await store.SearchAsync(search with { Providers = [], SuccessOnly = false, MinQuality = null, WithoutRetired = false, OnlyUsable = false }, cancellationToken);
         foreach (var hit in all.Where(h => !known.Contains(h.Trajectory.Id) && !IsOwn(h.Trajectory, query)))
         {
             var run = hit.Trajectory;
-            var reason = run.Status == TrajectoryStatus.Active ? "not-ended"
-                : run.Status == TrajectoryStatus.Cancelled ? "cancelled"
-                : query.Providers.Count > 0 && !query.Providers.Contains(run.Provider, StringComparer.OrdinalIgnoreCase) ? "provider"
-                : search.SuccessOnly && run.Success != true ? "not-successful"
-                : !run.HasContent ? "no-content"
-                : search.MinQuality is { } least && !(run.QualityScore >= least) ? "quality"
-                : hits.Count < search.Limit ? "retired"
-                : "count";
+            var reason = run.Status == TrajectoryStatus.Active ? SkipReason.NotEnded
+                : run.Status == TrajectoryStatus.Cancelled ? SkipReason.Cancelled
+                : query.Providers.Count > 0 && !query.Providers.Contains(run.Provider, StringComparer.OrdinalIgnoreCase) ? SkipReason.Provider
+                : search.SuccessOnly && run.Success != true ? SkipReason.NotSuccessful
+                : !run.HasContent ? SkipReason.NoContent
+                : search.MinQuality is { } least && !(run.QualityScore >= least) ? SkipReason.Quality
+                : hits.Count < search.Limit ? SkipReason.Retired
+                : SkipReason.Count;
             leftOut.Add(new TrajectoryLeftOut(run, hit.Similarity, reason));
         }
     }

@@ -1,5 +1,3 @@
-using LlmProxy.Core.Trajectories;
-
 namespace LlmProxy.Core.Retrieval;
 
 /// <summary>A run, condensed to what another model can learn from. Templates read it as an element of <c>examples</c>.</summary>
@@ -21,7 +19,7 @@ public sealed record FewShotExample(
     IReadOnlyList<string> ToolsUsed,
     IReadOnlyList<FewShotStep> Steps);
 
-/// <summary>One step of an example. Texts are cleaned and shortened; empty where there is none.</summary>
+/// <summary>One step of an example. Texts are cleaned and shortened; empty if there is none.</summary>
 /// <param name="Reasoning">Why, in the model's own words (its text, never hidden reasoning).</param>
 /// <param name="Tool">The tool called.</param>
 /// <param name="Arguments">With what.</param>
@@ -29,7 +27,7 @@ public sealed record FewShotExample(
 public sealed record FewShotStep(string Reasoning, string Tool, string Arguments, string Result);
 
 /// <summary>What examples are looked for.</summary>
-/// <param name="Tenant">Whose runs.</param>
+/// <param name="Tenant">The tenant that owns the runs.</param>
 /// <param name="TaskDescription">The task at hand, without boilerplate.</param>
 /// <param name="Count">How many at most.</param>
 public sealed record ExampleQuery(string Tenant, string TaskDescription, int Count)
@@ -65,15 +63,15 @@ public sealed record ChosenTrajectory(Trajectory Trajectory, double Similarity, 
 /// <summary>A run that was left out.</summary>
 /// <param name="Trajectory">The run.</param>
 /// <param name="Similarity">Cosine, or null where it has no vector of the model.</param>
-/// <param name="Reason">Why, <c>below-threshold</c>, <c>no-vector</c>, <c>tools</c>, <c>near-duplicate</c>, <c>count</c>; of runs that were looked for to explain: <c>not-ended</c>, <c>cancelled</c>, <c>provider</c>, <c>not-successful</c>, <c>no-content</c>, <c>quality</c>, <c>retired</c>.</param>
-public sealed record TrajectoryLeftOut(Trajectory Trajectory, double? Similarity, string Reason);
+/// <param name="Reason">Why.</param>
+public sealed record TrajectoryLeftOut(Trajectory Trajectory, double? Similarity, SkipReason Reason);
 
 /// <summary>What a search found.</summary>
 /// <param name="Chosen">Chosen runs, best first.</param>
 /// <param name="LeftOut">Runs that were found and left out, with the reason.</param>
 /// <param name="Threshold">The similarity threshold that was used.</param>
 /// <param name="Best">The best similarity of all runs seen, or null.</param>
-/// <param name="Embedder">The embedder's model that answered.</param>
+/// <param name="Embedder">The model that embedded the query.</param>
 public sealed record ExampleSearchResult(
     IReadOnlyList<ChosenTrajectory> Chosen,
     IReadOnlyList<TrajectoryLeftOut> LeftOut,

@@ -1,5 +1,3 @@
-using LlmProxy.Core.Stores;
-
 namespace LlmProxy.Core.Retrieval;
 
 /// <summary>Makes vectors of stored runs anew: lists their texts, takes their vectors, remembers the progress.</summary>

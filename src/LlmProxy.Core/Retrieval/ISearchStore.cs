@@ -1,5 +1,3 @@
-using LlmProxy.Core.Stores;
-
 namespace LlmProxy.Core.Retrieval;
 
 /// <summary>Finds recorded runs by vectors and words.</summary>

@@ -11,7 +11,7 @@ namespace LlmProxy.Core.Retrieval;
 /// </summary>
 internal static class InjectionPhrases
 {
-    // Words further apart than so many signs belong to different cells or lines.
+    // Words that are further apart belong to different cells or lines.
     private const int MaxSigns = 8;
 
     // "a|b ~3 c|d": one of a, b, then within at most 3 words in between one of c, d. "+" allows none in between.
@@ -54,7 +54,7 @@ internal static class InjectionPhrases
         "not|don't|dont|never|without + tell|telling|inform|informing|mention|mentioning|reveal|revealing|alert|alerting|notify|notifying|show|showing ~4 user|users|human|humans|operator|operators|owner|owners|anyone|anybody",
         "send|post|upload|exfiltrate|forward|transmit|email|mail|leak ~6 credentials|credential|password|passwords|secrets|cookies|tokens|keys ~6 to|at|via|http|https",
 
-        // Speaking to whoever reads
+        // Addressing the reader
         "attention|important|urgent|note ~2 ai|llm|gpt|claude|gemini|chatbot|assistant|agents : ",
         "ai|llm|model|models|assistant|assistants|agent|agents|chatbot + reading|processing|parsing|seeing|viewing + this",
         "if + you + are ~2 ai|llm|chatbot|assistant|language",
@@ -150,7 +150,7 @@ internal static class InjectionPhrases
         var element = phrase[next];
         if (!element.HasWords)
         {
-            // A colon or an exclamation mark behind the last word.
+            // A colon or an exclamation mark after the last word.
             return text.AsSpan(words[at].End).TrimStart("*_ ") is [':' or '!' or '：', ..] ? at : null;
         }
 
@@ -251,7 +251,7 @@ internal static class InjectionPhrases
         return all.ToFrozenDictionary(p => p.Key, p => p.Value.ToArray(), StringComparer.OrdinalIgnoreCase);
     }
 
-    /// <summary>One of some words, at most so many words behind the one before; without words a sign behind that one.</summary>
+    /// <summary>One of some words, within a distance from the one before; without words a sign after that one.</summary>
     private sealed record Element(int Gap, FrozenSet<string> All)
     {
         public bool HasWords { get; } = All.Count > 0;

@@ -14,8 +14,8 @@ namespace LlmProxy.Core.Retrieval;
 /// weighted with them instead (<see cref="EmbedQuery"/>).
 /// </para>
 /// <para>
-/// Every constant here is part of the model <c>lexical-1</c>: vectors in stores were made with them. Whoever changes
-/// one changes <see cref="ModelName"/> too.
+/// Every constant here is part of the model <c>lexical-1</c>: vectors in stores were made with them. A change of
+/// one needs a new <see cref="ModelName"/>.
 /// </para>
 /// </remarks>
 public sealed class LexicalEmbedder : IEmbeddingGenerator<string, Embedding<float>>
@@ -85,20 +85,7 @@ public sealed class LexicalEmbedder : IEmbeddingGenerator<string, Embedding<floa
     }
 
     /// <summary>The buckets that a text fills, ascending: those whose document frequencies <see cref="EmbedQuery"/> wants.</summary>
-    public static IReadOnlyList<int> Buckets(string text)
-    {
-        var vector = Count(text);
-        var buckets = new List<int>();
-        for (var i = 0; i < vector.Length; i++)
-        {
-            if (vector[i] != 0)
-            {
-                buckets.Add(i);
-            }
-        }
-
-        return buckets;
-    }
+    public static IReadOnlyList<int> Buckets(string text) => [.. Count(text).Index().Where(bucket => bucket.Item != 0).Select(bucket => bucket.Index)];
 
     /// <inheritdoc />
     public Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(
@@ -168,7 +155,7 @@ public sealed class LexicalEmbedder : IEmbeddingGenerator<string, Embedding<floa
             var weight = isCommon ? CommonWeight : 1;
             Add(vector, Hash(word, 'w'), weight * (1 + MathF.Log(count)));
 
-            // Longer "words" are ids, keys or encoded data: their start stands for them.
+            // Longer "words" are ids, keys or encoded data: their start represents them.
             var length = Math.Min(word.Length, framed.Length - 2);
             framed[0] = ' ';
             word.AsSpan(0, length).CopyTo(framed[1..]);
@@ -182,12 +169,7 @@ public sealed class LexicalEmbedder : IEmbeddingGenerator<string, Embedding<floa
     // All pieces of a word together weigh as much as the word times the weight, however long it is.
     private static void AddPieces(float[] vector, ReadOnlySpan<char> framed, float weight)
     {
-        var pieces = 0;
-        for (var n = 3; n <= 5; n++)
-        {
-            pieces += Math.Max(0, framed.Length - n + 1);
-        }
-
+        var pieces = Math.Max(0, framed.Length - 2) + Math.Max(0, framed.Length - 3) + Math.Max(0, framed.Length - 4);
         var each = weight / MathF.Sqrt(Math.Max(1, pieces));
         for (var i = 0; i + 3 <= framed.Length; i++)
         {

@@ -20,7 +20,7 @@ internal static class LexicalText
 
     private static readonly SearchValues<char> Vowels = SearchValues.Create("aeiouy");
 
-    /// <summary>Splits a text into words: runs of letters and digits; each ideograph, kana or syllable of a script without blanks is one by itself.</summary>
+    /// <summary>Splits a text into words: runs of letters and digits; each ideograph, kana or syllable of a script without blanks is a word of its own.</summary>
     public static List<(string Word, bool IsCommon)> Words(string text)
     {
         var words = new List<(string, bool)>(text.Length / 5);

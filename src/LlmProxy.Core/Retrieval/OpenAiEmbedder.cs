@@ -53,7 +53,7 @@ public sealed class OpenAiEmbedder : IEmbeddingGenerator<string, Embedding<float
         _dimensions = dimensions;
         _metadata = new EmbeddingGeneratorMetadata("openai", endpoint, model, dimensions);
 
-        // Only these models shorten their vectors; other servers answer 400 to the field.
+        // Only these models shorten their vectors; other servers responds 400 to the field.
         _sendsDimensions = model.StartsWith("text-embedding-3-", StringComparison.Ordinal)
             && dimensions != (string.Equals(model, "text-embedding-3-large", StringComparison.Ordinal) ? 3072 : 1536);
     }

@@ -1,7 +1,5 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using LlmProxy.Core.Trajectories;
-using LlmProxy.Wire;
 
 namespace LlmProxy.Core.Retrieval;
 
@@ -81,7 +79,7 @@ public sealed partial class PreparedTrajectory
             var reasoning = reply.Text;
             foreach (var call in reply.ToolCalls)
             {
-                // Some dialects send one result per text block; Gemini names the function and answers in order.
+                // Some dialects send one result per text block; Gemini names the function and returns results in order.
                 var mine = unclaimed.Where(r => string.Equals(r.Id, call.Id, StringComparison.Ordinal)).ToList();
                 if (mine.Count == 0)
                 {
@@ -155,7 +153,7 @@ public sealed partial class PreparedTrajectory
                     continue;
                 }
 
-                // The recovery is as important as the failure that it answers.
+                // The recovery is as important as the failure.
                 actions[next] = actions[next] with { Recovers = true };
             }
 
@@ -222,7 +220,7 @@ public sealed partial class PreparedTrajectory
                 return new Made(new FewShotStep(reasoning, "", "", ""), removed);
             }
 
-            // A failure and its recovery are told in fewer words than what worked at once.
+            // A failure and its recovery get fewer words than what worked at once.
             var resultLength = Failed ? Math.Min(level.Result, 140) : level.Result;
             var result = StepText.Result(Result, Lines, HasImage, Failed, resultLength, removed);
             if (Failed)

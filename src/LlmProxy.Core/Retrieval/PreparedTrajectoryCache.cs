@@ -1,5 +1,3 @@
-using LlmProxy.Core.Trajectories;
-
 namespace LlmProxy.Core.Retrieval;
 
 /// <summary>The runs that were examples last, prepared, so that a run's texts are read and cleaned once and not for each task.</summary>
@@ -33,7 +31,7 @@ internal sealed class PreparedTrajectoryCache(int mostCharacters)
         }
     }
 
-    /// <summary>Remembers a run. One without a version cannot be told from a later one, and is not.</summary>
+    /// <summary>Remembers a run. One without a version is not kept, since it cannot be distinguished from a later one.</summary>
     public void Add(Trajectory run, PreparedTrajectory prepared)
     {
         if (run.Version is not { } version || prepared.Length > mostCharacters / 8)

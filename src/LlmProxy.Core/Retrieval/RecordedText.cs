@@ -54,7 +54,7 @@ public sealed class RemovedText
 }
 
 /// <summary>
-/// Makes recorded text safe to stand in another model's prompt: what a model once read or wrote is data there, and must
+/// Makes recorded text safe to put into another model's prompt: what a model once read or wrote is data there, and must
 /// neither pose as the agent's own words nor leave its fence. The templates fence it with <c>&lt;recorded_run&gt;</c>.
 /// </summary>
 /// <remarks>
@@ -63,7 +63,7 @@ public sealed class RemovedText
 /// </remarks>
 public static partial class RecordedText
 {
-    /// <summary>What stands in the place of a secret.</summary>
+    /// <summary>The replacement of a secret.</summary>
     public const string Removed = "[removed]";
 
     private const int MaxLength = 20_000;
@@ -87,7 +87,7 @@ public static partial class RecordedText
         "picture pre q rect samp script section select small span strong style sub summary sup svg table tbody td template text textarea tfoot th thead time title tr u ul var video")
         .Split(' ').ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
-    // What must stand in a text for a pattern to be tried at all: looking for it takes a fraction of the pattern's time.
+    // What a text must contain for a pattern to be tried at all: searching for it takes a fraction of the pattern's time.
     private static readonly SearchValues<string> Role = SearchValues.Create(["role"], StringComparison.OrdinalIgnoreCase);
     private static readonly SearchValues<string> Recorded = SearchValues.Create(["recorded"], StringComparison.OrdinalIgnoreCase);
     private static readonly SearchValues<string> CodeFences = SearchValues.Create(["```", "~~~"], StringComparison.Ordinal);
@@ -99,7 +99,7 @@ public static partial class RecordedText
     /// <param name="removed">Where to count, or null.</param>
     public static string Clean(string? text, RemovedText? removed = null) => Clean(text, removed, asLine: false);
 
-    /// <summary>The text as one line, safe: line ends become blanks, so that nothing can stand on a line of its own.</summary>
+    /// <summary>The text as one line, safe: line ends become blanks, so that nothing can be on a line of its own.</summary>
     public static string CleanLine(string? text, RemovedText? removed = null) => Clean(text, removed, asLine: true);
 
     private static string Clean(string? text, RemovedText? removed, bool asLine)
@@ -349,7 +349,7 @@ public static partial class RecordedText
     private static string WithoutRepeats(string text, RemovedText removed) =>
         text.Length < 400 || !MayRepeat(text) ? text : Replace(Repeat(), text, m => m.Groups["unit"].Value + m.Groups["unit"].Value + "…", n => removed.Repeats += n);
 
-    /// <summary>Whether any unit of up to 40 characters stands ten times in a row: then the text equals itself, shifted by the unit, over nine units.</summary>
+    /// <summary>Whether any unit of up to 40 characters occurs ten times in a row: then the text equals itself, shifted by the unit, over nine units.</summary>
     private static bool MayRepeat(string text)
     {
         for (var unit = 1; unit <= 40; unit++)

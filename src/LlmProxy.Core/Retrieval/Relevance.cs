@@ -1,7 +1,7 @@
 namespace LlmProxy.Core.Retrieval;
 
 /// <summary>
-/// How relevant each candidate is: where it stands in both lists, how near its task is, and whether the nearest runs
+/// How relevant each candidate is: its ranks in both lists, how near its task is, and whether the nearest runs
 /// went about it in the same way.
 /// </summary>
 /// <remarks>
@@ -23,15 +23,15 @@ internal static class Relevance
 {
     private const double AgreementWeight = 0.1;
 
-    // What it adds that the task is told in the words of what a run turned out to be about. The weight was chosen from 0
+    // What similarity of the task to the subject of a trajectory adds. The weight was chosen from 0
     // to 0.4 on one half of the recorded tasks; the other half, which a test prints, did better for it in each measure.
     private const double SubjectWeight = 0.15;
 
-    // So many of the nearest runs say what the task is likely to take; e-fold less for each 0.1 of cosine.
+    // This many of the nearest trajectories suggest what the task is likely to take; e-fold less for each 0.1 of cosine.
     private const int Voters = 10;
     private const double VoteDecay = 0.1;
 
-    // What a run loses when nobody but the idle rule says that it succeeded.
+    // What a trajectory loses if only the idle rule judged it a success.
     private const double IdleLoss = 0.1;
 
     // What experiments can add or take: as much as a good place in the lists.
@@ -58,7 +58,7 @@ internal static class Relevance
             var (sum, weights) = (0.0, 0.0);
             foreach (var (id, others, weight) in voters)
             {
-                // Its own vote says nothing.
+                // Its own vote does not count.
                 if (!string.Equals(id, candidate.Run.Id, StringComparison.Ordinal))
                 {
                     sum += weight * DecisiveTools.Overlap(own, others);

@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Logging;
-
 namespace LlmProxy.Core.Retrieval;
 
 /// <summary>Log events of retrieval, 2001 to 2999. None holds a task's text.</summary>

@@ -1,9 +1,7 @@
-using LlmProxy.Core.Trajectories;
-
 namespace LlmProxy.Core.Retrieval;
 
 /// <summary>Which runs to search.</summary>
-/// <param name="Tenant">Whose.</param>
+/// <param name="Tenant">The tenant that owns the trajectories.</param>
 /// <param name="Model">Model of the vectors.</param>
 /// <param name="Vector">The vector to be near to.</param>
 /// <param name="Text">The text for full-text search; empty for none.</param>

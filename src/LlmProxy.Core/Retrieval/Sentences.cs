@@ -140,7 +140,7 @@ internal static partial class Sentences
             word--;
         }
 
-        // "e.g.", "Mr.", "1.": the sentence goes on. A number ends one only as its last word.
+        // "e.g.", "Mr.", "1.": the sentence continues. A number ends one only as its last word.
         var token = text.AsSpan(word, i - word);
         return !Abbreviation().IsMatch(token) && !(IsNumber(token) && word == LineStart(text, word));
     }

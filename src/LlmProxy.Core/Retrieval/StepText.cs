@@ -67,7 +67,7 @@ internal static partial class StepText
             var telling = lines.Where(l => !Empty().IsMatch(l)).ToList();
             lines = telling.Count > 0 ? telling : lines;
 
-            // A traceback names the error at its end, a log somewhere; the line says more than what stands above it.
+            // A traceback names the error at its end, a log somewhere; the line says more than those above it.
             var error = isFailure ? lines.FindLastIndex(l => Error().IsMatch(l)) : -1;
             lines = error > 0 ? lines[error..] : lines;
             json = Join(lines, maxLength);
@@ -105,7 +105,7 @@ internal static partial class StepText
             return "";
         }
 
-        // A short result is told whole: what it comes to often stands at its end.
+        // A short result is kept whole: its conclusion is often at the end.
         const string Between = " / ";
         var whole = string.Join(Between, lines);
         if (whole.Length <= maxLength)
@@ -144,7 +144,7 @@ internal static partial class StepText
     [GeneratedRegex("""\b(?:because|since|so that|so i|therefore|instead|must|only|not|found|failed|means|shows?|already|contains?|missing)\b""", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant, 250)]
     private static partial Regex Reason();
 
-    // Lines that only say that something was said.
+    // Lines without information.
     [GeneratedRegex("""^(?:tool executed successfully|ok|done|success|true|null|none|screenshot|screenshot captured\b.*|output:?|result:?|stdout:?|wall time:.*|exit code:? 0|traceback \(most recent call last\):?)[.!]?$""", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant, 250)]
     private static partial Regex Empty();
 

@@ -8,71 +8,59 @@ namespace LlmProxy.Core.Retrieval;
 public sealed record EmbeddingFailure(string TrajectoryId, string Reason);
 
 /// <summary>What a portion of the work brought.</summary>
-/// <param name="Total">Runs that were to be done when the work began or went on; null behind the first portion.</param>
+/// <param name="Total">Runs that were to be done when the work began or resumed; null after the first portion.</param>
 /// <param name="Embedded">Runs that got their vectors.</param>
 /// <param name="Failed">Runs whose text the embedder refused; they have a lexical vector.</param>
 /// <param name="NextRow">Where the next portion begins; null at the end.</param>
-/// <param name="Resumed">Whether an interrupted rebuild went on.</param>
+/// <param name="Resumed">Whether an interrupted rebuild was resumed.</param>
 /// <param name="Removed">Vectors of other models that were removed.</param>
 /// <param name="Stopped">Why the work ended early, or null.</param>
 public sealed record EmbeddingPortion(long? Total, int Embedded, IReadOnlyList<EmbeddingFailure> Failed, long? NextRow, bool Resumed, int Removed, string? Stopped);
 
 /// <summary>
 /// Makes vectors of stored runs, in portions, while the store serves: for runs that lack one of the embedder in use (or
-/// have one of another model or length alone), or for all of them anew. What a portion has made is saved; whoever is
-/// interrupted goes on there.
+/// have one of another model or length alone), or for all of them anew. What a portion has made is saved; an interrupted
+/// job resumes there.
 /// </summary>
-public sealed class StoreEmbedder
+public sealed class StoreEmbedder(IEmbeddingStore store, EmbeddingService embeddings, TimeProvider time)
 {
     // Runs in one call of the embedder and in one transaction of the store.
     private const int Batch = 64;
 
-    // A portion ends in time for whoever waits for its answer.
-    private static readonly TimeSpan LongestPortion = TimeSpan.FromSeconds(20);
-
-    private readonly IEmbeddingStore _store;
-    private readonly EmbeddingService _embeddings;
-    private readonly TimeProvider _time;
-
-    /// <summary>Work on a store.</summary>
-    public StoreEmbedder(IEmbeddingStore store, EmbeddingService embeddings, TimeProvider time)
-    {
-        _store = store;
-        _embeddings = embeddings;
-        _time = time;
-    }
+    // A portion ends before the caller's own timeout.
+    private static readonly TimeSpan MaxPortion = TimeSpan.FromSeconds(20);
 
     /// <summary>Does a portion.</summary>
-    /// <param name="tenant">Whose runs.</param>
-    /// <param name="rebuild">All runs anew, not only those that lack a vector. It goes on where an interrupted one ended.</param>
+    /// <param name="tenant">The tenant that owns the runs.</param>
+    /// <param name="rebuild">All runs anew, not only those that lack a vector. It resumes where an interrupted one ended.</param>
     /// <param name="afterRow"><see cref="EmbeddingPortion.NextRow"/> of the portion before; null to begin.</param>
-    /// <param name="limit">At most about so many runs.</param>
+    /// <param name="limit">The largest number of trajectories, rounded up to a batch.</param>
     /// <param name="removeOthers">At the end of a rebuild remove vectors of models that are not in use.</param>
     /// <param name="cancellationToken">Cancels; what is saved stays.</param>
     public async Task<EmbeddingPortion> MakeAsync(string tenant, bool rebuild, long? afterRow, int limit, bool removeOthers, CancellationToken cancellationToken)
     {
         // 1. Where it begins, and how much there is.
         List<VectorKind> kinds = [new(LexicalEmbedder.ModelName, LexicalEmbedder.Dimensions)];
-        if (_embeddings.IsRemote)
+        if (embeddings.IsRemote)
         {
-            kinds.Add(new VectorKind(_embeddings.Model, _embeddings.Dimensions));
+            kinds.Add(new VectorKind(embeddings.Model, embeddings.Dimensions));
         }
 
-        var progress = string.Create(CultureInfo.InvariantCulture, $"rebuild of vectors|{tenant}|{_embeddings.Model}|{_embeddings.Dimensions}");
-        long? noted = rebuild && afterRow is null && long.TryParse(await _store.ReadProgressAsync(progress, cancellationToken), CultureInfo.InvariantCulture, out var row) ? row : null;
+        var progress = string.Create(CultureInfo.InvariantCulture, $"rebuild of vectors|{tenant}|{embeddings.Model}|{embeddings.Dimensions}");
+        long? noted = rebuild && afterRow is null && long.TryParse(await store.ReadProgressAsync(progress, cancellationToken), CultureInfo.InvariantCulture, out var row) ? row : null;
         var query = new TrajectoryTextsQuery(tenant, Batch) { Lacking = rebuild ? [] : kinds, AfterRow = afterRow ?? noted ?? 0 };
-        long? total = afterRow is null ? await _store.CountRunTextsAsync(query, cancellationToken) : null;
+        long? total = afterRow is null ? await store.CountRunTextsAsync(query, cancellationToken) : null;
 
         // 2. Batch by batch.
-        var started = _time.GetTimestamp();
+        var started = time.GetTimestamp();
         var (embedded, failed) = (0, new List<EmbeddingFailure>());
-        for (var seen = 0; seen < limit && _time.GetElapsedTime(started) < LongestPortion;)
+        for (var seen = 0; seen < limit && time.GetElapsedTime(started) < MaxPortion;)
         {
-            var runs = await _store.ListRunTextsAsync(query, cancellationToken);
+            var runs = await store.ListRunTextsAsync(query, cancellationToken);
             if (runs.Count > 0)
             {
                 var (made, refused, stopped) = await EmbedAsync(runs, cancellationToken);
-                await _store.SaveEmbeddingsAsync(tenant, made, cancellationToken);
+                await store.SaveEmbeddingsAsync(tenant, made, cancellationToken);
                 if (stopped is not null)
                 {
                     return new EmbeddingPortion(total, embedded, failed, null, noted is not null, 0, stopped);
@@ -83,7 +71,7 @@ public sealed class StoreEmbedder
                 query = query with { AfterRow = runs[^1].Row };
                 if (rebuild)
                 {
-                    await _store.SaveProgressAsync(progress, query.AfterRow.ToString(CultureInfo.InvariantCulture), cancellationToken);
+                    await store.SaveProgressAsync(progress, query.AfterRow.ToString(CultureInfo.InvariantCulture), cancellationToken);
                 }
             }
 
@@ -92,10 +80,10 @@ public sealed class StoreEmbedder
                 // 3. The end.
                 if (rebuild)
                 {
-                    await _store.SaveProgressAsync(progress, null, cancellationToken);
+                    await store.SaveProgressAsync(progress, null, cancellationToken);
                 }
 
-                var removed = rebuild && removeOthers ? await _store.RemoveOtherEmbeddingsAsync(tenant, kinds, cancellationToken) : 0;
+                var removed = rebuild && removeOthers ? await store.RemoveOtherEmbeddingsAsync(tenant, kinds, cancellationToken) : 0;
                 return new EmbeddingPortion(total, embedded, failed, null, noted is not null, removed, null);
             }
         }
@@ -107,14 +95,14 @@ public sealed class StoreEmbedder
     private async Task<(List<TrajectoryEmbeddings> Made, List<EmbeddingFailure> Refused, string? Stopped)> EmbedAsync(IReadOnlyList<TrajectoryTexts> runs, CancellationToken cancellationToken)
     {
         var texts = runs.SelectMany(r => Texts(r).Select(t => (r.Run.Id, t.Kind, t.Text))).ToList();
-        var vectors = (await _embeddings.EmbedForStoreAsync([.. texts.Select(t => t.Text)], cancellationToken)).ToArray();
+        var vectors = (await embeddings.EmbedForStoreAsync([.. texts.Select(t => t.Text)], cancellationToken)).ToArray();
         var (refused, stopped) = (new List<EmbeddingFailure>(), vectors is [{ RemoteError: { } error, RemoteRefused: false }, ..] ? error : null);
         if (vectors is [{ RemoteRefused: true }, ..])
         {
-            // One text that the embedder does not take refuses all that were sent with it: each by itself, to find it.
+            // One text that the embedder does not take refuses all that were sent with it: each on its own, to find it.
             for (var i = 0; i < texts.Count && stopped is null; i++)
             {
-                vectors[i] = await _embeddings.EmbedForStoreAsync(texts[i].Text, cancellationToken);
+                vectors[i] = await embeddings.EmbedForStoreAsync(texts[i].Text, cancellationToken);
                 if (vectors[i] is { RemoteError: { } reason } && vectors[i].RemoteRefused)
                 {
                     refused.Add(new EmbeddingFailure(texts[i].Id, reason));
@@ -131,7 +119,7 @@ public sealed class StoreEmbedder
         return ([.. runs.Select(r => new TrajectoryEmbeddings(r.Run.Id, r.Run.TaskDescription, made[r.Run.Id]))], [.. refused.DistinctBy(f => f.TrajectoryId)], stopped);
     }
 
-    // A text that somebody gave a run's vector (POST …/embedding) stays the one that it stands for.
+    // A text that was set through the API (POST …/embedding) stays the embedded one.
     private static IEnumerable<(string Kind, string Text)> Texts(TrajectoryTexts run) =>
         run.Texts.Where(t => !string.Equals(t.Key, EmbeddingService.TaskKind, StringComparison.Ordinal)).Select(t => (t.Key, t.Value))
             .Prepend((EmbeddingService.TaskKind, run.Texts.GetValueOrDefault(EmbeddingService.TaskKind, run.Run.TaskDescription)));

@@ -38,7 +38,7 @@ public static class TaskText
                 }
                 catch (RegexMatchTimeoutException)
                 {
-                    // The description stays longer than wanted; recording and retrieval go on.
+                    // The description stays longer than wanted; recording and retrieval continue.
                 }
             }
         }

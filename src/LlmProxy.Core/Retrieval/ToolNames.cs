@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace LlmProxy.Core.Retrieval;
 
-/// <summary>What a tool's name tells: whether it only looks, and whether two names mean one tool.</summary>
+/// <summary>Judges tools by their names: whether one only looks, and whether two names mean one tool.</summary>
 internal static partial class ToolNames
 {
     /// <summary>

@@ -1,5 +1,3 @@
-using LlmProxy.Core.Trajectories;
-
 namespace LlmProxy.Core.Retrieval;
 
 /// <summary>A model and the length of its vectors: only vectors that agree in both can be compared.</summary>
@@ -8,7 +6,7 @@ namespace LlmProxy.Core.Retrieval;
 public sealed record VectorKind(string Model, int Dimensions);
 
 /// <summary>Which runs' texts to list.</summary>
-/// <param name="Tenant">Whose.</param>
+/// <param name="Tenant">The tenant that owns the trajectories.</param>
 /// <param name="Limit">The largest number of runs.</param>
 public sealed record TrajectoryTextsQuery(string Tenant, int Limit)
 {

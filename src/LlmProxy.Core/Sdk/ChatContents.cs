@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Microsoft.Extensions.AI;
 
 namespace LlmProxy.Core.Sdk;
@@ -6,125 +7,45 @@ namespace LlmProxy.Core.Sdk;
 /// <summary>Contents of chat messages as content blocks of Anthropic's Messages API.</summary>
 internal static class ChatContents
 {
-    /// <summary>Writes a content; usage and other contents that are no part of a conversation leave nothing.</summary>
-    public static void Write(Utf8JsonWriter writer, AIContent content)
+    /// <summary>The blocks of some contents; usage and other contents that are no part of a conversation have none.</summary>
+    public static JsonArray Blocks(IEnumerable<AIContent> contents) => [.. contents.Select(Block).OfType<JsonObject>()];
+
+    public static JsonObject Text(string text) => new() { ["type"] = "text", ["text"] = text };
+
+    private static JsonObject? Block(AIContent content) => content switch
     {
-        switch (content)
+        TextContent text => Text(text.Text),
+        TextReasoningContent reasoning => new() { ["type"] = "thinking", ["thinking"] = reasoning.Text, ["signature"] = reasoning.ProtectedData ?? "" },
+        FunctionCallContent call => new() { ["type"] = "tool_use", ["id"] = call.CallId, ["name"] = call.Name, ["input"] = Arguments(call) },
+        FunctionResultContent result => ToolResult(result),
+        DataContent data => Source(data.HasTopLevelMediaType("image"), new() { ["type"] = "base64", ["media_type"] = data.MediaType, ["data"] = data.Base64Data.ToString() }),
+        UriContent uri => Source(uri.HasTopLevelMediaType("image"), new() { ["type"] = "url", ["url"] = uri.Uri.AbsoluteUri }),
+        HostedFileContent file => Source(isImage: false, new() { ["type"] = "file", ["file_id"] = file.FileId }),
+        _ => null,
+    };
+
+    private static JsonNode? Arguments(FunctionCallContent call) => JsonSerializer.SerializeToNode(
+        call.Arguments ?? new Dictionary<string, object?>(StringComparer.Ordinal), AIJsonUtilities.DefaultOptions.GetTypeInfo(typeof(IDictionary<string, object?>)));
+
+    private static JsonObject ToolResult(FunctionResultContent result)
+    {
+        IEnumerable<AIContent> contents = result.Result switch
         {
-            case TextContent text:
-                WriteText(writer, text.Text);
-                break;
-            case TextReasoningContent reasoning:
-                writer.WriteStartObject();
-                writer.WriteString("type", "thinking");
-                writer.WriteString("thinking", reasoning.Text);
-                writer.WriteString("signature", reasoning.ProtectedData ?? "");
-                writer.WriteEndObject();
-                break;
-            case FunctionCallContent call:
-                WriteCall(writer, call);
-                break;
-            case FunctionResultContent result:
-                WriteResult(writer, result);
-                break;
-            case DataContent data:
-                WriteSource(writer, data.HasTopLevelMediaType("image"), () =>
-                {
-                    writer.WriteString("type", "base64");
-                    writer.WriteString("media_type", data.MediaType);
-                    writer.WriteString("data", data.Base64Data.Span);
-                });
-                break;
-            case UriContent uri:
-                WriteSource(writer, uri.HasTopLevelMediaType("image"), () =>
-                {
-                    writer.WriteString("type", "url");
-                    writer.WriteString("url", uri.Uri.AbsoluteUri);
-                });
-                break;
-            case HostedFileContent file:
-                WriteSource(writer, isImage: false, () =>
-                {
-                    writer.WriteString("type", "file");
-                    writer.WriteString("file_id", file.FileId);
-                });
-                break;
-            default:
-                break;
-        }
-    }
-
-    public static void WriteText(Utf8JsonWriter writer, string text)
-    {
-        writer.WriteStartObject();
-        writer.WriteString("type", "text");
-        writer.WriteString("text", text);
-        writer.WriteEndObject();
-    }
-
-    private static void WriteCall(Utf8JsonWriter writer, FunctionCallContent call)
-    {
-        writer.WriteStartObject();
-        writer.WriteString("type", "tool_use");
-        writer.WriteString("id", call.CallId);
-        writer.WriteString("name", call.Name);
-        writer.WritePropertyName("input");
-        JsonSerializer.Serialize(writer, call.Arguments ?? new Dictionary<string, object?>(StringComparer.Ordinal), AIJsonUtilities.DefaultOptions.GetTypeInfo(typeof(IDictionary<string, object?>)));
-        writer.WriteEndObject();
-    }
-
-    private static void WriteResult(Utf8JsonWriter writer, FunctionResultContent result)
-    {
-        writer.WriteStartObject();
-        writer.WriteString("type", "tool_result");
-        writer.WriteString("tool_use_id", result.CallId);
-        writer.WriteStartArray("content");
-        switch (result.Result)
-        {
-            case null:
-                if (result.Exception is { } error)
-                {
-                    WriteText(writer, error.Message);
-                }
-
-                break;
-            case AIContent content:
-                Write(writer, content);
-                break;
-            case IEnumerable<AIContent> contents:
-                foreach (var part in contents)
-                {
-                    Write(writer, part);
-                }
-
-                break;
-            case string text:
-                WriteText(writer, text);
-                break;
-            case JsonElement { ValueKind: JsonValueKind.String } text:
-                WriteText(writer, text.GetString()!);
-                break;
-            case { } value:
-                WriteText(writer, JsonSerializer.Serialize(value, AIJsonUtilities.DefaultOptions.GetTypeInfo(value.GetType())));
-                break;
-        }
-
-        writer.WriteEndArray();
+            null => result.Exception is { } error ? [new TextContent(error.Message)] : [],
+            AIContent content => [content],
+            IEnumerable<AIContent> several => several,
+            string text => [new TextContent(text)],
+            JsonElement { ValueKind: JsonValueKind.String } text => [new TextContent(text.GetString())],
+            var value => [new TextContent(JsonSerializer.Serialize(value, AIJsonUtilities.DefaultOptions.GetTypeInfo(value.GetType())))],
+        };
+        var block = new JsonObject { ["type"] = "tool_result", ["tool_use_id"] = result.CallId, ["content"] = Blocks(contents) };
         if (result.Exception is not null)
         {
-            writer.WriteBoolean("is_error", true);
+            block["is_error"] = true;
         }
 
-        writer.WriteEndObject();
+        return block;
     }
 
-    private static void WriteSource(Utf8JsonWriter writer, bool isImage, Action source)
-    {
-        writer.WriteStartObject();
-        writer.WriteString("type", isImage ? "image" : "document");
-        writer.WriteStartObject("source");
-        source();
-        writer.WriteEndObject();
-        writer.WriteEndObject();
-    }
+    private static JsonObject Source(bool isImage, JsonObject source) => new() { ["type"] = isImage ? "image" : "document", ["source"] = source };
 }

@@ -2,26 +2,24 @@ using System.Globalization;
 using BitFaster.Caching.Lru;
 using LlmProxy.Core.Calls;
 using LlmProxy.Core.Recording;
-using LlmProxy.Wire;
 using Microsoft.Extensions.AI;
-using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Core.Sdk;
 
-/// <summary>What <see cref="LearningChatClient"/> does beside calling: it never throws but for a cancellation, and never keeps a call waiting for long.</summary>
+/// <summary>What <see cref="LearningChatClient"/> does besides calling: it throws nothing but cancellations and never delays a call for long.</summary>
 internal sealed partial class ChatLearning(LearningHost learning, CallPipeline calls, NotRecordedCounts notRecorded, TimeProvider time, string tenant, ILogger<LearningChatClient> logger)
 {
-    private const int MostConversations = 10_000;
+    private const int MaxConversations = 10_000;
     private static readonly string[] OwnOptions = [LearningChatClient.TaskKey, LearningChatClient.TaskDescriptionKey, LearningChatClient.FewShotKey, LearningChatClient.RecordKey];
 
-    // A store that does not open costs a call so much at most, and then none for a while.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+    // Bounds what a store that does not open costs a call; later calls skip it for a while.
+    private static readonly TimeSpan OpenTimeout = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
 
-    private readonly ConcurrentLru<string, string> _tasks = new(MostConversations);
+    private readonly ConcurrentLru<string, string> _tasks = new(MaxConversations);
     private long _failedAt;
 
-    /// <summary>Begins a call: what to send, and whom to tell of its end.</summary>
+    /// <summary>Begins a call: what to send, and where to report its end.</summary>
     public async Task<ChatTurn> BeginAsync(IReadOnlyList<ChatMessage> messages, ChatOptions? options, ChatClientMetadata? metadata, bool stream, CancellationToken cancellationToken)
     {
         var sent = WithoutOwn(options);
@@ -67,7 +65,7 @@ internal sealed partial class ChatLearning(LearningHost learning, CallPipeline c
         };
     }
 
-    /// <summary>Whether the store is open. Opening it goes on behind a call that does not wait so long: it may have to be upgraded.</summary>
+    /// <summary>Whether the store is open. Opening continues in the background after a call stops waiting: the schema may have to be upgraded.</summary>
     private async ValueTask<bool> IsOpenAsync(CancellationToken cancellationToken)
     {
         if (learning.IsStarted)
@@ -83,7 +81,7 @@ internal sealed partial class ChatLearning(LearningHost learning, CallPipeline c
         var opening = learning.StartAsync(CancellationToken.None);
         try
         {
-            await opening.WaitAsync(Patience, time, cancellationToken);
+            await opening.WaitAsync(OpenTimeout, time, cancellationToken);
             return true;
         }
         catch (Exception error) when (!cancellationToken.IsCancellationRequested)
@@ -154,7 +152,7 @@ internal sealed partial class ChatLearning(LearningHost learning, CallPipeline c
         : name.Contains("gemini", StringComparison.OrdinalIgnoreCase) || name.Contains("gcp", StringComparison.OrdinalIgnoreCase) || name.Contains("google", StringComparison.OrdinalIgnoreCase) ? "gemini"
         : "proxy";
 
-    // Some servers give a conversation one id for ever, others each answer a new one.
+    // Some servers give a conversation one id for ever, others each response a new one.
     private string? TaskOf(string? conversation) => conversation is null ? null : _tasks.TryGet(conversation, out var task) ? task : conversation;
 
     private void Remember(string conversation, string task) => _tasks.AddOrUpdate(conversation, task);

@@ -2,7 +2,6 @@ using System.ClientModel;
 using LlmProxy.Core.Calls;
 using LlmProxy.Core.Recording;
 using Microsoft.Extensions.AI;
-using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Core.Sdk;
 
@@ -10,7 +9,7 @@ namespace LlmProxy.Core.Sdk;
 /// <param name="call">Its record; null where it is not learnt from.</param>
 /// <param name="messages">The messages to send.</param>
 /// <param name="options">The options to send.</param>
-/// <param name="remember">Is told which conversation of the server belongs to which task.</param>
+/// <param name="remember">Remembers which conversation of the server belongs to which task.</param>
 /// <param name="logger">Where failures go.</param>
 internal sealed partial class ChatTurn(CallSession? call, IReadOnlyList<ChatMessage> messages, ChatOptions? options, Action<string, string> remember, ILogger<LearningChatClient> logger)
 {
@@ -20,10 +19,10 @@ internal sealed partial class ChatTurn(CallSession? call, IReadOnlyList<ChatMess
 
     public ChatOptions? Options => options;
 
-    /// <summary>The first piece of the answer is there.</summary>
+    /// <summary>The first piece of the response is there.</summary>
     public void Begins() => call?.MarkFirstByte();
 
-    /// <summary>What the application may know of the call, among an answer's properties.</summary>
+    /// <summary>What the application may know of the call, among a response's properties.</summary>
     public AdditionalPropertiesDictionary? Stamp(AdditionalPropertiesDictionary? properties)
     {
         if (call?.TaskId is not { } task)
@@ -46,7 +45,7 @@ internal sealed partial class ChatTurn(CallSession? call, IReadOnlyList<ChatMess
         return properties;
     }
 
-    /// <summary>The whole answer came.</summary>
+    /// <summary>The whole response came.</summary>
     public void End(ChatResponse response) => Finish(() => (ExchangeOutcome.Complete, 200, response, null), isWhole: true);
 
     /// <summary>The whole stream came.</summary>
@@ -64,7 +63,7 @@ internal sealed partial class ChatTurn(CallSession? call, IReadOnlyList<ChatMess
             isWhole: false);
     }
 
-    /// <summary>Whoever reads the stream has stopped; nothing where the call has ended.</summary>
+    /// <summary>The reader of the stream has stopped; does nothing if the call has ended.</summary>
     public void Leave(IReadOnlyList<ChatResponseUpdate> updates) =>
         Finish(() => (ExchangeOutcome.ClientLeft, Any(updates) ? 200 : 0, Partly(updates), null), isWhole: false);
 

@@ -1,6 +1,7 @@
+using System.Buffers;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using LlmProxy.Core.Calls;
-using LlmProxy.Wire;
 using Microsoft.Extensions.AI;
 
 namespace LlmProxy.Core.Sdk;
@@ -12,7 +13,7 @@ namespace LlmProxy.Core.Sdk;
 /// </summary>
 internal static class ChatWire
 {
-    /// <summary>A request: its bytes, and where each text of its system prompt stands in the chat.</summary>
+    /// <summary>A request: its bytes, and the place of each text of its system prompt in the chat.</summary>
     /// <param name="Body">The request.</param>
     /// <param name="System">Places of the texts of <c>system</c>, in order.</param>
     public sealed record Request(byte[] Body, IReadOnlyList<SystemText> System);
@@ -45,62 +46,35 @@ internal static class ChatWire
     public static Request OfCall(IReadOnlyList<ChatMessage> messages, ChatOptions? options, string? model, bool stream) =>
         Write(messages, options?.Instructions, options?.Tools as IReadOnlyList<AITool> ?? [.. options?.Tools ?? []], model, options?.ConversationId, stream);
 
-    /// <summary>A call that the application made by itself.</summary>
+    /// <summary>A call that the application made on its own.</summary>
     /// <param name="snapshot">The call.</param>
     /// <param name="model">The model.</param>
     /// <param name="thread">Where the history is kept, for a call that brings new messages alone; else null.</param>
     public static Request OfSnapshot(IterationSnapshot snapshot, string? model, string? thread) =>
         Write(snapshot.Messages, snapshot.SystemPrompt, snapshot.Tools, model, thread, stream: false);
 
-    /// <summary>An answer.</summary>
+    /// <summary>A response.</summary>
     /// <param name="response">What came.</param>
     /// <param name="isWhole">Whether it came to its end. What did not is written as the beginning of a stream, which has no end either.</param>
-    public static byte[] Reply(ChatResponse response, bool isWhole) => Json(writer =>
+    public static byte[] Reply(ChatResponse response, bool isWhole)
     {
-        writer.WriteStartObject();
-        if (!isWhole)
-        {
-            writer.WriteString("type", "message_start");
-            writer.WriteStartObject("message");
-        }
-
-        writer.WriteString("type", "message");
-        writer.WriteString("role", "assistant");
-        WriteOptional(writer, "id", response.ResponseId);
-        WriteOptional(writer, "model", response.ModelId);
         var contents = response.Messages.Where(m => m.Role == ChatRole.Assistant).SelectMany(m => m.Contents).ToList();
-        writer.WriteStartArray("content");
-        foreach (var content in contents)
-        {
-            ChatContents.Write(writer, content);
-        }
-
-        writer.WriteEndArray();
-        WriteOptional(writer, "stop_reason", isWhole ? StopReason(response.FinishReason, contents) : null);
+        var message = new JsonObject { ["type"] = "message", ["role"] = "assistant" };
+        AddText(message, "id", response.ResponseId);
+        AddText(message, "model", response.ModelId);
+        message["content"] = ChatContents.Blocks(contents);
+        AddText(message, "stop_reason", isWhole ? StopReason(response.FinishReason, contents) : null);
         if (response.Usage is { } usage)
         {
-            WriteUsage(writer, usage);
+            message["usage"] = UsageOf(usage);
         }
 
-        if (!isWhole)
-        {
-            writer.WriteEndObject();
-        }
+        return Bytes(isWhole ? message : new JsonObject { ["type"] = "message_start", ["message"] = message });
+    }
 
-        writer.WriteEndObject();
-    });
-
-    /// <summary>An answer that is an error.</summary>
-    public static byte[] Error(Exception error) => Json(writer =>
-    {
-        writer.WriteStartObject();
-        writer.WriteString("type", "error");
-        writer.WriteStartObject("error");
-        writer.WriteString("type", error.GetType().Name);
-        writer.WriteString("message", error.Message);
-        writer.WriteEndObject();
-        writer.WriteEndObject();
-    });
+    /// <summary>A response that is an error.</summary>
+    public static byte[] Error(Exception error) =>
+        Bytes(new JsonObject { ["type"] = "error", ["error"] = new JsonObject { ["type"] = error.GetType().Name, ["message"] = error.Message } });
 
     /// <summary>The texts of a request's system prompt, in order.</summary>
     public static IReadOnlyList<string> ReadSystem(ReadOnlyMemory<byte> body)
@@ -114,54 +88,26 @@ internal static class ChatWire
     private static Request Write(IReadOnlyList<ChatMessage> messages, string? instructions, IReadOnlyList<AITool> tools, string? model, string? thread, bool stream)
     {
         var system = SystemOf(messages, instructions).ToList();
-        var body = Json(writer =>
+        var body = new JsonObject();
+        AddText(body, "model", model);
+        AddText(body, "thread_id", thread);
+        body["stream"] = stream;
+        if (system.Count > 0)
         {
-            writer.WriteStartObject();
-            WriteOptional(writer, "model", model);
-            WriteOptional(writer, "thread_id", thread);
-            writer.WriteBoolean("stream", stream);
-            if (system.Count > 0)
-            {
-                writer.WriteStartArray("system");
-                foreach (var text in system)
-                {
-                    ChatContents.WriteText(writer, text.Text);
-                }
+            body["system"] = new JsonArray([.. system.Select(text => ChatContents.Text(text.Text))]);
+        }
 
-                writer.WriteEndArray();
-            }
+        if (tools.Count > 0)
+        {
+            body["tools"] = new JsonArray([.. tools.Select(Tool)]);
+        }
 
-            if (tools.Count > 0)
-            {
-                writer.WriteStartArray("tools");
-                foreach (var tool in tools)
-                {
-                    WriteTool(writer, tool);
-                }
-
-                writer.WriteEndArray();
-            }
-
-            writer.WriteStartArray("messages");
-            foreach (var message in messages.Where(m => m.Role != ChatRole.System))
-            {
-                writer.WriteStartObject();
-                writer.WriteString("role", message.Role == ChatRole.Assistant ? "assistant" : "user");
-                writer.WriteStartArray("content");
-                foreach (var content in message.Contents)
-                {
-                    ChatContents.Write(writer, content);
-                }
-
-                writer.WriteEndArray();
-                writer.WriteEndObject();
-            }
-
-            writer.WriteEndArray();
-            writer.WriteEndObject();
-        });
-        return new Request(body, system);
+        body["messages"] = new JsonArray([.. messages.Where(m => m.Role != ChatRole.System).Select(Message)]);
+        return new Request(Bytes(body), system);
     }
+
+    private static JsonObject Message(ChatMessage message) =>
+        new() { ["role"] = message.Role == ChatRole.Assistant ? "assistant" : "user", ["content"] = ChatContents.Blocks(message.Contents) };
 
     private static IEnumerable<SystemText> SystemOf(IReadOnlyList<ChatMessage> messages, string? instructions)
     {
@@ -182,36 +128,33 @@ internal static class ChatWire
         }
     }
 
-    private static void WriteTool(Utf8JsonWriter writer, AITool tool)
+    private static JsonObject Tool(AITool tool)
     {
-        writer.WriteStartObject();
-        writer.WriteString("name", tool.Name);
-        writer.WriteString("description", tool.Description);
+        var json = new JsonObject { ["name"] = tool.Name, ["description"] = tool.Description };
         if (tool is AIFunctionDeclaration function)
         {
-            writer.WritePropertyName("input_schema");
-            function.JsonSchema.WriteTo(writer);
+            json["input_schema"] = JsonNode.Parse(function.JsonSchema.GetRawText());
         }
 
-        writer.WriteEndObject();
+        return json;
     }
 
-    // Input leaves cached tokens out, as that API counts them; the abstraction's count includes them.
-    private static void WriteUsage(Utf8JsonWriter writer, UsageDetails usage)
+    // Input excludes cached tokens, as that API counts them; the abstraction's count includes them.
+    private static JsonObject UsageOf(UsageDetails usage)
     {
         var cached = usage.CachedInputTokenCount ?? 0;
-        writer.WriteStartObject("usage");
-        writer.WriteNumber("input_tokens", Math.Max(0, (usage.InputTokenCount ?? 0) - cached));
-        writer.WriteNumber("cache_read_input_tokens", cached);
-        writer.WriteNumber("output_tokens", usage.OutputTokenCount ?? 0);
+        var json = new JsonObject
+        {
+            ["input_tokens"] = Math.Max(0, (usage.InputTokenCount ?? 0) - cached),
+            ["cache_read_input_tokens"] = cached,
+            ["output_tokens"] = usage.OutputTokenCount ?? 0,
+        };
         if (usage.ReasoningTokenCount is { } reasoning)
         {
-            writer.WriteStartObject("output_tokens_details");
-            writer.WriteNumber("thinking_tokens", reasoning);
-            writer.WriteEndObject();
+            json["output_tokens_details"] = new JsonObject { ["thinking_tokens"] = reasoning };
         }
 
-        writer.WriteEndObject();
+        return json;
     }
 
     private static string StopReason(ChatFinishReason? reason, List<AIContent> contents) =>
@@ -220,22 +163,20 @@ internal static class ChatWire
         : contents.Exists(c => c is FunctionCallContent { InformationalOnly: false }) ? "tool_use"
         : "end_turn";
 
-    private static void WriteOptional(Utf8JsonWriter writer, string name, string? value)
+    private static void AddText(JsonObject json, string name, string? value)
     {
         if (!string.IsNullOrEmpty(value))
         {
-            writer.WriteString(name, value);
+            json[name] = value;
         }
     }
 
-    private static byte[] Json(Action<Utf8JsonWriter> write)
+    private static byte[] Bytes(JsonObject json)
     {
-        using var stream = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(stream))
-        {
-            write(writer);
-        }
-
-        return stream.ToArray();
+        var buffer = new ArrayBufferWriter<byte>();
+        using var writer = new Utf8JsonWriter(buffer);
+        json.WriteTo(writer);
+        writer.Flush();
+        return buffer.WrittenSpan.ToArray();
     }
 }

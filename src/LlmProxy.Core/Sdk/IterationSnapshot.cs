@@ -15,10 +15,10 @@ public sealed record IterationSnapshot
     /// </summary>
     public required IReadOnlyList<ChatMessage> Messages { get; init; }
 
-    /// <summary>The model's answer: messages, <see cref="ChatResponse.Usage"/>, <see cref="ChatResponse.FinishReason"/>; null where none came.</summary>
+    /// <summary>The model's response: messages, <see cref="ChatResponse.Usage"/>, <see cref="ChatResponse.FinishReason"/>; null if none came.</summary>
     public ChatResponse? Response { get; init; }
 
-    /// <summary>The system prompt; null where <see cref="Messages"/> hold it, or where there is none.</summary>
+    /// <summary>The system prompt; null if <see cref="Messages"/> hold it or there is none.</summary>
     public string? SystemPrompt { get; init; }
 
     /// <summary>The tools that were offered.</summary>

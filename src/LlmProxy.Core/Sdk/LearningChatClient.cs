@@ -8,12 +8,12 @@ namespace LlmProxy.Core.Sdk;
 
 /// <summary>
 /// A chat client that learns: calls of Claude are recorded as they are; of other models the system prompt is rendered by
-/// the provider's template, with similar runs as examples, the same for all calls of a task. Answers, streams and errors
-/// pass unchanged, and whatever fails here is logged while the call goes on as the application made it.
+/// the provider's template, with similar runs as examples, the same for all calls of a task. Responses, streams and errors
+/// pass unchanged, and a failure here is logged, and the call continues as the application made it.
 /// </summary>
 /// <remarks>
-/// <para>Stand it behind whatever calls functions (<c>UseFunctionInvocation()</c>), so that each call of the model is an
-/// iteration; in front of it a whole turn would be one.</para>
+/// <para>Place it inside the client that calls functions (<c>UseFunctionInvocation()</c>), so that each call of the model is an
+/// iteration; outside of it a whole turn would be one.</para>
 /// <para>Which task a call belongs to say, in this order: <see cref="TaskScope"/>, the option <see cref="TaskKey"/> in
 /// <see cref="ChatOptions.AdditionalProperties"/>, <see cref="ChatOptions.ConversationId"/>; else the history, as in the
 /// proxy. <see cref="TrajectoryRecorder"/> completes tasks by these ids.</para>
@@ -21,7 +21,7 @@ namespace LlmProxy.Core.Sdk;
 /// </remarks>
 public sealed class LearningChatClient : DelegatingChatClient
 {
-    /// <summary>Option: the task's id. In answers: the task that the call belongs to.</summary>
+    /// <summary>Option: the task's id. In responses: the task that the call belongs to.</summary>
     public const string TaskKey = "LlmProxy-Task";
 
     /// <summary>Option: what the task is.</summary>
@@ -33,10 +33,10 @@ public sealed class LearningChatClient : DelegatingChatClient
     /// <summary>Option: <c>off</c> for a call that is not to be recorded.</summary>
     public const string RecordKey = "LlmProxy-Record";
 
-    /// <summary>In answers: what became of the prompt, such as <c>injected=2</c>.</summary>
+    /// <summary>In responses: what became of the prompt, such as <c>injected=2</c>.</summary>
     public const string FewShotResultKey = "LlmProxy-Few-Shot-Result";
 
-    /// <summary>In answers: the ids of the runs in the prompt, with commas between them.</summary>
+    /// <summary>In responses: the ids of the runs in the prompt, with commas between them.</summary>
     public const string ExamplesKey = "LlmProxy-Examples";
 
     private readonly ChatLearning _learning;
@@ -45,7 +45,7 @@ public sealed class LearningChatClient : DelegatingChatClient
     /// <summary>A client in front of another.</summary>
     /// <param name="innerClient">The client that calls the model.</param>
     /// <param name="services">Services with <c>AddLlmProxyCore</c>.</param>
-    /// <param name="tenant">Whose calls.</param>
+    /// <param name="tenant">The tenant that owns the calls.</param>
     /// <exception cref="InvalidOperationException">The services lack <c>AddLlmProxyCore</c>.</exception>
     public LearningChatClient(IChatClient innerClient, IServiceProvider services, string tenant = TrajectoryRecorder.DefaultTenant)
         : base(innerClient)
@@ -106,7 +106,7 @@ public sealed class LearningChatClient : DelegatingChatClient
         }
         finally
         {
-            // Nothing where it has ended: else whoever reads the stream has stopped.
+            // Nothing where it has ended: else the reader of the stream has stopped.
             turn.Leave(updates);
         }
 

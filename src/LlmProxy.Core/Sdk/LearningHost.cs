@@ -1,12 +1,10 @@
 using LlmProxy.Core.Recording;
-using LlmProxy.Core.Stores;
-using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Core.Sdk;
 
 /// <summary>
-/// Opens the store and sets the recorder going, once. Whoever needs them calls it first; an application may call it at
-/// its start, to hear at once of a store that is not there.
+/// Opens the store and starts the recorder, once, before their first use. An application may call it at startup, to
+/// learn at once that the store is unavailable.
 /// </summary>
 /// <remarks>Safe for concurrent use.</remarks>
 public sealed class LearningHost(IStoreLifecycle store, ICorrelationStore keys, ReplicaIndex shared, Recorder recorder, CorrelationSecret secret) : IDisposable
@@ -14,10 +12,10 @@ public sealed class LearningHost(IStoreLifecycle store, ICorrelationStore keys, 
     private readonly SemaphoreSlim _one = new(1);
     private volatile bool _isStarted;
 
-    /// <summary>Whether it has been done.</summary>
+    /// <summary>Whether it has been started.</summary>
     public bool IsStarted => _isStarted;
 
-    /// <summary>Starts; does nothing where that was done before.</summary>
+    /// <summary>Starts; does nothing if it was started before.</summary>
     /// <exception cref="StoreException">The store cannot be opened. The next call tries again.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {

@@ -1,6 +1,7 @@
 using System.Collections;
+using System.Diagnostics.CodeAnalysis;
+using System.Reflection;
 using LlmProxy.Core.Calls;
-using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
@@ -8,12 +9,9 @@ using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Sdk;
 using LlmProxy.Core.Statistics;
-using LlmProxy.Core.Stores;
-using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire.Scanning;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Microsoft.Extensions.DependencyInjection;
@@ -70,15 +68,7 @@ public static class LlmProxyCoreServiceCollectionExtensions
         services.TryAddSingleton<CallReader>();
         services.TryAddSingleton<CallRecording>();
         services.TryAddSingleton<CallPipeline>();
-        services.TryAddSingleton(p => new TrajectoryRecorder(
-            p.GetRequiredService<LearningHost>(),
-            p.GetRequiredService<TaskService>(),
-            p.GetRequiredService<CallPipeline>(),
-            p.GetRequiredService<StatisticsReader>(),
-            p.GetRequiredService<RecordingSwitch>(),
-            options.Recording,
-            p.GetRequiredService<IStatisticsStore>(),
-            p.GetRequiredService<TimeProvider>()));
+        services.TryAddSingleton(Create<TrajectoryRecorder>);
         services.TryAddSingleton<TrajectorySearch>();
         return services;
     }
@@ -93,6 +83,7 @@ public static class LlmProxyCoreServiceCollectionExtensions
         services.AddSingleton(options.Quality);
         services.AddSingleton(options.Recording);
         services.AddSingleton(options.Experiments);
+        services.AddSingleton(options.Prices);
         services.AddSingleton(new ProviderResolver(options.Models));
     }
 
@@ -114,32 +105,9 @@ public static class LlmProxyCoreServiceCollectionExtensions
         services.TryAddSingleton<RetryingStore>();
         services.TryAddSingleton<OutcomeJudge>();
         services.TryAddSingleton<ContentPolicy>();
-        services.TryAddSingleton(p => new StepBuilder(
-            p.GetRequiredService<OutcomeJudge>(),
-            p.GetRequiredService<TaskRulesCatalog>(),
-            p.GetRequiredService<Redactor>(),
-            options.Prices,
-            p.GetRequiredService<CorrelationSecret>(),
-            p.GetRequiredService<HistoryPrefixCache>()));
-        services.TryAddSingleton(p => new Recorder(
-            p.GetRequiredService<Spool>(),
-            p.GetRequiredService<RetryingStore>(),
-            p.GetRequiredService<TrajectoryReader>(),
-            p.GetRequiredService<StepBuilder>(),
-            p.GetRequiredService<OutcomeJudge>(),
-            p.GetRequiredService<ContentPolicy>(),
-            p.GetRequiredService<NotRecordedCounts>(),
-            p.GetRequiredService<EmbedTrajectory>(),
-            p.GetRequiredService<TimeProvider>(),
-            p.GetRequiredService<ILogger<Recorder>>()));
-        services.TryAddSingleton(p => new TaskService(
-            p.GetRequiredService<ITrajectoryStore>(),
-            p.GetRequiredService<Recorder>(),
-            p.GetRequiredService<TaskCorrelator>(),
-            p.GetRequiredService<OutcomeJudge>(),
-            p.GetRequiredService<ContentPolicy>(),
-            p.GetRequiredService<Redactor>(),
-            p.GetRequiredService<TimeProvider>()));
+        services.TryAddSingleton<StepBuilder>();
+        services.TryAddSingleton(Create<Recorder>);
+        services.TryAddSingleton(Create<TaskService>);
     }
 
     private static void AddRetrieval(IServiceCollection services, LlmProxyOptions options)
@@ -173,6 +141,13 @@ public static class LlmProxyCoreServiceCollectionExtensions
             p.GetRequiredService<ILogger<TemplateDirectory>>(),
             p.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<TaskPrompts>();
+    }
+
+    /// <summary>Makes a public class by its one internal constructor, whose parameters are services.</summary>
+    private static T Create<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.NonPublicConstructors)] T>(IServiceProvider services)
+    {
+        var constructor = typeof(T).GetConstructors(BindingFlags.Instance | BindingFlags.NonPublic).Single();
+        return (T)constructor.Invoke(BindingFlags.DoNotWrapExceptions, null, [.. constructor.GetParameters().Select(p => services.GetRequiredService(p.ParameterType))], null);
     }
 
     /// <summary>Logs to the application's factory, whether logging is added before or after this; nowhere in an application without one.</summary>

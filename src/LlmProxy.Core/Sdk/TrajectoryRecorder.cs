@@ -1,10 +1,7 @@
-using System.Collections.Concurrent;
 using BitFaster.Caching.Lru;
 using LlmProxy.Core.Calls;
-using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Statistics;
-using LlmProxy.Core.Stores;
 
 namespace LlmProxy.Core.Sdk;
 
@@ -15,7 +12,7 @@ namespace LlmProxy.Core.Sdk;
 /// <remarks>
 /// Safe for concurrent use; iterations of one task are recorded one after the other. An iteration is on the disk when its
 /// method returns, and in the store a moment later; completing or cancelling a task waits for its iterations, at most 5 s.
-/// The settings hold here, too: content of models whose provider is not in <c>Recording:Providers</c>, and of tasks
+/// The settings apply here, too: content of models whose provider is not in <c>Recording:Providers</c>, and of tasks
 /// shorter than <c>Recording:MinDuration</c>, is not kept.
 /// </remarks>
 public sealed class TrajectoryRecorder
@@ -23,7 +20,7 @@ public sealed class TrajectoryRecorder
     /// <summary>The tenant of an application that has no tenants, and of a proxy without keys.</summary>
     public const string DefaultTenant = "default";
 
-    private const int MostTasksKnown = 10_000;
+    private const int MaxTasksKnown = 10_000;
 
     private readonly LearningHost _start;
     private readonly TaskService _tasks;
@@ -33,7 +30,7 @@ public sealed class TrajectoryRecorder
     private readonly RecordingOptions _options;
     private readonly IStatisticsStore _store;
     private readonly TimeProvider _time;
-    private readonly ConcurrentLru<string, (string Provider, string Model)> _models = new(MostTasksKnown);
+    private readonly ConcurrentLru<string, (string Provider, string Model)> _models = new(MaxTasksKnown);
 
     internal TrajectoryRecorder(
         LearningHost start, TaskService tasks, CallPipeline calls, StatisticsReader statistics, RecordingSwitch recording, RecordingOptions options, IStatisticsStore store, TimeProvider time)
@@ -41,7 +38,7 @@ public sealed class TrajectoryRecorder
         (_start, _tasks, _calls, _statistics, _recording, _options, _store, _time) = (start, tasks, calls, statistics, recording, options, store, time);
     }
 
-    /// <summary>Whose trajectories these are.</summary>
+    /// <summary>The tenant that owns the trajectories.</summary>
     public string Tenant { get; private init; } = DefaultTenant;
 
     /// <summary>Whether anything is recorded at the moment.</summary>

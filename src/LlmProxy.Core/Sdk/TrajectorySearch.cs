@@ -1,11 +1,8 @@
-using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Stores;
-using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Core.Sdk;
 
@@ -45,7 +42,7 @@ public sealed class TrajectorySearch(
     public Task<FewShotSelection> FindSimilarAsync(string taskDescription, CancellationToken cancellationToken = default) =>
         FindSimilarAsync(new ExampleQuery(TrajectoryRecorder.DefaultTenant, taskDescription, Math.Max(1, options.FewShot.Count)) { Providers = options.FewShot.SourceProviders }, cancellationToken);
 
-    /// <summary>The section that a prompt gets of some runs, by the template <c>few-shot.sbn</c>: recorded texts are fenced, shortened and without role marks. Empty where there are none.</summary>
+    /// <summary>The section that a prompt gets of some runs, by the template <c>few-shot.sbn</c>: recorded texts are fenced, shortened and without role marks. Empty if there are none.</summary>
     /// <param name="found">What a search found.</param>
     /// <param name="taskDescription">The task at hand.</param>
     public string FormatAsFewShot(FewShotSelection found, string taskDescription = "")
@@ -57,7 +54,7 @@ public sealed class TrajectorySearch(
     /// <summary>Makes a run's vectors from a text, in place of those of its task description.</summary>
     /// <param name="trajectoryId">The run's or its task's id.</param>
     /// <param name="taskDescription">The text; secrets are taken out of it before anything else.</param>
-    /// <param name="tenant">Whose run.</param>
+    /// <param name="tenant">The tenant that owns the run.</param>
     /// <param name="cancellationToken">Cancels.</param>
     /// <returns>The run and the models of its vectors; null where there is no such run.</returns>
     /// <exception cref="StoreException">The store cannot be reached.</exception>
@@ -87,9 +84,9 @@ public sealed class TrajectorySearch(
     /// <summary>Counts one use of an example, by an application that puts it into prompts itself.</summary>
     /// <param name="exampleId">The run's or its task's id.</param>
     /// <param name="success">How the task that used it ended; null where that is not known.</param>
-    /// <param name="tenant">Whose example.</param>
+    /// <param name="tenant">The tenant that owns the example.</param>
     /// <param name="cancellationToken">Cancels.</param>
-    /// <returns>The run that the example stands for; null where there is none.</returns>
+    /// <returns>The trajectory that the example condenses; null if there is none.</returns>
     /// <exception cref="StoreException">The store cannot be reached.</exception>
     public async Task<Trajectory?> RecordExampleUsageAsync(string exampleId, bool? success = null, string tenant = TrajectoryRecorder.DefaultTenant, CancellationToken cancellationToken = default)
     {

@@ -1,5 +1,3 @@
-using LlmProxy.Core.Stores;
-
 namespace LlmProxy.Core.Statistics;
 
 /// <summary>Sums over the runs of a tenant, and the size of the store.</summary>

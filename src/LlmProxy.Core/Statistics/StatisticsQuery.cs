@@ -1,7 +1,7 @@
 namespace LlmProxy.Core.Statistics;
 
 /// <summary>Which runs statistics are made of. A run belongs to the time in which it started.</summary>
-/// <param name="Tenant">Whose.</param>
+/// <param name="Tenant">The tenant that owns the trajectories.</param>
 public sealed record StatisticsQuery(string Tenant)
 {
     /// <summary>Only runs that started at or after.</summary>
@@ -13,7 +13,7 @@ public sealed record StatisticsQuery(string Tenant)
     /// <summary>Only this model (exact).</summary>
     public string? Model { get; init; }
 
-    /// <summary>Whether to tell days or weeks apart.</summary>
+    /// <summary>Whether to group by days or weeks.</summary>
     public StatisticsInterval Interval { get; init; }
 }
 
@@ -22,10 +22,8 @@ public enum StatisticsInterval
 {
     /// <summary>Not at all.</summary>
     None,
-
     /// <summary>Days from midnight.</summary>
     Day,
-
     /// <summary>Weeks from Monday, as ISO 8601 has them.</summary>
     Week,
 }
@@ -36,7 +34,7 @@ public enum StatisticsInterval
 public sealed record StoreStatistics(IReadOnlyList<StatisticsGroup> Groups, long Active);
 
 /// <summary>Sums of runs of one model that started in one interval.</summary>
-/// <param name="Provider">Whose model.</param>
+/// <param name="Provider">The provider of the model.</param>
 /// <param name="Model">The model.</param>
 /// <param name="Start">Start of the interval; null where none was asked for.</param>
 /// <param name="Sums">The sums.</param>

@@ -1,6 +1,4 @@
 using System.Collections.Concurrent;
-using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Stores;
 
 namespace LlmProxy.Core.Statistics;
 

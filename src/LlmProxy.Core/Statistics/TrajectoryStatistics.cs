@@ -47,7 +47,7 @@ public record TrajectoryStatistics
 public sealed record StatisticsSummary(long Total, long Successful, double? SuccessRate);
 
 /// <summary>Numbers of one provider's model.</summary>
-/// <param name="Provider">Whose model.</param>
+/// <param name="Provider">The provider of the model.</param>
 /// <param name="Model">The model.</param>
 /// <param name="Total">Ended runs.</param>
 /// <param name="Successful">Those that succeeded.</param>

@@ -10,6 +10,6 @@ public interface IStoreLifecycle
     /// <summary>Creates or upgrades the schema. May be called again at any time.</summary>
     Task InitializeAsync(CancellationToken cancellationToken);
 
-    /// <summary>Whether the store answers, its schema version, and what is missing.</summary>
+    /// <summary>Whether the store responds, its schema version, and what is missing.</summary>
     Task<StoreHealth> CheckAsync(CancellationToken cancellationToken);
 }

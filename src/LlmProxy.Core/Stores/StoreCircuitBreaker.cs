@@ -1,17 +1,15 @@
-using Microsoft.Extensions.Logging;
-
 namespace LlmProxy.Core.Stores;
 
 /// <summary>
 /// The store as the request path may use it: with a time limit, and skipped for a while after it was slow or down,
-/// so that a sick store costs a call 50 ms once and the next ones nothing.
+/// so that a failing store costs a call 50 ms once and the next ones nothing.
 /// </summary>
-public sealed partial class StoreCircuitBreaker(TimeProvider time, ILogger<StoreCircuitBreaker> logger, TimeSpan? patience = null)
+public sealed partial class StoreCircuitBreaker(TimeProvider time, ILogger<StoreCircuitBreaker> logger, TimeSpan? timeout = null)
 {
     /// <summary>How long a call may wait for the store.</summary>
     public static readonly TimeSpan Limit = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>How long the store is left alone after it missed the limit.</summary>
+    /// <summary>How long the store is skipped after it missed the limit.</summary>
     public static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
 
     private readonly ILogger<StoreCircuitBreaker> _logger = logger;
@@ -21,15 +19,15 @@ public sealed partial class StoreCircuitBreaker(TimeProvider time, ILogger<Store
     /// <summary>How often the store was skipped or missed its time.</summary>
     public long Skipped => Interlocked.Read(ref _skipped);
 
-    /// <summary>Whether the store is left alone at the moment.</summary>
+    /// <summary>Whether the store is skipped at the moment.</summary>
     public bool IsClosed => Interlocked.Read(ref _closedAt) is not long.MinValue and var closed && time.GetElapsedTime(closed) < Pause;
 
-    /// <summary>Asks the store. Gives <paramref name="otherwise"/> where it is left alone, fails, or misses the limit.</summary>
-    /// <param name="operation">What is asked, for the log.</param>
-    /// <param name="ask">The question.</param>
-    /// <param name="otherwise">The answer without the store.</param>
+    /// <summary>Queries the store. Returns <paramref name="otherwise"/> if it is skipped, fails, or misses the limit.</summary>
+    /// <param name="operation">Name of the query for the log.</param>
+    /// <param name="ask">The query.</param>
+    /// <param name="otherwise">The result without the store.</param>
     /// <param name="cancellationToken">Ends the wait with the call.</param>
-    /// <returns>The answer, and whether it is the store's.</returns>
+    /// <returns>The result, and whether the store returned it.</returns>
     public async ValueTask<(T Value, bool Answered)> AskAsync<T>(string operation, Func<CancellationToken, Task<T>> ask, T otherwise, CancellationToken cancellationToken)
     {
         if (IsClosed)
@@ -38,7 +36,7 @@ public sealed partial class StoreCircuitBreaker(TimeProvider time, ILogger<Store
             return (otherwise, false);
         }
 
-        using var limit = new CancellationTokenSource(patience ?? Limit, time);
+        using var limit = new CancellationTokenSource(timeout ?? Limit, time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
@@ -47,7 +45,7 @@ public sealed partial class StoreCircuitBreaker(TimeProvider time, ILogger<Store
         }
         catch (Exception error) when (!cancellationToken.IsCancellationRequested)
         {
-            // Whatever it is: the call goes on without the store.
+            // Any failure: the call continues without the store.
             Interlocked.Exchange(ref _closedAt, time.GetTimestamp());
             Interlocked.Increment(ref _skipped);
             LogSkipped(operation, Pause.TotalSeconds, error);

@@ -1,4 +1,4 @@
-using LlmProxy.Wire;
+using System.Runtime.InteropServices;
 
 namespace LlmProxy.Core.Trajectories;
 
@@ -40,7 +40,7 @@ internal sealed class CorrelationIndex
     /// <summary>Entries of a key and a kind.</summary>
     public List<CorrelationEntry> Find(string tenant, TurnKey key, CorrelationKind kind) => [.. Find(tenant, key).Where(e => e.Kind == kind)];
 
-    /// <summary>Keys of the ids that an answer gave out, as far as they are in memory.</summary>
+    /// <summary>Keys of the ids that a response gave out, as far as they are in memory.</summary>
     public IEnumerable<TurnKey> ToolCalls(OpenTask task, int stepIndex) =>
         _keysOfTask.TryGetValue(task, out var keys)
             ? keys.Where(key => Find(task.Tenant, key).Any(e => e.Kind == CorrelationKind.ToolCall && e.StepIndex == stepIndex && e.TaskId == task.TaskId))
@@ -62,22 +62,13 @@ internal sealed class CorrelationIndex
         _keysOfTask[task] = [];
         if (task.SessionId is { } session)
         {
-            if (!_sessions.TryGetValue((task.Tenant, session), out var list))
-            {
-                _sessions[(task.Tenant, session)] = list = [];
-            }
-
-            list.Add(task);
+            ListOf(_sessions, (task.Tenant, session)).Add(task);
         }
     }
 
     public void Add(OpenTask task, CorrelationEntry entry)
     {
-        if (!_entries.TryGetValue((task.Tenant, entry.Key), out var list))
-        {
-            _entries[(task.Tenant, entry.Key)] = list = [];
-        }
-
+        var list = ListOf(_entries, (task.Tenant, entry.Key));
         if (list.Exists(e => e.Kind == entry.Kind && e.TaskId == entry.TaskId && e.StepIndex == entry.StepIndex))
         {
             return;
@@ -111,7 +102,7 @@ internal sealed class CorrelationIndex
     }
 
     /// <summary>Adds a task as another process published it.</summary>
-    public void Add(ReplicaTask told) => Add(OpenTask.Merge(Find(told.Tenant, told.TaskId), told), told.Keys);
+    public void Add(ReplicaTask task) => Add(OpenTask.Merge(Find(task.Tenant, task.TaskId), task), task.Keys);
 
     /// <summary>Adds what the store knows.</summary>
     public void Add(StoredTasks stored)
@@ -121,9 +112,9 @@ internal sealed class CorrelationIndex
             Add(Find(row.Tenant, row.TaskId) ?? OpenTask.From(row), entries);
         }
 
-        foreach (var told in stored.Told)
+        foreach (var published in stored.Published)
         {
-            Add(told);
+            Add(published);
         }
     }
 
@@ -153,6 +144,9 @@ internal sealed class CorrelationIndex
             }
         }
     }
+
+    private static List<TItem> ListOf<TKey, TItem>(Dictionary<TKey, List<TItem>> lists, TKey key)
+        where TKey : notnull => CollectionsMarshal.GetValueRefOrAddDefault(lists, key, out _) ??= [];
 
     private void Forget(int count)
     {

@@ -1,5 +1,3 @@
-using LlmProxy.Wire;
-
 namespace LlmProxy.Core.Trajectories;
 
 /// <summary>
@@ -52,7 +50,7 @@ internal sealed class CorrelationKeys
     /// <summary>Chain keys that end just before an assistant turn: what an earlier call's own history was.</summary>
     public List<TurnKey> RequestChains { get; } = [];
 
-    /// <summary>Key of the last assistant turn by itself.</summary>
+    /// <summary>Key of the last assistant turn alone.</summary>
     public TurnKey LastTurn { get; private set; }
 
     /// <summary>Keys of tool-call ids in order of appearance.</summary>
@@ -61,7 +59,7 @@ internal sealed class CorrelationKeys
     /// <summary>Whether there are tool-call ids in it.</summary>
     public bool HasToolCalls => _reading.ToolCallIds.Count > 0;
 
-    /// <summary>Whether the history holds one of some tool-call ids. They are looked for from its end, where those of the last answer stand.</summary>
+    /// <summary>Whether the history holds one of some tool-call ids. They are looked for from its end, where those of the last response are.</summary>
     public bool HoldsAny(IReadOnlyCollection<TurnKey> ids)
     {
         for (var i = _reading.ToolCallIds.Count - 1; i >= 0; i--)
@@ -78,7 +76,7 @@ internal sealed class CorrelationKeys
     /// <summary>Keys of what the server keeps.</summary>
     public List<(TurnKey Key, CorrelationKind Kind)> ServerKeys { get; } = [];
 
-    /// <summary>Keys of texts that may be a summary that an answer gave.</summary>
+    /// <summary>Keys of texts that may be a summary that a response gave.</summary>
     public IReadOnlyList<TurnKey> Summaries => _summaries ??= _reading.ReadFirstUserText() is { Length: > 0 } first ? [_keys.AssistantTurn(first, [])] : [];
 
     /// <summary>The keys worth asking the store for, the telling ones first.</summary>

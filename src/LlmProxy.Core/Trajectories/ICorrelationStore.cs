@@ -1,6 +1,3 @@
-using LlmProxy.Core.Stores;
-using LlmProxy.Wire;
-
 namespace LlmProxy.Core.Trajectories;
 
 /// <summary>Keeps the keys by which a call finds its task.</summary>

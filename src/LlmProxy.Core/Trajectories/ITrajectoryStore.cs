@@ -1,5 +1,3 @@
-using LlmProxy.Core.Stores;
-
 namespace LlmProxy.Core.Trajectories;
 
 /// <summary>Keeps recorded runs: their rows, steps and content. Every query is limited to one tenant unless it says otherwise.</summary>

@@ -1,11 +1,9 @@
-using LlmProxy.Wire;
-
 namespace LlmProxy.Core.Trajectories;
 
 /// <summary>A call that looks for its task.</summary>
 public sealed record IncomingCall
 {
-    /// <summary>Whose.</summary>
+    /// <summary>The tenant that owns the task.</summary>
     public required string Tenant { get; init; }
 
     /// <summary>The request, read.</summary>
@@ -38,7 +36,7 @@ public sealed record IncomingCall
     /// <summary>Whether the preset's own rules make it a side call.</summary>
     internal bool IsSideCallByPreset { get; init; }
 
-    /// <summary>What stands around its history.</summary>
+    /// <summary>Fingerprint of what surrounds its history.</summary>
     internal RequestFingerprint Frame { get; init; }
 }
 

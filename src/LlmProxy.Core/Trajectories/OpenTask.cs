@@ -1,5 +1,3 @@
-using LlmProxy.Wire;
-
 namespace LlmProxy.Core.Trajectories;
 
 /// <summary>What the request path knows of a task: enough to place its next call. Guarded by the correlator's lock.</summary>
@@ -11,7 +9,7 @@ public sealed class OpenTask
     /// <summary>Its trajectory.</summary>
     public required string TrajectoryId { get; init; }
 
-    /// <summary>Whose.</summary>
+    /// <summary>The tenant that owns the task.</summary>
     public required string Tenant { get; init; }
 
     /// <summary>Its conversation.</summary>
@@ -41,37 +39,37 @@ public sealed class OpenTask
     /// <summary>Whether its last call asked for a stream.</summary>
     internal bool Stream { get; set; }
 
-    /// <summary>What stood around the history of its last call; null where only the store has it.</summary>
+    /// <summary>Fingerprint of its last call; null if only the store has it.</summary>
     internal RequestFingerprint? Frame { get; set; }
 
     /// <summary>Key of the whole history of its last call; null where only the store has it.</summary>
     internal TurnKey? LastRequest { get; set; }
 
-    /// <summary>The answer that its last call named as the one it continues.</summary>
+    /// <summary>The response that its last call named as the one it continues.</summary>
     internal string? LastPrevious { get; set; }
 
     /// <summary>Number of messages of its last call.</summary>
     internal int LastMessageCount { get; set; }
 
-    /// <summary>Calls whose answer is still on its way.</summary>
+    /// <summary>Calls whose response is still on its way.</summary>
     internal int InFlight { get; set; }
 
-    /// <summary>Whether another process told of its last call and not of the answer yet.</summary>
+    /// <summary>Whether another process published its last call and not the response yet.</summary>
     internal bool IsUnderWayElsewhere { get; set; }
 
-    /// <summary>Whether an answer is still on its way.</summary>
+    /// <summary>Whether a response is still on its way.</summary>
     internal bool IsUnderWay => InFlight > 0 || IsUnderWayElsewhere;
 
-    /// <summary>Whether its last call was answered in full.</summary>
+    /// <summary>Whether its last call got a whole response.</summary>
     internal bool LastAnswered { get; set; }
 
-    /// <summary>Whether the last answer could be read. What cannot be read (an unknown encoding) leaves no key of its own.</summary>
+    /// <summary>Whether the last response could be read. What cannot be read (an unknown encoding) leaves no key of its own.</summary>
     internal bool LastReadable { get; set; } = true;
 
-    /// <summary>Whether the last answer ended its turn without asking for a tool.</summary>
+    /// <summary>Whether the last response ended its turn without asking for a tool.</summary>
     internal bool LastEndedTurn { get; set; }
 
-    /// <summary>Whether the conversation went on in a task of its own (a next turn).</summary>
+    /// <summary>Whether a later task continues the conversation (a next turn).</summary>
     internal bool IsContinued { get; set; }
 
     /// <summary>Last use, for forgetting.</summary>
@@ -96,38 +94,38 @@ public sealed class OpenTask
         LastUsed = stored.LastActivityAt,
     };
 
-    /// <summary>A task as another process told of it.</summary>
-    internal static OpenTask From(ReplicaTask told) => new()
+    /// <summary>A task as another process published it.</summary>
+    internal static OpenTask From(ReplicaTask published) => new()
     {
-        TaskId = told.TaskId,
-        TrajectoryId = told.TrajectoryId,
-        Tenant = told.Tenant,
-        ConversationId = told.ConversationId,
-        ParentId = told.ParentId,
-        SessionId = told.SessionId,
-        TaskDescription = told.TaskDescription,
-        StartedAt = told.StartedAt,
-        LastStep = told.LastStep,
-        LastEndedTurn = told.LastEndedTurn,
-        LastAnswered = told.LastAnswered,
-        LastReadable = told.LastReadable,
-        IsUnderWayElsewhere = told.IsUnderWay,
-        OffersTools = told.OffersTools,
-        Model = told.Model,
-        Stream = told.Stream,
-        Frame = told.Frame,
-        LastUsed = told.At,
+        TaskId = published.TaskId,
+        TrajectoryId = published.TrajectoryId,
+        Tenant = published.Tenant,
+        ConversationId = published.ConversationId,
+        ParentId = published.ParentId,
+        SessionId = published.SessionId,
+        TaskDescription = published.TaskDescription,
+        StartedAt = published.StartedAt,
+        LastStep = published.LastStep,
+        LastEndedTurn = published.LastEndedTurn,
+        LastAnswered = published.LastAnswered,
+        LastReadable = published.LastReadable,
+        IsUnderWayElsewhere = published.IsUnderWay,
+        OffersTools = published.OffersTools,
+        Model = published.Model,
+        Stream = published.Stream,
+        Frame = published.Frame,
+        LastUsed = published.At,
     };
 
     /// <summary>A task that may be known here, with what another process published of it.</summary>
-    internal static OpenTask Merge(OpenTask? known, ReplicaTask told)
+    internal static OpenTask Merge(OpenTask? known, ReplicaTask published)
     {
-        var other = From(told);
+        var other = From(published);
         known?.CatchUp(other);
         return known ?? other;
     }
 
-    /// <summary>Takes over what another process knows, where that is later than what is known here.</summary>
+    /// <summary>Takes over what another process knows if it is newer.</summary>
     internal void CatchUp(OpenTask other)
     {
         OffersTools |= other.OffersTools;
@@ -142,7 +140,7 @@ public sealed class OpenTask
         }
     }
 
-    /// <summary>The task as other processes are told of it.</summary>
+    /// <summary>The task as other processes are published it.</summary>
     internal ReplicaTask Snapshot(IReadOnlyList<CorrelationEntry> keys, DateTimeOffset at) => new()
     {
         TaskId = TaskId,

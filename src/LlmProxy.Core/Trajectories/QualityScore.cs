@@ -1,5 +1,3 @@
-using LlmProxy.Core.Configuration;
-
 namespace LlmProxy.Core.Trajectories;
 
 /// <summary>A run's score with everything that went into it.</summary>

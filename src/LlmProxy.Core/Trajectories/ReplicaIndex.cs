@@ -1,23 +1,21 @@
 using System.Threading.Channels;
-using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Core.Trajectories;
 
 /// <summary>
-/// Tells other processes of open tasks, through the store, right behind an answer and before its call is recorded, and
-/// hears of theirs: a task's next call may come to any of them, at once. Where no other process can be there, it does
-/// nothing.
+/// Publishes open tasks to other processes, through the store, right after a response and before its call is recorded,
+/// and receives theirs: a task's next call may come to any of them at once. It does nothing if the store cannot be shared.
 /// </summary>
-/// <remarks>Safe for concurrent use. What cannot be written is given up: the recorder writes the same keys a little later.</remarks>
+/// <remarks>Safe for concurrent use. What cannot be written is dropped: the recorder writes the same keys a little later.</remarks>
 public sealed partial class ReplicaIndex : IAsyncDisposable
 {
-    // Behind this many the recorder is as early.
+    // With more waiting, the recorder is as early.
     private const int MaxWaiting = 2_000;
     private const int BatchSize = 100;
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan RemovedEvery = TimeSpan.FromMinutes(1);
 
-    /// <summary>What is older was recorded long ago, unless the recorder is far behind: then other processes do without it.</summary>
+    /// <summary>What is older was recorded long ago, unless the recorder lags far behind: then other processes do without it.</summary>
     private static readonly TimeSpan KeptFor = TimeSpan.FromMinutes(10);
 
     private readonly ISharedTaskStore? _store;
@@ -37,13 +35,13 @@ public sealed partial class ReplicaIndex : IAsyncDisposable
         _logger = logger;
     }
 
-    /// <summary>Sets it going, once the store is there.</summary>
+    /// <summary>Starts it, after the store was opened.</summary>
     public void Start()
     {
         if (_store is { } store)
         {
             _correlator.Tell = task => _waiting.Writer.TryWrite(task);
-            _worker = Task.WhenAll(Task.Run(() => TellAsync(store), _stopping.Token), Task.Run(() => ListenAsync(store), _stopping.Token));
+            _worker = Task.WhenAll(Task.Run(() => PublishAsync(store), _stopping.Token), Task.Run(() => ListenAsync(store), _stopping.Token));
         }
     }
 
@@ -56,7 +54,7 @@ public sealed partial class ReplicaIndex : IAsyncDisposable
         _stopping.Dispose();
     }
 
-    private async Task TellAsync(ISharedTaskStore store)
+    private async Task PublishAsync(ISharedTaskStore store)
     {
         var batch = new List<ReplicaTask>();
         var removedAt = _time.GetTimestamp();

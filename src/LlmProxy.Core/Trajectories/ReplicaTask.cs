@@ -1,7 +1,6 @@
-
 namespace LlmProxy.Core.Trajectories;
 
-/// <summary>An open task as one process tells it to the others: when a call begins, and right behind its answer, before it is recorded.</summary>
+/// <summary>An open task as one process publishes it to the others: when a call begins, and right after its response, before it is recorded.</summary>
 public sealed record ReplicaTask
 {
     /// <summary>The task's id.</summary>
@@ -10,7 +9,7 @@ public sealed record ReplicaTask
     /// <summary>Its trajectory.</summary>
     public required string TrajectoryId { get; init; }
 
-    /// <summary>Whose.</summary>
+    /// <summary>The tenant that owns the task.</summary>
     public required string Tenant { get; init; }
 
     /// <summary>Its conversation.</summary>
@@ -34,13 +33,13 @@ public sealed record ReplicaTask
     /// <summary>Number of its last step.</summary>
     public int LastStep { get; init; }
 
-    /// <summary>Whether the last answer ended its turn without asking for a tool.</summary>
+    /// <summary>Whether the last response ended its turn without asking for a tool.</summary>
     public bool LastEndedTurn { get; init; }
 
-    /// <summary>Whether the last call was answered in full.</summary>
+    /// <summary>Whether the last call got a whole response.</summary>
     public bool LastAnswered { get; init; }
 
-    /// <summary>Whether the last answer could be read.</summary>
+    /// <summary>Whether the last response could be read.</summary>
     public bool LastReadable { get; init; }
 
     /// <summary>Whether the last call has only begun.</summary>
@@ -55,7 +54,7 @@ public sealed record ReplicaTask
     /// <summary>What stood around the history of its last call; null where it is not known, as from a store that was asked later.</summary>
     public RequestFingerprint? Frame { get; init; }
 
-    /// <summary>When the call began, or its answer ended.</summary>
+    /// <summary>When the call began, or its response ended.</summary>
     public DateTimeOffset At { get; init; }
 
     /// <summary>Keys by which the next call is found.</summary>

@@ -1,24 +1,22 @@
-using LlmProxy.Wire;
-
 namespace LlmProxy.Core.Trajectories;
 
 /// <summary>
-/// The correlation keys of one recorded answer: by these a later call is known to continue it. Made by the request
-/// path before the answer's last bytes leave, and again by the recorder for the store; both the same.
+/// The correlation keys of one recorded response: by these a later call is known to continue it. Made by the request
+/// path before the response's last bytes leave, and again by the recorder for the store; both the same.
 /// </summary>
 public static class ReplyKeys
 {
-    // A bare "OK", or a call without an id and arguments, stands in countless conversations; alone it says nothing of
+    // A bare "OK", or a call without an id and arguments, occurs in countless conversations; alone it does not identify
     // which one.
     private const int ShortestTellingTurn = 24;
 
-    /// <summary>Keys of an answer.</summary>
+    /// <summary>Keys of a response.</summary>
     /// <param name="reading">The request; null for a side call's, which gives no key.</param>
-    /// <param name="reply">Its answer, or null where none could be read.</param>
+    /// <param name="reply">Its response, or null where none could be read.</param>
     /// <param name="keys">Makes the keys.</param>
     /// <param name="taskId">The task.</param>
     /// <param name="stepIndex">The step; 0 for a side call, which is found by its text alone.</param>
-    /// <param name="at">When.</param>
+    /// <param name="at">The time.</param>
     public static List<CorrelationEntry> Make(RequestReading? reading, AssembledReply? reply, TurnKeys keys, string taskId, int stepIndex, DateTimeOffset at)
     {
         var entries = new List<CorrelationEntry>();

@@ -1,10 +1,9 @@
 using System.Buffers.Binary;
-using LlmProxy.Wire;
 
 namespace LlmProxy.Core.Trajectories;
 
 /// <summary>
-/// What stands around a call's history, as keys: its first system message and its tools. No key to a task (prompts hold
+/// The parts of a request outside of its history, as keys: its first system message and its tools. No key to a task (prompts hold
 /// clocks), but of several tasks whose histories are equal the one with the same frame is meant: agents with different
 /// instructions get the same question, and servers give the same ids out again.
 /// </summary>

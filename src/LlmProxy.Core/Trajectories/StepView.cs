@@ -1,9 +1,7 @@
-using LlmProxy.Wire;
-
 namespace LlmProxy.Core.Trajectories;
 
 /// <summary>A step with its texts, as people, searches and exports read it.</summary>
-public sealed class StepView
+public sealed record StepView
 {
     /// <summary>The step's row.</summary>
     public required TrajectoryStep Step { get; init; }
@@ -17,7 +15,7 @@ public sealed class StepView
     /// <summary>The tools array as sent, or null.</summary>
     public ReadOnlyMemory<byte>? ToolsJson { get; init; }
 
-    /// <summary>Messages that are new in this step, with the mark of those that no recorded answer produced.</summary>
+    /// <summary>Messages that are new in this step, with the mark of those that no recorded response produced.</summary>
     public IReadOnlyList<(ConversationMessage Message, bool IsForeign)> Messages { get; init; } = [];
 
     /// <summary>The reply, or null.</summary>

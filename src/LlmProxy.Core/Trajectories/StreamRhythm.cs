@@ -4,7 +4,7 @@ using System.Text;
 namespace LlmProxy.Core.Trajectories;
 
 /// <summary>Bytes of a stream that came together.</summary>
-/// <param name="PauseMs">Milliseconds without a byte before them; for the first piece since the answer's head.</param>
+/// <param name="PauseMs">Milliseconds without a byte before them; for the first piece since the response's head.</param>
 /// <param name="SpanMs">Milliseconds over which they came, evenly as far as it is known; 0 for one burst.</param>
 /// <param name="Bytes">How many, as they went over the wire.</param>
 public readonly record struct RhythmPiece(long PauseMs, long SpanMs, long Bytes)
@@ -14,9 +14,9 @@ public readonly record struct RhythmPiece(long PauseMs, long SpanMs, long Bytes)
 }
 
 /// <summary>
-/// When the parts of a streamed answer came. As text <c>310:412,40:80,35-380:950</c>: after 310 ms 412 bytes, 40 ms later
+/// When the parts of a streamed response came. As text <c>310:412,40:80,35-380:950</c>: after 310 ms 412 bytes, 40 ms later
 /// 80 more, 35 ms later 950 that came over 380 ms. The empty text is a stream whose pauses are unknown, <c>whole</c> an
-/// answer that was no stream.
+/// response that was no stream.
 /// </summary>
 public sealed class StreamRhythm : IEquatable<StreamRhythm>
 {
@@ -34,16 +34,16 @@ public sealed class StreamRhythm : IEquatable<StreamRhythm>
     /// <summary>A stream whose pauses are unknown.</summary>
     public static StreamRhythm Unknown { get; } = new([]);
 
-    /// <summary>An answer that was no stream.</summary>
+    /// <summary>A response that was no stream.</summary>
     public static StreamRhythm Whole { get; } = new([]);
 
-    /// <summary>Whether the answer was no stream.</summary>
+    /// <summary>Whether the response was no stream.</summary>
     public bool IsWhole => ReferenceEquals(this, Whole);
 
     /// <summary>The pieces in order.</summary>
     public IReadOnlyList<RhythmPiece> Pieces { get; }
 
-    /// <summary>From the answer's head to its last byte, in milliseconds.</summary>
+    /// <summary>From the response's head to its last byte, in milliseconds.</summary>
     public long DurationMs { get; }
 
     /// <summary>Reads <see cref="ToString"/> back; what is no rhythm is <see cref="Unknown"/>.</summary>
@@ -72,7 +72,7 @@ public sealed class StreamRhythm : IEquatable<StreamRhythm>
 
     /// <summary>When a part of the stream came, by the share of its bytes that had come with it.</summary>
     /// <param name="share">0 to 1: bytes to the end of the part, by all bytes.</param>
-    /// <returns>Time since the answer's head.</returns>
+    /// <returns>Time since the response's head.</returns>
     public TimeSpan TimeAt(double share)
     {
         var wanted = share * _bytes;
@@ -138,7 +138,7 @@ public sealed class StreamRhythm : IEquatable<StreamRhythm>
 /// </summary>
 public sealed class RhythmMeter
 {
-    /// <summary>Pieces that are kept: about 200 bytes for each streamed answer in the store.</summary>
+    /// <summary>Pieces that are kept: about 200 bytes for each streamed response in the store.</summary>
     public const int MaxPieces = 32;
 
     private readonly List<RhythmPiece> _pieces = new(MaxPieces + 1);
@@ -148,7 +148,7 @@ public sealed class RhythmMeter
     public StreamRhythm Rhythm => StreamRhythm.Of([.. _pieces]);
 
     /// <summary>Takes bytes that came.</summary>
-    /// <param name="sinceHead">Time since the answer's head.</param>
+    /// <param name="sinceHead">Time since the response's head.</param>
     /// <param name="bytes">How many; nothing happens for none.</param>
     public void Add(TimeSpan sinceHead, int bytes)
     {

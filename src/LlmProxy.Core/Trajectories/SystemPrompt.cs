@@ -1,6 +1,4 @@
-using System.Collections.Concurrent;
 using BitFaster.Caching.Lru;
-using LlmProxy.Wire;
 using LlmProxy.Wire.Scanning;
 
 namespace LlmProxy.Core.Trajectories;
@@ -12,7 +10,7 @@ public sealed class SystemPrompt(RequestReading reading)
     private string? _text;
     private UInt128? _digest;
 
-    /// <summary>All its texts, joined by a blank line; empty where there is none.</summary>
+    /// <summary>All its texts, joined by a blank line; empty if there is none.</summary>
     public string Text => _text ??= string.Join("\n\n", reading.SystemTexts.Select(t => PromptSplicer.ReadText(reading.Body, t.Literal)));
 
     internal UInt128 Digest => _digest ??= reading.SystemTexts.Aggregate(UInt128.Zero, (before, t) => ByteDigest.Of(before, reading.Body.Span.Slice(t.Literal.Start, t.Literal.Length)));

@@ -1,21 +1,18 @@
-using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
-using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories.Strategies;
-using LlmProxy.Wire;
 
 namespace LlmProxy.Core.Trajectories;
 
 /// <summary>
-/// Says which task a call continues. Ids decide where there are any (the task header, the answer that a call names,
+/// Assigns each call to a task. Ids decide if there are any (the task header, the response that a call names,
 /// a conversation that the server keeps); else the history does: the chain of message keys that ends in a recorded
-/// answer, then tool-call ids that a recorded answer gave out. Sessions only narrow the choice. The system prompt is
+/// response, then tool-call ids that a recorded response gave out. Sessions only narrow the choice. The system prompt is
 /// no key: it holds clocks. See the README's section on how tasks are found.
 /// </summary>
 /// <remarks>Safe for concurrent use. Never throws for a store that is down: the call then opens a task of its own.</remarks>
 public sealed class TaskCorrelator
 {
-    // An answer may still be on its way to the index when an eager client sends its next call.
+    // A response may still be on its way to the index when an eager client sends its next call.
     private static readonly TimeSpan WaitForAnswer = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan RetryWindow = TimeSpan.FromMinutes(10);
     private const int StoredKeysAsked = 24;
@@ -31,9 +28,9 @@ public sealed class TaskCorrelator
     private TaskCompletionSource _published = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>A correlator in front of a store.</summary>
-    /// <param name="store">Where tasks are that this process does not know, or no more.</param>
-    /// <param name="keys">Where their keys are; an <see cref="ISharedTaskStore"/> if other processes may serve the same tasks.</param>
-    /// <param name="gate">How long the request path may wait for it.</param>
+    /// <param name="store">Holds tasks that this process does not have in memory.</param>
+    /// <param name="keys">Holds their keys; an <see cref="ISharedTaskStore"/> if other processes may serve the same tasks.</param>
+    /// <param name="gate">Limits how long the request path waits for the store.</param>
     /// <param name="time">The clock.</param>
     /// <param name="redactor">Takes secrets out of tasks' descriptions, or null.</param>
     public TaskCorrelator(ITrajectoryStore store, ICorrelationStore keys, StoreCircuitBreaker gate, TimeProvider time, Redactor? redactor = null)
@@ -44,10 +41,10 @@ public sealed class TaskCorrelator
         _matcher = new TaskMatcher(_index);
     }
 
-    /// <summary>Told of every call that begins and every answer that ends, for other processes; quick, and called under a lock.</summary>
+    /// <summary>Publishes every call that begins and every response that ends to other processes; must be quick, since it is called under a lock.</summary>
     internal Action<ReplicaTask>? Tell { get; set; }
 
-    /// <summary>Finds the call's place. The answer is final: whoever records the call uses it.</summary>
+    /// <summary>Finds the call's place. The place is final: the recorder uses it too.</summary>
     public async ValueTask<TaskAssignment> AssignAsync(IncomingCall call, TurnKeys keys, CancellationToken cancellationToken)
     {
         call = Prepare(call, keys);
@@ -81,7 +78,7 @@ public sealed class TaskCorrelator
 
     private async ValueTask<TaskAssignment?> ContinueAsync(IncomingCall call, CorrelationKeys probe, CancellationToken cancellationToken)
     {
-        // 1. In memory. Where other processes serve the same tasks, one of them may know more than stands here.
+        // 1. In memory. Where other processes serve the same tasks, one of them may know more than this index.
         var asked = _time.GetTimestamp();
         while (true)
         {
@@ -90,7 +87,7 @@ public sealed class TaskCorrelator
                 return place;
             }
 
-            // Any task's answer ends the wait: it goes on until its time is over.
+            // Any task's response ends the wait early; wait again until the time limit.
             var left = WaitForAnswer - _time.GetElapsedTime(asked);
             if (published is null || left <= TimeSpan.Zero)
             {
@@ -101,12 +98,12 @@ public sealed class TaskCorrelator
             cancellationToken.ThrowIfCancellationRequested();
         }
 
-        // 2. In the store. Another process may have given the answer just now; its keys are on their way.
+        // 2. In the store. Another process may have given the response just now; its keys are on their way.
         for (var asks = _isShared ? AsksOfSharedStore : 1; asks > 0; asks--)
         {
             if (await LoadAsync(call, probe.StoredKeys(StoredKeysAsked), cancellationToken) is not { } isKnown)
             {
-                // It does not answer: asking again would only keep the call waiting.
+                // It does not respond: asking again would only keep the call waiting.
                 break;
             }
 
@@ -121,11 +118,11 @@ public sealed class TaskCorrelator
             }
         }
 
-        // 3. What tells less is asked when nobody knows better: neither memory nor the store.
+        // 3. Weaker evidence counts only if neither memory nor the store has better.
         return TryContinue(call, probe, Certainty.Likely, out _);
     }
 
-    /// <summary>Puts an answer's keys into the index. To be called before the answer's last bytes go to the client.</summary>
+    /// <summary>Puts a response's keys into the index. To be called before the response's last bytes go to the client.</summary>
     public void Publish(OpenTask task, RequestReading reading, AssembledReply reply, TurnKeys keys, int stepIndex)
     {
         var now = _time.GetUtcNow();
@@ -146,26 +143,26 @@ public sealed class TaskCorrelator
 
             Signal();
 
-            // A later call of the task may be under way; of its answer nothing is known yet.
+            // A later call of the task may be under way; of its response nothing is known yet.
             Tell?.Invoke(task.Snapshot(entries, now) with { LastStep = stepIndex, LastEndedTurn = reply.EndedTurn, LastAnswered = reply.IsComplete, LastReadable = true });
         }
     }
 
-    /// <summary>Takes what another process told of one of its calls.</summary>
-    public void Learn(ReplicaTask told)
+    /// <summary>Adds an open task that another process published.</summary>
+    public void Learn(ReplicaTask task)
     {
         lock (_lock)
         {
-            _index.Add(told);
+            _index.Add(task);
             Signal();
         }
     }
 
-    /// <summary>Says that a call is over.</summary>
+    /// <summary>Ends a call.</summary>
     /// <param name="task">Its task.</param>
     /// <param name="stepIndex">Its step; 0 for a side call.</param>
-    /// <param name="answered">Whether a whole answer went to the client: not where the client left, or the status was 408, 409, 429 or 5xx.</param>
-    /// <param name="readable">Whether the answer could be read.</param>
+    /// <param name="answered">Whether a whole response went to the client: not if the client left, or the status was 408, 409, 429 or 5xx.</param>
+    /// <param name="readable">Whether the response could be read.</param>
     public void End(OpenTask task, int stepIndex, bool answered, bool readable)
     {
         lock (_lock)
@@ -178,7 +175,7 @@ public sealed class TaskCorrelator
                 task.LastReadable = readable;
                 if (!answered || !readable)
                 {
-                    // Of the others the answer itself told. By its history the call is found when it is sent again.
+                    // Complete responses are published with their keys. This call is found by its history when it is sent again.
                     Tell?.Invoke(task.Snapshot(
                         task.LastRequest is { } request ? [new CorrelationEntry(request, CorrelationKind.Request, task.TaskId, stepIndex, task.LastUsed)] : [],
                         task.LastUsed));
@@ -250,7 +247,7 @@ public sealed class TaskCorrelator
             var task = stored ?? NewTask(call, taskId, conversation: null);
             if (task is { LastStep: 0, TaskDescription: "" })
             {
-                // Who opened it without a call may have said nothing of what it is.
+                // A task opened through the API may have no description.
                 task.TaskDescription = Describe(call);
             }
 
@@ -259,11 +256,11 @@ public sealed class TaskCorrelator
         }
     }
 
-    /// <summary>Whether a call goes on from the latest answer that is known here, so that no other process has given one since.</summary>
+    /// <summary>Whether a call continues the latest response that is known here: then no other process has given a later one.</summary>
     private bool IsUpToDate(OpenTask task, IncomingCall call, TurnKeys keys) =>
         _matcher.Match(call, new CorrelationKeys(call.Reading, keys), Certainty.UpToDate) is { } match && ReferenceEquals(match.Task, task);
 
-    // Who names the task means it: only the preset's own rules make such a call a side call.
+    // The header decides: only the preset's own rules make such a call a side call.
     private TaskAssignment TakeNamed(OpenTask task, IncomingCall call) => call.IsSideCallByPreset ? SideCall(task) : Take(task, call, named: true);
 
     /// <summary>Asks once, and outside of the lock, what costs time: patterns of the settings run over long texts.</summary>
@@ -430,7 +427,7 @@ public sealed class TaskCorrelator
         };
     }
 
-    /// <summary>Brings what the store knows of some keys into memory: whether it knows anything, or null if it does not answer.</summary>
+    /// <summary>Brings what the store knows of some keys into memory: whether it knows anything, or null if it does not respond.</summary>
     private async ValueTask<bool?> LoadAsync(IncomingCall call, IReadOnlyCollection<TurnKey> keys, CancellationToken cancellationToken)
     {
         if (await _stored.FindAsync(call.Tenant, keys, cancellationToken) is not { } stored)

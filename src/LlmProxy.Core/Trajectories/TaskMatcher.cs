@@ -1,6 +1,4 @@
-using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories.Strategies;
-using LlmProxy.Wire;
 
 namespace LlmProxy.Core.Trajectories;
 

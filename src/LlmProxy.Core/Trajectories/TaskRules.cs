@@ -1,13 +1,11 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using LlmProxy.Core.Configuration;
-using LlmProxy.Wire;
 
 namespace LlmProxy.Core.Trajectories;
 
-/// <summary>What a terminal tool said of a task.</summary>
+/// <summary>The outcome that a terminal tool stated.</summary>
 /// <param name="Status">The status.</param>
-/// <param name="Text">What it said beside, or empty.</param>
+/// <param name="Text">Its accompanying text, or empty.</param>
 public sealed record StatedOutcome(TrajectoryStatus Status, string Text);
 
 /// <summary>A preset, ready to use: the rules by which one kind of client is understood.</summary>
@@ -79,18 +77,7 @@ public sealed class TaskRules
     public bool RecognizesSystem(SystemPrompt prompt) => _recognizesSystem?.Ask(prompt) ?? false;
 
     /// <summary>The client's session id, or null.</summary>
-    public string? SessionId(Func<string, string?> header)
-    {
-        foreach (var name in _preset.SessionHeaders)
-        {
-            if (header(name) is { Length: > 0 } value)
-            {
-                return value;
-            }
-        }
-
-        return null;
-    }
+    public string? SessionId(Func<string, string?> header) => _preset.SessionHeaders.Select(header).FirstOrDefault(value => value is { Length: > 0 });
 
     /// <summary>Whether a call with this system prompt is a side call. It is read only where a rule needs it.</summary>
     public bool IsSideCall(SystemPrompt prompt) => _isSideCall?.Ask(prompt) ?? false;
@@ -112,21 +99,9 @@ public sealed class TaskRules
     public bool IsHit(ToolResult result) => Any(_clickHits, result.Content);
 
     /// <summary>The outcome that the calls of a reply state, or null.</summary>
-    public StatedOutcome? ReadOutcome(IReadOnlyList<ToolCall> calls)
-    {
-        foreach (var call in calls)
-        {
-            foreach (var tool in _preset.TerminalTools)
-            {
-                if (tool.Name == call.Name && ReadOutcome(tool, call.Arguments) is { } outcome)
-                {
-                    return outcome;
-                }
-            }
-        }
-
-        return null;
-    }
+    public StatedOutcome? ReadOutcome(IReadOnlyList<ToolCall> calls) =>
+        calls.SelectMany(call => _preset.TerminalTools.Where(tool => tool.Name == call.Name).Select(tool => ReadOutcome(tool, call.Arguments)))
+            .FirstOrDefault(outcome => outcome is not null);
 
     private static StatedOutcome? ReadOutcome(TerminalTool tool, string arguments)
     {
@@ -166,18 +141,7 @@ public sealed class TaskRules
 
     private static Regex Compile(string pattern) => new(pattern, RegexOptions.CultureInvariant, PatternTimeout);
 
-    private static bool Any(Regex[] patterns, string text)
-    {
-        foreach (var pattern in patterns)
-        {
-            if (IsMatch(pattern, text))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
+    private static bool Any(Regex[] patterns, string text) => Array.Exists(patterns, pattern => IsMatch(pattern, text));
 
     private static bool IsMatch(Regex pattern, string text)
     {
@@ -207,19 +171,13 @@ public sealed class TaskRulesCatalog
         _fixed = string.Equals(options.Preset, "auto", StringComparison.OrdinalIgnoreCase) ? null : _rules.GetValueOrDefault(options.Preset) ?? _generic;
     }
 
-    /// <summary>The rules of a preset; those of <c>generic</c> where there is none of that name.</summary>
+    /// <summary>The rules of a preset; those of <c>generic</c> if there is none of that name.</summary>
     public TaskRules Get(string name) => _rules.GetValueOrDefault(name) ?? _generic;
 
     /// <summary>The rules for a client: the preset that is set, else the first that knows its headers, else the first that knows its system prompt, else <c>generic</c>.</summary>
-    public TaskRules Select(Func<string, string?> header, SystemPrompt prompt)
-    {
-        if (_fixed is not null)
-        {
-            return _fixed;
-        }
-
-        return _rules.Values.FirstOrDefault(rules => rules.RecognizesHeaders(header))
-            ?? _rules.Values.FirstOrDefault(rules => rules.RecognizesSystem(prompt))
-            ?? _generic;
-    }
+    public TaskRules Select(Func<string, string?> header, SystemPrompt prompt) =>
+        _fixed
+        ?? _rules.Values.FirstOrDefault(rules => rules.RecognizesHeaders(header))
+        ?? _rules.Values.FirstOrDefault(rules => rules.RecognizesSystem(prompt))
+        ?? _generic;
 }

@@ -1,38 +1,29 @@
-using LlmProxy.Wire;
-
 namespace LlmProxy.Core.Trajectories;
 
-/// <summary>Where a run stands.</summary>
+/// <summary>Status of a trajectory.</summary>
 public enum TrajectoryStatus
 {
     /// <summary>Calls may still come.</summary>
     Active,
-
-    /// <summary>Ended by itself or by an outcome; <see cref="Trajectory.Success"/> says how well.</summary>
+    /// <summary>Ended by an outcome or by going idle; see <see cref="Trajectory.Success"/>.</summary>
     Completed,
-
     /// <summary>Ended without success.</summary>
     Failed,
-
-    /// <summary>The agent asked a person for help; a later call goes on.</summary>
+    /// <summary>The agent asked a person for help; a later call reopens it.</summary>
     NeedsHelp,
-
     /// <summary>Called off; nothing of its content is kept.</summary>
     Cancelled,
 }
 
-/// <summary>Who said how a run ended.</summary>
+/// <summary>Source of a trajectory's outcome.</summary>
 public enum OutcomeSource
 {
     /// <summary>An explicit call of the API.</summary>
     Api,
-
     /// <summary>A terminal tool of the agent, such as <c>set_task_status</c>.</summary>
     Tool,
-
-    /// <summary>Nobody: it went idle and was judged by its last reply.</summary>
+    /// <summary>None: it went idle and was judged by its last reply.</summary>
     Idle,
-
     /// <summary>An error that ended it.</summary>
     Error,
 }
@@ -46,7 +37,7 @@ public sealed record Trajectory
     /// <summary>The task's id as clients know it; unique for a tenant, one trajectory each.</summary>
     public required string TaskId { get; init; }
 
-    /// <summary>Whose run it is.</summary>
+    /// <summary>The tenant that owns it.</summary>
     public required string Tenant { get; init; }
 
     /// <summary>Shared by the runs of one conversation (several turns of a coding agent), else the task's id.</summary>
@@ -73,13 +64,13 @@ public sealed record Trajectory
     /// <summary>What the task is, without boilerplate.</summary>
     public string TaskDescription { get; init; } = "";
 
-    /// <summary>Where it stands.</summary>
+    /// <summary>Its status.</summary>
     public TrajectoryStatus Status { get; init; }
 
     /// <summary>Whether it succeeded; null while unknown.</summary>
     public bool? Success { get; init; }
 
-    /// <summary>0 to 1 by the formula of <see cref="QualityScore"/>; null where there is no score.</summary>
+    /// <summary>0 to 1 by the formula of <see cref="QualityScore"/>; null if it has none.</summary>
     public double? QualityScore { get; init; }
 
     /// <summary>Calls that are steps; retries and side calls are none.</summary>
@@ -115,13 +106,13 @@ public sealed record Trajectory
     /// <summary>First request.</summary>
     public required DateTimeOffset StartedAt { get; init; }
 
-    /// <summary>Last answer so far.</summary>
+    /// <summary>The last response so far.</summary>
     public required DateTimeOffset LastActivityAt { get; init; }
 
-    /// <summary>When it was found to be over: the time of its last answer, or of the API call; null while active.</summary>
+    /// <summary>When it was found to be over: the time of its last response, or of the API call; null while active.</summary>
     public DateTimeOffset? CompletedAt { get; init; }
 
-    /// <summary>Who said how it ended, or null while active.</summary>
+    /// <summary>Source of the outcome; null while active.</summary>
     public OutcomeSource? OutcomeSource { get; init; }
 
     /// <summary>An outcome that a later call takes back: a terminal tool's or an ended turn's, until the grace is over.</summary>
@@ -146,8 +137,8 @@ public sealed record Trajectory
     public string? Comment { get; init; }
 
     /// <summary>
-    /// How often the run was saved. A change is refused where the store's number is another, since it was made from what
-    /// is not so any more; 0 for a run that is not stored. Null saves it whatever the number.
+    /// How often the run was saved. The store rejects a change if its number differs, since the change was made from
+    /// outdated values; 0 for a run that is not stored. Null saves it whatever the number.
     /// </summary>
     public long? Version { get; init; }
 
@@ -157,14 +148,14 @@ public sealed record Trajectory
     /// <summary>The stated click accuracy, else the counted one; null where nothing was measured.</summary>
     public double? ClickAccuracy => StatedClickAccuracy ?? (ClicksTotal == 0 ? null : (double)ClicksHit / ClicksTotal);
 
-    /// <summary>First request to last answer.</summary>
+    /// <summary>First request to last response.</summary>
     public TimeSpan Duration => (CompletedAt ?? LastActivityAt) - StartedAt;
 }
 
 /// <summary>A reference to one stored message.</summary>
 /// <param name="Content">Hash of the message's JSON in the content store.</param>
 /// <param name="Role">Its role.</param>
-/// <param name="IsForeign">An assistant turn that no recorded answer produced.</param>
+/// <param name="IsForeign">An assistant turn that no recorded response produced.</param>
 public sealed record StepMessage(ContentHash Content, string Role, bool IsForeign);
 
 /// <summary>One call of a run. Texts are references into the content store, so that each message is kept once.</summary>
@@ -182,7 +173,7 @@ public sealed record TrajectoryStep
     /// <summary>The wire format of its messages.</summary>
     public required DialectKind Dialect { get; init; }
 
-    /// <summary>The model that answered, or that was asked for.</summary>
+    /// <summary>The model that responded, or the requested one.</summary>
     public string Model { get; init; } = "";
 
     /// <summary>The agent's own system prompt.</summary>
@@ -197,7 +188,7 @@ public sealed record TrajectoryStep
     /// <summary>How many messages of the history so far (messages and replies of the steps before, in order) this call's history keeps.</summary>
     public int HistoryKept { get; init; }
 
-    /// <summary>Messages behind the kept ones: those that are new in this step.</summary>
+    /// <summary>Messages after the kept ones: those that are new in this step.</summary>
     public IReadOnlyList<StepMessage> Messages { get; init; } = [];
 
     /// <summary>The assistant's reply, or null where none came.</summary>
@@ -206,7 +197,7 @@ public sealed record TrajectoryStep
     /// <summary>Why the model stopped, in the dialect's word.</summary>
     public string? StopReason { get; init; }
 
-    /// <summary>The answer's id.</summary>
+    /// <summary>The response's id.</summary>
     public string? ResponseId { get; init; }
 
     /// <summary>Tokens.</summary>
@@ -215,16 +206,16 @@ public sealed record TrajectoryStep
     /// <summary>When the request came.</summary>
     public required DateTimeOffset StartedAt { get; init; }
 
-    /// <summary>To the end of the answer, in milliseconds.</summary>
+    /// <summary>To the end of the response, in milliseconds.</summary>
     public double DurationMs { get; init; }
 
-    /// <summary>To the answer's first byte, in milliseconds; null where none came.</summary>
+    /// <summary>To the response's first byte, in milliseconds; null where none came.</summary>
     public double? TimeToFirstByteMs { get; init; }
 
-    /// <summary>When the parts of the answer came; null if there was no answer or nothing is known of it.</summary>
+    /// <summary>When the parts of the response came; null if there was no response or nothing is known of it.</summary>
     public StreamRhythm? Rhythm { get; init; }
 
-    /// <summary>HTTP status of the answer; 0 where none came.</summary>
+    /// <summary>HTTP status of the response; 0 where none came.</summary>
     public int HttpStatus { get; init; }
 
     /// <summary>How the call ended.</summary>

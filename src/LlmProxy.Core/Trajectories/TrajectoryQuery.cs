@@ -1,7 +1,7 @@
 namespace LlmProxy.Core.Trajectories;
 
 /// <summary>Which trajectories to list.</summary>
-/// <param name="Tenant">Whose.</param>
+/// <param name="Tenant">The tenant that owns the trajectories.</param>
 public sealed record TrajectoryQuery(string Tenant)
 {
     /// <summary>Only this provider.</summary>

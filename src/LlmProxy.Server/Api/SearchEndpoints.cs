@@ -29,13 +29,13 @@ internal static class SearchEndpoints
         var found = await similar.FindSimilarAsync(query, cancellationToken);
         if (found.Search is not { } search)
         {
-            return ApiProblem.Result(StatusCodes.Status503ServiceUnavailable, "No search", $"The search ended without an answer ({found.Reason}). The log names the cause; \"llmproxy doctor\" checks store and embedder.");
+            return ApiProblem.Result(StatusCodes.Status503ServiceUnavailable, "No search", $"The search ended without an answer ({found.Reason?.ToWord()}). The log names the cause; \"llmproxy doctor\" checks store and embedder.");
         }
 
         return TypedResults.Json(
             new SearchShape(
                 [.. search.Chosen.Select(c => new SimilarShape(c.Trajectory.Id, c.Trajectory.TaskDescription, c.Similarity, c.Trajectory.QualityScore, c.Trajectory.IterationCount, c.Trajectory.ToolsUsed))],
-                [.. search.LeftOut.Select(l => new LeftOutShape(l.Trajectory.Id, l.Trajectory.TaskDescription, l.Similarity, l.Reason))],
+                [.. search.LeftOut.Select(l => new LeftOutShape(l.Trajectory.Id, l.Trajectory.TaskDescription, l.Similarity, l.Reason.ToWord()))],
                 similar.FormatAsFewShot(found, text),
                 search.Threshold,
                 search.Embedder),

@@ -66,7 +66,7 @@ internal sealed partial class WarmUp(ITrajectoryStore store, ICorrelationStore c
             {
                 var values = new PromptValues("", Task, provider, "m", reading.ReadTools(), examples);
                 var prompt = PromptRenderer.Prepare(templates.Current, PromptValues.FromJson(values.ToJson()) ?? values);
-                PromptComposer.Compose(reading, options.Prompts.InsertBefore, prompt, PromptSplicer.ReadText);
+                PromptComposer.Compose(reading, options.Prompts.InsertBefore, prompt);
             }
         }
         catch (Exception error) when (error is not OperationCanceledException)

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using LlmProxy.Core.Prompting;
+using LlmProxy.Core.Retrieval;
 using LlmProxy.Wire;
 
 namespace LlmProxy.Tests.Prompting;
@@ -73,22 +74,14 @@ public class PromptComposerTests
 
         var composition = Compose(Request("""["a"]""", 0), broken);
 
-        AssertNoChange("failed", composition);
+        AssertNoChange("template-failed", composition);
         Assert.Contains("openai.sbn(1,", composition.Error, StringComparison.Ordinal);
-        AssertNoChange("failed", Compose(Request("[]", -1, new PromptInsertion(new ByteRange(0, 0), [], [])), broken));
-    }
-
-    [Fact]
-    public void A_text_that_cannot_be_read_is_left_alone()
-    {
-        var composition = PromptComposer.Compose(Request("""["a"]""", 0), PromptSamples.Heading, Prepare(Bracketed), (_, _) => null);
-
-        AssertNoChange("unreadable", composition);
+        AssertNoChange("template-failed", Compose(Request("[]", -1, new PromptInsertion(new ByteRange(0, 0), [], [])), broken));
     }
 
     private static void AssertNoChange(string reason, PromptComposition composition)
     {
-        Assert.Equal(reason, composition.Reason);
+        Assert.Equal(reason, composition.Reason?.ToWord());
         Assert.False(composition.IsChange);
         Assert.Null(composition.NewText);
         Assert.Null(composition.Literal);
@@ -98,10 +91,7 @@ public class PromptComposerTests
     private static PreparedPrompt Prepare(TemplateSet set) => PromptRenderer.Prepare(set, PromptSamples.Values("openai"));
 
     private static PromptComposition Compose(RequestReading request, TemplateSet? set = null)
-        => PromptComposer.Compose(request, PromptSamples.Heading, Prepare(set ?? Bracketed), ReadText);
-
-    private static string? ReadText(ReadOnlyMemory<byte> body, ByteRange literal)
-        => JsonSerializer.Deserialize<string>(body.Span.Slice(literal.Start, literal.Length));
+        => PromptComposer.Compose(request, PromptSamples.Heading, Prepare(set ?? Bracketed));
 
     /// <summary>A request whose body is a JSON list of its system texts.</summary>
     private static RequestReading Request(string body, int defaultText, PromptInsertion? insertion = null)

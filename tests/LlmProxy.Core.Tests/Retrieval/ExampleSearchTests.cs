@@ -262,5 +262,5 @@ public sealed class ExampleSearchTests : IDisposable
 
     private static List<string> Ids(ExampleSearchResult found) => [.. found.Chosen.Select(c => c.Trajectory.Id)];
 
-    private static List<(string, string)> Reasons(ExampleSearchResult found) => [.. found.LeftOut.Select(l => (l.Trajectory.Id, l.Reason)).Order()];
+    private static List<(string, string)> Reasons(ExampleSearchResult found) => [.. found.LeftOut.Select(l => (l.Trajectory.Id, l.Reason.ToWord())).Order()];
 }

@@ -25,7 +25,7 @@ public sealed class FewShotServiceTests : IDisposable
 
         var selection = await Service(_options).SelectAsync(Query, default);
 
-        Assert.Equal(("injected=1", null), (selection.Result, selection.Reason));
+        Assert.Equal(("injected=1", (SkipReason?)null), (selection.Result, selection.Reason));
         Assert.Equal(["invoice"], selection.ExampleIds);
         Assert.Equal("click", Assert.Single(selection.Examples[0].Steps).Tool);
         Assert.True(selection.Examples[0].Similarity >= LexicalEmbedder.DefaultMinSimilarity);
@@ -61,7 +61,7 @@ public sealed class FewShotServiceTests : IDisposable
     {
         _store.AddLexical(TestRuns.Run("gpt", Task1) with { Provider = "openai" });
 
-        Assert.Equal("no-runs", (await Service(_options).SelectAsync(Query, default)).Reason);
+        Assert.Equal(SkipReason.NoRuns, (await Service(_options).SelectAsync(Query, default)).Reason);
         Assert.Equal(["gpt"], (await Service(_options).SelectAsync(Query with { Providers = ["openai"] }, default)).ExampleIds);
     }
 
@@ -99,7 +99,7 @@ public sealed class FewShotServiceTests : IDisposable
         using var gone = new CancellationTokenSource();
         await gone.CancelAsync();
 
-        Assert.Equal("cancelled", (await Service(_options).SelectAsync(Query, gone.Token)).Reason);
+        Assert.Equal(SkipReason.Cancelled, (await Service(_options).SelectAsync(Query, gone.Token)).Reason);
     }
 
     [Fact]
@@ -144,7 +144,7 @@ public sealed class FewShotServiceTests : IDisposable
         var selection = await Service(new FewShotOptions { Enabled = false }).ExplainAsync(Query, default);
 
         Assert.Equal(["invoice"], selection.ExampleIds);
-        Assert.Equal([("poor", "quality")], selection.Search!.LeftOut.Select(l => (l.Trajectory.Id, l.Reason)));
+        Assert.Equal([("poor", SkipReason.Quality)], selection.Search!.LeftOut.Select(l => (l.Trajectory.Id, l.Reason)));
     }
 
     [Theory]

@@ -1,16 +1,12 @@
-using LlmProxy.Core.Stores;
-
 namespace LlmProxy.Core.Trajectories.Strategies;
 
 /// <summary>How sure a match has to be.</summary>
 internal enum Certainty
 {
-    /// <summary>By the answer that the call continues: no other process can have given a later one.</summary>
+    /// <summary>By the response that the call continues: no other process can have given a later one.</summary>
     UpToDate,
-
     /// <summary>By something that only this task can have given out, though perhaps not lately.</summary>
     Sure,
-
     /// <summary>Best effort: accept the highest-ranked candidate.</summary>
     Likely,
 }
@@ -25,7 +21,7 @@ internal readonly record struct TaskMatch(OpenTask Task, bool TurnEnded);
 /// <param name="Entry">What is known of it under the key.</param>
 internal readonly record struct Candidate(OpenTask Task, CorrelationEntry Entry)
 {
-    /// <summary>The candidate as the match. Only the task's latest answer can have ended a turn that the call continues.</summary>
+    /// <summary>The candidate as the match. Only the task's latest response can have ended a turn that the call continues.</summary>
     public TaskMatch Continue() => new(Task, Task.LastEndedTurn && Entry.StepIndex == Task.LastStep);
 }
 

@@ -1,8 +1,6 @@
-using LlmProxy.Core.Stores;
-
 namespace LlmProxy.Core.Trajectories.Strategies;
 
-/// <summary>The last assistant turn is a recorded answer, though the history before it was rewritten.</summary>
+/// <summary>The last assistant turn is a recorded response, though the history before it was rewritten.</summary>
 internal sealed class LastTurnStrategy : IMatchStrategy
 {
     public TaskMatch? Find(MatchContext context) =>

@@ -1,6 +1,3 @@
-using LlmProxy.Core.Stores;
-using LlmProxy.Wire;
-
 namespace LlmProxy.Core.Trajectories.Strategies;
 
 /// <summary>A call that looks for its task among those that the index knows. Used under the correlator's lock.</summary>
@@ -22,16 +19,20 @@ internal sealed class MatchContext(CorrelationIndex index, IncomingCall call, Co
     /// <summary>The task of an entry, or null if it is not in memory.</summary>
     public OpenTask? TaskOf(CorrelationEntry entry) => index.Find(call.Tenant, entry.TaskId);
 
-    /// <summary>Keys of the tool-call ids that an answer gave out.</summary>
+    /// <summary>Keys of the tool-call ids that a response gave out.</summary>
     public IReadOnlyCollection<TurnKey> ToolCallsOf(Candidate answer) => [.. index.ToolCalls(answer.Task, answer.Entry.StepIndex)];
 
     /// <summary>Those entries whose task is not one of another session.</summary>
     public List<CorrelationEntry> SameSession(List<CorrelationEntry> entries) =>
         [.. entries.Where(e => TaskOf(e) is { } task && (task.SessionId is null || call.SessionId is null || task.SessionId == call.SessionId))];
 
+    /// <summary>The candidate of the first key that leads to one, or null.</summary>
+    public Candidate? ChooseFirst(IEnumerable<TurnKey> keys, CorrelationKind kind) =>
+        keys.Select(key => Choose(Entries(key, kind))).FirstOrDefault(found => found is not null);
+
     /// <summary>
     /// Of several tasks that a key leads to: those of the call's session first, then of its model, frame and kind of
-    /// answer, then those that no call continued yet, then the most recent.
+    /// response, then those that no call continued yet, then the most recent.
     /// </summary>
     public Candidate? Choose(IReadOnlyList<CorrelationEntry> entries)
     {

@@ -1,9 +1,6 @@
-using LlmProxy.Core.Stores;
-using LlmProxy.Wire;
-
 namespace LlmProxy.Core.Trajectories.Strategies;
 
-/// <summary>None of the history's answers was recorded, but the call itself was: it is sent again.</summary>
+/// <summary>None of the history's responses was recorded, but the call itself was: it is sent again.</summary>
 internal sealed class RepeatedRequestStrategy : IMatchStrategy
 {
     public TaskMatch? Find(MatchContext context) => FindTask(context, conversationId: null) is { } again ? new TaskMatch(again, TurnEnded: false) : null;

@@ -1,20 +1,8 @@
-using LlmProxy.Core.Stores;
-
 namespace LlmProxy.Core.Trajectories.Strategies;
 
-/// <summary>A compacted history: its first message is the summary that a recorded answer gave.</summary>
+/// <summary>A compacted history: its first message is the summary that a recorded response gave.</summary>
 internal sealed class SummaryStrategy : IMatchStrategy
 {
-    public TaskMatch? Find(MatchContext context)
-    {
-        foreach (var summary in context.Probe.Summaries)
-        {
-            if (context.Choose(context.Entries(summary, CorrelationKind.Turn)) is { } found)
-            {
-                return new TaskMatch(found.Task, TurnEnded: false);
-            }
-        }
-
-        return null;
-    }
+    public TaskMatch? Find(MatchContext context) =>
+        context.ChooseFirst(context.Probe.Summaries, CorrelationKind.Turn) is { } found ? new TaskMatch(found.Task, TurnEnded: false) : null;
 }

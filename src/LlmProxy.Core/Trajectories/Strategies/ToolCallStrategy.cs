@@ -1,9 +1,7 @@
-using LlmProxy.Core.Stores;
-
 namespace LlmProxy.Core.Trajectories.Strategies;
 
 /// <summary>
-/// A recorded answer gave out a tool-call id of the history: the latest known one decides, the longest common chain
+/// A recorded response gave out a tool-call id of the history: the latest known one decides, the longest common chain
 /// among the tasks that share it. Some servers give the same ids out again and again (call_0): if several tasks share
 /// an id and no chain, the id does not decide.
 /// </summary>

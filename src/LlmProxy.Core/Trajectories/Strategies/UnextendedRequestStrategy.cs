@@ -1,9 +1,7 @@
-using LlmProxy.Core.Stores;
-
 namespace LlmProxy.Core.Trajectories.Strategies;
 
 /// <summary>
-/// The history continues a recorded call after an answer that came back changed (some clients give tool calls ids of
+/// The history continues a recorded call after a response that came back changed (some clients give tool calls ids of
 /// their own), was cut off or could not be read: no other call continued that one.
 /// </summary>
 internal sealed class UnextendedRequestStrategy : IMatchStrategy

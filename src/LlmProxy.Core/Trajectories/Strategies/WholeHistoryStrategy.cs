@@ -1,9 +1,7 @@
-using LlmProxy.Core.Stores;
-
 namespace LlmProxy.Core.Trajectories.Strategies;
 
 /// <summary>
-/// The whole history up to its last assistant turn was recorded. If another process may have given the same answer to
+/// The whole history up to its last assistant turn was recorded. If another process may have given the same response to
 /// the same words, the task is this one only with its ids.
 /// </summary>
 internal sealed class WholeHistoryStrategy : IMatchStrategy
@@ -40,7 +38,7 @@ internal sealed class WholeHistoryStrategy : IMatchStrategy
         return entries;
     }
 
-    /// <summary>Whether an answer gave out ids of which the history holds none, though it holds others.</summary>
+    /// <summary>Whether a response gave out ids of which the history holds none, though it holds others.</summary>
     private static bool GaveOthers(MatchContext context, Candidate answer)
     {
         var given = context.ToolCallsOf(answer);
