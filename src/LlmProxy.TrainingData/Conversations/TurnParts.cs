@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using LlmProxy.Wire;
 using LlmProxy.Wire.Json;
 
@@ -49,9 +50,9 @@ internal static class TurnParts
         using var parsed = LenientJson.Parse(Encoding.UTF8.GetBytes(text));
         return parsed?.RootElement.ValueKind switch
         {
-            System.Text.Json.JsonValueKind.Object => StrictJson.Text(parsed.RootElement),
-            System.Text.Json.JsonValueKind.Null => "{}",
-            _ => Encoding.UTF8.GetString(StrictJson.Object("input", text)),
+            JsonValueKind.Object => StrictJson.Text(parsed.RootElement),
+            JsonValueKind.Null => "{}",
+            _ => Encoding.UTF8.GetString(StrictJson.Bytes(writer => writer.WriteObject(("input", text)))),
         };
     }
 }

@@ -20,21 +20,7 @@ internal sealed class GeminiDpoFormat : PairFormat
     {
         writer.WriteStartObject();
         GeminiContents.WriteSystem(writer, "system_instruction", comparison.System);
-        writer.WriteStartArray("contents");
-        for (var i = 0; i < comparison.Input.Count; i++)
-        {
-            var isModel = comparison.Input[i].IsAssistant;
-            GeminiContents.Start(writer, isModel ? "model" : "user");
-            WriteParts(writer, comparison.Input[i]);
-            while (i + 1 < comparison.Input.Count && comparison.Input[i + 1].IsAssistant == isModel)
-            {
-                WriteParts(writer, comparison.Input[++i]);
-            }
-
-            GeminiContents.End(writer);
-        }
-
-        writer.WriteEndArray();
+        GeminiContents.Write(writer, comparison.Input, turn => WriteParts(writer, turn));
         writer.WriteStartArray("completions");
         WriteCompletion(writer, 1, comparison.Preferred);
         WriteCompletion(writer, 0, comparison.Other);

@@ -28,8 +28,7 @@ internal sealed class AnthropicReplyWriter(AssembledReply reply) : ReplyWriter
         {
             json.WriteStartObject("message");
             WriteHead(json);
-            json.WriteStartArray("content");
-            json.WriteEndArray();
+            json.WriteEmptyArray("content");
             json.WriteNull("stop_reason");
             json.WriteNull("stop_sequence");
             json.WriteStartObject("usage");
@@ -73,10 +72,7 @@ internal sealed class AnthropicReplyWriter(AssembledReply reply) : ReplyWriter
     {
         var (type, message) = ReplyJson.SplitError(error);
         json.WriteString("type", "error");
-        json.WriteStartObject("error");
-        json.WriteString("type", type);
-        json.WriteString("message", message);
-        json.WriteEndObject();
+        json.WriteObject("error", ("type", type), ("message", message));
     });
 
     private static void WriteInput(Utf8JsonWriter json, TokenUsage usage)
@@ -112,10 +108,7 @@ internal sealed class AnthropicReplyWriter(AssembledReply reply) : ReplyWriter
         json.WriteNull("stop_sequence");
         if (reply.Refusal is { } refusal)
         {
-            json.WriteStartObject("stop_details");
-            json.WriteString("type", "refusal");
-            json.WriteString("explanation", refusal);
-            json.WriteEndObject();
+            json.WriteObject("stop_details", ("type", "refusal"), ("explanation", refusal));
         }
     }
 
@@ -143,11 +136,7 @@ internal sealed class AnthropicReplyWriter(AssembledReply reply) : ReplyWriter
 
                 break;
             case var _ when type.EndsWith("tool_use", StringComparison.Ordinal) && block.Get("input"u8).Exists():
-                AddStart(index, block, json =>
-                {
-                    json.WriteStartObject("input");
-                    json.WriteEndObject();
-                }, "input");
+                AddStart(index, block, json => json.WriteObject("input"), "input");
 
                 // Arguments that broke off are kept as a string. Arguments that are empty come without a delta.
                 var input = block.Get("input"u8);
@@ -175,8 +164,7 @@ internal sealed class AnthropicReplyWriter(AssembledReply reply) : ReplyWriter
             }
             else if (emptied.Length > 0 && property.Name == "citations" && property.Value.ValueKind == JsonValueKind.Array)
             {
-                json.WriteStartArray("citations");
-                json.WriteEndArray();
+                json.WriteEmptyArray("citations");
             }
             else if (emptied == "thinking" && property.Name == "signature")
             {

@@ -75,10 +75,7 @@ internal sealed class ChatReplyWriter(AssembledReply reply) : ReplyWriter
     private static byte[] Error(string error) => ReplyJson.Object(json =>
     {
         var (type, message) = ReplyJson.SplitError(error);
-        json.WriteStartObject("error");
-        json.WriteString("message", message);
-        json.WriteString("type", type);
-        json.WriteEndObject();
+        json.WriteObject("error", ("message", message), ("type", type));
     });
 
     private void AddMember(string name, JsonElement value)
@@ -115,21 +112,10 @@ internal sealed class ChatReplyWriter(AssembledReply reply) : ReplyWriter
 
                 break;
             case "function_call":
-                AddDelta(json =>
-                {
-                    json.WriteStartObject("function_call");
-                    json.WriteString("name", value.Text("name"u8));
-                    json.WriteString("arguments", "");
-                    json.WriteEndObject();
-                });
+                AddDelta(json => json.WriteObject("function_call", ("name", value.Text("name"u8)), ("arguments", "")));
                 foreach (var piece in ReplyJson.Pieces(value.Text("arguments"u8)))
                 {
-                    AddDelta(json =>
-                    {
-                        json.WriteStartObject("function_call");
-                        json.WriteString("arguments", piece);
-                        json.WriteEndObject();
-                    });
+                    AddDelta(json => json.WriteObject("function_call", ("arguments", piece)));
                 }
 
                 break;
@@ -152,19 +138,11 @@ internal sealed class ChatReplyWriter(AssembledReply reply) : ReplyWriter
         AddCallDelta(index, json =>
         {
             json.WriteMembers(call, kind, "index");
-            json.WriteStartObject(kind);
-            json.WriteString("name", named.Text("name"u8));
-            json.WriteString(text, "");
-            json.WriteEndObject();
+            json.WriteObject(kind, ("name", named.Text("name"u8)), (text, ""));
         });
         foreach (var piece in ReplyJson.Pieces(isCustom ? named.Text("input"u8) : named.Text("arguments"u8)))
         {
-            AddCallDelta(index, json =>
-            {
-                json.WriteStartObject(kind);
-                json.WriteString(text, piece);
-                json.WriteEndObject();
-            });
+            AddCallDelta(index, json => json.WriteObject(kind, (text, piece)));
         }
     }
 

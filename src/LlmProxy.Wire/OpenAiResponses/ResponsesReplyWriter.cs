@@ -57,10 +57,7 @@ internal sealed class ResponsesReplyWriter(AssembledReply reply) : ReplyWriter
             return;
         }
 
-        json.WriteStartObject("error");
-        json.WriteString("message", message);
-        json.WriteString("type", code);
-        json.WriteEndObject();
+        json.WriteObject("error", ("message", message), ("type", code));
     });
 
     private void AddResponse(string type, bool isOver) => Add(type, json =>
@@ -84,16 +81,14 @@ internal sealed class ResponsesReplyWriter(AssembledReply reply) : ReplyWriter
         });
         WriteObjectOrNull(json, "incomplete_details", isOver && Status == "incomplete" && reply.StopReason != "incomplete" ? reply.StopReason : null, reason => json.WriteString("reason", reason));
         json.WriteNull("instructions");
-        json.WriteStartObject("metadata");
-        json.WriteEndObject();
+        json.WriteObject("metadata");
         json.WriteString("model", reply.Model ?? "");
         json.WritePropertyName("output");
         json.WriteRaw(isOver && reply.Message.Json.Length > 0 ? reply.Message.Json.Span : "[]"u8);
         json.WriteBoolean("parallel_tool_calls", true);
         json.WriteNumber("temperature", 1);
         json.WriteString("tool_choice", "auto");
-        json.WriteStartArray("tools");
-        json.WriteEndArray();
+        json.WriteEmptyArray("tools");
         json.WriteNumber("top_p", 1);
         if (isOver && reply.HasUsage)
         {
@@ -155,8 +150,7 @@ internal sealed class ResponsesReplyWriter(AssembledReply reply) : ReplyWriter
                 switch (property.Name)
                 {
                     case "content" or "summary" when property.Value.ValueKind == JsonValueKind.Array:
-                        json.WriteStartArray(property.Name);
-                        json.WriteEndArray();
+                        json.WriteEmptyArray(property.Name);
                         break;
                     case "arguments" or "input" when property.Value.ValueKind == JsonValueKind.String:
                         json.WriteString(property.Name, "");
@@ -245,8 +239,7 @@ internal sealed class ResponsesReplyWriter(AssembledReply reply) : ReplyWriter
             json.WriteString("text", "");
             if (part.Get("annotations"u8).Exists())
             {
-                json.WriteStartArray("annotations");
-                json.WriteEndArray();
+                json.WriteEmptyArray("annotations");
             }
         }
 
