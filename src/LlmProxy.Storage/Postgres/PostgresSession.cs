@@ -9,7 +9,7 @@ using Pgvector;
 namespace LlmProxy.Storage.Postgres;
 
 /// <summary>A connection from the pool, with the transaction that is open on it.</summary>
-internal sealed class PostgresSession : SqlSession
+internal sealed class PostgresSession(NpgsqlConnection connection) : SqlSession
 {
     // A batch goes over the wire in one piece; this bounds what both sides hold of it.
     private const int MaxBatch = 200;
@@ -20,13 +20,6 @@ internal sealed class PostgresSession : SqlSession
         "task_trajectory", "trajectory_step", "recorded_exchange", "content", "trajectory_content", "content_part", "correlation_key", "trajectory_embedding",
         "few_shot_example", "prompt_pin", "template_set", "store_setting", "lexical_document_frequency", "task_search", "open_task", "open_key",
     ];
-
-    private readonly NpgsqlConnection _connection;
-
-    public PostgresSession(NpgsqlConnection connection)
-    {
-        _connection = connection;
-    }
 
     public override string VectorColumn => "embedding";
 
@@ -101,7 +94,7 @@ internal sealed class PostgresSession : SqlSession
     public async Task RunAsync(string text, CancellationToken cancellationToken)
     {
 #pragma warning disable CA2100 // Called with constants of this assembly, and with names quoted by it.
-        await using var command = new NpgsqlCommand(text, _connection) { CommandTimeout = 0 };
+        await using var command = new NpgsqlCommand(text, connection) { CommandTimeout = 0 };
 #pragma warning restore CA2100
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
@@ -191,7 +184,7 @@ internal sealed class PostgresSession : SqlSession
 
     private NpgsqlBatch Batch(IReadOnlyList<SqlStatement> statements)
     {
-        var batch = new NpgsqlBatch(_connection);
+        var batch = new NpgsqlBatch(connection);
         foreach (var statement in statements)
         {
 #pragma warning disable CA2100 // Made of constants of this assembly; values are parameters.

@@ -25,19 +25,18 @@ public sealed partial class PostgresTrajectoryStore
     public Task SaveOpenTasksAsync(IReadOnlyList<ReplicaTask> tasks, CancellationToken cancellationToken) =>
         ReadAsync(
             "save open tasks",
-            async session =>
+            session =>
             {
                 // Always in one order, so that two processes that save the same tasks do not wait for each other in turns.
                 var ordered = tasks.OrderBy(t => t.Tenant, StringComparer.Ordinal).ThenBy(t => t.TaskId, StringComparer.Ordinal).ThenBy(t => t.LastStep).ToList();
-                await session.ExecuteAsync(
+                return WithoutResult(session.ExecuteAsync(
                     [
-                        // That a call began is worth a word to those who listen, and no row.
+                        // The start of a call is announced, but has no row.
                         .. ordered.Where(t => !t.IsUnderWay).Select(SaveTask),
                         .. ordered.Where(t => !t.IsUnderWay).SelectMany(t => t.Keys.Select(k => (t.Tenant, Key: k))).OrderBy(k => (k.Key.Key.High, k.Key.Key.Low)).Select(k => SaveKey(k.Tenant, k.Key)),
                         .. _notices.Write(tasks).Select(n => new SqlStatement("SELECT pg_notify(@channel, @notice)").With("channel", OpenTaskNotices.Channel).With("notice", n)),
                     ],
-                    cancellationToken);
-                return true;
+                    cancellationToken));
             },
             cancellationToken);
 
@@ -101,16 +100,12 @@ public sealed partial class PostgresTrajectoryStore
     public Task RemoveOpenTasksAsync(DateTimeOffset before, CancellationToken cancellationToken) =>
         ReadAsync(
             "remove old open tasks",
-            async session =>
-            {
-                await session.ExecuteAsync(
-                    [
-                        new SqlStatement("DELETE FROM open_key WHERE at < @before").With("before", before),
-                        new SqlStatement("DELETE FROM open_task WHERE at < @before").With("before", before),
-                    ],
-                    cancellationToken);
-                return true;
-            },
+            session => WithoutResult(session.ExecuteAsync(
+                [
+                    new SqlStatement("DELETE FROM open_key WHERE at < @before").With("before", before),
+                    new SqlStatement("DELETE FROM open_task WHERE at < @before").With("before", before),
+                ],
+                cancellationToken)),
             cancellationToken);
 
     /// <inheritdoc />

@@ -54,24 +54,9 @@ public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, IShare
     /// <inheritdoc />
     public override async Task InitializeAsync(CancellationToken cancellationToken)
     {
-        await InTransactionAsync(
-            "create its schema",
-            SchemaLock,
-            async s =>
-            {
-                await MigrateAsync(s, cancellationToken);
-                return true;
-            },
-            cancellationToken);
-        await GuardAsync(
-            "read its types",
-            async () =>
-            {
-                // The type of vectors may be younger than the first connection: made just now, or by another process.
-                await _source.ReloadTypesAsync(cancellationToken);
-                return true;
-            },
-            cancellationToken);
+        await InTransactionAsync("create its schema", SchemaLock, s => WithoutResult(MigrateAsync(s, cancellationToken)), cancellationToken);
+        // The type of vectors may be younger than the first connection: made just now, or by another process.
+        await GuardAsync("read its types", () => WithoutResult(_source.ReloadTypesAsync(cancellationToken)), cancellationToken);
     }
 
     /// <inheritdoc />
@@ -99,10 +84,7 @@ public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, IShare
     }
 
     /// <inheritdoc />
-    public override async ValueTask DisposeAsync()
-    {
-        await _source.DisposeAsync();
-    }
+    public override ValueTask DisposeAsync() => _source.DisposeAsync();
 
     private protected override Task<T> ReadAsync<T>(string operation, Func<SqlSession, Task<T>> work, CancellationToken cancellationToken) =>
         GuardAsync(
@@ -132,11 +114,7 @@ public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, IShare
                 await InTransactionAsync(
                     "make the index of a model's vectors",
                     null,
-                    async s =>
-                    {
-                        await _vectors.PrepareAsync((PostgresSession)s, model, dimensions, cancellationToken);
-                        return true;
-                    },
+                    s => WithoutResult(_vectors.PrepareAsync((PostgresSession)s, model, dimensions, cancellationToken)),
                     cancellationToken);
             }
             catch (StoreException e) when (e.InnerException is PostgresException { SqlState: PostgresErrorCodes.InsufficientPrivilege })

@@ -82,6 +82,10 @@ internal abstract class SqlSession
     public async Task ExecuteAsync(SqlStatement statement, CancellationToken cancellationToken) =>
         await ExecuteAsync([statement], cancellationToken);
 
+    /// <summary>Runs a statement and returns whether it returned a row.</summary>
+    public async Task<bool> ReturnsRowAsync(SqlStatement statement, CancellationToken cancellationToken) =>
+        (await ExecuteReturningAsync([statement], cancellationToken))[0] is not null;
+
     /// <summary>The first row, or the type's default.</summary>
     public async Task<T?> QueryFirstAsync<T>(SqlStatement statement, Func<DbDataReader, T> read, CancellationToken cancellationToken)
     {

@@ -22,15 +22,7 @@ public abstract partial class SqlTrajectoryStore
         // Compression is the greatest part of the work; it is done before the writer's turn comes.
         var stored = await ReadAsync("look content up", s => save.FindStoredAsync(s, cancellationToken), cancellationToken);
         var encoded = save.Encode(stored);
-        await WriteAsync(
-            "save runs",
-            removes: false,
-            async s =>
-            {
-                await save.RunAsync(s, encoded, cancellationToken);
-                return true;
-            },
-            cancellationToken);
+        await ChangeAsync("save runs", s => save.RunAsync(s, encoded, cancellationToken), cancellationToken);
     }
 
     /// <inheritdoc />

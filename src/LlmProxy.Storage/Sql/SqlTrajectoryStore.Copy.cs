@@ -81,9 +81,8 @@ public abstract partial class SqlTrajectoryStore
     internal Task SaveExamplesAsync(IReadOnlyCollection<(Trajectory Run, ExampleRow Example)> examples, CancellationToken cancellationToken) =>
         examples.Count == 0
             ? Task.CompletedTask
-            : WriteAsync(
+            : ChangeAsync(
                 "save examples",
-                removes: false,
                 async s =>
                 {
                     var rows = (await s.QueryAsync(
@@ -104,7 +103,6 @@ public abstract partial class SqlTrajectoryStore
                             .With("uses", e.Example.UsageCount).With("used", e.Example.LastUsedAt)
                             .With("successes", e.Example.StatedSuccesses).With("failures", e.Example.StatedFailures)).ToList(),
                         cancellationToken);
-                    return true;
                 },
                 cancellationToken);
 
@@ -136,9 +134,8 @@ public abstract partial class SqlTrajectoryStore
     /// </summary>
     /// <exception cref="StoreException">The store holds runs, and a setting has another value.</exception>
     internal Task SaveSettingsAsync(IReadOnlyList<(string Name, byte[] Value)> settings, CancellationToken cancellationToken) =>
-        WriteAsync(
+        ChangeAsync(
             "save settings",
-            removes: false,
             async s =>
             {
                 var own = (await ReadSettingsAsync(s, cancellationToken)).ToDictionary(o => o.Name, o => o.Value, StringComparer.Ordinal);
@@ -148,11 +145,7 @@ public abstract partial class SqlTrajectoryStore
                     throw new StoreException("The target holds runs of another store already. Copy into an empty database.") { IsConflict = true };
                 }
 
-                await s.ExecuteAsync(
-                    other.Select(o => new SqlStatement("INSERT INTO store_setting (name, value) VALUES (@name, @value) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
-                        .With("name", o.Name).With("value", o.Value)).ToList(),
-                    cancellationToken);
-                return true;
+                await s.ExecuteAsync(other.ConvertAll(o => SaveSetting(o.Name, o.Value)), cancellationToken);
             },
             cancellationToken);
 

@@ -104,7 +104,7 @@ public abstract partial class SqlTrajectoryStore
     /// <inheritdoc />
     public Task<string?> ReadProgressAsync(string name, CancellationToken cancellationToken) =>
         ReadAsync(
-            "read how far work has come",
+            "read progress",
             async s => await s.QueryFirstAsync(
                 new SqlStatement("SELECT value FROM store_setting WHERE name = @name").With("name", ProgressPrefix + name), r => r.GetFieldValue<byte[]>(0), cancellationToken) is { } bytes
                 ? Encoding.UTF8.GetString(bytes)
@@ -113,20 +113,17 @@ public abstract partial class SqlTrajectoryStore
 
     /// <inheritdoc />
     public Task SaveProgressAsync(string name, string? value, CancellationToken cancellationToken) =>
-        WriteAsync(
-            "note how far work has come",
-            removes: false,
-            async s =>
-            {
-                await s.ExecuteAsync(
-                    value is null
-                        ? new SqlStatement("DELETE FROM store_setting WHERE name = @name").With("name", ProgressPrefix + name)
-                        : new SqlStatement("INSERT INTO store_setting (name, value) VALUES (@name, @value) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
-                            .With("name", ProgressPrefix + name).With("value", Encoding.UTF8.GetBytes(value)),
-                    cancellationToken);
-                return true;
-            },
+        ChangeAsync(
+            "save progress",
+            s => s.ExecuteAsync(
+                value is null
+                    ? new SqlStatement("DELETE FROM store_setting WHERE name = @name").With("name", ProgressPrefix + name)
+                    : SaveSetting(ProgressPrefix + name, Encoding.UTF8.GetBytes(value)),
+                cancellationToken),
             cancellationToken);
+
+    private static SqlStatement SaveSetting(string name, byte[] value) =>
+        new SqlStatement("INSERT INTO store_setting (name, value) VALUES (@name, @value) ON CONFLICT (name) DO UPDATE SET value = excluded.value").With("name", name).With("value", value);
 
     private static SqlStatement TextsConditions(SqlStatement statement, TrajectoryTextsQuery query)
     {

@@ -54,6 +54,20 @@ public abstract partial class SqlTrajectoryStore :
     /// <param name="cancellationToken">Cancels it.</param>
     private protected abstract Task<T> WriteAsync<T>(string operation, bool removes, Func<SqlSession, Task<T>> work, CancellationToken cancellationToken);
 
+    /// <summary>Runs statements of a write without a result in a transaction.</summary>
+    private protected Task ChangeAsync(string operation, Func<SqlSession, Task> work, CancellationToken cancellationToken) =>
+        WriteAsync(operation, removes: false, s => WithoutResult(work(s)), cancellationToken);
+
+    private protected static async Task<bool> WithoutResult(Task work)
+    {
+        await work;
+        return true;
+    }
+
+    /// <summary>The rows of one query.</summary>
+    private protected Task<IReadOnlyList<T>> QueryAsync<T>(string operation, Func<SqlSession, SqlStatement> statement, Func<SqlSession, DbDataReader, T> read, CancellationToken cancellationToken) =>
+        ReadAsync<IReadOnlyList<T>>(operation, async s => await s.QueryAsync(statement(s), r => read(s, r), cancellationToken), cancellationToken);
+
     /// <summary>A driver's exception in the user's words, with the fix where it is known.</summary>
     private protected abstract string Explain(Exception exception);
 
@@ -120,7 +134,7 @@ public abstract partial class SqlTrajectoryStore :
                 var statement = new SqlStatement(SelectRuns + "t.tenant = @tenant").With("tenant", query.Tenant)
                     .AppendIf(query.Provider, " AND t.provider = @provider", "provider")
                     .AppendIf(query.Model, " AND t.model = @model", "model")
-                    .AppendIf(query.Status is { } status ? TrajectoryRows.Name(status) : null, " AND t.status = @status", "status")
+                    .AppendIf(query.Status is { } status ? EnumWords<TrajectoryStatus>.Of(status) : null, " AND t.status = @status", "status")
                     .AppendIf(query.Success, " AND t.success = @success", "success")
                     .AppendIf(query.MinQuality, " AND t.quality_score >= @quality", "quality")
                     .AppendIf(query.Since, " AND t.started_at >= @since", "since");
@@ -167,12 +181,10 @@ public abstract partial class SqlTrajectoryStore :
 
     /// <inheritdoc />
     public Task<IReadOnlyList<TrajectoryStep>> ReadStepsAsync(string trajectoryId, CancellationToken cancellationToken) =>
-        ReadAsync<IReadOnlyList<TrajectoryStep>>(
+        QueryAsync(
             "read steps",
-            async s => await s.QueryAsync(
-                new SqlStatement($"SELECT {StepRows.Columns} FROM trajectory_step s JOIN task_trajectory t ON t.row_id = s.trajectory_row WHERE t.id = @id ORDER BY s.idx").With("id", trajectoryId),
-                r => StepRows.Read(s, r, trajectoryId),
-                cancellationToken),
+            _ => new SqlStatement($"SELECT {StepRows.Columns} FROM trajectory_step s JOIN task_trajectory t ON t.row_id = s.trajectory_row WHERE t.id = @id ORDER BY s.idx").With("id", trajectoryId),
+            (s, r) => StepRows.Read(s, r, trajectoryId),
             cancellationToken);
 
     /// <inheritdoc />
@@ -201,21 +213,18 @@ public abstract partial class SqlTrajectoryStore :
     public Task<IReadOnlyList<CorrelationEntry>> FindCorrelationAsync(string tenant, IReadOnlyCollection<TurnKey> keys, CancellationToken cancellationToken) =>
         keys.Count == 0
             ? Task.FromResult<IReadOnlyList<CorrelationEntry>>([])
-            : ReadAsync<IReadOnlyList<CorrelationEntry>>(
+            : QueryAsync(
                 "look correlation keys up",
-                async s => await s.QueryAsync(
-                    new SqlStatement(
-                        $"""
-                        SELECT k.turn_key, k.kind, t.task_id, k.step_index, k.at
-                        FROM (SELECT c.*, row_number() OVER (PARTITION BY turn_key ORDER BY at DESC, trajectory_row DESC, step_index DESC) AS recent
-                              FROM correlation_key c WHERE tenant = @tenant AND turn_key {s.AnyBytes("keys")}) k
-                        JOIN task_trajectory t ON t.row_id = k.trajectory_row
-                        WHERE k.recent <= 64
-                        ORDER BY k.at DESC, k.trajectory_row DESC, k.step_index DESC
-                        """)
-                        .With("tenant", tenant).With("keys", keys.Select(Bytes).ToList()),
-                    r => new CorrelationEntry(KeyOf(r.GetFieldValue<byte[]>(0)), (CorrelationKind)r.GetInt32(1), r.GetString(2), r.GetInt32(3), s.ReadTime(r, 4)),
-                    cancellationToken),
+                s => new SqlStatement(
+                    $"""
+                    SELECT k.turn_key, k.kind, t.task_id, k.step_index, k.at
+                    FROM (SELECT c.*, row_number() OVER (PARTITION BY turn_key ORDER BY at DESC, trajectory_row DESC, step_index DESC) AS recent
+                          FROM correlation_key c WHERE tenant = @tenant AND turn_key {s.AnyBytes("keys")}) k
+                    JOIN task_trajectory t ON t.row_id = k.trajectory_row
+                    WHERE k.recent <= 64
+                    ORDER BY k.at DESC, k.trajectory_row DESC, k.step_index DESC
+                    """).With("tenant", tenant).With("keys", keys.Select(Bytes).ToList()),
+                (s, r) => new CorrelationEntry(KeyOf(r.GetFieldValue<byte[]>(0)), (CorrelationKind)r.GetInt32(1), r.GetString(2), r.GetInt32(3), s.ReadTime(r, 4)),
                 cancellationToken);
 
     /// <inheritdoc />
@@ -245,17 +254,12 @@ public abstract partial class SqlTrajectoryStore :
 
     /// <inheritdoc />
     public Task SaveTemplateSetAsync(string hash, IReadOnlyDictionary<string, string> files, CancellationToken cancellationToken) =>
-        WriteAsync(
+        ChangeAsync(
             "save a template set",
-            removes: false,
-            async s =>
-            {
-                await s.ExecuteAsync(
-                    new SqlStatement("INSERT INTO template_set (hash, files, at) VALUES (@hash, @files, @at) ON CONFLICT (hash) DO NOTHING")
-                        .With("hash", hash).With("files", JsonSerializer.Serialize(files)).With("at", Time.GetUtcNow()),
-                    cancellationToken);
-                return true;
-            },
+            s => s.ExecuteAsync(
+                new SqlStatement("INSERT INTO template_set (hash, files, at) VALUES (@hash, @files, @at) ON CONFLICT (hash) DO NOTHING")
+                    .With("hash", hash).With("files", JsonSerializer.Serialize(files)).With("at", Time.GetUtcNow()),
+                cancellationToken),
             cancellationToken);
 
     /// <inheritdoc />
@@ -309,7 +313,7 @@ public abstract partial class SqlTrajectoryStore :
         ReadAsync("look a run up", s => s.QueryFirstAsync(statement, r => TrajectoryRows.Read(s, r), cancellationToken), cancellationToken);
 
     private protected Task<IReadOnlyList<Trajectory>> RunsAsync(string operation, SqlStatement statement, CancellationToken cancellationToken) =>
-        ReadAsync<IReadOnlyList<Trajectory>>(operation, async s => await s.QueryAsync(statement, r => TrajectoryRows.Read(s, r), cancellationToken), cancellationToken);
+        QueryAsync(operation, _ => statement, (s, r) => TrajectoryRows.Read(s, r), cancellationToken);
 
     private Task<IReadOnlySet<string>> ReadSetAsync(string operation, Func<SqlSession, SqlStatement> statement, CancellationToken cancellationToken) =>
         ReadAsync<IReadOnlySet<string>>(
