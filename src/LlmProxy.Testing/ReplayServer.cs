@@ -19,17 +19,11 @@ namespace LlmProxy.Testing;
 internal readonly record struct ReplayBaseUrl(string Dialect, Uri Address);
 
 /// <summary>Answers completion calls from a recorded run over HTTP, event by event. The paths are those of the proxy's base URLs; any other prefix works as well.</summary>
-internal sealed class ReplayServer : IAsyncDisposable
+/// <param name="app">The started application.</param>
+internal sealed class ReplayServer(WebApplication app) : IAsyncDisposable
 {
-    private readonly WebApplication _app;
-
-    private ReplayServer(WebApplication app)
-    {
-        _app = app;
-    }
-
     /// <summary>The server's address.</summary>
-    public Uri Address { get; private set; } = new("http://127.0.0.1");
+    public Uri Address { get; } = new(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
 
     /// <summary>Base URLs by dialect.</summary>
     public IReadOnlyList<ReplayBaseUrl> BaseUrls =>
@@ -72,26 +66,26 @@ internal sealed class ReplayServer : IAsyncDisposable
         });
         // Settings of the tested application's environment are not this server's.
         builder.WebHost.UseUrls([.. urls]);
-        var app = builder.Build();
-        app.Run(handler);
+        var started = builder.Build();
+        started.Run(handler);
         try
         {
-            await app.StartAsync(cancellationToken);
+            await started.StartAsync(cancellationToken);
         }
         catch
         {
-            await app.DisposeAsync();
+            await started.DisposeAsync();
             throw;
         }
 
-        return new ReplayServer(app) { Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()) };
+        return new ReplayServer(started);
     }
 
     /// <inheritdoc />
     public async ValueTask DisposeAsync()
     {
-        await _app.StopAsync(CancellationToken.None);
-        await _app.DisposeAsync();
+        await app.StopAsync(CancellationToken.None);
+        await app.DisposeAsync();
     }
 }
 

@@ -69,18 +69,8 @@ public static class ExportFormats
     public static IReadOnlyList<string> Names { get; } = [.. Table.Select(t => t.Name)];
 
     /// <summary>The format of a name, or null.</summary>
-    public static ExportFormat? Parse(string? name)
-    {
-        foreach (var (format, known) in Table)
-        {
-            if (string.Equals(known, name, StringComparison.OrdinalIgnoreCase))
-            {
-                return format;
-            }
-        }
-
-        return null;
-    }
+    public static ExportFormat? Parse(string? name) =>
+        Array.FindIndex(Table, t => string.Equals(t.Name, name, StringComparison.OrdinalIgnoreCase)) is >= 0 and var at ? Table[at].Format : null;
 
     /// <summary>The name of a format.</summary>
     public static string Name(this ExportFormat format) => Array.Find(Table, t => t.Format == format).Name;

@@ -19,7 +19,7 @@ public abstract class ReplyAssembler
 }
 
 /// <summary>An answer, put together.</summary>
-public sealed class AssembledReply
+public sealed record AssembledReply
 {
     /// <summary>The answer's id, or null.</summary>
     public string? ResponseId { get; init; }

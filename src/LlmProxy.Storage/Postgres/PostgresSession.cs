@@ -25,11 +25,9 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : SqlSession
 
     public override string WordsCondition => "t.row_id IN (SELECT trajectory_row FROM task_search WHERE tokens @@ @words::tsquery)";
 
-    public override string AnyText(string parameter) => $"= ANY(@{parameter})";
+    public override string Any(string parameter) => $"= ANY(@{parameter})";
 
-    public override string AnyNumber(string parameter) => $"= ANY(@{parameter})";
-
-    public override string AnyBytes(string parameter) => $"= ANY(@{parameter})";
+    public override string AnyBytes(string parameter) => Any(parameter);
 
     public override string ElementsOf(string column) => $"jsonb_array_elements_text({column}::jsonb) AS elements(value)";
 

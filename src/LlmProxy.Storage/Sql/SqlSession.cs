@@ -12,8 +12,8 @@ internal abstract class SqlSession
     /// <summary>A condition on runs <c>t</c> that hold the words of <c>@words</c> in their task description.</summary>
     public abstract string WordsCondition { get; }
 
-    /// <summary>Tables of the store that one parameter, a list of strings, is compared with: <c>column + AnyText</c>.</summary>
-    public abstract string AnyText(string parameter);
+    /// <summary>The condition that the column before it has one of a parameter's strings or numbers.</summary>
+    public abstract string Any(string parameter);
 
     /// <summary>
     /// The condition that runs of some ids or rows belong to <c>@tenant</c>. It is one more check of the few rows that are
@@ -21,10 +21,7 @@ internal abstract class SqlSession
     /// </summary>
     public virtual string IsTenant(string column) => $"{column} = @tenant";
 
-    /// <summary>As <see cref="AnyText"/> for numbers.</summary>
-    public abstract string AnyNumber(string parameter);
-
-    /// <summary>As <see cref="AnyText"/> for byte strings.</summary>
+    /// <summary>As <see cref="Any"/> for byte strings.</summary>
     public abstract string AnyBytes(string parameter);
 
     /// <summary>The strings of a column that holds a JSON array of them, as a table with the column <c>value</c>.</summary>

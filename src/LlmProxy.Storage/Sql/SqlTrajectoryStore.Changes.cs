@@ -88,7 +88,7 @@ public abstract partial class SqlTrajectoryStore
                 "clean up",
                 async s =>
                 {
-                    var rows = await s.QueryAsync(Query("SELECT t.row_id").Append(" AND t.row_id " + s.AnyNumber("rows")).With("rows", chosen), r => r.GetInt64(0), cancellationToken);
+                    var rows = await s.QueryAsync(Query("SELECT t.row_id").Append(" AND t.row_id " + s.Any("rows")).With("rows", chosen), r => r.GetInt64(0), cancellationToken);
                     await TrajectoryRemoval.DeleteAsync(s, rows, cancellationToken);
                     return rows.Count;
                 },

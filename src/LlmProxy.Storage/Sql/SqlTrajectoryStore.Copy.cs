@@ -27,7 +27,7 @@ public abstract partial class SqlTrajectoryStore
         ReadAsync(
             "look runs up",
             s => s.QueryAsync(
-                new SqlStatement($"{SelectRuns}t.id {s.AnyText("ids")} UNION {SelectRuns}t.tenant = @tenant AND t.task_id {s.AnyText("tasks")}")
+                new SqlStatement($"{SelectRuns}t.id {s.Any("ids")} UNION {SelectRuns}t.tenant = @tenant AND t.task_id {s.Any("tasks")}")
                     .With("ids", runs.Select(r => r.Id).ToList()).With("tenant", tenant).With("tasks", runs.Select(r => r.TaskId).ToList()),
                 r => TrajectoryRows.Read(s, r),
                 cancellationToken),
@@ -86,7 +86,7 @@ public abstract partial class SqlTrajectoryStore
                 async s =>
                 {
                     var rows = (await s.QueryAsync(
-                        new SqlStatement("SELECT id, row_id FROM task_trajectory WHERE id " + s.AnyText("ids")).With("ids", examples.Select(e => e.Run.Id).ToList()),
+                        new SqlStatement("SELECT id, row_id FROM task_trajectory WHERE id " + s.Any("ids")).With("ids", examples.Select(e => e.Run.Id).ToList()),
                         r => (Id: r.GetString(0), Row: r.GetInt64(1)),
                         cancellationToken)).ToDictionary(r => r.Id, r => r.Row, StringComparer.Ordinal);
                     await s.ExecuteAsync(

@@ -26,7 +26,7 @@ public abstract partial class SqlTrajectoryStore
                     cancellationToken);
                 var texts = (await s.QueryAsync(
                     // The lexical vectors' texts come last and win: every run has them, and they are never made elsewhere.
-                    new SqlStatement($"SELECT trajectory_row, kind, text FROM trajectory_embedding WHERE trajectory_row {s.AnyNumber("rows")} ORDER BY CASE WHEN model LIKE 'lexical%' THEN 1 ELSE 0 END")
+                    new SqlStatement($"SELECT trajectory_row, kind, text FROM trajectory_embedding WHERE trajectory_row {s.Any("rows")} ORDER BY CASE WHEN model LIKE 'lexical%' THEN 1 ELSE 0 END")
                         .With("rows", runs.Select(r => r.Row).ToList()),
                     r => (Row: r.GetInt64(0), Kind: r.GetString(1), Text: r.GetString(2)),
                     cancellationToken)).ToLookup(t => t.Row);
@@ -56,7 +56,7 @@ public abstract partial class SqlTrajectoryStore
             {
                 // The runs' rows first, as every save does: a run's vectors have one writer at a time.
                 var rows = (await s.QueryAsync(
-                    new SqlStatement($"UPDATE task_trajectory SET has_content = has_content WHERE {s.IsTenant("tenant")} AND has_content AND id {s.AnyText("ids")} RETURNING id, row_id, task_description")
+                    new SqlStatement($"UPDATE task_trajectory SET has_content = has_content WHERE {s.IsTenant("tenant")} AND has_content AND id {s.Any("ids")} RETURNING id, row_id, task_description")
                         .With("tenant", tenant).With("ids", runs.Select(r => r.TrajectoryId).ToList()),
                     r => (Id: r.GetString(0), Row: r.GetInt64(1), Task: r.GetString(2)),
                     cancellationToken)).ToDictionary(r => r.Id, StringComparer.Ordinal);

@@ -24,7 +24,7 @@ public abstract partial class SqlTrajectoryStore
             ? Task.FromResult<IReadOnlyList<FewShotExampleRow>>([])
             : QueryAsync(
                 "look examples up",
-                s => new SqlStatement($"{ExampleColumns} WHERE {s.IsTenant("t.tenant")} AND t.id {s.AnyText("ids")}").With("tenant", tenant).With("ids", trajectoryIds),
+                s => new SqlStatement($"{ExampleColumns} WHERE {s.IsTenant("t.tenant")} AND t.id {s.Any("ids")}").With("tenant", tenant).With("ids", trajectoryIds),
                 ReadExample,
                 cancellationToken);
 

@@ -28,7 +28,7 @@ public abstract partial class SqlTrajectoryStore
                 var textRanks = texts.Select((run, i) => (run, Rank: i + 1)).ToDictionary(t => t.run, t => t.Rank);
                 var rows = near.Select(n => n.Run).Concat(others).ToList();
                 var runs = (await s.QueryAsync(
-                    new SqlStatement($"SELECT {TrajectoryRows.Columns}, t.row_id FROM task_trajectory t WHERE t.row_id " + s.AnyNumber("rows")).With("rows", rows),
+                    new SqlStatement($"SELECT {TrajectoryRows.Columns}, t.row_id FROM task_trajectory t WHERE t.row_id " + s.Any("rows")).With("rows", rows),
                     r => (Run: TrajectoryRows.Read(s, r), Row: r.GetInt64(r.FieldCount - 1)),
                     cancellationToken)).ToDictionary(r => r.Row, r => r.Run);
                 var hits = new List<SearchHit>(rows.Count);
@@ -58,7 +58,7 @@ public abstract partial class SqlTrajectoryStore
                     new SqlStatement(
                         $"""
                         INSERT INTO few_shot_example (trajectory_row, tenant, pinned, retired, usage_count, last_used_at)
-                        SELECT row_id, tenant, FALSE, FALSE, 1, @at FROM task_trajectory WHERE {s.IsTenant("tenant")} AND id {s.AnyText("ids")} ORDER BY row_id
+                        SELECT row_id, tenant, FALSE, FALSE, 1, @at FROM task_trajectory WHERE {s.IsTenant("tenant")} AND id {s.Any("ids")} ORDER BY row_id
                         ON CONFLICT (trajectory_row) DO UPDATE SET usage_count = few_shot_example.usage_count + 1, last_used_at = excluded.last_used_at
                         """).With("tenant", tenant).With("ids", trajectoryIds).With("at", at),
                     cancellationToken),
@@ -104,7 +104,7 @@ public abstract partial class SqlTrajectoryStore
             ? Task.FromResult<IReadOnlySet<string>>(new HashSet<string>(StringComparer.Ordinal))
             : ReadSetAsync(
                 "look examples up",
-                s => new SqlStatement($"SELECT t.id FROM task_trajectory t WHERE {s.IsTenant("t.tenant")} AND t.id {s.AnyText("ids")} AND t.has_content AND {NotRetired}")
+                s => new SqlStatement($"SELECT t.id FROM task_trajectory t WHERE {s.IsTenant("t.tenant")} AND t.id {s.Any("ids")} AND t.has_content AND {NotRetired}")
                     .With("tenant", tenant).With("ids", trajectoryIds),
                 cancellationToken);
 
@@ -139,6 +139,6 @@ public abstract partial class SqlTrajectoryStore
         text.Append(query.SuccessOnly ? " AND t.success IS TRUE" : "");
         text.Append(query.WithoutRetired ? " AND " + NotRetired : "");
         statement.Append(text.ToString()).With("tenant", query.Tenant).AppendIf(query.MinQuality, " AND t.quality_score >= @quality", "quality");
-        return query.Providers.Count == 0 ? statement : statement.Append(" AND t.provider " + session.AnyText("providers")).With("providers", query.Providers);
+        return query.Providers.Count == 0 ? statement : statement.Append(" AND t.provider " + session.Any("providers")).With("providers", query.Providers);
     }
 }

@@ -102,7 +102,7 @@ public abstract partial class SqlTrajectoryStore :
             ? Task.FromResult<IReadOnlySet<string>>(new HashSet<string>(StringComparer.Ordinal))
             : ReadSetAsync(
                 "look exchanges up",
-                s => new SqlStatement("SELECT exchange_id FROM recorded_exchange WHERE exchange_id " + s.AnyText("ids")).With("ids", exchangeIds),
+                s => new SqlStatement("SELECT exchange_id FROM recorded_exchange WHERE exchange_id " + s.Any("ids")).With("ids", exchangeIds),
                 cancellationToken);
 
     /// <inheritdoc />

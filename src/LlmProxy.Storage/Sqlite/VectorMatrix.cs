@@ -13,23 +13,16 @@ namespace LlmProxy.Storage.Sqlite;
 /// memory, and of the time, which is what reading it costs. Similarities are therefore near ones (to some thousandths):
 /// whoever wants them exactly compares the few best with the stored vectors.
 /// </remarks>
-internal sealed class VectorMatrix : IDisposable
+internal sealed class VectorMatrix(int dimensions) : IDisposable
 {
     private const int BlockNumbers = 1024 * 1024;
 
-    private readonly int _dimensions;
-    private readonly int _perBlock;
+    private readonly int _perBlock = Math.Max(1, BlockNumbers / dimensions);
     private readonly List<sbyte[]> _blocks = [];
     private readonly List<float> _steps = [];
     private readonly List<(long Run, string Kind)> _owners = [];
     private readonly Dictionary<long, List<int>> _positions = [];
     private readonly ReaderWriterLockSlim _lock = new();
-
-    public VectorMatrix(int dimensions)
-    {
-        _dimensions = dimensions;
-        _perBlock = Math.Max(1, BlockNumbers / dimensions);
-    }
 
     /// <summary>Adds a vector, or puts it in the place of the one with the same run and kind.</summary>
     public void Set(long run, string kind, ReadOnlySpan<float> vector)
@@ -55,7 +48,7 @@ internal sealed class VectorMatrix : IDisposable
                 positions.Add(position);
                 if (position / _perBlock == _blocks.Count)
                 {
-                    _blocks.Add(new sbyte[_perBlock * _dimensions]);
+                    _blocks.Add(new sbyte[_perBlock * dimensions]);
                 }
             }
 
@@ -105,7 +98,7 @@ internal sealed class VectorMatrix : IDisposable
     /// <summary>The runs whose best vector is nearest, best first; ties by the older run.</summary>
     public IReadOnlyList<(long Run, double Similarity)> Nearest(ReadOnlySpan<float> query, int count)
     {
-        var rounded = new sbyte[_dimensions];
+        var rounded = new sbyte[dimensions];
         var step = Round(query, rounded);
         var wide = Array.ConvertAll(rounded, number => (short)number);
         _lock.EnterReadLock();
@@ -128,7 +121,7 @@ internal sealed class VectorMatrix : IDisposable
 
     public void Dispose() => _lock.Dispose();
 
-    private Span<sbyte> At(int position) => _blocks[position / _perBlock].AsSpan(position % _perBlock * _dimensions, _dimensions);
+    private Span<sbyte> At(int position) => _blocks[position / _perBlock].AsSpan(position % _perBlock * dimensions, dimensions);
 
     private List<(long Run, double Similarity)> Best(float[] scores, int count)
     {

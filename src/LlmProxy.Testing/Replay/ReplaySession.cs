@@ -107,30 +107,15 @@ public sealed class ReplaySession(RecordedTrajectory run, ReplayMode mode)
 
     private int FindSame(IncomingReplayCall incoming)
     {
-        for (var i = 0; i < _made.Length; i++)
-        {
-            if (!_made[i] && WhyNot(run.Calls[i], incoming) is null)
-            {
-                return i;
-            }
-        }
-
-        return -1;
+        return Enumerable.Range(0, _made.Length).Where(i => !_made[i] && WhyNot(run.Calls[i], incoming) is null).FirstOrDefault(-1);
     }
 
     private int FindNearest(IncomingReplayCall incoming)
     {
-        var (best, bestScore) = (-1, -1);
-        for (var i = 0; i < _made.Length; i++)
-        {
-            var score = run.Calls[i].Dialect == incoming.Dialect ? Score(i, incoming) : -1;
-            if (score > bestScore)
-            {
-                (best, bestScore) = (i, score);
-            }
-        }
-
-        return best;
+        return Enumerable.Range(0, _made.Length)
+            .Where(i => run.Calls[i].Dialect == incoming.Dialect && Score(i, incoming) >= 0)
+            .OrderByDescending(i => Score(i, incoming))
+            .FirstOrDefault(-1);
     }
 
     /// <summary>How near a recorded call comes; the first of equals is the next in order.</summary>

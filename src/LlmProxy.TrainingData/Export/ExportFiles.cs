@@ -178,17 +178,11 @@ public sealed class ExportFiles
     }
 
     /// <summary>A file and its origins while they are written.</summary>
-    private sealed class Output : IAsyncDisposable
+    private sealed class Output(string? path) : IAsyncDisposable
     {
-        private readonly string? _path;
         private FileStream? _lines;
         private FileStream? _origins;
         private bool _isKept;
-
-        private Output(string? path)
-        {
-            _path = path;
-        }
 
         public static async Task<Output> OpenAsync(string? path, bool goesOn, CancellationToken cancellationToken)
         {
@@ -214,7 +208,7 @@ public sealed class ExportFiles
 
         public async ValueTask DisposeAsync()
         {
-            if (_path is null)
+            if (path is null)
             {
                 return;
             }
@@ -223,8 +217,8 @@ public sealed class ExportFiles
             await _origins!.DisposeAsync();
             if (!_isKept)
             {
-                File.Delete(_path + Part);
-                File.Delete(OriginsOf(_path) + Part);
+                File.Delete(path + Part);
+                File.Delete(OriginsOf(path) + Part);
             }
         }
 

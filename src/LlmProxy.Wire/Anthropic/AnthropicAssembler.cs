@@ -18,20 +18,9 @@ internal sealed class AnthropicAssembler : JsonReplyAssembler
     protected override AssembledReply Build()
     {
         using var json = new ByteBuffer();
-        json.Append("{\"role\":\"assistant\",\"content\":["u8);
-        var separator = false;
-        foreach (var block in _blocks.Values)
-        {
-            if (separator)
-            {
-                json.Append((byte)',');
-            }
-
-            separator = true;
-            block.WriteTo(json);
-        }
-
-        json.Append("]}"u8);
+        json.Append("{\"role\":\"assistant\",\"content\":"u8);
+        ReplyJson.AppendArray(json, _blocks.Values, block => block.WriteTo(json));
+        json.Append((byte)'}');
         return Build(AnthropicMessageReader.Instance.Read(json.ToArray()), _refusal, StopReason is "end_turn" or "stop_sequence");
     }
 
@@ -82,12 +71,11 @@ internal sealed class AnthropicAssembler : JsonReplyAssembler
             _blocks[index] = block;
         }
 
-        if (block.Append(delta))
+        if (!block.Append(delta))
         {
-            return true;
+            KeepUnknown(value.RawText());
         }
 
-        KeepUnknown(value.RawText());
         return true;
     }
 

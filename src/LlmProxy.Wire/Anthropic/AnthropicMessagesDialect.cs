@@ -5,14 +5,9 @@ using LlmProxy.Wire.Scanning;
 namespace LlmProxy.Wire.Anthropic;
 
 /// <summary>Anthropic's Messages API (platform.claude.com, API reference, "Messages"), version 2023-06-01 and later.</summary>
-internal sealed class AnthropicMessagesDialect() : Dialect(AnthropicMessageReader.Instance, AnthropicRequestReader.Read, AnthropicRequestReader.Instance.ScanMessage)
+internal sealed class AnthropicMessagesDialect()
+    : Dialect(DialectKind.AnthropicMessages, "anthropic-messages", "anthropic", AnthropicMessageReader.Instance, AnthropicRequestReader.Read, AnthropicRequestReader.Instance.ScanMessage)
 {
-    public override DialectKind Kind => DialectKind.AnthropicMessages;
-
-    public override string Name => "anthropic-messages";
-
-    public override string Provider => "anthropic";
-
     public override bool TakesBlankText => false;
 
     public override RequestPatterns Patterns { get; } = RequestPatterns.InBody("/messages", id => $"$..[?(@.tool_use_id == {id})]", "$..[?(@.tool_use_id)]");

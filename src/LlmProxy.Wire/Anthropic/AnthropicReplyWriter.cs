@@ -15,10 +15,11 @@ internal sealed class AnthropicReplyWriter(AssembledReply reply) : ReplyWriter
         using var message = LenientJson.Parse(reply.Message.Json);
         json.WriteRaw("content", (message?.RootElement ?? default).Get("content"u8));
         WriteStop(json);
-        json.WriteStartObject("usage");
-        WriteInput(json, reply.Usage);
-        WriteOutput(json, reply.Usage);
-        json.WriteEndObject();
+        json.WriteObject("usage", usage =>
+        {
+            WriteInput(usage, reply.Usage);
+            WriteOutput(usage, reply.Usage);
+        });
     });
 
     public override IReadOnlyList<ReplyEvent> Events()
@@ -55,12 +56,8 @@ internal sealed class AnthropicReplyWriter(AssembledReply reply) : ReplyWriter
         {
             Add("message_delta", json =>
             {
-                json.WriteStartObject("delta");
-                WriteStop(json);
-                json.WriteEndObject();
-                json.WriteStartObject("usage");
-                WriteOutput(json, reply.Usage);
-                json.WriteEndObject();
+                json.WriteObject("delta", WriteStop);
+                json.WriteObject("usage", usage => WriteOutput(usage, reply.Usage));
             });
             Add("message_stop", _ => { });
         }
@@ -88,9 +85,7 @@ internal sealed class AnthropicReplyWriter(AssembledReply reply) : ReplyWriter
         json.WriteNumber("output_tokens", usage.Output);
         if (usage.Reasoning > 0)
         {
-            json.WriteStartObject("output_tokens_details");
-            json.WriteNumber("thinking_tokens", usage.Reasoning);
-            json.WriteEndObject();
+            json.WriteObject("output_tokens_details", details => details.WriteNumber("thinking_tokens", usage.Reasoning));
         }
     }
 

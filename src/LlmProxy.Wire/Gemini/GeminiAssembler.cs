@@ -18,14 +18,9 @@ internal sealed class GeminiAssembler : JsonReplyAssembler
     protected override AssembledReply Build()
     {
         using var json = new ByteBuffer();
-        json.Append("{\"role\":\"model\",\"parts\":["u8);
-        for (var i = 0; i < _parts.Count; i++)
-        {
-            json.Append(i == 0 ? ""u8 : ","u8);
-            _parts[i].WriteTo(json);
-        }
-
-        json.Append("]}"u8);
+        json.Append("{\"role\":\"model\",\"parts\":"u8);
+        ReplyJson.AppendArray(json, _parts, part => part.WriteTo(json));
+        json.Append((byte)'}');
         return Build(GeminiMessageReader.Instance.Read(json.ToArray()), _blocked, StopReason == "STOP", marks: _marks);
     }
 

@@ -183,11 +183,8 @@ internal sealed class ChatAssembler : JsonReplyAssembler
         json.Append("{\"role\":\"assistant\",\"content\":"u8);
         if (_shownReasoning.Length > 0)
         {
-            json.Append("[{\"type\":\"thinking\",\"thinking\":[{\"type\":\"text\",\"text\":"u8);
-            JsonText.AppendLiteral(json, _shownReasoning.ToString());
-            json.Append("}]},{\"type\":\"text\",\"text\":"u8);
-            JsonText.AppendLiteral(json, _text.ToString());
-            json.Append("}]"u8);
+            json.Append(ReplyJson.Join(
+                "[{\"type\":\"thinking\",\"thinking\":[{\"type\":\"text\",\"text\":", _shownReasoning.ToString(), "}]},{\"type\":\"text\",\"text\":", _text.ToString(), "}]"));
         }
         else if (_text.Length == 0 && (!_hasText || _calls.Count > 0 || _legacyName is not null))
         {
@@ -203,14 +200,8 @@ internal sealed class ChatAssembler : JsonReplyAssembler
         WriteText(json, "reasoning", _reasoning);
         if (_reasoningDetails.Count > 0)
         {
-            json.Append(",\"reasoning_details\":["u8);
-            for (var i = 0; i < _reasoningDetails.Count; i++)
-            {
-                json.Append(i == 0 ? ""u8 : ","u8);
-                json.Append(_reasoningDetails[i]);
-            }
-
-            json.Append("]"u8);
+            json.Append(",\"reasoning_details\":"u8);
+            ReplyJson.AppendArray(json, _reasoningDetails, detail => json.Append(detail));
         }
 
         if (_calls.Count > 0)
@@ -221,18 +212,12 @@ internal sealed class ChatAssembler : JsonReplyAssembler
 
         if (_legacyName is not null)
         {
-            json.Append(",\"function_call\":{\"name\":"u8);
-            JsonText.AppendLiteral(json, _legacyName);
-            json.Append(",\"arguments\":"u8);
-            JsonText.AppendLiteral(json, _legacyArguments.ToString());
-            json.Append("}"u8);
+            json.Append(ReplyJson.Join(",\"function_call\":{\"name\":", _legacyName, ",\"arguments\":", _legacyArguments.ToString(), "}"));
         }
 
         foreach (var (name, value) in _extra)
         {
-            json.Append(","u8);
-            JsonText.AppendLiteral(json, name);
-            json.Append(":"u8);
+            json.Append(ReplyJson.Join(",", name, ":"));
             json.Append(value);
         }
 
@@ -243,10 +228,7 @@ internal sealed class ChatAssembler : JsonReplyAssembler
     {
         if (text.Length > 0)
         {
-            json.Append(","u8);
-            JsonText.AppendLiteral(json, name);
-            json.Append(":"u8);
-            JsonText.AppendLiteral(json, text.ToString());
+            json.Append(ReplyJson.Join(",", name, ":", text.ToString()));
         }
     }
 }

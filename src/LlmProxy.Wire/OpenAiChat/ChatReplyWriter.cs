@@ -161,9 +161,7 @@ internal sealed class ChatReplyWriter(AssembledReply reply) : ReplyWriter
         {
             json.WriteStartObject();
             json.WriteNumber("index", 0);
-            json.WriteStartObject("delta");
-            members(json);
-            json.WriteEndObject();
+            json.WriteObject("delta", members);
             json.WriteString("finish_reason", finish);
             json.WriteEndObject();
         },
@@ -206,9 +204,7 @@ internal sealed class ChatReplyWriter(AssembledReply reply) : ReplyWriter
         }
 
         json.WriteEndObject();
-        json.WriteStartObject("completion_tokens_details");
-        json.WriteNumber("reasoning_tokens", usage.Reasoning);
-        json.WriteEndObject();
+        json.WriteObject("completion_tokens_details", details => details.WriteNumber("reasoning_tokens", usage.Reasoning));
         json.WriteEndObject();
     }
 }

@@ -97,17 +97,7 @@ internal sealed class ResponsesItem
     private static byte[] Parts(IEnumerable<StringBuilder> texts, string type)
     {
         using var json = new ByteBuffer();
-        json.Append((byte)'[');
-        foreach (var text in texts)
-        {
-            json.Append(json.Length == 1 ? "{\"type\":\""u8 : ",{\"type\":\""u8);
-            json.Append(Encoding.ASCII.GetBytes(type));
-            json.Append("\",\"text\":"u8);
-            JsonText.AppendLiteral(json, text.ToString());
-            json.Append((byte)'}');
-        }
-
-        json.Append((byte)']');
+        ReplyJson.AppendArray(json, texts, text => json.Append(ReplyJson.Join("{\"type\":", type, ",\"text\":", text.ToString(), "}")));
         return json.ToArray();
     }
 }

@@ -60,12 +60,7 @@ internal sealed class ResponsesReplyWriter(AssembledReply reply) : ReplyWriter
         json.WriteObject("error", ("message", message), ("type", code));
     });
 
-    private void AddResponse(string type, bool isOver) => Add(type, json =>
-    {
-        json.WriteStartObject("response");
-        WriteResponse(json, isOver);
-        json.WriteEndObject();
-    });
+    private void AddResponse(string type, bool isOver) => Add(type, json => json.WriteObject("response", response => WriteResponse(response, isOver)));
 
     private void WriteResponse(Utf8JsonWriter json, bool isOver)
     {
@@ -127,9 +122,7 @@ internal sealed class ResponsesReplyWriter(AssembledReply reply) : ReplyWriter
 
         json.WriteEndObject();
         json.WriteNumber("output_tokens", usage.Output);
-        json.WriteStartObject("output_tokens_details");
-        json.WriteNumber("reasoning_tokens", usage.Reasoning);
-        json.WriteEndObject();
+        json.WriteObject("output_tokens_details", details => details.WriteNumber("reasoning_tokens", usage.Reasoning));
         json.WriteNumber("total_tokens", usage.Total);
         json.WriteEndObject();
     }

@@ -39,7 +39,15 @@ internal static class ReplyJson
         }
     }
 
-    /// <summary>Writes a member with a value as it stands.</summary>
+    /// <summary>Writes a member that is an object.</summary>
+    public static void WriteObject(this Utf8JsonWriter json, string name, Action<Utf8JsonWriter> members)
+    {
+        json.WriteStartObject(name);
+        members(json);
+        json.WriteEndObject();
+    }
+
+    /// <summary>Writes a member with a value as sent.</summary>
     public static void WriteRaw(this Utf8JsonWriter json, string name, JsonElement value)
     {
         json.WritePropertyName(name);
@@ -94,6 +102,21 @@ internal static class ReplyJson
                 json.WriteRaw(property.Name, property.Value);
             }
         }
+    }
+
+    /// <summary>Appends an array.</summary>
+    public static void AppendArray<T>(ByteBuffer json, IEnumerable<T> items, Action<T> append)
+    {
+        json.Append((byte)'[');
+        var separator = ""u8;
+        foreach (var item in items)
+        {
+            json.Append(separator);
+            append(item);
+            separator = ","u8;
+        }
+
+        json.Append((byte)']');
     }
 
     /// <summary>Appends an object with other values for some of its members, and with members that it does not have.</summary>
