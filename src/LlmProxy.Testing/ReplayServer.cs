@@ -39,7 +39,7 @@ internal sealed class ReplayServer(WebApplication app) : IAsyncDisposable
     /// <param name="urls">Addresses to listen on; none for a free loopback port.</param>
     /// <param name="withPauses">Whether the recorded rhythm is kept; else it goes as fast as possible.</param>
     /// <param name="time">The clock of the pauses.</param>
-    /// <param name="onCall">Told of each call and what became of it, or null.</param>
+    /// <param name="onCall">Called for each call and what became of it, or null.</param>
     /// <param name="cancellationToken">Stops the start.</param>
     public static Task<ReplayServer> StartAsync(ReplaySession session, Redactor redactor, IReadOnlyList<string> urls, bool withPauses, TimeProvider time, Action<string>? onCall, CancellationToken cancellationToken) =>
         StartAsync(new ReplayHandler(session, redactor, withPauses ? time : null, onCall).HandleAsync, urls, cancellationToken);
@@ -49,7 +49,7 @@ internal sealed class ReplayServer(WebApplication app) : IAsyncDisposable
     {
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = ["--hostBuilder:reloadConfigOnChange=false"] });
         builder.Logging.SetMinimumLevel(LogLevel.Error);
-        // A start that fails is told by its exception.
+        // A failed start is reported by its exception.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting", LogLevel.None);
         // The host's own lifetime takes Ctrl-C away from the process that it is a guest in.
         builder.Services.AddSingleton<IHostLifetime, GuestLifetime>();

@@ -11,7 +11,7 @@ namespace LlmProxy.Storage.Postgres;
 /// <summary>A connection from the pool, with the transaction that is open on it.</summary>
 internal sealed class PostgresSession(NpgsqlConnection connection) : SqlSession
 {
-    // A batch goes over the wire in one piece; this bounds what both sides hold of it.
+    // A batch goes over the wire as a whole; this bounds what both sides hold of it.
     private const int MaxBatch = 200;
 
     // All tables, for the size of the store.

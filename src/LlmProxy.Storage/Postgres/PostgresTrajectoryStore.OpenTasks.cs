@@ -6,8 +6,8 @@ using LlmProxy.Wire;
 namespace LlmProxy.Storage.Postgres;
 
 /// <summary>
-/// Open tasks and their keys, told by one process to the others. In tables of their own: a run's row is locked while
-/// calls are recorded, and nobody may wait for that. Unlogged, since the recorder writes the same keys for good.
+/// Open tasks and their keys, announced by one process to the others. In tables of their own: a run's row is locked while
+/// calls are recorded, and no process may wait for that. Unlogged, since the recorder writes the same keys for good.
 /// </summary>
 public sealed partial class PostgresTrajectoryStore
 {
@@ -43,7 +43,7 @@ public sealed partial class PostgresTrajectoryStore
     /// <inheritdoc />
     public Task<IReadOnlyList<ReplicaTask>> FindOpenTasksAsync(string tenant, IReadOnlyCollection<TurnKey> keys, CancellationToken cancellationToken) =>
         ReadAsync<IReadOnlyList<ReplicaTask>>(
-            "look open tasks up",
+            "look up open tasks",
             async session =>
             {
                 var found = await session.QueryAsync(
@@ -66,7 +66,7 @@ public sealed partial class PostgresTrajectoryStore
     /// <inheritdoc />
     public Task<ReplicaTask?> FindOpenTaskAsync(string tenant, string taskId, CancellationToken cancellationToken) =>
         ReadAsync(
-            "look an open task up",
+            "look up an open task",
             session => session.QueryFirstAsync(
                 new SqlStatement($"SELECT {TaskColumns} FROM open_task t WHERE t.tenant = @tenant AND t.task_id = @task").With("tenant", tenant).With("task", taskId),
                 r => ReadTask(session, r),
@@ -76,7 +76,7 @@ public sealed partial class PostgresTrajectoryStore
     /// <inheritdoc />
     public Task ListenAsync(Action<ReplicaTask> announced, CancellationToken cancellationToken) =>
         GuardAsync(
-            "hear of open tasks",
+            "listen for open tasks",
             async () =>
             {
                 await using var connection = await _source.OpenConnectionAsync(cancellationToken);

@@ -12,7 +12,7 @@ namespace LlmProxy.Storage.Postgres;
 public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, ISharedTaskStore
 {
     // Advisory locks of this database; any numbers will do. Saves share the second, removals have it alone: else a
-    // save could refer to content that is removed at the same moment because nobody else refers to it.
+    // save could refer to content that is removed at the same moment because no other run refers to it.
     private const string SchemaLock = "SELECT pg_advisory_xact_lock(7120434500)";
     private const string SaveLock = "SELECT pg_advisory_xact_lock_shared(7120434501)";
     private const string RemoveLock = "SELECT pg_advisory_xact_lock(7120434501)";
@@ -44,7 +44,7 @@ public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, IShare
         catch (Exception e) when (e is ArgumentException or FormatException or InvalidOperationException or KeyNotFoundException)
         {
             // What the driver says can hold a part of the text, so it is not passed on.
-            throw new StoreException("LlmProxy:Storage:ConnectionString is no connection string of Npgsql; write it like 'Host=db;Port=5432;Database=llmproxy;Username=llmproxy;Password=…'.");
+            throw new StoreException("LlmProxy:Storage:ConnectionString is not a connection string of Npgsql; write it like 'Host=db;Port=5432;Database=llmproxy;Username=llmproxy;Password=…'.");
         }
     }
 
@@ -65,7 +65,7 @@ public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, IShare
         try
         {
             return await ReadAsync(
-                "answer",
+                "respond",
                 async s =>
                 {
                     var server = await s.QueryFirstAsync(new SqlStatement("SHOW server_version"), r => r.GetString(0), cancellationToken);
@@ -173,7 +173,7 @@ public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, IShare
                         }
 
                         var result = await work(session);
-                        // Not cancelled any more: nobody could tell whether it was committed.
+                        // No longer cancellable: it would be unknown whether it was committed.
                         await transaction.CommitAsync(CancellationToken.None);
                         return result;
                     }

@@ -70,7 +70,7 @@ internal abstract class SqlSession
     /// <summary>The statement that removes runs from the full-text index.</summary>
     public abstract SqlStatement UnindexText(IReadOnlyCollection<long> runs);
 
-    /// <summary>The statements that remove what other processes were told of runs.</summary>
+    /// <summary>The statements that remove what was announced to other processes about runs.</summary>
     public virtual IReadOnlyList<SqlStatement> ForgetOpenTasks(IReadOnlyCollection<long> runs) => [];
 
     /// <summary>Size of the whole store in bytes, as a query with one value.</summary>

@@ -4,14 +4,14 @@ using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Storage.Sql;
 
-/// <content>What <see cref="StoreCopy"/> reads from one store and puts into another, beside what every caller can.</content>
+/// <content>What <see cref="StoreCopy"/> reads from one store and puts into another, besides what every caller can.</content>
 public abstract partial class SqlTrajectoryStore
 {
     /// <summary>Number of runs of all tenants.</summary>
     internal Task<long> CountRunsAsync(CancellationToken cancellationToken) =>
         ReadAsync("count runs", s => s.QueryFirstAsync(new SqlStatement("SELECT count(*) FROM task_trajectory"), r => r.GetInt64(0), cancellationToken), cancellationToken);
 
-    /// <summary>Runs of all tenants behind a row, in the order of their rows.</summary>
+    /// <summary>Runs of all tenants after a row, in the order of their rows.</summary>
     internal Task<List<TrajectoryRow>> ReadRunsAsync(long afterRow, int limit, CancellationToken cancellationToken) =>
         ReadAsync(
             "read runs",
@@ -25,7 +25,7 @@ public abstract partial class SqlTrajectoryStore
     /// <summary>The runs with one of these ids, and the tenant's runs of one of these tasks.</summary>
     internal Task<List<Trajectory>> FindRunsAsync(string tenant, IReadOnlyCollection<Trajectory> runs, CancellationToken cancellationToken) =>
         ReadAsync(
-            "look runs up",
+            "look up runs",
             s => s.QueryAsync(
                 new SqlStatement($"{SelectRuns}t.id {s.Any("ids")} UNION {SelectRuns}t.tenant = @tenant AND t.task_id {s.Any("tasks")}")
                     .With("ids", runs.Select(r => r.Id).ToList()).With("tenant", tenant).With("tasks", runs.Select(r => r.TaskId).ToList()),
@@ -106,7 +106,7 @@ public abstract partial class SqlTrajectoryStore
                 },
                 cancellationToken);
 
-    /// <summary>Pins behind one of them, in the order of tenant and task.</summary>
+    /// <summary>Pins after one of them, in the order of tenant and task.</summary>
     internal Task<List<PromptPin>> ReadPinsAsync(PromptPin? after, int limit, CancellationToken cancellationToken) =>
         ReadAsync(
             "read pins",

@@ -10,7 +10,7 @@ public abstract partial class SqlTrajectoryStore
     /// <summary>Names of settings that belong to this store's own rows and mean nothing in another.</summary>
     private const string ProgressPrefix = "progress:";
 
-    // A removal of many vectors is cut into transactions of so many runs, so that writers get their turn in between.
+    // A removal of vectors is cut into transactions of this many runs, so that writers get their turn in between.
     private const int RemovalBatch = 500;
 
     /// <inheritdoc />

@@ -23,7 +23,7 @@ public abstract partial class SqlTrajectoryStore
         trajectoryIds.Count == 0
             ? Task.FromResult<IReadOnlyList<FewShotExampleRow>>([])
             : QueryAsync(
-                "look examples up",
+                "look up examples",
                 s => new SqlStatement($"{ExampleColumns} WHERE {s.IsTenant("t.tenant")} AND t.id {s.Any("ids")}").With("tenant", tenant).With("ids", trajectoryIds),
                 ReadExample,
                 cancellationToken);

@@ -103,7 +103,7 @@ public abstract partial class SqlTrajectoryStore
         trajectoryIds.Count == 0
             ? Task.FromResult<IReadOnlySet<string>>(new HashSet<string>(StringComparer.Ordinal))
             : ReadSetAsync(
-                "look examples up",
+                "look up examples",
                 s => new SqlStatement($"SELECT t.id FROM task_trajectory t WHERE {s.IsTenant("t.tenant")} AND t.id {s.Any("ids")} AND t.has_content AND {NotRetired}")
                     .With("tenant", tenant).With("ids", trajectoryIds),
                 cancellationToken);

@@ -74,7 +74,7 @@ public abstract partial class SqlTrajectoryStore :
     /// <summary>Whether a driver's exception says that a key exists already.</summary>
     private protected abstract bool IsDuplicateKey(Exception exception);
 
-    /// <summary>Whether it is the database that is not well, and not what was asked of it.</summary>
+    /// <summary>Whether the database is unavailable; if not, the request is at fault.</summary>
     private protected abstract bool IsOutage(Exception exception);
 
     /// <inheritdoc />
@@ -101,7 +101,7 @@ public abstract partial class SqlTrajectoryStore :
         exchangeIds.Count == 0
             ? Task.FromResult<IReadOnlySet<string>>(new HashSet<string>(StringComparer.Ordinal))
             : ReadSetAsync(
-                "look exchanges up",
+                "look up exchanges",
                 s => new SqlStatement("SELECT exchange_id FROM recorded_exchange WHERE exchange_id " + s.Any("ids")).With("ids", exchangeIds),
                 cancellationToken);
 
@@ -214,7 +214,7 @@ public abstract partial class SqlTrajectoryStore :
         keys.Count == 0
             ? Task.FromResult<IReadOnlyList<CorrelationEntry>>([])
             : QueryAsync(
-                "look correlation keys up",
+                "look up correlation keys",
                 s => new SqlStatement(
                     $"""
                     SELECT k.turn_key, k.kind, t.task_id, k.step_index, k.at
@@ -250,7 +250,7 @@ public abstract partial class SqlTrajectoryStore :
 
     /// <inheritdoc />
     public Task<PromptPin?> FindPinAsync(string tenant, string taskId, CancellationToken cancellationToken) =>
-        ReadAsync("look a pin up", s => FindPinAsync(s, tenant, taskId, cancellationToken), cancellationToken);
+        ReadAsync("look up a pin", s => FindPinAsync(s, tenant, taskId, cancellationToken), cancellationToken);
 
     /// <inheritdoc />
     public Task SaveTemplateSetAsync(string hash, IReadOnlyDictionary<string, string> files, CancellationToken cancellationToken) =>
@@ -266,7 +266,7 @@ public abstract partial class SqlTrajectoryStore :
     public async Task<IReadOnlyDictionary<string, string>?> FindTemplateSetAsync(string hash, CancellationToken cancellationToken)
     {
         var json = await ReadAsync(
-            "look a template set up",
+            "look up a template set",
             s => s.QueryFirstAsync(new SqlStatement("SELECT files FROM template_set WHERE hash = @hash").With("hash", hash), r => r.GetString(0), cancellationToken),
             cancellationToken);
         return json is null ? null : JsonSerializer.Deserialize<Dictionary<string, string>>(json);
@@ -276,7 +276,7 @@ public abstract partial class SqlTrajectoryStore :
     public Task<DocumentFrequencies> ReadDocumentFrequenciesAsync(string tenant, IReadOnlyCollection<int> buckets, CancellationToken cancellationToken) =>
         ReadAsync("read document frequencies", s => DocumentFrequencyTable.ReadAsync(s, tenant, buckets, cancellationToken), cancellationToken);
 
-    /// <summary>Runs a piece of the store's work; what the driver throws comes out as <see cref="StoreException"/>.</summary>
+    /// <summary>Runs work of the store; what the driver throws comes out as <see cref="StoreException"/>.</summary>
     private protected async Task<T> GuardAsync<T>(string operation, Func<Task<T>> work, CancellationToken cancellationToken)
     {
         try
@@ -310,7 +310,7 @@ public abstract partial class SqlTrajectoryStore :
             cancellationToken);
 
     private Task<Trajectory?> FirstRunAsync(SqlStatement statement, CancellationToken cancellationToken) =>
-        ReadAsync("look a run up", s => s.QueryFirstAsync(statement, r => TrajectoryRows.Read(s, r), cancellationToken), cancellationToken);
+        ReadAsync("look up a run", s => s.QueryFirstAsync(statement, r => TrajectoryRows.Read(s, r), cancellationToken), cancellationToken);
 
     private protected Task<IReadOnlyList<Trajectory>> RunsAsync(string operation, SqlStatement statement, CancellationToken cancellationToken) =>
         QueryAsync(operation, _ => statement, (s, r) => TrajectoryRows.Read(s, r), cancellationToken);

@@ -62,7 +62,7 @@ internal static class TrajectoryRemoval
 
     private static async Task RemoveContentAsync(SqlSession session, IReadOnlyCollection<long> rows, CancellationToken cancellationToken)
     {
-        // The runs' rows first, as a save does: then nobody adds to a run while it goes.
+        // The runs' rows first, as a save does: then no writer adds to a run while it is removed.
         await session.ExecuteAsync(ByRow(session, "UPDATE task_trajectory SET has_content = has_content WHERE row_id ", rows), cancellationToken);
         var documents = await ReadDocumentsAsync(session, rows, cancellationToken);
         var contents = await session.QueryAsync(

@@ -51,7 +51,7 @@ internal static class TrajectoryRows
     /// <summary>The columns in the order that <see cref="Read"/> expects, of table alias <c>t</c>.</summary>
     public static string Columns { get; } = Table.Select("t.");
 
-    /// <summary>Inserts a run, or replaces it where the tenant is the same and nobody changed it since; returns its row's number.</summary>
+    /// <summary>Inserts a run, or replaces it if the tenant is the same and it was not changed since; returns its row's number.</summary>
     private static readonly string Upsert =
         $"INSERT INTO task_trajectory ({Table.Names("version")}, version) VALUES ({Table.Parameters("version")}, 1) " +
         $"ON CONFLICT (id) DO UPDATE SET {Table.Updates("id", "tenant", "version")}, version = task_trajectory.version + 1 " +

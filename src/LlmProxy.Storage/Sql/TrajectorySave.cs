@@ -71,7 +71,7 @@ internal sealed class TrajectorySave
         }
     }
 
-    /// <summary>Content that is not stored yet, as it will stand in its rows.</summary>
+    /// <summary>Content that is not stored yet, as written to its rows.</summary>
     public IReadOnlyDictionary<string, StoredContent> Encode(IReadOnlySet<string> stored) =>
         Missing(stored).ToDictionary(c => c.Hash.Value, Encode, StringComparer.Ordinal);
 
@@ -126,7 +126,7 @@ internal sealed class TrajectorySave
     /// <param name="session">The transaction's session.</param>
     /// <param name="vectors">The vectors, one for each run, model, dimension and kind.</param>
     /// <param name="changedTexts">Further runs whose texts changed.</param>
-    /// <param name="cancellationToken">Cancels.</param>
+    /// <param name="cancellationToken">Cancels the operation.</param>
     public static async Task SaveVectorsAsync(SqlSession session, List<VectorRow> vectors, IReadOnlyList<long> changedTexts, CancellationToken cancellationToken)
     {
         var replaced = await ReplacedDocumentsAsync(session, vectors, cancellationToken);

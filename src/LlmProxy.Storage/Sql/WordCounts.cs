@@ -11,7 +11,7 @@ namespace LlmProxy.Storage.Sql;
 /// </summary>
 internal sealed class WordCounts
 {
-    /// <summary>So many runs are ranked at most, unless a single word already has more.</summary>
+    /// <summary>How many runs are ranked at most, unless a single word already has more.</summary>
     private const int MostRuns = 600;
 
     // Of no word more is known than that it is too common.

@@ -116,7 +116,7 @@ internal sealed class SqliteSession : SqlSession, IDisposable
         raw.sqlite3_busy_timeout(handle, 0);
         try
         {
-            // Past the driver, which waits by itself.
+            // Bypasses the driver, which would wait.
             var code = raw.sqlite3_exec(handle, "BEGIN IMMEDIATE");
             if (code is not (raw.SQLITE_OK or raw.SQLITE_BUSY))
             {
@@ -187,8 +187,8 @@ internal sealed class SqliteSession : SqlSession, IDisposable
         }
     }
 
-    // The change is counted and not told: the next search, in this process too, reads the vectors anew. A run that loses
-    // some of its vectors and keeps others is nothing that a matrix could be told in one word.
+    // The change is counted but not announced: the next search, in this process too, reads the vectors anew. A run that loses
+    // some of its vectors and keeps others cannot be described as one change of a matrix.
     public override async Task<int> RemoveOtherVectorsAsync(IReadOnlyCollection<long> runs, Func<SqlStatement, SqlStatement> conditions, CancellationToken cancellationToken)
     {
         var removed = await QueryAsync(

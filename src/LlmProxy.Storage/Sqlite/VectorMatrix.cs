@@ -5,13 +5,13 @@ namespace LlmProxy.Storage.Sqlite;
 
 /// <summary>
 /// All vectors of one tenant, model and dimension in memory, of length 1, rounded to bytes and searched by SIMD. They
-/// stand one behind the other in blocks of about a megabyte: growing copies nothing, and a removed vector's place is
+/// are stored one after the other in blocks of about a megabyte: growing copies nothing, and a removed vector's place is
 /// taken by the last one. Safe for concurrent use.
 /// </summary>
 /// <remarks>
 /// A number is its byte times the vector's own step, its largest number divided by 127. That takes a quarter of the
 /// memory, and of the time, which is what reading it costs. Similarities are therefore near ones (to some thousandths):
-/// whoever wants them exactly compares the few best with the stored vectors.
+/// for exact ones, compare the few best with the stored vectors.
 /// </remarks>
 internal sealed class VectorMatrix(int dimensions) : IDisposable
 {
@@ -125,7 +125,7 @@ internal sealed class VectorMatrix(int dimensions) : IDisposable
 
     private List<(long Run, double Similarity)> Best(float[] scores, int count)
     {
-        // A heap of the best so far, its worst on top. A run can stand in it several times, so that it holds more
+        // A heap of the best so far, its worst on top. A run can be in it several times, so that it holds more
         // entries than runs are wanted; whether that was enough is seen at the end.
         for (var room = (long)count * 2; ; room *= 4)
         {
@@ -162,7 +162,7 @@ internal sealed class VectorMatrix(int dimensions) : IDisposable
         }
     }
 
-    /// <summary>Rounds a vector, made of length 1, to bytes. Returns what a byte of 1 stands for; 0 for a vector without a length.</summary>
+    /// <summary>Rounds a vector, made of length 1, to bytes. Returns what a byte of 1 represents; 0 for a vector without a length.</summary>
     private static float Round(ReadOnlySpan<float> vector, Span<sbyte> bytes)
     {
         var length = TensorPrimitives.Norm(vector);

@@ -41,9 +41,6 @@ public sealed class ReplaySession(RecordedTrajectory run, ReplayMode mode)
     /// <summary>What is replayed.</summary>
     public RecordedTrajectory Run => run;
 
-    /// <summary>How exactly.</summary>
-    public ReplayMode Mode => mode;
-
     /// <summary>Numbers, from 1, of recorded calls that were not made yet.</summary>
     public IReadOnlyList<int> NotMade
     {
@@ -68,19 +65,7 @@ public sealed class ReplaySession(RecordedTrajectory run, ReplayMode mode)
         }
     }
 
-    /// <summary>Whether each recorded call was made, and no other.</summary>
-    public bool IsComplete
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _unrecorded.Count == 0 && Array.TrueForAll(_made, made => made);
-            }
-        }
-    }
-
-    /// <summary>Finds the answer to a call.</summary>
+    /// <summary>Finds the response to a call.</summary>
     public ReplayMatch Take(IncomingReplayCall incoming)
     {
         lock (_lock)

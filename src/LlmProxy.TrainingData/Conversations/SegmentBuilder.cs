@@ -6,7 +6,7 @@ namespace LlmProxy.TrainingData.Conversations;
 /// <summary>One message of a run's history, with what is known of it.</summary>
 internal sealed record HistoryEntry(ConversationMessage Message, IDialect Dialect)
 {
-    /// <summary>An assistant turn that no recorded answer produced.</summary>
+    /// <summary>An assistant turn that no recorded response produced.</summary>
     public bool IsForeign { get; init; }
 
     /// <summary>Number of the step whose reply it is, or 0.</summary>
@@ -30,7 +30,7 @@ internal sealed record Segment(IReadOnlyList<StepView> Steps, IReadOnlyList<Hist
 /// </summary>
 /// <remarks>
 /// Two things are no rewriting: a reply that never came whole and was asked for again, and a message of the agent
-/// that is sent once and left out of the next call. The latter stays, since the reply behind it answers it.
+/// that is sent once and left out of the next call. The latter stays, since the reply after it responds to it.
 /// </remarks>
 internal sealed class SegmentBuilder(Func<UInt128, bool> isOfConversation)
 {

@@ -30,7 +30,7 @@ internal sealed class TrajectorySelection(ITrajectoryStore store, ExportRequest 
     /// <summary>Selected runs for pairing; empty for other formats.</summary>
     public List<TrajectoryCandidate> Candidates { get; } = [];
 
-    /// <summary>Where a later export goes on without losing a run: behind the last that ended, and not behind one that is still open.</summary>
+    /// <summary>Where a later export continues without losing a run: after the last that ended, and not after one that is still open.</summary>
     public DateTimeOffset NextSince { get; private set; }
 
     public static async Task<TrajectorySelection> MakeAsync(ITrajectoryStore store, ExportRequest request, LlmProxyOptions options, DateTimeOffset now, CancellationToken cancellationToken)
@@ -117,12 +117,12 @@ internal sealed class TrajectorySelection(ITrajectoryStore store, ExportRequest 
         return
             run.Status == TrajectoryStatus.Active ? "still under way"
             : run.Status == TrajectoryStatus.Cancelled ? "cancelled"
-            : IsFresh(run) ? "ended a moment ago and may go on (Tasks:EndOfTurnGrace)"
+            : IsFresh(run) ? "ended a moment ago and may continue (Tasks:EndOfTurnGrace)"
             : request.ModelProvider is { } provider && !string.Equals(provider, run.Provider, StringComparison.OrdinalIgnoreCase) ? ""
             : request.Since is { } since && run.CompletedAt < since ? ""
             : _allowed.Count > 0 && !_allowed.Contains(run.Provider, StringComparer.OrdinalIgnoreCase) ? $"provider {run.Provider} is not in Export:AllowProviders"
             : !run.HasContent ? "content not kept"
-            : isPreference ? run.Success is null ? "nobody knows how it ended" : null
+            : isPreference ? run.Success is null ? "outcome unknown" : null
             : request.SuccessOnly && run.Success != true ? "did not succeed"
             : run.QualityScore < request.MinQuality ? FormattableString.Invariant($"scores below {request.MinQuality:0.##}")
             : null;

@@ -6,7 +6,7 @@ using LlmProxy.Wire.Json;
 namespace LlmProxy.TrainingData.Formats;
 
 /// <summary>
-/// The last request with its answer, as Anthropic's Messages API has them. Blocks of that API stand as they were;
+/// The last request with its response, as Anthropic's Messages API has them. Blocks of that API are kept as sent;
 /// thinking is left out, since its signatures are bound to one model and key.
 /// </summary>
 internal sealed class AnthropicFormat : ConversationFormat

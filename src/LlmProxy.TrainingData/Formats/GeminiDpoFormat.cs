@@ -7,7 +7,7 @@ namespace LlmProxy.TrainingData.Formats;
 
 /// <summary>
 /// Preference tuning of Gemini (Google's agent platform, "Prepare data for preference tuning"). It takes text alone and
-/// learns from the completions alone, so calls and results of the input are told in words, and a reply that calls a
+/// learns from the completions alone, so calls and results of the input are written as text, and a reply that calls a
 /// tool cannot be compared.
 /// </summary>
 internal sealed class GeminiDpoFormat : PairFormat

@@ -3,7 +3,7 @@ using LlmProxy.Wire.Json;
 
 namespace LlmProxy.TrainingData.Validation;
 
-/// <summary>The rules of Anthropic's Messages API for a request with its answer, and of this archive: no thinking, no cache marks.</summary>
+/// <summary>The rules of Anthropic's Messages API for a request with its response, and of this archive: no thinking, no cache marks.</summary>
 internal sealed class AnthropicValidator(FormatLimits limits) : LineValidator(limits)
 {
     protected override void CheckObject(JsonElement line, LineFindings findings)

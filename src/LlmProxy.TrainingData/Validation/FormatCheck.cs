@@ -38,7 +38,7 @@ public static class FormatCheck
     /// <param name="format">Its format.</param>
     /// <param name="maxImages">Images of an example in place of the format's own limit.</param>
     /// <param name="isTraining">Whether a training file's least number of examples is asked for.</param>
-    /// <param name="cancellationToken">Cancels.</param>
+    /// <param name="cancellationToken">Cancels the operation.</param>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public static async Task<FormatReport> CheckFileAsync(string path, ExportFormat format, int? maxImages, bool isTraining, CancellationToken cancellationToken)
     {
@@ -63,7 +63,7 @@ public static class FormatCheck
                 Problems =
                 [
                     .. validation.Problems,
-                    new FormatProblem(0, "validation-share", FormattableString.Invariant($"{validation.Lines} examples beside {training.Lines} of training; above {limits.SmallValidationLines} {limits.Source} takes {share:0.#} times as many at most")),
+                    new FormatProblem(0, "validation-share", FormattableString.Invariant($"{validation.Lines} validation examples for {training.Lines} training examples; above {limits.SmallValidationLines}, {limits.Source} takes at most {share:0.#} times as many")),
                 ],
             }
             : validation;
@@ -159,7 +159,7 @@ public static class FormatCheck
 
             if (!Utf8.IsValid(line.Span))
             {
-                Add(_lines, "not-utf8", "the line is no UTF-8");
+                Add(_lines, "not-utf8", "the line is not valid UTF-8");
                 return;
             }
 
@@ -176,7 +176,7 @@ public static class FormatCheck
             }
             catch (JsonException error)
             {
-                Add(_lines, "not-json", FormattableString.Invariant($"the line is no JSON, from byte {error.BytePositionInLine} on"));
+                Add(_lines, "not-json", FormattableString.Invariant($"the line is not valid JSON at byte {error.BytePositionInLine}"));
             }
         }
 

@@ -35,7 +35,7 @@ internal class GeminiValidator(FormatLimits limits) : LineValidator(limits)
             "system-parts", "a system instruction must hold parts that are text");
     }
 
-    /// <summary>Contents by themselves and in their order.</summary>
+    /// <summary>Contents one by one and in their order.</summary>
     protected void CheckContents(IReadOnlyList<JsonElement> contents, LineFindings findings, bool textOnly)
     {
         var calls = new List<string>();
@@ -92,7 +92,7 @@ internal class GeminiValidator(FormatLimits limits) : LineValidator(limits)
                 findings.AddIf(Get(part, "text").Text() is not { Length: > 0 }, "empty-text", $"a text part of {where} is empty");
                 break;
             case var _ when textOnly:
-                findings.Add("text-only", $"{where} holds something else than text");
+                findings.Add("text-only", $"{where} holds something other than text");
                 break;
             case ["fileData"]:
                 CheckFile(Get(part, "fileData"), role, where, findings);
@@ -173,14 +173,14 @@ internal class GeminiValidator(FormatLimits limits) : LineValidator(limits)
         {
             if (!SchemaKeywords.Contains(property.Name, StringComparer.Ordinal))
             {
-                return $"\"{property.Name}\" is no keyword of Gemini's schemas";
+                return $"\"{property.Name}\" is not a keyword of Gemini's schemas";
             }
         }
 
         var type = Get(schema, "type");
         if (type.Exists() && type.Text() is not ("STRING" or "NUMBER" or "INTEGER" or "BOOLEAN" or "ARRAY" or "OBJECT"))
         {
-            return $"{type.GetRawText()} is no type: STRING, NUMBER, INTEGER, BOOLEAN, ARRAY, OBJECT";
+            return $"{type.GetRawText()} is not a type: STRING, NUMBER, INTEGER, BOOLEAN, ARRAY, OBJECT";
         }
 
         var properties = Get(schema, "properties");
@@ -199,7 +199,7 @@ internal class GeminiValidator(FormatLimits limits) : LineValidator(limits)
     {
         findings.AddIf(
             name is not { Length: >= 1 and <= 64 } || !(char.IsAsciiLetter(name[0]) || name[0] == '_') || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.'),
-            "function-name", $"\"{name}\" is no function name: a letter or _, then up to 63 letters, digits, _, - and .");
+            "function-name", $"\"{name}\" is not a function name: a letter or _, then up to 63 letters, digits, _, - and .");
     }
 }
 

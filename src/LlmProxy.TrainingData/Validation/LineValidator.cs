@@ -16,7 +16,7 @@ internal sealed class LineFindings
     /// <summary>Estimated tokens.</summary>
     public int Tokens { get; set; }
 
-    /// <summary>Images.</summary>
+    /// <summary>Images in the line.</summary>
     public int Images { get; set; }
 
     /// <summary>Adds a problem.</summary>
@@ -159,7 +159,7 @@ internal abstract class LineValidator(FormatLimits limits)
         return list.Items();
     }
 
-    /// <summary>Whether a value is a text that says something.</summary>
+    /// <summary>Whether a value is a text that is not blank.</summary>
     protected static bool IsText(JsonElement value) => value.ValueKind == JsonValueKind.String && !string.IsNullOrWhiteSpace(value.Text());
 
     /// <summary>A property, or an undefined value.</summary>
@@ -196,7 +196,7 @@ internal abstract class LineValidator(FormatLimits limits)
     /// <summary>Checks a function's name.</summary>
     protected static void CheckFunctionName(string? name, LineFindings findings)
     {
-        findings.AddIf(!ConsumerNames.Takes(name), "function-name", $"\"{name}\" is no function name: 1 to 64 letters, digits, _ and -");
+        findings.AddIf(!ConsumerNames.Takes(name), "function-name", $"\"{name}\" is not a function name: 1 to 64 letters, digits, _ and -");
     }
 
     /// <summary>What is wrong with a JSON schema of parameters, or null.</summary>
@@ -221,7 +221,7 @@ internal abstract class LineValidator(FormatLimits limits)
         if (type.ValueKind is not JsonValueKind.Undefined
             && !(type.Text() is { } one ? IsType(one) : type.ValueKind == JsonValueKind.Array && type.EnumerateArray().All(t => t.Text() is { } many && IsType(many))))
         {
-            return $"{type.GetRawText()} is no type of JSON schema";
+            return $"{type.GetRawText()} is not a type of JSON schema";
         }
 
         var properties = Get(schema, "properties");

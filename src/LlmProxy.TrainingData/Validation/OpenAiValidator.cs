@@ -35,7 +35,7 @@ internal class OpenAiValidator(FormatLimits limits) : LineValidator(limits)
             "parallel-tool-calls", "\"parallel_tool_calls\" must be true or false");
     }
 
-    /// <summary>Messages by themselves and in their order.</summary>
+    /// <summary>Messages one by one and in their order.</summary>
     protected void CheckMessages(IReadOnlyList<JsonElement> messages, LineFindings findings, bool textOnly)
     {
         var open = new List<string>();
@@ -129,7 +129,7 @@ internal class OpenAiValidator(FormatLimits limits) : LineValidator(limits)
         var arguments = Get(function, "arguments");
         using var parsed = LenientJson.Parse(Encoding.UTF8.GetBytes(arguments.Text() ?? ""));
         _ = findings.AddIf(arguments.ValueKind != JsonValueKind.String, "arguments-type", $"the arguments of a tool call of {where} must be a string of JSON")
-            || findings.AddIf(parsed is null, "arguments-json", $"the arguments of a tool call of {where} are no JSON");
+            || findings.AddIf(parsed is null, "arguments-json", $"the arguments of a tool call of {where} are not valid JSON");
     }
 
     private void CheckContent(JsonElement message, string where, LineFindings findings, bool takesImages)

@@ -3,7 +3,7 @@ using LlmProxy.Wire.Json;
 
 namespace LlmProxy.TrainingData.Validation;
 
-/// <summary>TRL's rules for a conversation, and those of the chat templates behind it.</summary>
+/// <summary>TRL's rules for a conversation, and those of the chat templates that it uses.</summary>
 internal class TrlValidator(FormatLimits limits) : LineValidator(limits)
 {
     protected override void CheckObject(JsonElement line, LineFindings findings)
@@ -16,7 +16,7 @@ internal class TrlValidator(FormatLimits limits) : LineValidator(limits)
         CheckImages(line, findings);
     }
 
-    /// <summary>Messages by themselves and in their order.</summary>
+    /// <summary>Messages one by one and in their order.</summary>
     protected static void CheckMessages(List<JsonElement> messages, string what, LineFindings findings)
     {
         string? last = null;
@@ -69,7 +69,7 @@ internal class TrlValidator(FormatLimits limits) : LineValidator(limits)
         }
         else
         {
-            findings.Add("content-type", $"the content of {where} must be a text{(role == "assistant" ? " (an empty one beside calls)" : "")}");
+            findings.Add("content-type", $"the content of {where} must be a text{(role == "assistant" ? " (an empty one with calls)" : "")}");
         }
     }
 

@@ -4,7 +4,7 @@ using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.Anthropic;
 
-/// <summary>Assembles an answer of the Messages API (platform.claude.com, "Streaming messages").</summary>
+/// <summary>Assembles a response of the Messages API (platform.claude.com, "Streaming messages").</summary>
 internal sealed class AnthropicAssembler : JsonReplyAssembler
 {
     private readonly SortedDictionary<long, AnthropicBlock> _blocks = [];
@@ -66,7 +66,7 @@ internal sealed class AnthropicAssembler : JsonReplyAssembler
         var delta = value.Get("delta"u8);
         if (!_blocks.TryGetValue(index, out var block))
         {
-            // The start was lost; the kind of delta tells the kind of block.
+            // The start was lost; the kind of delta determines the kind of block.
             block = AnthropicBlock.ForDelta(delta.Text("type"u8));
             _blocks[index] = block;
         }

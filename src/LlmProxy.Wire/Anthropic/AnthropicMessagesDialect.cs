@@ -39,7 +39,7 @@ internal sealed class AnthropicMessagesDialect()
         return ReplyJson.Join("{\"type\":\"error\",\"error\":{\"type\":", type, ",\"message\":", message, "}}");
     }
 
-    // System messages within the history stay as they are: only the prompt beside it may be rewritten.
+    // System messages within the history stay as they are: only the prompt outside it may be rewritten.
     protected override RequestPlaces PlacesOf(RequestScan scan, string path, MessageReader reader) => new(scan, reader, historyTextsCount: false);
 
     protected override ReplyWriter WriterOf(AssembledReply reply) => new AnthropicReplyWriter(reply);

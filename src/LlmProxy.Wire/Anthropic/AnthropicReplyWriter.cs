@@ -4,7 +4,7 @@ using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.Anthropic;
 
-/// <summary>Writes an answer of the Messages API (platform.claude.com, "Messages" and "Streaming messages"); <see cref="AnthropicAssembler"/> reads it back.</summary>
+/// <summary>Writes a response of the Messages API (platform.claude.com, "Messages" and "Streaming messages"); <see cref="AnthropicAssembler"/> reads it back.</summary>
 internal sealed class AnthropicReplyWriter(AssembledReply reply) : ReplyWriter
 {
     private readonly List<ReplyEvent> _events = [];
@@ -74,7 +74,7 @@ internal sealed class AnthropicReplyWriter(AssembledReply reply) : ReplyWriter
 
     private static void WriteInput(Utf8JsonWriter json, TokenUsage usage)
     {
-        // The API counts cached tokens beside the input, not in it.
+        // The API counts cached tokens next to the input, not in it.
         json.WriteNumber("input_tokens", usage.Input - usage.CacheRead - usage.CacheWrite);
         json.WriteNumber("cache_creation_input_tokens", usage.CacheWrite);
         json.WriteNumber("cache_read_input_tokens", usage.CacheRead);
@@ -176,9 +176,9 @@ internal sealed class AnthropicReplyWriter(AssembledReply reply) : ReplyWriter
 
     private void AddDeltas(int index, string type, string name, string? text)
     {
-        foreach (var piece in ReplyJson.Pieces(text))
+        foreach (var delta in ReplyJson.Deltas(text))
         {
-            AddDelta(index, type, json => json.WriteString(name, piece));
+            AddDelta(index, type, json => json.WriteString(name, delta));
         }
     }
 

@@ -6,7 +6,7 @@ using LlmProxy.Wire.Replies;
 namespace LlmProxy.Wire.Gemini;
 
 /// <summary>
-/// Assembles an answer of Gemini (ai.google.dev/api/generate-content, "GenerateContentResponse"): one object, events,
+/// Assembles a response of Gemini (ai.google.dev/api/generate-content, "GenerateContentResponse"): one object, events,
 /// or an array that comes element by element. The first candidate is the message.
 /// </summary>
 internal sealed class GeminiAssembler : JsonReplyAssembler
@@ -26,7 +26,7 @@ internal sealed class GeminiAssembler : JsonReplyAssembler
 
     protected override void OnDone()
     {
-        // The end of the array: an answer without a finish reason is over, but not whole.
+        // The end of the array: a response without a finish reason is over, but not whole.
     }
 
     protected override bool OnValue(JsonElement value)
@@ -123,7 +123,7 @@ internal sealed class GeminiAssembler : JsonReplyAssembler
     }
 }
 
-/// <summary>One part of an answer; a text may grow.</summary>
+/// <summary>One part of a response; a text may grow.</summary>
 internal sealed class GeminiPart
 {
     private readonly byte[] _json;
@@ -140,7 +140,7 @@ internal sealed class GeminiPart
         }
     }
 
-    /// <summary>Takes a text that goes on with this one. Signatures stay on their parts.</summary>
+    /// <summary>Takes a text that continues with this one. Signatures stay on their parts.</summary>
     public bool TryMerge(JsonElement next)
     {
         if (_text is null || PlainText(next) is not { } text || IsThought(next) != _isThought)

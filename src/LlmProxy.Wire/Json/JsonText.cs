@@ -14,7 +14,7 @@ internal static class JsonText
     /// <summary>Deeper nesting than any real body; the readers grow their stack only as far as a body goes.</summary>
     public const int MaxDepth = 10_064;
 
-    /// <summary>A name (or a short word) from what stands between its quotes: the same bytes, but where it holds escapes.</summary>
+    /// <summary>A name (or a short word) from what is between its quotes: the same bytes, but where it holds escapes.</summary>
     public static ReadOnlySpan<byte> Name(ReadOnlySpan<byte> raw)
     {
         if (!raw.Contains((byte)'\\'))
@@ -27,7 +27,7 @@ internal static class JsonText
         return buffer.ToArray();
     }
 
-    /// <summary>The text of what stands between the quotes of a literal; half surrogate pairs are kept.</summary>
+    /// <summary>The text of what is between the quotes of a literal; half surrogate pairs are kept.</summary>
     public static string Decode(ReadOnlySpan<byte> raw)
     {
         var escape = raw.IndexOf((byte)'\\');
@@ -54,7 +54,7 @@ internal static class JsonText
     public static string DecodeLiteral(ReadOnlySpan<byte> literal)
         => literal.Length >= 2 && literal[0] == '"' ? Decode(literal[1..^1]) : "";
 
-    /// <summary>Appends the UTF-8 of what stands between the quotes of a literal.</summary>
+    /// <summary>Appends the UTF-8 of what is between the quotes of a literal.</summary>
     public static void AppendUnescaped(ByteBuffer to, ReadOnlySpan<byte> raw)
     {
         for (var escape = raw.IndexOf((byte)'\\'); escape >= 0; escape = raw.IndexOf((byte)'\\'))
@@ -69,7 +69,7 @@ internal static class JsonText
     }
 
     /// <summary>
-    /// Appends what stands between the quotes of a literal with its escapes in one form: the short ones, and only
+    /// Appends what is between the quotes of a literal with its escapes in one form: the short ones, and only
     /// where JSON needs them. One pass; runs without escapes are copied.
     /// </summary>
     public static void AppendCanonical(ByteBuffer to, ReadOnlySpan<byte> raw)

@@ -6,7 +6,7 @@ using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.OpenAiChat;
 
-/// <summary>Assembles an answer of Chat Completions (OpenAI API reference, "Chat", "Streaming"). The first choice is the message.</summary>
+/// <summary>Assembles a response of Chat Completions (OpenAI API reference, "Chat", "Streaming"). The first choice is the message.</summary>
 internal sealed class ChatAssembler : JsonReplyAssembler
 {
     private readonly StringBuilder _text = new();
@@ -60,7 +60,7 @@ internal sealed class ChatAssembler : JsonReplyAssembler
     {
         var index = choice.Number("index"u8) ?? 0;
         var message = choice.Get("message"u8);
-        // Perplexity sends both: in events the message so far beside the delta, in a whole answer an empty delta.
+        // Perplexity sends both: in events the message so far next to the delta, in a whole response an empty delta.
         var isWhole = message.ValueKind == JsonValueKind.Object && !(IsEvents && choice.Get("delta"u8).ValueKind == JsonValueKind.Object);
         var finish = choice.Text("finish_reason"u8);
         _choices[index] = isWhole || !string.IsNullOrEmpty(finish) || _choices.GetValueOrDefault(index);

@@ -4,7 +4,7 @@ using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.OpenAiChat;
 
-/// <summary>Writes an answer of Chat Completions (OpenAI API reference, "Chat"); <see cref="ChatAssembler"/> reads it back.</summary>
+/// <summary>Writes a response of Chat Completions (OpenAI API reference, "Chat"); <see cref="ChatAssembler"/> reads it back.</summary>
 internal sealed class ChatReplyWriter(AssembledReply reply) : ReplyWriter
 {
     private static readonly ReplyEvent Done = new(null, "[DONE]"u8.ToArray());
@@ -85,9 +85,9 @@ internal sealed class ChatReplyWriter(AssembledReply reply) : ReplyWriter
             case "role":
                 break;
             case "content" or "refusal" or "reasoning_content" or "reasoning" when value.Text() is { } text:
-                foreach (var piece in ReplyJson.Pieces(text))
+                foreach (var delta in ReplyJson.Deltas(text))
                 {
-                    AddDelta(json => json.WriteString(name, piece));
+                    AddDelta(json => json.WriteString(name, delta));
                 }
 
                 break;
@@ -113,9 +113,9 @@ internal sealed class ChatReplyWriter(AssembledReply reply) : ReplyWriter
                 break;
             case "function_call":
                 AddDelta(json => json.WriteObject("function_call", ("name", value.Text("name"u8)), ("arguments", "")));
-                foreach (var piece in ReplyJson.Pieces(value.Text("arguments"u8)))
+                foreach (var delta in ReplyJson.Deltas(value.Text("arguments"u8)))
                 {
-                    AddDelta(json => json.WriteObject("function_call", ("arguments", piece)));
+                    AddDelta(json => json.WriteObject("function_call", ("arguments", delta)));
                 }
 
                 break;
@@ -140,9 +140,9 @@ internal sealed class ChatReplyWriter(AssembledReply reply) : ReplyWriter
             json.WriteMembers(call, kind, "index");
             json.WriteObject(kind, ("name", named.Text("name"u8)), (text, ""));
         });
-        foreach (var piece in ReplyJson.Pieces(isCustom ? named.Text("input"u8) : named.Text("arguments"u8)))
+        foreach (var delta in ReplyJson.Deltas(isCustom ? named.Text("input"u8) : named.Text("arguments"u8)))
         {
-            AddCallDelta(index, json => json.WriteObject(kind, (text, piece)));
+            AddCallDelta(index, json => json.WriteObject(kind, (text, delta)));
         }
     }
 

@@ -66,8 +66,8 @@ internal sealed class ChatToolCalls
     }
 
     /// <summary>
-    /// The call that a fragment continues. The index tells, but compatible servers leave it out or always send 0:
-    /// then a new id begins a new call, and without ids a name behind whole arguments does.
+    /// The call that a fragment continues. The index decides, but compatible servers leave it out or always send 0:
+    /// then a new id begins a new call, and without ids a name after whole arguments does.
     /// </summary>
     private Call? Find(long? index, string? id, string? name)
     {

@@ -5,7 +5,7 @@ using LlmProxy.Wire.Replies;
 namespace LlmProxy.Wire.OpenAiResponses;
 
 /// <summary>
-/// Assembles an answer of Responses (OpenAI API reference, "Streaming events"). The last event holds all of it; items
+/// Assembles a response of Responses (OpenAI API reference, "Streaming events"). The last event holds all of it; items
 /// and deltas are used when that event did not come, or came without output (the ChatGPT backend leaves it out).
 /// </summary>
 internal sealed class ResponsesAssembler : JsonReplyAssembler
@@ -35,7 +35,7 @@ internal sealed class ResponsesAssembler : JsonReplyAssembler
 
     protected override void OnDone()
     {
-        // OpenAI sends none; gateways do. It ends nothing here: the answer's own event does.
+        // OpenAI sends none; gateways do. It ends nothing here: the response's own event does.
     }
 
     protected override bool OnValue(JsonElement value)

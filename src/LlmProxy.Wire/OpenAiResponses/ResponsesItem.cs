@@ -4,7 +4,7 @@ using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.OpenAiResponses;
 
-/// <summary>One output item as events tell of it; needed when the event that holds the whole answer never comes.</summary>
+/// <summary>One output item as its events describe it; needed when the event that holds the whole response never comes.</summary>
 internal sealed class ResponsesItem
 {
     private readonly SortedDictionary<long, StringBuilder> _texts = [];

@@ -5,14 +5,14 @@ using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.OpenAiResponses;
 
-/// <summary>Writes an answer of Responses (OpenAI API reference, "Responses" and "Streaming events"); <see cref="ResponsesAssembler"/> reads it back.</summary>
+/// <summary>Writes a response of Responses (OpenAI API reference, "Responses" and "Streaming events"); <see cref="ResponsesAssembler"/> reads it back.</summary>
 internal sealed class ResponsesReplyWriter(AssembledReply reply) : ReplyWriter
 {
     private static readonly string[] Statuses = ["completed", "failed", "in_progress", "cancelled", "queued", "incomplete"];
 
     private readonly List<ReplyEvent> _events = [];
 
-    /// <summary>The last word on the answer; a reason that is no status is why it is incomplete.</summary>
+    /// <summary>The last word on the response; a reason that is no status is why it is incomplete.</summary>
     private string Status => reply.StopReason is null ? "completed" : Statuses.Contains(reply.StopReason, StringComparer.Ordinal) ? reply.StopReason : "incomplete";
 
     public override byte[] Whole() => reply.Error is { } error && Status != "failed" ? Error(error, null) : ReplyJson.Object(json => WriteResponse(json, isOver: true));
@@ -241,12 +241,12 @@ internal sealed class ResponsesReplyWriter(AssembledReply reply) : ReplyWriter
 
     private void AddText(ItemPlace at, string kind, string name, string text)
     {
-        foreach (var piece in ReplyJson.Pieces(text))
+        foreach (var delta in ReplyJson.Deltas(text))
         {
             Add($"response.{kind}.delta", json =>
             {
                 at.WriteTo(json);
-                json.WriteString("delta", piece);
+                json.WriteString("delta", delta);
             });
         }
 
