@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
 using LlmProxy.Testing.Replay;
 

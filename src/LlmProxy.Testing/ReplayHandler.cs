@@ -1,4 +1,3 @@
-using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
 using LlmProxy.Testing.Replay;
 using LlmProxy.Wire;

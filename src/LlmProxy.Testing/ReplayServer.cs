@@ -1,5 +1,4 @@
 using System.Net;
-using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
 using LlmProxy.Testing.Replay;
 using Microsoft.AspNetCore.Builder;

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Text;
-using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
 using LlmProxy.Testing.Replay;
 using LlmProxy.Wire;

@@ -1,6 +1,4 @@
-using System.Collections.Concurrent;
 using BitFaster.Caching.Lru;
-using LlmProxy.Core.Stores;
 
 namespace LlmProxy.Storage.Sql;
 

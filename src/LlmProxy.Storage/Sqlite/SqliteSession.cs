@@ -1,7 +1,6 @@
 using System.Data.Common;
 using System.Text.Json;
 using BitFaster.Caching.Lru;
-using LlmProxy.Core.Stores;
 using LlmProxy.Storage.Sql;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;

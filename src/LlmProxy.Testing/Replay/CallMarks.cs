@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
 using LlmProxy.Wire;
 
