@@ -38,8 +38,8 @@ public static class ConnectionStrings
         {
             // The exception's text may hold parts of the password.
             return postgres
-                ? "is no connection string of PostgreSQL: write Host=…;Database=…;Username=…;Password=…"
-                : "is no connection string of SQLite: write Data Source=data/llmproxy.db, or set Storage:Provider to postgres.";
+                ? "is not a PostgreSQL connection string: write Host=…;Database=…;Username=…;Password=…"
+                : "is not a SQLite connection string: write Data Source=data/llmproxy.db, or set Storage:Provider to postgres.";
         }
     }
 }

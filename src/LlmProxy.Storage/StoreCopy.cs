@@ -11,9 +11,9 @@ namespace LlmProxy.Storage;
 public readonly record struct CopyProgress(long Done, long Total);
 
 /// <summary>What a copy did.</summary>
-/// <param name="Copied">Runs that were put into the to.</param>
+/// <param name="Copied">Runs that were put into the target.</param>
 /// <param name="Unchanged">Runs that the target has already, just as they are.</param>
-/// <param name="NewerThere">Runs that have gone on in the target since; they stay as they are there.</param>
+/// <param name="NewerThere">Runs that have continued in the target since; they stay as they are there.</param>
 /// <param name="TakenTasks">Runs left out because the target has another run of the same task.</param>
 /// <param name="Pins">Prompt pins that the source holds; those that the target has stay.</param>
 public sealed record CopyResult(long Copied, long Unchanged, long NewerThere, long TakenTasks, long Pins);
@@ -28,13 +28,13 @@ public static class StoreCopy
     private const int RunsAtOnce = 100;
     private const int PinsAtOnce = 500;
 
-    // A transaction holds at most about so much; a single run can be larger.
+    // About the most that a transaction holds; a single run can be larger.
     private const long BytesAtOnce = 8 << 20;
 
-    /// <summary>Copies.</summary>
+    /// <summary>Copies everything.</summary>
     /// <param name="from">The store to read; it stays as it is.</param>
     /// <param name="to">The store to fill; its schema is made where it is missing.</param>
-    /// <param name="progress">Is told how far it is, or null.</param>
+    /// <param name="progress">Receives how far it is, or null.</param>
     /// <param name="cancellationToken">Stops it between two transactions.</param>
     /// <exception cref="StoreException">A store fails, or the target holds runs of another store.</exception>
     public static async Task<CopyResult> RunAsync(SqlTrajectoryStore from, SqlTrajectoryStore to, IProgress<CopyProgress>? progress, CancellationToken cancellationToken)

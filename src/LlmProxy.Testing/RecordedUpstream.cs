@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
 using LlmProxy.Testing.Replay;
 
@@ -44,15 +43,15 @@ public sealed class RecordedUpstream : IAsyncDisposable
     /// <summary>Whether calls go to the real provider and a new file is written.</summary>
     public bool IsRecording => _recording is not null;
 
-    /// <summary>What was called and what was not, so far.</summary>
+    /// <summary>Which calls were made and which were not, so far.</summary>
     public ReplayReport Report => _session is null ? ReplayReport.Empty : ReplayReport.Of(_session);
 
     /// <summary>Starts the server for a file.</summary>
-    /// <param name="path">The file; a relative path is looked for beside the calling source file, in its project and in the folder of the built tests.</param>
+    /// <param name="path">The file; a relative path is looked for next to the calling source file, in its project and in the folder of the built tests.</param>
     /// <param name="options">How to replay; null for the defaults.</param>
     /// <param name="callerFile">Given by the compiler.</param>
     /// <param name="cancellationToken">Stops the start.</param>
-    /// <exception cref="FileNotFoundException">There is no such file, and nothing is recorded; the message tells how to make one.</exception>
+    /// <exception cref="FileNotFoundException">There is no such file, and nothing is recorded; the message names the way to record one.</exception>
     /// <exception cref="InvalidDataException">The file is no recorded run; the message names the place.</exception>
     public static async Task<RecordedUpstream> StartAsync(string path, RecordedUpstreamOptions? options = null, [CallerFilePath] string callerFile = "", CancellationToken cancellationToken = default)
     {

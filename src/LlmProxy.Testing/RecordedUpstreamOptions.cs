@@ -14,7 +14,7 @@ public sealed class RecordedUpstreamOptions
     /// <value>Null: in strict mode.</value>
     public bool? VerifyOnDispose { get; set; }
 
-    /// <summary>Whether answers come in their recorded rhythm (where the file has one) or as fast as possible.</summary>
+    /// <summary>Whether responses come in their recorded rhythm (where the file has one) or as fast as possible.</summary>
     /// <value>False.</value>
     public bool KeepPauses { get; set; }
 
@@ -38,7 +38,7 @@ public sealed class RecordedUpstreamOptions
     /// <value><c>https://generativelanguage.googleapis.com</c></value>
     public Uri GeminiUpstream { get; set; } = new("https://generativelanguage.googleapis.com");
 
-    /// <summary>What is removed from a new file beside keys and account ids: regular expressions, .NET syntax.</summary>
+    /// <summary>What is removed from a new file besides keys and account ids: regular expressions, .NET syntax.</summary>
     public IList<string> Scrub { get; } = [];
 
     /// <summary>The clock of the pauses.</summary>
@@ -50,7 +50,7 @@ public sealed class RecordedUpstreamOptions
     internal RedactionOptions Redaction => new() { Enabled = true, Patterns = [.. AccountIds.Patterns, .. Scrub] };
 }
 
-/// <summary>Ids that tell whose account made a recording.</summary>
+/// <summary>Ids of the account that made a recording.</summary>
 internal static class AccountIds
 {
     /// <summary>Organisations and projects of OpenAI, users and accounts of Claude Code, accounts in AWS resource names, projects of Google Cloud.</summary>

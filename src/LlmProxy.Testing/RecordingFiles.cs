@@ -1,10 +1,10 @@
 namespace LlmProxy.Testing;
 
-/// <summary>Where recorded files lie: beside the tests' sources, so that they are seen in reviews.</summary>
+/// <summary>Where recorded files are: next to the tests' sources, so that they are seen in reviews.</summary>
 internal static class RecordingFiles
 {
     /// <summary>The file to read.</summary>
-    /// <exception cref="FileNotFoundException">There is none; the message tells where it was looked for and how to make one.</exception>
+    /// <exception cref="FileNotFoundException">There is none; the message names the places that were searched and how to record one.</exception>
     public static string Find(string path, string callerFile)
     {
         var places = Folders(callerFile).Select(folder => Path.GetFullPath(path, folder)).Distinct(StringComparer.Ordinal).ToList();

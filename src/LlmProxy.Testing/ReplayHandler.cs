@@ -1,4 +1,3 @@
-using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
 using LlmProxy.Testing.Replay;
 using LlmProxy.Wire;
@@ -12,7 +11,7 @@ namespace LlmProxy.Testing;
 /// <param name="session">The replay.</param>
 /// <param name="redactor">Removes from requests what recordings do not hold.</param>
 /// <param name="pauses">The clock of recorded pauses; null for none.</param>
-/// <param name="onCall">Told of each call, or null.</param>
+/// <param name="onCall">Called for each call, or null.</param>
 internal sealed class ReplayHandler(ReplaySession session, Redactor redactor, TimeProvider? pauses, Action<string>? onCall)
 {
     public async Task HandleAsync(HttpContext context)

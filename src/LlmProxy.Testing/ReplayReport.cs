@@ -71,7 +71,7 @@ public sealed class ReplayMismatchException : Exception
     {
     }
 
-    /// <summary>Without a word.</summary>
+    /// <summary>Without a message.</summary>
     public ReplayMismatchException()
     {
     }

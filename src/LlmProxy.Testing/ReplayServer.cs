@@ -1,5 +1,4 @@
 using System.Net;
-using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
 using LlmProxy.Testing.Replay;
 using Microsoft.AspNetCore.Builder;
@@ -19,17 +18,11 @@ namespace LlmProxy.Testing;
 internal readonly record struct ReplayBaseUrl(string Dialect, Uri Address);
 
 /// <summary>Answers completion calls from a recorded run over HTTP, event by event. The paths are those of the proxy's base URLs; any other prefix works as well.</summary>
-internal sealed class ReplayServer : IAsyncDisposable
+/// <param name="app">The started application.</param>
+internal sealed class ReplayServer(WebApplication app) : IAsyncDisposable
 {
-    private readonly WebApplication _app;
-
-    private ReplayServer(WebApplication app)
-    {
-        _app = app;
-    }
-
     /// <summary>The server's address.</summary>
-    public Uri Address { get; private set; } = new("http://127.0.0.1");
+    public Uri Address { get; } = new(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
 
     /// <summary>Base URLs by dialect.</summary>
     public IReadOnlyList<ReplayBaseUrl> BaseUrls =>
@@ -45,7 +38,7 @@ internal sealed class ReplayServer : IAsyncDisposable
     /// <param name="urls">Addresses to listen on; none for a free loopback port.</param>
     /// <param name="withPauses">Whether the recorded rhythm is kept; else it goes as fast as possible.</param>
     /// <param name="time">The clock of the pauses.</param>
-    /// <param name="onCall">Told of each call and what became of it, or null.</param>
+    /// <param name="onCall">Called for each call and what became of it, or null.</param>
     /// <param name="cancellationToken">Stops the start.</param>
     public static Task<ReplayServer> StartAsync(ReplaySession session, Redactor redactor, IReadOnlyList<string> urls, bool withPauses, TimeProvider time, Action<string>? onCall, CancellationToken cancellationToken) =>
         StartAsync(new ReplayHandler(session, redactor, withPauses ? time : null, onCall).HandleAsync, urls, cancellationToken);
@@ -55,7 +48,7 @@ internal sealed class ReplayServer : IAsyncDisposable
     {
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = ["--hostBuilder:reloadConfigOnChange=false"] });
         builder.Logging.SetMinimumLevel(LogLevel.Error);
-        // A start that fails is told by its exception.
+        // A failed start is reported by its exception.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting", LogLevel.None);
         // The host's own lifetime takes Ctrl-C away from the process that it is a guest in.
         builder.Services.AddSingleton<IHostLifetime, GuestLifetime>();
@@ -72,26 +65,26 @@ internal sealed class ReplayServer : IAsyncDisposable
         });
         // Settings of the tested application's environment are not this server's.
         builder.WebHost.UseUrls([.. urls]);
-        var app = builder.Build();
-        app.Run(handler);
+        var started = builder.Build();
+        started.Run(handler);
         try
         {
-            await app.StartAsync(cancellationToken);
+            await started.StartAsync(cancellationToken);
         }
         catch
         {
-            await app.DisposeAsync();
+            await started.DisposeAsync();
             throw;
         }
 
-        return new ReplayServer(app) { Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()) };
+        return new ReplayServer(started);
     }
 
     /// <inheritdoc />
     public async ValueTask DisposeAsync()
     {
-        await _app.StopAsync(CancellationToken.None);
-        await _app.DisposeAsync();
+        await app.StopAsync(CancellationToken.None);
+        await app.DisposeAsync();
     }
 }
 

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Text;
-using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
 using LlmProxy.Testing.Replay;
 using LlmProxy.Wire;
@@ -11,7 +10,7 @@ using Microsoft.Extensions.Primitives;
 namespace LlmProxy.Testing;
 
 /// <summary>Passes calls on to the real provider and keeps what a file needs of them: no header, no prompt, no history.</summary>
-internal sealed class TrajectoryRecording : IDisposable
+internal sealed class TrajectoryRecording(string file, RecordedUpstreamOptions options) : IDisposable
 {
     private static readonly HashSet<string> HopByHop = new(StringComparer.OrdinalIgnoreCase)
     {
@@ -20,20 +19,11 @@ internal sealed class TrajectoryRecording : IDisposable
         "Host", "Content-Length", "Content-Encoding", "Accept-Encoding", "Expect",
     };
 
-    private readonly string _file;
-    private readonly RecordedUpstreamOptions _options;
-    private readonly Redactor _redactor;
+    private readonly Redactor _redactor = new(options.Redaction);
     private readonly HttpClient _client = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, AutomaticDecompression = DecompressionMethods.All }) { Timeout = Timeout.InfiniteTimeSpan };
     private readonly ConcurrentDictionary<int, RecordedCall> _calls = new();
     private int _arrived;
     private string? _lastError;
-
-    public TrajectoryRecording(string file, RecordedUpstreamOptions options)
-    {
-        _file = file;
-        _options = options;
-        _redactor = new Redactor(options.Redaction);
-    }
 
     public async Task HandleAsync(HttpContext context)
     {
@@ -90,17 +80,17 @@ internal sealed class TrajectoryRecording : IDisposable
     {
         if (_calls.IsEmpty)
         {
-            throw new ReplayMismatchException($"Nothing was recorded, {_file} stays as it is. {_lastError ?? "No completion call came to the base URLs of the RecordedUpstream."}");
+            throw new ReplayMismatchException($"Nothing was recorded, {file} stays as it is. {_lastError ?? "No completion call came to the base URLs of the RecordedUpstream."}");
         }
 
         var run = new RecordedTrajectory
         {
-            Name = Path.GetFileNameWithoutExtension(_file),
-            Task = _options.Task ?? "",
+            Name = Path.GetFileNameWithoutExtension(file),
+            Task = options.Task ?? "",
             Calls = [.. _calls.OrderBy(call => call.Key).Select(call => call.Value)],
         };
-        Directory.CreateDirectory(Path.GetDirectoryName(_file)!);
-        await File.WriteAllTextAsync(_file, RecordedTrajectoryFile.Write(run, withTiming: false), CancellationToken.None);
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        await File.WriteAllTextAsync(file, RecordedTrajectoryFile.Write(run, withTiming: false), CancellationToken.None);
     }
 
     public void Dispose() => _client.Dispose();
@@ -108,7 +98,7 @@ internal sealed class TrajectoryRecording : IDisposable
     private Uri? TargetOf(HttpRequest request)
     {
         var path = request.Path.Value ?? "";
-        foreach (var (prefix, upstream) in new[] { ("/anthropic", _options.AnthropicUpstream), ("/openai/v1", _options.OpenAiUpstream), ("/gemini", _options.GeminiUpstream) })
+        foreach (var (prefix, upstream) in new[] { ("/anthropic", options.AnthropicUpstream), ("/openai/v1", options.OpenAiUpstream), ("/gemini", options.GeminiUpstream) })
         {
             if (path.StartsWith(prefix + "/", StringComparison.OrdinalIgnoreCase))
             {
@@ -168,16 +158,11 @@ internal sealed class TrajectoryRecording : IDisposable
         });
     }
 
-    private AssembledReply WithoutSecrets(IDialect dialect, AssembledReply reply) => new()
+    private AssembledReply WithoutSecrets(IDialect dialect, AssembledReply reply) => reply with
     {
-        ResponseId = reply.ResponseId,
-        Model = reply.Model,
         Message = dialect.ReadMessage(_redactor.RedactJson(reply.Message.Json)),
-        StopReason = reply.StopReason,
-        Usage = reply.Usage,
-        HasUsage = reply.HasUsage,
         Refusal = reply.Refusal is null ? null : _redactor.Redact(reply.Refusal),
         Error = reply.Error is null ? null : _redactor.Redact(reply.Error),
-        IsComplete = reply.IsComplete,
+        Unknown = [],
     };
 }

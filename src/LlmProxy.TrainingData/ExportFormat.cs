@@ -9,7 +9,7 @@ public enum ExportFormat
     /// <summary>Supervised tuning of Gemini on Google's agent platform (Vertex AI).</summary>
     Gemini,
 
-    /// <summary>Requests with their answers in the form of Anthropic's Messages API: an archive, and what <c>import</c> reads.</summary>
+    /// <summary>Requests with their responses in the form of Anthropic's Messages API: an archive, and what <c>import</c> reads.</summary>
     Anthropic,
 
     /// <summary>OpenAI's preference format.</summary>
@@ -36,7 +36,7 @@ public enum ExportFormat
 /// <param name="MaxImages">Images of one example.</param>
 /// <param name="MaxImageBytes">Bytes of one image.</param>
 /// <param name="MaxLinesWithImages">Examples with images in a file.</param>
-/// <param name="Source">Whose limits they are.</param>
+/// <param name="Source">The consumer whose limits they are.</param>
 public sealed record FormatLimits(
     int? MinLines, long? MaxLines, int? MaxTokens, long? MaxBytes, int? MaxImages, long? MaxImageBytes, long? MaxLinesWithImages, string Source)
 {
@@ -69,18 +69,8 @@ public static class ExportFormats
     public static IReadOnlyList<string> Names { get; } = [.. Table.Select(t => t.Name)];
 
     /// <summary>The format of a name, or null.</summary>
-    public static ExportFormat? Parse(string? name)
-    {
-        foreach (var (format, known) in Table)
-        {
-            if (string.Equals(known, name, StringComparison.OrdinalIgnoreCase))
-            {
-                return format;
-            }
-        }
-
-        return null;
-    }
+    public static ExportFormat? Parse(string? name) =>
+        Array.FindIndex(Table, t => string.Equals(t.Name, name, StringComparison.OrdinalIgnoreCase)) is >= 0 and var at ? Table[at].Format : null;
 
     /// <summary>The name of a format.</summary>
     public static string Name(this ExportFormat format) => Array.Find(Table, t => t.Format == format).Name;

@@ -1,17 +1,17 @@
 namespace LlmProxy.TrainingData;
 
 /// <summary>What to export.</summary>
-/// <param name="Tenant">Whose runs.</param>
-/// <param name="Format">In which format.</param>
+/// <param name="Tenant">The tenant that owns the runs.</param>
+/// <param name="Format">The format.</param>
 public sealed record ExportRequest(string Tenant, ExportFormat Format)
 {
-    /// <summary>Only runs that score at least so much, 0 to 1. Runs that did not succeed have no score; <see cref="SuccessOnly"/> is about them.</summary>
+    /// <summary>The lowest score of a run, 0 to 1. Runs that did not succeed have no score; <see cref="SuccessOnly"/> is about them.</summary>
     public double MinQuality { get; init; } = 0.7;
 
     /// <summary>Only runs that succeeded. In preference formats this is about the better run alone.</summary>
     public bool SuccessOnly { get; init; } = true;
 
-    /// <summary>At most so many runs (pairs in preference formats), the newest; null for all.</summary>
+    /// <summary>The most runs (pairs in preference formats), the newest first; null for all.</summary>
     public int? Limit { get; init; }
 
     /// <summary>Only runs of this provider; null for all that the settings allow.</summary>
@@ -29,9 +29,9 @@ public sealed record ExportRequest(string Tenant, ExportFormat Format)
     /// <summary>Remove secrets once more, by the patterns of today's settings.</summary>
     public bool Redact { get; init; }
 
-    /// <summary>Where the image files will stand for the consumer, such as <c>gs://bucket/images</c>; Gemini takes images by address alone.</summary>
+    /// <summary>Where the consumer will find the image files, such as <c>gs://bucket/images</c>; Gemini takes images by address alone.</summary>
     public string? ImageUri { get; init; }
 
-    /// <summary>Whether image files can be kept beside the training file. Where not, images that a format names by file are replaced by a mark.</summary>
+    /// <summary>Whether image files can be kept next to the training file. Where not, images that a format names by file are replaced by a mark.</summary>
     public bool KeepsImageFiles { get; init; }
 }

@@ -47,7 +47,7 @@ public sealed record ToolDefinition(string Name, string Description, string? Par
 /// <summary>The whole conversation that a request holds.</summary>
 public sealed class RequestContent
 {
-    /// <summary>All texts of the system prompt, joined by a blank line; null where there is none.</summary>
+    /// <summary>All texts of the system prompt, joined by a blank line; null if there is none.</summary>
     public string? SystemPrompt { get; init; }
 
     /// <summary>The tools array as sent (with <c>cache_control</c> removed), or null.</summary>

@@ -5,16 +5,20 @@ using LlmProxy.Wire.Scanning;
 namespace LlmProxy.Wire;
 
 /// <summary>What the dialects share: each brings its readers, its assembler and its writer.</summary>
+/// <param name="kind">Which format it is.</param>
+/// <param name="name">Its name.</param>
+/// <param name="provider">The provider whose format it is.</param>
 /// <param name="messages">Reads one message.</param>
 /// <param name="scanBody">Scans a request.</param>
 /// <param name="scanMessage">Scans one message of a request's history.</param>
-internal abstract class Dialect(MessageReader messages, RequestScan.BodyReader scanBody, RequestScan.ElementReader scanMessage) : IDialect
+internal abstract class Dialect(
+    DialectKind kind, string name, string provider, MessageReader messages, RequestScan.BodyReader scanBody, RequestScan.ElementReader scanMessage) : IDialect
 {
-    public abstract DialectKind Kind { get; }
+    public DialectKind Kind => kind;
 
-    public abstract string Name { get; }
+    public string Name => name;
 
-    public abstract string Provider { get; }
+    public string Provider => provider;
 
     public virtual string ProviderConvention => Provider;
 

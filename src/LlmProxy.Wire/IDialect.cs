@@ -2,7 +2,7 @@ namespace LlmProxy.Wire;
 
 /// <summary>
 /// One wire format of completion calls. Implementations hold no state; they are safe for concurrent use.
-/// Nothing here throws for any input bytes: what cannot be read is a value that says so.
+/// Nothing here throws for any input bytes: what cannot be read is a value that reports it.
 /// </summary>
 public interface IDialect
 {
@@ -58,20 +58,20 @@ public interface IDialect
     /// <param name="json">The list.</param>
     IReadOnlyList<ToolDefinition> ReadTools(ReadOnlyMemory<byte> json);
 
-    /// <summary>Makes an assembler for one answer.</summary>
-    /// <param name="contentType">The answer's Content-Type as sent, or null.</param>
+    /// <summary>Makes an assembler for one response.</summary>
+    /// <param name="contentType">The response's Content-Type as sent, or null.</param>
     /// <param name="streamRequested">Whether the request asked for a stream. Some servers answer a stream request with plain JSON, and some send events with an odd content type: the assembler looks at the first bytes as well.</param>
     ReplyAssembler CreateAssembler(string? contentType, bool streamRequested);
 
-    /// <summary>Writes an answer as one JSON body: what <see cref="CreateAssembler"/> reads back as the same reply.</summary>
-    /// <param name="reply">The answer, with a message of this dialect.</param>
+    /// <summary>Writes a response as one JSON body: what <see cref="CreateAssembler"/> reads back as the same reply.</summary>
+    /// <param name="reply">The response, with a message of this dialect.</param>
     byte[] WriteReply(AssembledReply reply);
 
     /// <summary>
-    /// Writes an answer as the events of a stream. One that is not <see cref="AssembledReply.IsComplete"/> lacks its end;
+    /// Writes a response as the events of a stream. One that is not <see cref="AssembledReply.IsComplete"/> lacks its end;
     /// one with an error ends in it.
     /// </summary>
-    /// <param name="reply">The answer, with a message of this dialect.</param>
+    /// <param name="reply">The response, with a message of this dialect.</param>
     IReadOnlyList<ReplyEvent> WriteEvents(AssembledReply reply);
 
     /// <summary>Whether a request for a stream gets the events as one JSON array instead of server-sent events.</summary>

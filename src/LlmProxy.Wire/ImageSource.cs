@@ -3,7 +3,7 @@ namespace LlmProxy.Wire;
 /// <summary>Where an image is: its bytes, or its address.</summary>
 public sealed class ImageSource
 {
-    /// <summary>What stands where an image was.</summary>
+    /// <summary>The mark that replaces an image.</summary>
     public const string Mark = "[image]";
 
     private const string DataScheme = "data:";

@@ -1,10 +1,10 @@
 namespace LlmProxy.Wire;
 
-/// <summary>One piece of a message, in whatever dialect it came. Parts are equal if they say the same, however it was written.</summary>
+/// <summary>One part of a message, in whatever dialect it came. Parts are equal if they say the same, however it was written.</summary>
 public abstract record MessagePart
 {
     /// <summary>
-    /// The piece as its dialect wrote it, in a dialect whose blocks can be sent back one by one (Anthropic); else empty.
+    /// The part as its dialect wrote it, in a dialect whose blocks can be sent back one by one (Anthropic); else empty.
     /// It is a slice of the message and not compared.
     /// </summary>
     public ReadOnlyMemory<byte> NativeJson { get; init; }
@@ -36,7 +36,7 @@ public sealed record ThinkingPart(string Text) : MessagePart;
 public sealed record ImagePart(ImageSource Image) : MessagePart;
 
 /// <summary>What has no part of its own: a document, a recording, a block that only one provider knows.</summary>
-/// <param name="Mark">What stands for it in a text, such as <c>[document]</c>; null if nothing does.</param>
+/// <param name="Mark">What represents it in a text, such as <c>[document]</c>; null if nothing does.</param>
 public sealed record OtherPart(string? Mark) : MessagePart
 {
     /// <summary>The mark of a document.</summary>

@@ -2,26 +2,26 @@
 namespace LlmProxy.Wire;
 
 /// <summary>
-/// Puts one answer together from its decoded bytes, as they come. Used while the answer streams to the client, so
+/// Puts one response together from its decoded bytes, as they come. Used while the response streams to the client, so
 /// that its keys are known before its last bytes leave, and once more after a restart, from the spool.
 /// Never throws for any bytes. Not safe for concurrent use.
 /// </summary>
 public abstract class ReplyAssembler
 {
-    /// <summary>Whether the answer's own end was seen (a terminal event, or a finish reason where the dialect has no terminal event).</summary>
+    /// <summary>Whether the response's own end was seen (a terminal event, or a finish reason where the dialect has no terminal event).</summary>
     public abstract bool HasEnded { get; }
 
-    /// <summary>Takes the next bytes of the answer's body, split anywhere.</summary>
+    /// <summary>Takes the next bytes of the response's body, split anywhere.</summary>
     public abstract void Append(ReadOnlySpan<byte> bytes);
 
-    /// <summary>The answer as far as it came. May be called at any time, and again after more bytes.</summary>
+    /// <summary>The response as far as it came. May be called at any time, and again after more bytes.</summary>
     public abstract AssembledReply ToReply();
 }
 
-/// <summary>An answer, put together.</summary>
-public sealed class AssembledReply
+/// <summary>A response, put together.</summary>
+public sealed record AssembledReply
 {
-    /// <summary>The answer's id, or null.</summary>
+    /// <summary>The response's id, or null.</summary>
     public string? ResponseId { get; init; }
 
     /// <summary>The model that answered, as it names itself, or null.</summary>
@@ -36,22 +36,22 @@ public sealed class AssembledReply
     /// <summary>Tokens, brought to one way of counting: input includes cached tokens, output includes reasoning.</summary>
     public TokenUsage Usage { get; init; } = TokenUsage.None;
 
-    /// <summary>Whether usage was in the answer at all.</summary>
+    /// <summary>Whether usage was in the response at all.</summary>
     public bool HasUsage { get; init; }
 
     /// <summary>The refusal's text, or null.</summary>
     public string? Refusal { get; init; }
 
-    /// <summary>An error that the answer holds (also inside a 200), as <c>type: message</c>, or null.</summary>
+    /// <summary>An error that the response holds (also inside a 200), as <c>type: message</c>, or null.</summary>
     public string? Error { get; init; }
 
-    /// <summary>Whether the answer is whole: its own end was seen and it holds no error.</summary>
+    /// <summary>Whether the response is whole: its own end was seen and it holds no error.</summary>
     public bool IsComplete { get; init; }
 
     /// <summary>Whether it says anything: text, reasoning, a tool call or a refusal.</summary>
     public bool HasSubstance => Message.Text.Length > 0 || Message.ToolCalls.Count > 0 || Message.Reasoning is not null || Refusal is not null;
 
-    /// <summary>Whether the model ended its turn by itself without asking for a tool.</summary>
+    /// <summary>Whether the model ended its turn without asking for a tool.</summary>
     public bool EndedTurn { get; init; }
 
     /// <summary>Parts of the assistant turn's key: see <see cref="TurnKeys.AssistantTurn"/>. Ids, or name and canonical arguments for Gemini.</summary>

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace LlmProxy.Wire;
 
-/// <summary>One server-sent event of a streamed answer.</summary>
+/// <summary>One server-sent event of a streamed response.</summary>
 /// <param name="Name">Its name, or null where the dialect names none.</param>
 /// <param name="Data">Its data, one line of UTF-8.</param>
 public readonly record struct ReplyEvent(string? Name, ReadOnlyMemory<byte> Data)

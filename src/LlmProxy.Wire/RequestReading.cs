@@ -7,7 +7,7 @@ namespace LlmProxy.Wire;
 /// <param name="Length">Number of bytes.</param>
 public readonly record struct ByteRange(int Start, int Length)
 {
-    /// <summary>Offset behind the last byte.</summary>
+    /// <summary>Offset after the last byte.</summary>
     public int End => Start + Length;
 }
 
@@ -19,7 +19,7 @@ public readonly record struct PromptText(ByteRange Literal, int Message);
 /// <summary>Where a system prompt can be put when the request has none: <c>Before + "the text as a JSON literal" + After</c> replaces <paramref name="Range"/>.</summary>
 /// <param name="Range">What is replaced; empty for a pure insertion.</param>
 /// <param name="Before">Bytes before the literal.</param>
-/// <param name="After">Bytes behind the literal.</param>
+/// <param name="After">Bytes after the literal.</param>
 public sealed record PromptInsertion(ByteRange Range, byte[] Before, byte[] After);
 
 /// <summary>One message of the history, by its key.</summary>
@@ -44,13 +44,13 @@ public sealed class RequestReading
     /// <summary>The model asked for, or null.</summary>
     public string? Model { get; init; }
 
-    /// <summary>Whether the answer is asked for as a stream.</summary>
+    /// <summary>Whether the response is asked for as a stream.</summary>
     public bool Stream { get; init; }
 
     /// <summary>Texts of the system prompt in the order of the request.</summary>
     public IReadOnlyList<PromptText> SystemTexts { get; init; } = [];
 
-    /// <summary>Index in <see cref="SystemTexts"/> of the text that is rewritten when none holds the heading: the last text of the first system message. -1 where there is none.</summary>
+    /// <summary>Index in <see cref="SystemTexts"/> of the text that is rewritten when none holds the heading: the last text of the first system message. -1 if there is none.</summary>
     public int DefaultSystemText { get; init; } = -1;
 
     /// <summary>How to add a system prompt where <see cref="SystemTexts"/> is empty; null where the request must not get one (a Gemini call with cached content).</summary>
@@ -59,13 +59,13 @@ public sealed class RequestReading
     /// <summary>Messages of the history in order, system and developer messages left out.</summary>
     public IReadOnlyList<MessageReading> Messages { get; init; } = [];
 
-    /// <summary>Ids of the tool calls that stand in the history (calls and results), in order of appearance, each once. Ids that clients make up (Gemini) are left out; ends of thought signatures stand there in their place, and ids of the model's messages, compacted histories and references (Responses).</summary>
+    /// <summary>Ids of the tool calls in the history (calls and results), in order of appearance, each once. Ids that clients make up (Gemini) are left out; ends of thought signatures take their place, and ids of the model's messages, compacted histories and references (Responses).</summary>
     public IReadOnlyList<string> ToolCallIds { get; init; } = [];
 
     /// <summary>Whether any tool is offered (also in items such as <c>additional_tools</c>).</summary>
     public bool OffersTools { get; init; }
 
-    /// <summary>Id of the answer that this call continues on the server's side: <c>previous_response_id</c>, <c>previous_message_id</c>, or null.</summary>
+    /// <summary>Id of the response that this call continues on the server's side: <c>previous_response_id</c>, <c>previous_message_id</c>, or null.</summary>
     public string? PreviousResponseId { get; init; }
 
     /// <summary>Id of a conversation or thread that the server keeps, or null.</summary>
@@ -89,7 +89,7 @@ public sealed class RequestReading
     /// <summary>Reads one of <see cref="Messages"/> as the record keeps it, by its index. Not part of the forward pass.</summary>
     public Func<int, ConversationMessage> ReadMessage { get; init; } = static _ => throw new NotSupportedException("This reading has no messages.");
 
-    /// <summary>Reads all texts of the system prompt, those within the history too, joined by a blank line; null where there is none. Not part of the forward pass.</summary>
+    /// <summary>Reads all texts of the system prompt, those within the history too, joined by a blank line; null if there is none. Not part of the forward pass.</summary>
     public Func<string?> ReadSystemPrompt { get; init; } = static () => null;
 
     /// <summary>Reads the tools array as sent (with <c>cache_control</c> removed), or null. Not part of the forward pass.</summary>

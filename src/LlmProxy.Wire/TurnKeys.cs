@@ -24,7 +24,7 @@ public readonly record struct TurnKey(ulong High, ulong Low)
 /// <remarks>
 /// Two messages have one key when they mean the same: <c>cache_control</c>, nulls, and the difference between a
 /// string and a single text block are normalised away before the bytes come here. An assistant turn's key is made
-/// of its text and its tool calls alone, so that the answer as assembled and the same answer as a client sends it
+/// of its text and its tool calls alone, so that the response as assembled and the same response as a client sends it
 /// back have the same key.
 /// </remarks>
 public sealed class TurnKeys : IDisposable
@@ -63,9 +63,9 @@ public sealed class TurnKeys : IDisposable
         return new TurnKey(BinaryPrimitives.ReadUInt64BigEndian(bytes), BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]));
     }
 
-    /// <summary>The key of a chain that goes on with one more message.</summary>
+    /// <summary>The key of a chain that continues with one more message.</summary>
     /// <remarks>
-    /// Both keys are keyed hashes already, so mixing them with products of secret constants tells nothing about any
+    /// Both keys are keyed hashes already, so mixing them with products of secret constants reveals nothing about any
     /// text. A second HMAC for each message was half of what reading a long history cost.
     /// </remarks>
     public TurnKey Chain(TurnKey before, TurnKey message)

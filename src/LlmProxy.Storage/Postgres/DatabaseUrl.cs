@@ -1,6 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
-using LlmProxy.Core.Stores;
 using Npgsql;
 
 namespace LlmProxy.Storage.Postgres;

@@ -10,7 +10,7 @@ namespace LlmProxy.Storage.Postgres;
 /// <summary>
 /// Open tasks as payloads of PostgreSQL's NOTIFY, by which the other processes have them in memory before they are
 /// asked for. A payload holds less than 8000 bytes (PostgreSQL documentation, NOTIFY); a task with a longer description
-/// is not told so, and found in its table.
+/// is not announced and is found in its table.
 /// </summary>
 internal sealed partial class OpenTaskNotices
 {
@@ -58,8 +58,8 @@ internal sealed partial class OpenTaskNotices
         }
     }
 
-    /// <summary>Hands on what another process told. A notice that cannot be read is of another version of this program.</summary>
-    public void Read(string payload, Action<ReplicaTask> told)
+    /// <summary>Passes on what another process announced. A notice that cannot be read is of another version of this program.</summary>
+    public void Read(string payload, Action<ReplicaTask> announce)
     {
         if (payload.StartsWith(_own, StringComparison.Ordinal) || payload.Length < _own.Length)
         {
@@ -78,7 +78,7 @@ internal sealed partial class OpenTaskNotices
 
         foreach (var notice in notices ?? [])
         {
-            told(notice.ToTask());
+            announce(notice.ToTask());
         }
     }
 

@@ -12,7 +12,7 @@ internal static class PostgresErrors
         "the role may not create the extension pgvector. Let a superuser run 'CREATE EXTENSION vector' in this database once, then run 'llmproxy db init'.";
 
     public const string ExtensionNotVisible =
-        "the type 'vector' is not found: the extension pgvector is missing in this database, or stands in a schema that is not on the role's search_path. Let a superuser run 'CREATE EXTENSION vector' in this database, or add that schema to search_path.";
+        "the type 'vector' is not found: the extension pgvector is missing in this database, or is in a schema that is not on the role's search_path. Let a superuser run 'CREATE EXTENSION vector' in this database, or add that schema to search_path.";
 
     public static string Explain(Exception exception) => exception switch
     {
@@ -31,13 +31,13 @@ internal static class PostgresErrors
         PostgresException { SqlState: PostgresErrorCodes.DiskFull } => "the server's disk is full.",
         PostgresException e => $"{e.MessageText} ({e.SqlState}).",
         NpgsqlException { InnerException: System.Net.Sockets.SocketException socket } => $"the server cannot be reached: {socket.Message}. Check host and port of LlmProxy:Storage:ConnectionString.",
-        NpgsqlException { InnerException: TimeoutException } or TimeoutException => "the server did not answer in time.",
+        NpgsqlException { InnerException: TimeoutException } or TimeoutException => "the server did not respond in time.",
         _ => exception.Message,
     };
 
     /// <summary>
-    /// Whether it is the server that is not well, by the class of its error (PostgreSQL documentation, appendix A):
-    /// connection, authorization, resources, operator intervention, system. What is no answer of the server's at all is
+    /// Whether the server is unavailable, by the class of its error (PostgreSQL documentation, appendix A):
+    /// connection, authorization, resources, operator intervention, system. An error that is not the server's is
     /// one too.
     /// </summary>
     public static bool IsOutage(Exception exception) =>

@@ -9,9 +9,9 @@ using Pgvector;
 namespace LlmProxy.Storage.Postgres;
 
 /// <summary>A connection from the pool, with the transaction that is open on it.</summary>
-internal sealed class PostgresSession : SqlSession
+internal sealed class PostgresSession(NpgsqlConnection connection) : SqlSession
 {
-    // A batch goes over the wire in one piece; this bounds what both sides hold of it.
+    // A batch goes over the wire as a whole; this bounds what both sides hold of it.
     private const int MaxBatch = 200;
 
     // All tables, for the size of the store.
@@ -21,22 +21,13 @@ internal sealed class PostgresSession : SqlSession
         "few_shot_example", "prompt_pin", "template_set", "store_setting", "lexical_document_frequency", "task_search", "open_task", "open_key",
     ];
 
-    private readonly NpgsqlConnection _connection;
-
-    public PostgresSession(NpgsqlConnection connection)
-    {
-        _connection = connection;
-    }
-
     public override string VectorColumn => "embedding";
 
     public override string WordsCondition => "t.row_id IN (SELECT trajectory_row FROM task_search WHERE tokens @@ @words::tsquery)";
 
-    public override string AnyText(string parameter) => $"= ANY(@{parameter})";
+    public override string Any(string parameter) => $"= ANY(@{parameter})";
 
-    public override string AnyNumber(string parameter) => $"= ANY(@{parameter})";
-
-    public override string AnyBytes(string parameter) => $"= ANY(@{parameter})";
+    public override string AnyBytes(string parameter) => Any(parameter);
 
     public override string ElementsOf(string column) => $"jsonb_array_elements_text({column}::jsonb) AS elements(value)";
 
@@ -101,7 +92,7 @@ internal sealed class PostgresSession : SqlSession
     public async Task RunAsync(string text, CancellationToken cancellationToken)
     {
 #pragma warning disable CA2100 // Called with constants of this assembly, and with names quoted by it.
-        await using var command = new NpgsqlCommand(text, _connection) { CommandTimeout = 0 };
+        await using var command = new NpgsqlCommand(text, connection) { CommandTimeout = 0 };
 #pragma warning restore CA2100
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
@@ -191,7 +182,7 @@ internal sealed class PostgresSession : SqlSession
 
     private NpgsqlBatch Batch(IReadOnlyList<SqlStatement> statements)
     {
-        var batch = new NpgsqlBatch(_connection);
+        var batch = new NpgsqlBatch(connection);
         foreach (var statement in statements)
         {
 #pragma warning disable CA2100 // Made of constants of this assembly; values are parameters.

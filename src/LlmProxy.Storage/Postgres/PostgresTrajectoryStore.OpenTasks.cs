@@ -6,8 +6,8 @@ using LlmProxy.Wire;
 namespace LlmProxy.Storage.Postgres;
 
 /// <summary>
-/// Open tasks and their keys, told by one process to the others. In tables of their own: a run's row is locked while
-/// calls are recorded, and nobody may wait for that. Unlogged, since the recorder writes the same keys for good.
+/// Open tasks and their keys, announced by one process to the others. In tables of their own: a run's row is locked while
+/// calls are recorded, and no process may wait for that. Unlogged, since the recorder writes the same keys for good.
 /// </summary>
 public sealed partial class PostgresTrajectoryStore
 {
@@ -25,26 +25,25 @@ public sealed partial class PostgresTrajectoryStore
     public Task SaveOpenTasksAsync(IReadOnlyList<ReplicaTask> tasks, CancellationToken cancellationToken) =>
         ReadAsync(
             "save open tasks",
-            async session =>
+            session =>
             {
                 // Always in one order, so that two processes that save the same tasks do not wait for each other in turns.
                 var ordered = tasks.OrderBy(t => t.Tenant, StringComparer.Ordinal).ThenBy(t => t.TaskId, StringComparer.Ordinal).ThenBy(t => t.LastStep).ToList();
-                await session.ExecuteAsync(
+                return WithoutResult(session.ExecuteAsync(
                     [
-                        // That a call began is worth a word to those who listen, and no row.
+                        // The start of a call is announced, but has no row.
                         .. ordered.Where(t => !t.IsUnderWay).Select(SaveTask),
                         .. ordered.Where(t => !t.IsUnderWay).SelectMany(t => t.Keys.Select(k => (t.Tenant, Key: k))).OrderBy(k => (k.Key.Key.High, k.Key.Key.Low)).Select(k => SaveKey(k.Tenant, k.Key)),
                         .. _notices.Write(tasks).Select(n => new SqlStatement("SELECT pg_notify(@channel, @notice)").With("channel", OpenTaskNotices.Channel).With("notice", n)),
                     ],
-                    cancellationToken);
-                return true;
+                    cancellationToken));
             },
             cancellationToken);
 
     /// <inheritdoc />
     public Task<IReadOnlyList<ReplicaTask>> FindOpenTasksAsync(string tenant, IReadOnlyCollection<TurnKey> keys, CancellationToken cancellationToken) =>
         ReadAsync<IReadOnlyList<ReplicaTask>>(
-            "look open tasks up",
+            "look up open tasks",
             async session =>
             {
                 var found = await session.QueryAsync(
@@ -67,7 +66,7 @@ public sealed partial class PostgresTrajectoryStore
     /// <inheritdoc />
     public Task<ReplicaTask?> FindOpenTaskAsync(string tenant, string taskId, CancellationToken cancellationToken) =>
         ReadAsync(
-            "look an open task up",
+            "look up an open task",
             session => session.QueryFirstAsync(
                 new SqlStatement($"SELECT {TaskColumns} FROM open_task t WHERE t.tenant = @tenant AND t.task_id = @task").With("tenant", tenant).With("task", taskId),
                 r => ReadTask(session, r),
@@ -77,7 +76,7 @@ public sealed partial class PostgresTrajectoryStore
     /// <inheritdoc />
     public Task ListenAsync(Action<ReplicaTask> announced, CancellationToken cancellationToken) =>
         GuardAsync(
-            "hear of open tasks",
+            "listen for open tasks",
             async () =>
             {
                 await using var connection = await _source.OpenConnectionAsync(cancellationToken);
@@ -101,16 +100,12 @@ public sealed partial class PostgresTrajectoryStore
     public Task RemoveOpenTasksAsync(DateTimeOffset before, CancellationToken cancellationToken) =>
         ReadAsync(
             "remove old open tasks",
-            async session =>
-            {
-                await session.ExecuteAsync(
-                    [
-                        new SqlStatement("DELETE FROM open_key WHERE at < @before").With("before", before),
-                        new SqlStatement("DELETE FROM open_task WHERE at < @before").With("before", before),
-                    ],
-                    cancellationToken);
-                return true;
-            },
+            session => WithoutResult(session.ExecuteAsync(
+                [
+                    new SqlStatement("DELETE FROM open_key WHERE at < @before").With("before", before),
+                    new SqlStatement("DELETE FROM open_task WHERE at < @before").With("before", before),
+                ],
+                cancellationToken)),
             cancellationToken);
 
     /// <inheritdoc />

@@ -12,7 +12,7 @@ namespace LlmProxy.Storage.Postgres;
 public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, ISharedTaskStore
 {
     // Advisory locks of this database; any numbers will do. Saves share the second, removals have it alone: else a
-    // save could refer to content that is removed at the same moment because nobody else refers to it.
+    // save could refer to content that is removed at the same moment because no other run refers to it.
     private const string SchemaLock = "SELECT pg_advisory_xact_lock(7120434500)";
     private const string SaveLock = "SELECT pg_advisory_xact_lock_shared(7120434501)";
     private const string RemoveLock = "SELECT pg_advisory_xact_lock(7120434501)";
@@ -44,7 +44,7 @@ public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, IShare
         catch (Exception e) when (e is ArgumentException or FormatException or InvalidOperationException or KeyNotFoundException)
         {
             // What the driver says can hold a part of the text, so it is not passed on.
-            throw new StoreException("LlmProxy:Storage:ConnectionString is no connection string of Npgsql; write it like 'Host=db;Port=5432;Database=llmproxy;Username=llmproxy;Password=…'.");
+            throw new StoreException("LlmProxy:Storage:ConnectionString is not a connection string of Npgsql; write it like 'Host=db;Port=5432;Database=llmproxy;Username=llmproxy;Password=…'.");
         }
     }
 
@@ -54,24 +54,9 @@ public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, IShare
     /// <inheritdoc />
     public override async Task InitializeAsync(CancellationToken cancellationToken)
     {
-        await InTransactionAsync(
-            "create its schema",
-            SchemaLock,
-            async s =>
-            {
-                await MigrateAsync(s, cancellationToken);
-                return true;
-            },
-            cancellationToken);
-        await GuardAsync(
-            "read its types",
-            async () =>
-            {
-                // The type of vectors may be younger than the first connection: made just now, or by another process.
-                await _source.ReloadTypesAsync(cancellationToken);
-                return true;
-            },
-            cancellationToken);
+        await InTransactionAsync("create its schema", SchemaLock, s => WithoutResult(MigrateAsync(s, cancellationToken)), cancellationToken);
+        // The type of vectors may be younger than the first connection: made just now, or by another process.
+        await GuardAsync("read its types", () => WithoutResult(_source.ReloadTypesAsync(cancellationToken)), cancellationToken);
     }
 
     /// <inheritdoc />
@@ -80,7 +65,7 @@ public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, IShare
         try
         {
             return await ReadAsync(
-                "answer",
+                "respond",
                 async s =>
                 {
                     var server = await s.QueryFirstAsync(new SqlStatement("SHOW server_version"), r => r.GetString(0), cancellationToken);
@@ -99,10 +84,7 @@ public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, IShare
     }
 
     /// <inheritdoc />
-    public override async ValueTask DisposeAsync()
-    {
-        await _source.DisposeAsync();
-    }
+    public override ValueTask DisposeAsync() => _source.DisposeAsync();
 
     private protected override Task<T> ReadAsync<T>(string operation, Func<SqlSession, Task<T>> work, CancellationToken cancellationToken) =>
         GuardAsync(
@@ -132,11 +114,7 @@ public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, IShare
                 await InTransactionAsync(
                     "make the index of a model's vectors",
                     null,
-                    async s =>
-                    {
-                        await _vectors.PrepareAsync((PostgresSession)s, model, dimensions, cancellationToken);
-                        return true;
-                    },
+                    s => WithoutResult(_vectors.PrepareAsync((PostgresSession)s, model, dimensions, cancellationToken)),
                     cancellationToken);
             }
             catch (StoreException e) when (e.InnerException is PostgresException { SqlState: PostgresErrorCodes.InsufficientPrivilege })
@@ -195,7 +173,7 @@ public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, IShare
                         }
 
                         var result = await work(session);
-                        // Not cancelled any more: nobody could tell whether it was committed.
+                        // No longer cancellable: it would be unknown whether it was committed.
                         await transaction.CommitAsync(CancellationToken.None);
                         return result;
                     }

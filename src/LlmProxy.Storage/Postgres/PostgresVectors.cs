@@ -8,7 +8,7 @@ using LlmProxy.Storage.Sql;
 namespace LlmProxy.Storage.Postgres;
 
 /// <summary>
-/// Indexes and queries of vectors. Vectors of different models and dimensions stand in one table, so that each model
+/// Indexes and queries of vectors. Vectors of different models and dimensions are in one table, so that each model
 /// has a partial HNSW index of its own over the vectors cast to its dimension; a query uses it only with the same
 /// expression and the model as a literal.
 /// </summary>

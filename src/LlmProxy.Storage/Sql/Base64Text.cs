@@ -7,7 +7,7 @@ namespace LlmProxy.Storage.Sql;
 [Flags]
 internal enum ValueForm
 {
-    /// <summary>A text, as it stands between its quotes.</summary>
+    /// <summary>A text, as it is between its quotes.</summary>
     Text = 0,
 
     /// <summary>A file in base64 with padding (RFC 4648, section 4).</summary>
@@ -23,7 +23,7 @@ internal enum ValueForm
     EscapedPlus = 8,
 }
 
-/// <summary>Files as they stand in JSON, in base64.</summary>
+/// <summary>Files as they are in JSON, in base64.</summary>
 internal static class Base64Text
 {
     private static readonly SearchValues<byte> UrlOnly = SearchValues.Create("-_"u8);
@@ -32,7 +32,7 @@ internal static class Base64Text
 
     private static ReadOnlySpan<byte> Plus => @"\u002B"u8;
 
-    /// <summary>The file that a text stands for; false where it is no base64, or not written in a form that <see cref="Write"/> writes.</summary>
+    /// <summary>The file that a text represents; false where it is no base64, or not written in a form that <see cref="Write"/> writes.</summary>
     public static bool TryRead(ReadOnlySpan<byte> text, out byte[] file, out ValueForm form)
     {
         form = ValueForm.Base64;
@@ -68,7 +68,7 @@ internal static class Base64Text
             return false;
         }
 
-        // Blanks, stray bits at the end, a plus that is escaped beside one that is not: such a text stays a text.
+        // Blanks, stray bits at the end, an escaped plus together with a plain one: such a text stays a text.
         file = bytes.Length == written ? bytes : bytes[..written];
         return Write(file, form).Span.SequenceEqual(text);
     }

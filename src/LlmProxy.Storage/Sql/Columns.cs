@@ -1,61 +1,86 @@
 using System.Data.Common;
+using System.Linq.Expressions;
+using System.Reflection;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Storage.Sql;
 
 /// <summary>A row that is being read, from the ordinal where its columns begin.</summary>
 internal readonly record struct Row(SqlSession Session, DbDataReader Reader, int At = 0);
 
-/// <summary>A column that is read as one type.</summary>
-internal sealed class Column<T>(int ordinal, Func<Row, int, T> read)
-{
-    /// <summary>Its value in a row that begins with the columns of its table.</summary>
-    public T Of(Row row) => read(row, row.At + ordinal);
-}
-
 /// <summary>
-/// The columns of one row type: each is declared once with its name, the value that is written, and how it is read. What
-/// the statements say of them (lists of names, parameters, updates) is made from here.
+/// The columns of one row type: each is declared once, with its name and its property. What the statements say of them
+/// (lists of names, parameters, updates) and how a row is read is made from here.
 /// </summary>
 internal sealed class ColumnTable<TRow>
 {
-    private readonly List<(string Name, Func<TRow, object?>? Get)> _columns = [];
+    private readonly List<(string Name, Func<TRow, object?> Get)> _columns = [];
+    private readonly List<Action<TRow, Row>> _readers = [];
 
     /// <summary>A column of a type of its own.</summary>
     /// <param name="name">Its name; for a table that is only read, any expression.</param>
-    /// <param name="get">The value that is written, in one of the types that sessions take.</param>
+    /// <param name="property">The property of the row.</param>
     /// <param name="read">Reads the value at an ordinal.</param>
-    public Column<T> Add<T>(string name, Func<TRow, object?>? get, Func<Row, int, T> read)
+    /// <param name="write">The value that is written, in one of the types that sessions take; null for the property's own.</param>
+    public ColumnTable<TRow> Add<T>(string name, Expression<Func<TRow, T>> property, Func<Row, int, T> read, Func<T, object?>? write = null)
     {
-        _columns.Add((name, get));
-        return new Column<T>(_columns.Count - 1, read);
+        var member = (PropertyInfo)((MemberExpression)property.Body).Member;
+        var get = member.GetMethod!.CreateDelegate<Func<TRow, T>>();
+        var set = member.SetMethod!.CreateDelegate<Action<TRow, T>>();
+        var ordinal = _columns.Count;
+        _columns.Add((name, write is null ? row => get(row) : row => write(get(row))));
+        _readers.Add((to, row) => set(to, read(row, row.At + ordinal)));
+        return this;
     }
 
-    public Column<string> Text(string name, Func<TRow, string> get) => Add(name, get, static (r, i) => r.Reader.GetString(i));
+    public ColumnTable<TRow> Text(string name, Expression<Func<TRow, string>> property) => Add(name, property, static (r, i) => r.Reader.GetString(i));
 
-    public Column<string?> OptionalText(string name, Func<TRow, string?> get) => Add(name, get, static (r, i) => r.Reader.Text(i));
+    public ColumnTable<TRow> OptionalText(string name, Expression<Func<TRow, string?>> property) => Add(name, property, static (r, i) => r.Reader.Text(i));
 
-    public Column<IReadOnlyList<string>> Texts(string name, Func<TRow, IReadOnlyList<string>> get) =>
-        Add(name, row => JsonLists.Write(get(row)), static (r, i) => JsonLists.Read(r.Reader.GetString(i)));
+    public ColumnTable<TRow> Texts(string name, Expression<Func<TRow, IReadOnlyList<string>>> property) =>
+        Add(name, property, static (r, i) => JsonLists.Read(r.Reader.GetString(i)), JsonLists.Write);
 
-    public Column<int> Number(string name, Func<TRow, int> get) => Add(name, row => get(row), static (r, i) => r.Reader.GetInt32(i));
+    public ColumnTable<TRow> Number(string name, Expression<Func<TRow, int>> property) => Add(name, property, static (r, i) => r.Reader.GetInt32(i));
 
-    public Column<long> Long(string name, Func<TRow, object?>? get = null) => Add(name, get, static (r, i) => r.Reader.GetInt64(i));
+    public ColumnTable<TRow> Long(string name, Expression<Func<TRow, long>> property) => Add(name, property, static (r, i) => r.Reader.GetInt64(i));
 
-    public Column<double> Real(string name, Func<TRow, object?>? get = null) => Add(name, get, static (r, i) => r.Reader.GetDouble(i));
+    public ColumnTable<TRow> Real(string name, Expression<Func<TRow, double>> property) => Add(name, property, static (r, i) => r.Reader.GetDouble(i));
 
-    public Column<double?> OptionalReal(string name, Func<TRow, double?> get) => Add(name, row => get(row), static (r, i) => r.Reader.Real(i));
+    public ColumnTable<TRow> OptionalReal(string name, Expression<Func<TRow, double?>> property) => Add(name, property, static (r, i) => r.Reader.Real(i));
 
-    public Column<decimal?> Usd(string name, Func<TRow, decimal?>? get = null) =>
-        Add(name, get is null ? null : row => get(row) is { } amount ? decimal.Round(amount, ReaderExtensions.UsdDecimals) : null, static (r, i) => r.Reader.Usd(i));
+    public ColumnTable<TRow> Usd(string name, Expression<Func<TRow, decimal?>> property) =>
+        Add(name, property, static (r, i) => r.Reader.Usd(i), amount => amount is { } usd ? decimal.Round(usd, ReaderExtensions.UsdDecimals) : null);
 
-    public Column<bool> Truth(string name, Func<TRow, bool> get) => Add(name, row => get(row), static (r, i) => r.Reader.GetBoolean(i));
+    public ColumnTable<TRow> Truth(string name, Expression<Func<TRow, bool>> property) => Add(name, property, static (r, i) => r.Reader.GetBoolean(i));
 
-    public Column<bool?> OptionalTruth(string name, Func<TRow, bool?> get) => Add<bool?>(name, row => get(row), static (r, i) => r.Reader.IsDBNull(i) ? null : r.Reader.GetBoolean(i));
+    public ColumnTable<TRow> OptionalTruth(string name, Expression<Func<TRow, bool?>> property) =>
+        Add(name, property, static (r, i) => r.Reader.IsDBNull(i) ? null : r.Reader.GetBoolean(i));
 
-    public Column<DateTimeOffset> Time(string name, Func<TRow, DateTimeOffset> get) => Add(name, row => get(row), static (r, i) => r.Session.ReadTime(r.Reader, i));
+    public ColumnTable<TRow> Time(string name, Expression<Func<TRow, DateTimeOffset>> property) => Add(name, property, static (r, i) => r.Session.ReadTime(r.Reader, i));
 
-    public Column<DateTimeOffset?> OptionalTime(string name, Func<TRow, DateTimeOffset?> get) =>
-        Add<DateTimeOffset?>(name, row => get(row), static (r, i) => r.Reader.IsDBNull(i) ? null : r.Session.ReadTime(r.Reader, i));
+    public ColumnTable<TRow> OptionalTime(string name, Expression<Func<TRow, DateTimeOffset?>> property) =>
+        Add(name, property, static (r, i) => r.Reader.IsDBNull(i) ? null : r.Session.ReadTime(r.Reader, i));
+
+    /// <summary>The five columns of a token usage, which runs and steps have alike.</summary>
+    public ColumnTable<TRow> Tokens(Expression<Func<TRow, TokenUsage>> property)
+    {
+        Add("input_tokens", property, static (r, i) => new(r.Reader.GetInt64(i), r.Reader.GetInt64(i + 1), r.Reader.GetInt64(i + 2), r.Reader.GetInt64(i + 3), r.Reader.GetInt64(i + 4)), usage => usage.Input);
+        var get = property.Compile();
+        _columns.AddRange(
+        [
+            ("output_tokens", row => get(row).Output), ("cache_read_tokens", row => get(row).CacheRead),
+            ("cache_write_tokens", row => get(row).CacheWrite), ("reasoning_tokens", row => get(row).Reasoning),
+        ]);
+        return this;
+    }
+
+    /// <summary>Reads a row; its type's required properties must all be columns, or set by the caller.</summary>
+    public TRow Read(Row row)
+    {
+        var read = Activator.CreateInstance<TRow>();
+        _readers.ForEach(reader => reader(read, row));
+        return read;
+    }
 
     /// <summary>All columns for a SELECT.</summary>
     /// <param name="alias">The table's alias with its point, or nothing.</param>
@@ -75,7 +100,7 @@ internal sealed class ColumnTable<TRow>
     {
         foreach (var (name, get) in _columns)
         {
-            statement.With(name, get!(row));
+            statement.With(name, get(row));
         }
 
         return statement;

@@ -4,13 +4,13 @@ using LlmProxy.Core.Stores;
 
 namespace LlmProxy.Storage.Sql;
 
-/// <summary>How a piece of content stands in its row.</summary>
+/// <summary>How content is stored in its row.</summary>
 internal enum ContentEncoding
 {
     /// <summary>As it is.</summary>
     Raw = 0,
 
-    /// <summary>Brotli.</summary>
+    /// <summary>Compressed by Brotli.</summary>
     Brotli = 1,
 
     /// <summary>What remains without the long values, which are content of their own (<see cref="CutContent"/>).</summary>
@@ -26,7 +26,7 @@ internal static class ContentCodec
     /// <summary>
     /// The level that keeps a run of 30 steps well within half the size of its history: 5 makes it 7 % smaller than 2, 3
     /// or 4 do, for a sixth more time than 4; 6 saves 2 % more for a third more time, and 9 nothing more for tenfold. It
-    /// is paid once for each new message, behind the request path (benchmark <c>storage</c>).
+    /// is paid once for each new message, off the request path (benchmark <c>storage</c>).
     /// </summary>
     public const int Quality = 5;
 
@@ -68,8 +68,8 @@ internal static class ContentCodec
             : throw Damaged();
     }
 
-    public static StoreException Damaged() => new("A piece of content in the store cannot be read: it is damaged or was written by a newer version.");
+    public static StoreException Damaged() => new("Content in the store cannot be read: it is damaged or was written by a newer version.");
 }
 
-/// <summary>Content as it stands in its row.</summary>
+/// <summary>Content as stored in its row.</summary>
 internal sealed record StoredContent(ContentEncoding Encoding, byte[] Bytes, int Length);

@@ -11,7 +11,7 @@ internal static class ContentRows
     /// <param name="session">The session.</param>
     /// <param name="query">Selects <see cref="Columns"/> of what is wanted.</param>
     /// <param name="found">Takes what was found.</param>
-    /// <param name="cancellationToken">Cancels.</param>
+    /// <param name="cancellationToken">Cancels the operation.</param>
     public static async Task ReadAsync(
         SqlSession session, SqlStatement query, Dictionary<ContentHash, ReadOnlyMemory<byte>> found, CancellationToken cancellationToken)
     {

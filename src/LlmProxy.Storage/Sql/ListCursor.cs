@@ -4,7 +4,7 @@ using System.Text;
 
 namespace LlmProxy.Storage.Sql;
 
-/// <summary>Where a listing goes on: behind the run with this start and id. Opaque for callers.</summary>
+/// <summary>Where a listing continues: after the run with this start and id. Opaque for callers.</summary>
 internal readonly record struct ListCursor(DateTimeOffset StartedAt, string Id)
 {
     public override string ToString() =>
@@ -24,7 +24,7 @@ internal readonly record struct ListCursor(DateTimeOffset StartedAt, string Id)
         }
         catch (FormatException)
         {
-            // Told below.
+            // Reported below.
         }
 
         throw new ArgumentException("The cursor is not one that a page before has given.", nameof(text));

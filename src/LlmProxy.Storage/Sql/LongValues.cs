@@ -7,17 +7,17 @@ using LlmProxy.Wire.Json;
 namespace LlmProxy.Storage.Sql;
 
 /// <summary>
-/// Cuts long values out of a message, so that each is content of its own: a file in base64 as the bytes that it stands
-/// for, any other text as it stands. A screenshot or a tool's output that comes in several messages, of one dialect or
+/// Cuts long values out of a message, so that each is content of its own: a file in base64 as the bytes that it
+/// encodes, any other text as it is. A screenshot or a tool's output that comes in several messages, of one dialect or
 /// another, is then stored once. Put together again, a message is the same to the byte.
 /// </summary>
 internal static class LongValues
 {
-    /// <summary>A file is cut out from so many base64 digits on: below that its row costs more than it saves.</summary>
+    /// <summary>The smallest file that is cut out, in base64 digits: below that its row costs more than it saves.</summary>
     public const int SmallestFile = 1024;
 
     /// <summary>
-    /// Any other text from so many bytes on: a shorter one shares words with what stands around it, which compression
+    /// The smallest other text, in bytes: a shorter one shares words with the text around it, which compression
     /// makes use of (benchmark <c>storage</c>: real conversations take 1.119 times their history with 2 KB, 1.122 with 8).
     /// </summary>
     public const int SmallestText = 2048;
@@ -87,7 +87,7 @@ internal sealed class CutContent(ReadOnlyMemory<byte> whole, IReadOnlyList<CutVa
     /// <summary>What was cut out.</summary>
     public IEnumerable<Content> Parts => values.Select(v => v.Content);
 
-    /// <summary>The message as it stands in its row: the places of the values, and what remains without them, compressed.</summary>
+    /// <summary>The message as stored in its row: the places of the values, and what remains without them, compressed.</summary>
     public StoredContent Encode()
     {
         var rest = new byte[whole.Length - values.Sum(v => v.Length)];

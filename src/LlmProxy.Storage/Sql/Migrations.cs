@@ -28,7 +28,7 @@ internal sealed class Migrations
     /// <param name="version">The version that the schema has.</param>
     /// <param name="run">Runs a text of several statements in that session.</param>
     /// <param name="now">The time to note.</param>
-    /// <param name="cancellationToken">Cancels.</param>
+    /// <param name="cancellationToken">Cancels the operation.</param>
     public async Task ApplyAsync(SqlSession session, int version, Func<string, Task> run, DateTimeOffset now, CancellationToken cancellationToken)
     {
         foreach (var migration in All.Where(m => m.Version > version))

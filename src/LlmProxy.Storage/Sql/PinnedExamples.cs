@@ -14,14 +14,14 @@ internal static class PinnedExamples
     public static async Task RemoveAsync(SqlSession session, IReadOnlyCollection<long> rows, CancellationToken cancellationToken)
     {
         var ids = await session.QueryAsync(
-            new SqlStatement("SELECT id FROM task_trajectory WHERE row_id " + session.AnyNumber("rows")).With("rows", rows),
+            new SqlStatement("SELECT id FROM task_trajectory WHERE row_id " + session.Any("rows")).With("rows", rows),
             r => r.GetString(0),
             cancellationToken);
         var pins = await session.QueryAsync(
             new SqlStatement(
                 $"""
                 SELECT p.tenant, p.task_id, p.values_json, p.example_ids FROM prompt_pin p
-                WHERE p.example_ids <> '[]' AND EXISTS (SELECT 1 FROM {session.ElementsOf("p.example_ids")} WHERE value {session.AnyText("ids")})
+                WHERE p.example_ids <> '[]' AND EXISTS (SELECT 1 FROM {session.ElementsOf("p.example_ids")} WHERE value {session.Any("ids")})
                 ORDER BY p.tenant, p.task_id
                 """).With("ids", ids),
             r => (Tenant: r.GetString(0), TaskId: r.GetString(1), Values: r.GetString(2), Examples: JsonLists.Read(r.GetString(3))),

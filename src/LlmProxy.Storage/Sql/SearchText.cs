@@ -10,13 +10,13 @@ namespace LlmProxy.Storage.Sql;
 /// </summary>
 internal static class SearchText
 {
-    /// <summary>Longer words (keys, base64) are cut: nobody types them, and an index entry has a limit.</summary>
+    /// <summary>Longer words (keys, base64) are cut: they are not searched for, and an index entry has a limit.</summary>
     public const int MaxWordLength = 64;
 
-    /// <summary>A text is indexed by so many words from its beginning.</summary>
+    /// <summary>How many words of a text are indexed, from its beginning.</summary>
     public const int MaxWords = 4000;
 
-    /// <summary>A search looks for so many different words.</summary>
+    /// <summary>How many different words a search looks for.</summary>
     public const int MaxQueryWords = 64;
 
     // Words that nearly every English task holds: searching for them finds everything and costs the most.

@@ -12,8 +12,8 @@ internal abstract class SqlSession
     /// <summary>A condition on runs <c>t</c> that hold the words of <c>@words</c> in their task description.</summary>
     public abstract string WordsCondition { get; }
 
-    /// <summary>Tables of the store that one parameter, a list of strings, is compared with: <c>column + AnyText</c>.</summary>
-    public abstract string AnyText(string parameter);
+    /// <summary>The condition that the column before it has one of a parameter's strings or numbers.</summary>
+    public abstract string Any(string parameter);
 
     /// <summary>
     /// The condition that runs of some ids or rows belong to <c>@tenant</c>. It is one more check of the few rows that are
@@ -21,10 +21,7 @@ internal abstract class SqlSession
     /// </summary>
     public virtual string IsTenant(string column) => $"{column} = @tenant";
 
-    /// <summary>As <see cref="AnyText"/> for numbers.</summary>
-    public abstract string AnyNumber(string parameter);
-
-    /// <summary>As <see cref="AnyText"/> for byte strings.</summary>
+    /// <summary>As <see cref="Any"/> for byte strings.</summary>
     public abstract string AnyBytes(string parameter);
 
     /// <summary>The strings of a column that holds a JSON array of them, as a table with the column <c>value</c>.</summary>
@@ -73,7 +70,7 @@ internal abstract class SqlSession
     /// <summary>The statement that removes runs from the full-text index.</summary>
     public abstract SqlStatement UnindexText(IReadOnlyCollection<long> runs);
 
-    /// <summary>The statements that remove what other processes were told of runs.</summary>
+    /// <summary>The statements that remove what was announced to other processes about runs.</summary>
     public virtual IReadOnlyList<SqlStatement> ForgetOpenTasks(IReadOnlyCollection<long> runs) => [];
 
     /// <summary>Size of the whole store in bytes, as a query with one value.</summary>
@@ -81,6 +78,10 @@ internal abstract class SqlSession
 
     public async Task ExecuteAsync(SqlStatement statement, CancellationToken cancellationToken) =>
         await ExecuteAsync([statement], cancellationToken);
+
+    /// <summary>Runs a statement and returns whether it returned a row.</summary>
+    public async Task<bool> ReturnsRowAsync(SqlStatement statement, CancellationToken cancellationToken) =>
+        (await ExecuteReturningAsync([statement], cancellationToken))[0] is not null;
 
     /// <summary>The first row, or the type's default.</summary>
     public async Task<T?> QueryFirstAsync<T>(SqlStatement statement, Func<DbDataReader, T> read, CancellationToken cancellationToken)

@@ -6,14 +6,9 @@ namespace LlmProxy.Storage.Sql;
 /// SQL with named parameters (<c>@name</c>, which both databases understand). The text is made of constants of this
 /// assembly; what comes from outside is always a parameter.
 /// </summary>
-internal sealed class SqlStatement
+internal sealed class SqlStatement(string text)
 {
-    private readonly StringBuilder _text;
-
-    public SqlStatement(string text)
-    {
-        _text = new StringBuilder(text);
-    }
+    private readonly StringBuilder _text = new(text);
 
     public string Text => _text.ToString();
 
@@ -25,9 +20,9 @@ internal sealed class SqlStatement
         return this;
     }
 
-    public SqlStatement Append(string text)
+    public SqlStatement Append(string more)
     {
-        _text.Append(text);
+        _text.Append(more);
         return this;
     }
 

@@ -6,7 +6,7 @@ namespace LlmProxy.Storage.Sql;
 /// <content>Saving and deleting.</content>
 public abstract partial class SqlTrajectoryStore
 {
-    /// <summary>A deletion of many runs is cut into transactions of so many, so that writers get their turn in between.</summary>
+    /// <summary>A deletion is cut into transactions of this many runs, so that writers get their turn in between.</summary>
     private const int CleanupBatch = 50;
 
     /// <inheritdoc />
@@ -20,17 +20,9 @@ public abstract partial class SqlTrajectoryStore
         var save = new TrajectorySave(changes);
         await PrepareVectorsAsync(changes.SelectMany(c => c.Embeddings).Select(e => (e.Model, e.Vector.Length)).Distinct().ToList(), cancellationToken);
         // Compression is the greatest part of the work; it is done before the writer's turn comes.
-        var stored = await ReadAsync("look content up", s => save.FindStoredAsync(s, cancellationToken), cancellationToken);
+        var stored = await ReadAsync("look up content", s => save.FindStoredAsync(s, cancellationToken), cancellationToken);
         var encoded = save.Encode(stored);
-        await WriteAsync(
-            "save runs",
-            removes: false,
-            async s =>
-            {
-                await save.RunAsync(s, encoded, cancellationToken);
-                return true;
-            },
-            cancellationToken);
+        await ChangeAsync("save runs", s => save.RunAsync(s, encoded, cancellationToken), cancellationToken);
     }
 
     /// <inheritdoc />
@@ -58,7 +50,7 @@ public abstract partial class SqlTrajectoryStore
 
     /// <inheritdoc />
     /// <remarks>
-    /// Runs whose example is pinned stay: somebody wanted them. Which runs go is read without a lock, and looked at once
+    /// Runs whose example is pinned stay. Which runs go is read without a lock, and looked at once
     /// more in the transaction that deletes them: another process may clean up at the same time, and a run may have been
     /// pinned or continued since.
     /// </remarks>
@@ -96,7 +88,7 @@ public abstract partial class SqlTrajectoryStore
                 "clean up",
                 async s =>
                 {
-                    var rows = await s.QueryAsync(Query("SELECT t.row_id").Append(" AND t.row_id " + s.AnyNumber("rows")).With("rows", chosen), r => r.GetInt64(0), cancellationToken);
+                    var rows = await s.QueryAsync(Query("SELECT t.row_id").Append(" AND t.row_id " + s.Any("rows")).With("rows", chosen), r => r.GetInt64(0), cancellationToken);
                     await TrajectoryRemoval.DeleteAsync(s, rows, cancellationToken);
                     return rows.Count;
                 },
@@ -105,7 +97,7 @@ public abstract partial class SqlTrajectoryStore
         }
     }
 
-    /// <summary>Does a removal, and tells those who remember prompts when it is committed.</summary>
+    /// <summary>Does a removal and invalidates cached prompts when it is committed.</summary>
     private async Task<T> RemoveAsync<T>(string operation, Func<SqlSession, Task<T>> work, CancellationToken cancellationToken)
     {
         try

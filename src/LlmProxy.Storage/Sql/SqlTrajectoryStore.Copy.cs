@@ -4,14 +4,14 @@ using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Storage.Sql;
 
-/// <content>What <see cref="StoreCopy"/> reads from one store and puts into another, beside what every caller can.</content>
+/// <content>What <see cref="StoreCopy"/> reads from one store and puts into another, besides what every caller can.</content>
 public abstract partial class SqlTrajectoryStore
 {
     /// <summary>Number of runs of all tenants.</summary>
     internal Task<long> CountRunsAsync(CancellationToken cancellationToken) =>
         ReadAsync("count runs", s => s.QueryFirstAsync(new SqlStatement("SELECT count(*) FROM task_trajectory"), r => r.GetInt64(0), cancellationToken), cancellationToken);
 
-    /// <summary>Runs of all tenants behind a row, in the order of their rows.</summary>
+    /// <summary>Runs of all tenants after a row, in the order of their rows.</summary>
     internal Task<List<TrajectoryRow>> ReadRunsAsync(long afterRow, int limit, CancellationToken cancellationToken) =>
         ReadAsync(
             "read runs",
@@ -25,9 +25,9 @@ public abstract partial class SqlTrajectoryStore
     /// <summary>The runs with one of these ids, and the tenant's runs of one of these tasks.</summary>
     internal Task<List<Trajectory>> FindRunsAsync(string tenant, IReadOnlyCollection<Trajectory> runs, CancellationToken cancellationToken) =>
         ReadAsync(
-            "look runs up",
+            "look up runs",
             s => s.QueryAsync(
-                new SqlStatement($"{SelectRuns}t.id {s.AnyText("ids")} UNION {SelectRuns}t.tenant = @tenant AND t.task_id {s.AnyText("tasks")}")
+                new SqlStatement($"{SelectRuns}t.id {s.Any("ids")} UNION {SelectRuns}t.tenant = @tenant AND t.task_id {s.Any("tasks")}")
                     .With("ids", runs.Select(r => r.Id).ToList()).With("tenant", tenant).With("tasks", runs.Select(r => r.TaskId).ToList()),
                 r => TrajectoryRows.Read(s, r),
                 cancellationToken),
@@ -81,13 +81,12 @@ public abstract partial class SqlTrajectoryStore
     internal Task SaveExamplesAsync(IReadOnlyCollection<(Trajectory Run, ExampleRow Example)> examples, CancellationToken cancellationToken) =>
         examples.Count == 0
             ? Task.CompletedTask
-            : WriteAsync(
+            : ChangeAsync(
                 "save examples",
-                removes: false,
                 async s =>
                 {
                     var rows = (await s.QueryAsync(
-                        new SqlStatement("SELECT id, row_id FROM task_trajectory WHERE id " + s.AnyText("ids")).With("ids", examples.Select(e => e.Run.Id).ToList()),
+                        new SqlStatement("SELECT id, row_id FROM task_trajectory WHERE id " + s.Any("ids")).With("ids", examples.Select(e => e.Run.Id).ToList()),
                         r => (Id: r.GetString(0), Row: r.GetInt64(1)),
                         cancellationToken)).ToDictionary(r => r.Id, r => r.Row, StringComparer.Ordinal);
                     await s.ExecuteAsync(
@@ -104,11 +103,10 @@ public abstract partial class SqlTrajectoryStore
                             .With("uses", e.Example.UsageCount).With("used", e.Example.LastUsedAt)
                             .With("successes", e.Example.StatedSuccesses).With("failures", e.Example.StatedFailures)).ToList(),
                         cancellationToken);
-                    return true;
                 },
                 cancellationToken);
 
-    /// <summary>Pins behind one of them, in the order of tenant and task.</summary>
+    /// <summary>Pins after one of them, in the order of tenant and task.</summary>
     internal Task<List<PromptPin>> ReadPinsAsync(PromptPin? after, int limit, CancellationToken cancellationToken) =>
         ReadAsync(
             "read pins",
@@ -136,9 +134,8 @@ public abstract partial class SqlTrajectoryStore
     /// </summary>
     /// <exception cref="StoreException">The store holds runs, and a setting has another value.</exception>
     internal Task SaveSettingsAsync(IReadOnlyList<(string Name, byte[] Value)> settings, CancellationToken cancellationToken) =>
-        WriteAsync(
+        ChangeAsync(
             "save settings",
-            removes: false,
             async s =>
             {
                 var own = (await ReadSettingsAsync(s, cancellationToken)).ToDictionary(o => o.Name, o => o.Value, StringComparer.Ordinal);
@@ -148,11 +145,7 @@ public abstract partial class SqlTrajectoryStore
                     throw new StoreException("The target holds runs of another store already. Copy into an empty database.") { IsConflict = true };
                 }
 
-                await s.ExecuteAsync(
-                    other.Select(o => new SqlStatement("INSERT INTO store_setting (name, value) VALUES (@name, @value) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
-                        .With("name", o.Name).With("value", o.Value)).ToList(),
-                    cancellationToken);
-                return true;
+                await s.ExecuteAsync(other.ConvertAll(o => SaveSetting(o.Name, o.Value)), cancellationToken);
             },
             cancellationToken);
 

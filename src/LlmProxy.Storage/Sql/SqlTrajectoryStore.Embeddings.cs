@@ -10,7 +10,7 @@ public abstract partial class SqlTrajectoryStore
     /// <summary>Names of settings that belong to this store's own rows and mean nothing in another.</summary>
     private const string ProgressPrefix = "progress:";
 
-    // A removal of many vectors is cut into transactions of so many runs, so that writers get their turn in between.
+    // A removal of vectors is cut into transactions of this many runs, so that writers get their turn in between.
     private const int RemovalBatch = 500;
 
     /// <inheritdoc />
@@ -26,7 +26,7 @@ public abstract partial class SqlTrajectoryStore
                     cancellationToken);
                 var texts = (await s.QueryAsync(
                     // The lexical vectors' texts come last and win: every run has them, and they are never made elsewhere.
-                    new SqlStatement($"SELECT trajectory_row, kind, text FROM trajectory_embedding WHERE trajectory_row {s.AnyNumber("rows")} ORDER BY CASE WHEN model LIKE 'lexical%' THEN 1 ELSE 0 END")
+                    new SqlStatement($"SELECT trajectory_row, kind, text FROM trajectory_embedding WHERE trajectory_row {s.Any("rows")} ORDER BY CASE WHEN model LIKE 'lexical%' THEN 1 ELSE 0 END")
                         .With("rows", runs.Select(r => r.Row).ToList()),
                     r => (Row: r.GetInt64(0), Kind: r.GetString(1), Text: r.GetString(2)),
                     cancellationToken)).ToLookup(t => t.Row);
@@ -56,7 +56,7 @@ public abstract partial class SqlTrajectoryStore
             {
                 // The runs' rows first, as every save does: a run's vectors have one writer at a time.
                 var rows = (await s.QueryAsync(
-                    new SqlStatement($"UPDATE task_trajectory SET has_content = has_content WHERE {s.IsTenant("tenant")} AND has_content AND id {s.AnyText("ids")} RETURNING id, row_id, task_description")
+                    new SqlStatement($"UPDATE task_trajectory SET has_content = has_content WHERE {s.IsTenant("tenant")} AND has_content AND id {s.Any("ids")} RETURNING id, row_id, task_description")
                         .With("tenant", tenant).With("ids", runs.Select(r => r.TrajectoryId).ToList()),
                     r => (Id: r.GetString(0), Row: r.GetInt64(1), Task: r.GetString(2)),
                     cancellationToken)).ToDictionary(r => r.Id, StringComparer.Ordinal);
@@ -104,7 +104,7 @@ public abstract partial class SqlTrajectoryStore
     /// <inheritdoc />
     public Task<string?> ReadProgressAsync(string name, CancellationToken cancellationToken) =>
         ReadAsync(
-            "read how far work has come",
+            "read progress",
             async s => await s.QueryFirstAsync(
                 new SqlStatement("SELECT value FROM store_setting WHERE name = @name").With("name", ProgressPrefix + name), r => r.GetFieldValue<byte[]>(0), cancellationToken) is { } bytes
                 ? Encoding.UTF8.GetString(bytes)
@@ -113,20 +113,17 @@ public abstract partial class SqlTrajectoryStore
 
     /// <inheritdoc />
     public Task SaveProgressAsync(string name, string? value, CancellationToken cancellationToken) =>
-        WriteAsync(
-            "note how far work has come",
-            removes: false,
-            async s =>
-            {
-                await s.ExecuteAsync(
-                    value is null
-                        ? new SqlStatement("DELETE FROM store_setting WHERE name = @name").With("name", ProgressPrefix + name)
-                        : new SqlStatement("INSERT INTO store_setting (name, value) VALUES (@name, @value) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
-                            .With("name", ProgressPrefix + name).With("value", Encoding.UTF8.GetBytes(value)),
-                    cancellationToken);
-                return true;
-            },
+        ChangeAsync(
+            "save progress",
+            s => s.ExecuteAsync(
+                value is null
+                    ? new SqlStatement("DELETE FROM store_setting WHERE name = @name").With("name", ProgressPrefix + name)
+                    : SaveSetting(ProgressPrefix + name, Encoding.UTF8.GetBytes(value)),
+                cancellationToken),
             cancellationToken);
+
+    private static SqlStatement SaveSetting(string name, byte[] value) =>
+        new SqlStatement("INSERT INTO store_setting (name, value) VALUES (@name, @value) ON CONFLICT (name) DO UPDATE SET value = excluded.value").With("name", name).With("value", value);
 
     private static SqlStatement TextsConditions(SqlStatement statement, TrajectoryTextsQuery query)
     {

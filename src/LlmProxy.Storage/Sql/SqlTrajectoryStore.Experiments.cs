@@ -22,12 +22,10 @@ public abstract partial class SqlTrajectoryStore
     public Task<IReadOnlyList<FewShotExampleRow>> FindExamplesAsync(string tenant, IReadOnlyCollection<string> trajectoryIds, CancellationToken cancellationToken) =>
         trajectoryIds.Count == 0
             ? Task.FromResult<IReadOnlyList<FewShotExampleRow>>([])
-            : ReadAsync<IReadOnlyList<FewShotExampleRow>>(
-                "look examples up",
-                async s => await s.QueryAsync(
-                    new SqlStatement($"{ExampleColumns} WHERE {s.IsTenant("t.tenant")} AND t.id {s.AnyText("ids")}").With("tenant", tenant).With("ids", trajectoryIds),
-                    r => ReadExample(s, r),
-                    cancellationToken),
+            : QueryAsync(
+                "look up examples",
+                s => new SqlStatement($"{ExampleColumns} WHERE {s.IsTenant("t.tenant")} AND t.id {s.Any("ids")}").With("tenant", tenant).With("ids", trajectoryIds),
+                ReadExample,
                 cancellationToken);
 
     /// <inheritdoc />
@@ -35,59 +33,47 @@ public abstract partial class SqlTrajectoryStore
         WriteAsync(
             "record how a task with an example ended",
             removes: false,
-            async s =>
-            {
-                var returned = await s.ExecuteReturningAsync(
-                    [
-                        new SqlStatement(
-                            """
-                            INSERT INTO few_shot_example (trajectory_row, tenant, pinned, retired, usage_count, stated_successes, stated_failures)
-                            SELECT row_id, tenant, FALSE, FALSE, 0, @successes, @failures FROM task_trajectory WHERE tenant = @tenant AND id = @id
-                            ON CONFLICT (trajectory_row) DO UPDATE SET stated_successes = few_shot_example.stated_successes + excluded.stated_successes,
-                                stated_failures = few_shot_example.stated_failures + excluded.stated_failures
-                            RETURNING trajectory_row
-                            """)
-                            .With("tenant", tenant).With("id", trajectoryId).With("successes", success ? 1L : 0L).With("failures", success ? 0L : 1L),
-                    ],
-                    cancellationToken);
-                return returned[0] is not null;
-            },
+            s => s.ReturnsRowAsync(
+                new SqlStatement(
+                    """
+                    INSERT INTO few_shot_example (trajectory_row, tenant, pinned, retired, usage_count, stated_successes, stated_failures)
+                    SELECT row_id, tenant, FALSE, FALSE, 0, @successes, @failures FROM task_trajectory WHERE tenant = @tenant AND id = @id
+                    ON CONFLICT (trajectory_row) DO UPDATE SET stated_successes = few_shot_example.stated_successes + excluded.stated_successes,
+                        stated_failures = few_shot_example.stated_failures + excluded.stated_failures
+                    RETURNING trajectory_row
+                    """).With("tenant", tenant).With("id", trajectoryId).With("successes", success ? 1L : 0L).With("failures", success ? 0L : 1L),
+                cancellationToken),
             cancellationToken);
 
     /// <inheritdoc />
     public Task<IReadOnlyList<ExampleOutcome>> ReadExampleOutcomesAsync(string tenant, CancellationToken cancellationToken) =>
-        ReadAsync<IReadOnlyList<ExampleOutcome>>(
-            "read what became of examples",
-            async s => await s.QueryAsync(
-                new SqlStatement(
-                    """
-                    SELECT t.provider, t.model, t.arm, t.example_ids, count(*), sum(CASE WHEN t.success THEN 1 ELSE 0 END) FROM task_trajectory t
-                    WHERE t.tenant = @tenant AND (t.arm IS NOT NULL OR t.example_ids <> '[]') AND t.success IS NOT NULL AND t.status IN ('completed', 'failed', 'needs_help')
-                    GROUP BY t.provider, t.model, t.arm, t.example_ids
-                    """).With("tenant", tenant),
-                r => new ExampleOutcome(r.GetString(0), r.GetString(1), r.Text(2), JsonLists.Read(r.GetString(3)), r.GetInt64(4), r.GetInt64(5)),
-                cancellationToken),
+        QueryAsync(
+            "read the outcomes of examples",
+            _ => new SqlStatement(
+                """
+                SELECT t.provider, t.model, t.arm, t.example_ids, count(*), sum(CASE WHEN t.success THEN 1 ELSE 0 END) FROM task_trajectory t
+                WHERE t.tenant = @tenant AND (t.arm IS NOT NULL OR t.example_ids <> '[]') AND t.success IS NOT NULL AND t.status IN ('completed', 'failed', 'needs_help')
+                GROUP BY t.provider, t.model, t.arm, t.example_ids
+                """).With("tenant", tenant),
+            (_, r) => new ExampleOutcome(r.GetString(0), r.GetString(1), r.Text(2), JsonLists.Read(r.GetString(3)), r.GetInt64(4), r.GetInt64(5)),
             cancellationToken);
 
     /// <inheritdoc />
     public Task<IReadOnlyList<ArmStatistics>> ReadArmsAsync(string tenant, DateTimeOffset? since, DateTimeOffset? until, string? model, CancellationToken cancellationToken) =>
-        ReadAsync<IReadOnlyList<ArmStatistics>>(
+        QueryAsync(
             "read the experiment",
-            async s => await s.QueryAsync(
-                new SqlStatement(
-                    """
-                    SELECT t.provider, t.model, t.arm, count(*), count(t.success), sum(CASE WHEN t.success THEN 1 ELSE 0 END), sum(t.iteration_count), sum(t.user_interventions),
-                        CAST(sum(t.input_tokens + t.output_tokens) AS bigint), sum(t.cost_usd) FROM task_trajectory t
-                    WHERE t.tenant = @tenant AND t.arm IS NOT NULL AND t.status IN ('completed', 'failed', 'needs_help')
-                    """).With("tenant", tenant)
-                    .AppendIf(since, " AND t.started_at >= @since", "since")
-                    .AppendIf(until, " AND t.started_at < @until", "until")
-                    .AppendIf(model, " AND t.model = @model", "model")
-                    .Append(" GROUP BY t.provider, t.model, t.arm ORDER BY t.provider, t.model, t.arm"),
-                r => new ArmStatistics(
-                    r.GetString(0), r.GetString(1), r.GetString(2), r.GetInt64(3), r.GetInt64(4), r.GetInt64(5), r.GetInt64(6), r.GetInt64(7), r.GetInt64(8),
-                    r.Usd(9)),
-                cancellationToken),
+            _ => new SqlStatement(
+                """
+                SELECT t.provider, t.model, t.arm, count(*), count(t.success), sum(CASE WHEN t.success THEN 1 ELSE 0 END), sum(t.iteration_count), sum(t.user_interventions),
+                    CAST(sum(t.input_tokens + t.output_tokens) AS bigint), sum(t.cost_usd) FROM task_trajectory t
+                WHERE t.tenant = @tenant AND t.arm IS NOT NULL AND t.status IN ('completed', 'failed', 'needs_help')
+                """).With("tenant", tenant)
+                .AppendIf(since, " AND t.started_at >= @since", "since")
+                .AppendIf(until, " AND t.started_at < @until", "until")
+                .AppendIf(model, " AND t.model = @model", "model")
+                .Append(" GROUP BY t.provider, t.model, t.arm ORDER BY t.provider, t.model, t.arm"),
+            (_, r) => new ArmStatistics(
+                r.GetString(0), r.GetString(1), r.GetString(2), r.GetInt64(3), r.GetInt64(4), r.GetInt64(5), r.GetInt64(6), r.GetInt64(7), r.GetInt64(8), r.Usd(9)),
             cancellationToken);
 
     private static FewShotExampleRow ReadExample(SqlSession session, System.Data.Common.DbDataReader r) => new(

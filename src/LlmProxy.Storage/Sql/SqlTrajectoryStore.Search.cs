@@ -28,7 +28,7 @@ public abstract partial class SqlTrajectoryStore
                 var textRanks = texts.Select((run, i) => (run, Rank: i + 1)).ToDictionary(t => t.run, t => t.Rank);
                 var rows = near.Select(n => n.Run).Concat(others).ToList();
                 var runs = (await s.QueryAsync(
-                    new SqlStatement($"SELECT {TrajectoryRows.Columns}, t.row_id FROM task_trajectory t WHERE t.row_id " + s.AnyNumber("rows")).With("rows", rows),
+                    new SqlStatement($"SELECT {TrajectoryRows.Columns}, t.row_id FROM task_trajectory t WHERE t.row_id " + s.Any("rows")).With("rows", rows),
                     r => (Run: TrajectoryRows.Read(s, r), Row: r.GetInt64(r.FieldCount - 1)),
                     cancellationToken)).ToDictionary(r => r.Row, r => r.Run);
                 var hits = new List<SearchHit>(rows.Count);
@@ -52,22 +52,16 @@ public abstract partial class SqlTrajectoryStore
     public Task RecordExampleUsageAsync(string tenant, IReadOnlyCollection<string> trajectoryIds, DateTimeOffset at, CancellationToken cancellationToken) =>
         trajectoryIds.Count == 0
             ? Task.CompletedTask
-            : WriteAsync(
+            : ChangeAsync(
                 "record the use of examples",
-                removes: false,
-                async s =>
-                {
-                    await s.ExecuteAsync(
-                        new SqlStatement(
-                            $"""
-                            INSERT INTO few_shot_example (trajectory_row, tenant, pinned, retired, usage_count, last_used_at)
-                            SELECT row_id, tenant, FALSE, FALSE, 1, @at FROM task_trajectory WHERE {s.IsTenant("tenant")} AND id {s.AnyText("ids")} ORDER BY row_id
-                            ON CONFLICT (trajectory_row) DO UPDATE SET usage_count = few_shot_example.usage_count + 1, last_used_at = excluded.last_used_at
-                            """)
-                            .With("tenant", tenant).With("ids", trajectoryIds).With("at", at),
-                        cancellationToken);
-                    return true;
-                },
+                s => s.ExecuteAsync(
+                    new SqlStatement(
+                        $"""
+                        INSERT INTO few_shot_example (trajectory_row, tenant, pinned, retired, usage_count, last_used_at)
+                        SELECT row_id, tenant, FALSE, FALSE, 1, @at FROM task_trajectory WHERE {s.IsTenant("tenant")} AND id {s.Any("ids")} ORDER BY row_id
+                        ON CONFLICT (trajectory_row) DO UPDATE SET usage_count = few_shot_example.usage_count + 1, last_used_at = excluded.last_used_at
+                        """).With("tenant", tenant).With("ids", trajectoryIds).With("at", at),
+                    cancellationToken),
                 cancellationToken);
 
     /// <inheritdoc />
@@ -77,25 +71,19 @@ public abstract partial class SqlTrajectoryStore
         var isThere = await WriteAsync(
             "update an example",
             removes: false,
-            async s =>
-            {
-                var returned = await s.ExecuteReturningAsync(
-                    [
-                        new SqlStatement(
-                            """
-                            INSERT INTO few_shot_example (trajectory_row, tenant, task_description, pinned, retired, edited_json, usage_count)
-                            SELECT row_id, tenant, nullif(nullif(@description, task_description), ''), @pinned, @retired, @edited, 0
-                            FROM task_trajectory WHERE tenant = @tenant AND id = @id
-                            ON CONFLICT (trajectory_row) DO UPDATE SET task_description = excluded.task_description,
-                                pinned = excluded.pinned, retired = excluded.retired, edited_json = excluded.edited_json
-                            RETURNING trajectory_row
-                            """)
-                            .With("tenant", tenant).With("id", example.TrajectoryId).With("description", example.TaskDescription)
-                            .With("pinned", example.Pinned).With("retired", example.Retired).With("edited", example.EditedJson ?? ""),
-                    ],
-                    cancellationToken);
-                return returned[0] is not null;
-            },
+            s => s.ReturnsRowAsync(
+                new SqlStatement(
+                    """
+                    INSERT INTO few_shot_example (trajectory_row, tenant, task_description, pinned, retired, edited_json, usage_count)
+                    SELECT row_id, tenant, nullif(nullif(@description, task_description), ''), @pinned, @retired, @edited, 0
+                    FROM task_trajectory WHERE tenant = @tenant AND id = @id
+                    ON CONFLICT (trajectory_row) DO UPDATE SET task_description = excluded.task_description,
+                        pinned = excluded.pinned, retired = excluded.retired, edited_json = excluded.edited_json
+                    RETURNING trajectory_row
+                    """)
+                    .With("tenant", tenant).With("id", example.TrajectoryId).With("description", example.TaskDescription)
+                    .With("pinned", example.Pinned).With("retired", example.Retired).With("edited", example.EditedJson ?? ""),
+                cancellationToken),
             cancellationToken);
         Interlocked.Increment(ref _exampleChanges);
         return isThere;
@@ -103,13 +91,11 @@ public abstract partial class SqlTrajectoryStore
 
     /// <inheritdoc />
     public Task<IReadOnlyList<FewShotExampleRow>> ListExamplesAsync(string tenant, int limit, CancellationToken cancellationToken) =>
-        ReadAsync<IReadOnlyList<FewShotExampleRow>>(
+        QueryAsync(
             "list examples",
-            async s => await s.QueryAsync(
-                new SqlStatement(ExampleColumns + " WHERE x.tenant = @tenant ORDER BY x.pinned DESC, x.usage_count DESC, t.quality_score DESC NULLS LAST, t.id LIMIT @limit")
-                    .With("tenant", tenant).With("limit", limit),
-                r => ReadExample(s, r),
-                cancellationToken),
+            _ => new SqlStatement(ExampleColumns + " WHERE x.tenant = @tenant ORDER BY x.pinned DESC, x.usage_count DESC, t.quality_score DESC NULLS LAST, t.id LIMIT @limit")
+                .With("tenant", tenant).With("limit", limit),
+            ReadExample,
             cancellationToken);
 
     /// <inheritdoc />
@@ -117,8 +103,8 @@ public abstract partial class SqlTrajectoryStore
         trajectoryIds.Count == 0
             ? Task.FromResult<IReadOnlySet<string>>(new HashSet<string>(StringComparer.Ordinal))
             : ReadSetAsync(
-                "look examples up",
-                s => new SqlStatement($"SELECT t.id FROM task_trajectory t WHERE {s.IsTenant("t.tenant")} AND t.id {s.AnyText("ids")} AND t.has_content AND {NotRetired}")
+                "look up examples",
+                s => new SqlStatement($"SELECT t.id FROM task_trajectory t WHERE {s.IsTenant("t.tenant")} AND t.id {s.Any("ids")} AND t.has_content AND {NotRetired}")
                     .With("tenant", tenant).With("ids", trajectoryIds),
                 cancellationToken);
 
@@ -153,6 +139,6 @@ public abstract partial class SqlTrajectoryStore
         text.Append(query.SuccessOnly ? " AND t.success IS TRUE" : "");
         text.Append(query.WithoutRetired ? " AND " + NotRetired : "");
         statement.Append(text.ToString()).With("tenant", query.Tenant).AppendIf(query.MinQuality, " AND t.quality_score >= @quality", "quality");
-        return query.Providers.Count == 0 ? statement : statement.Append(" AND t.provider " + session.AnyText("providers")).With("providers", query.Providers);
+        return query.Providers.Count == 0 ? statement : statement.Append(" AND t.provider " + session.Any("providers")).With("providers", query.Providers);
     }
 }

@@ -54,13 +54,27 @@ public abstract partial class SqlTrajectoryStore :
     /// <param name="cancellationToken">Cancels it.</param>
     private protected abstract Task<T> WriteAsync<T>(string operation, bool removes, Func<SqlSession, Task<T>> work, CancellationToken cancellationToken);
 
+    /// <summary>Runs statements of a write without a result in a transaction.</summary>
+    private protected Task ChangeAsync(string operation, Func<SqlSession, Task> work, CancellationToken cancellationToken) =>
+        WriteAsync(operation, removes: false, s => WithoutResult(work(s)), cancellationToken);
+
+    private protected static async Task<bool> WithoutResult(Task work)
+    {
+        await work;
+        return true;
+    }
+
+    /// <summary>The rows of one query.</summary>
+    private protected Task<IReadOnlyList<T>> QueryAsync<T>(string operation, Func<SqlSession, SqlStatement> statement, Func<SqlSession, DbDataReader, T> read, CancellationToken cancellationToken) =>
+        ReadAsync<IReadOnlyList<T>>(operation, async s => await s.QueryAsync(statement(s), r => read(s, r), cancellationToken), cancellationToken);
+
     /// <summary>A driver's exception in the user's words, with the fix where it is known.</summary>
     private protected abstract string Explain(Exception exception);
 
     /// <summary>Whether a driver's exception says that a key exists already.</summary>
     private protected abstract bool IsDuplicateKey(Exception exception);
 
-    /// <summary>Whether it is the database that is not well, and not what was asked of it.</summary>
+    /// <summary>Whether the database is unavailable; if not, the request is at fault.</summary>
     private protected abstract bool IsOutage(Exception exception);
 
     /// <inheritdoc />
@@ -87,8 +101,8 @@ public abstract partial class SqlTrajectoryStore :
         exchangeIds.Count == 0
             ? Task.FromResult<IReadOnlySet<string>>(new HashSet<string>(StringComparer.Ordinal))
             : ReadSetAsync(
-                "look exchanges up",
-                s => new SqlStatement("SELECT exchange_id FROM recorded_exchange WHERE exchange_id " + s.AnyText("ids")).With("ids", exchangeIds),
+                "look up exchanges",
+                s => new SqlStatement("SELECT exchange_id FROM recorded_exchange WHERE exchange_id " + s.Any("ids")).With("ids", exchangeIds),
                 cancellationToken);
 
     /// <inheritdoc />
@@ -120,7 +134,7 @@ public abstract partial class SqlTrajectoryStore :
                 var statement = new SqlStatement(SelectRuns + "t.tenant = @tenant").With("tenant", query.Tenant)
                     .AppendIf(query.Provider, " AND t.provider = @provider", "provider")
                     .AppendIf(query.Model, " AND t.model = @model", "model")
-                    .AppendIf(query.Status is { } status ? TrajectoryRows.Name(status) : null, " AND t.status = @status", "status")
+                    .AppendIf(query.Status is { } status ? EnumWords<TrajectoryStatus>.Of(status) : null, " AND t.status = @status", "status")
                     .AppendIf(query.Success, " AND t.success = @success", "success")
                     .AppendIf(query.MinQuality, " AND t.quality_score >= @quality", "quality")
                     .AppendIf(query.Since, " AND t.started_at >= @since", "since");
@@ -167,12 +181,10 @@ public abstract partial class SqlTrajectoryStore :
 
     /// <inheritdoc />
     public Task<IReadOnlyList<TrajectoryStep>> ReadStepsAsync(string trajectoryId, CancellationToken cancellationToken) =>
-        ReadAsync<IReadOnlyList<TrajectoryStep>>(
+        QueryAsync(
             "read steps",
-            async s => await s.QueryAsync(
-                new SqlStatement($"SELECT {StepRows.Columns} FROM trajectory_step s JOIN task_trajectory t ON t.row_id = s.trajectory_row WHERE t.id = @id ORDER BY s.idx").With("id", trajectoryId),
-                r => StepRows.Read(s, r, trajectoryId),
-                cancellationToken),
+            _ => new SqlStatement($"SELECT {StepRows.Columns} FROM trajectory_step s JOIN task_trajectory t ON t.row_id = s.trajectory_row WHERE t.id = @id ORDER BY s.idx").With("id", trajectoryId),
+            (s, r) => StepRows.Read(s, r, trajectoryId),
             cancellationToken);
 
     /// <inheritdoc />
@@ -201,21 +213,18 @@ public abstract partial class SqlTrajectoryStore :
     public Task<IReadOnlyList<CorrelationEntry>> FindCorrelationAsync(string tenant, IReadOnlyCollection<TurnKey> keys, CancellationToken cancellationToken) =>
         keys.Count == 0
             ? Task.FromResult<IReadOnlyList<CorrelationEntry>>([])
-            : ReadAsync<IReadOnlyList<CorrelationEntry>>(
-                "look correlation keys up",
-                async s => await s.QueryAsync(
-                    new SqlStatement(
-                        $"""
-                        SELECT k.turn_key, k.kind, t.task_id, k.step_index, k.at
-                        FROM (SELECT c.*, row_number() OVER (PARTITION BY turn_key ORDER BY at DESC, trajectory_row DESC, step_index DESC) AS recent
-                              FROM correlation_key c WHERE tenant = @tenant AND turn_key {s.AnyBytes("keys")}) k
-                        JOIN task_trajectory t ON t.row_id = k.trajectory_row
-                        WHERE k.recent <= 64
-                        ORDER BY k.at DESC, k.trajectory_row DESC, k.step_index DESC
-                        """)
-                        .With("tenant", tenant).With("keys", keys.Select(Bytes).ToList()),
-                    r => new CorrelationEntry(KeyOf(r.GetFieldValue<byte[]>(0)), (CorrelationKind)r.GetInt32(1), r.GetString(2), r.GetInt32(3), s.ReadTime(r, 4)),
-                    cancellationToken),
+            : QueryAsync(
+                "look up correlation keys",
+                s => new SqlStatement(
+                    $"""
+                    SELECT k.turn_key, k.kind, t.task_id, k.step_index, k.at
+                    FROM (SELECT c.*, row_number() OVER (PARTITION BY turn_key ORDER BY at DESC, trajectory_row DESC, step_index DESC) AS recent
+                          FROM correlation_key c WHERE tenant = @tenant AND turn_key {s.AnyBytes("keys")}) k
+                    JOIN task_trajectory t ON t.row_id = k.trajectory_row
+                    WHERE k.recent <= 64
+                    ORDER BY k.at DESC, k.trajectory_row DESC, k.step_index DESC
+                    """).With("tenant", tenant).With("keys", keys.Select(Bytes).ToList()),
+                (s, r) => new CorrelationEntry(KeyOf(r.GetFieldValue<byte[]>(0)), (CorrelationKind)r.GetInt32(1), r.GetString(2), r.GetInt32(3), s.ReadTime(r, 4)),
                 cancellationToken);
 
     /// <inheritdoc />
@@ -241,28 +250,23 @@ public abstract partial class SqlTrajectoryStore :
 
     /// <inheritdoc />
     public Task<PromptPin?> FindPinAsync(string tenant, string taskId, CancellationToken cancellationToken) =>
-        ReadAsync("look a pin up", s => FindPinAsync(s, tenant, taskId, cancellationToken), cancellationToken);
+        ReadAsync("look up a pin", s => FindPinAsync(s, tenant, taskId, cancellationToken), cancellationToken);
 
     /// <inheritdoc />
     public Task SaveTemplateSetAsync(string hash, IReadOnlyDictionary<string, string> files, CancellationToken cancellationToken) =>
-        WriteAsync(
+        ChangeAsync(
             "save a template set",
-            removes: false,
-            async s =>
-            {
-                await s.ExecuteAsync(
-                    new SqlStatement("INSERT INTO template_set (hash, files, at) VALUES (@hash, @files, @at) ON CONFLICT (hash) DO NOTHING")
-                        .With("hash", hash).With("files", JsonSerializer.Serialize(files)).With("at", Time.GetUtcNow()),
-                    cancellationToken);
-                return true;
-            },
+            s => s.ExecuteAsync(
+                new SqlStatement("INSERT INTO template_set (hash, files, at) VALUES (@hash, @files, @at) ON CONFLICT (hash) DO NOTHING")
+                    .With("hash", hash).With("files", JsonSerializer.Serialize(files)).With("at", Time.GetUtcNow()),
+                cancellationToken),
             cancellationToken);
 
     /// <inheritdoc />
     public async Task<IReadOnlyDictionary<string, string>?> FindTemplateSetAsync(string hash, CancellationToken cancellationToken)
     {
         var json = await ReadAsync(
-            "look a template set up",
+            "look up a template set",
             s => s.QueryFirstAsync(new SqlStatement("SELECT files FROM template_set WHERE hash = @hash").With("hash", hash), r => r.GetString(0), cancellationToken),
             cancellationToken);
         return json is null ? null : JsonSerializer.Deserialize<Dictionary<string, string>>(json);
@@ -272,7 +276,7 @@ public abstract partial class SqlTrajectoryStore :
     public Task<DocumentFrequencies> ReadDocumentFrequenciesAsync(string tenant, IReadOnlyCollection<int> buckets, CancellationToken cancellationToken) =>
         ReadAsync("read document frequencies", s => DocumentFrequencyTable.ReadAsync(s, tenant, buckets, cancellationToken), cancellationToken);
 
-    /// <summary>Runs a piece of the store's work; what the driver throws comes out as <see cref="StoreException"/>.</summary>
+    /// <summary>Runs work of the store; what the driver throws comes out as <see cref="StoreException"/>.</summary>
     private protected async Task<T> GuardAsync<T>(string operation, Func<Task<T>> work, CancellationToken cancellationToken)
     {
         try
@@ -306,10 +310,10 @@ public abstract partial class SqlTrajectoryStore :
             cancellationToken);
 
     private Task<Trajectory?> FirstRunAsync(SqlStatement statement, CancellationToken cancellationToken) =>
-        ReadAsync("look a run up", s => s.QueryFirstAsync(statement, r => TrajectoryRows.Read(s, r), cancellationToken), cancellationToken);
+        ReadAsync("look up a run", s => s.QueryFirstAsync(statement, r => TrajectoryRows.Read(s, r), cancellationToken), cancellationToken);
 
     private protected Task<IReadOnlyList<Trajectory>> RunsAsync(string operation, SqlStatement statement, CancellationToken cancellationToken) =>
-        ReadAsync<IReadOnlyList<Trajectory>>(operation, async s => await s.QueryAsync(statement, r => TrajectoryRows.Read(s, r), cancellationToken), cancellationToken);
+        QueryAsync(operation, _ => statement, (s, r) => TrajectoryRows.Read(s, r), cancellationToken);
 
     private Task<IReadOnlySet<string>> ReadSetAsync(string operation, Func<SqlSession, SqlStatement> statement, CancellationToken cancellationToken) =>
         ReadAsync<IReadOnlySet<string>>(

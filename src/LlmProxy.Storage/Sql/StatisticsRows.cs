@@ -5,24 +5,24 @@ namespace LlmProxy.Storage.Sql;
 /// <summary>Reads <see cref="StoreStatistics"/>: one grouped query over an index that holds all it needs; totals are sums of its groups.</summary>
 internal static class StatisticsRows
 {
-    private static readonly ColumnTable<TrajectorySums> Sums = new();
-    private static readonly Column<long> Runs = Sums.Long("count(*)");
-    private static readonly Column<long> Judged = Sums.Long("count(t.success)");
-    private static readonly Column<long> Successful = Sums.Long("count(*) FILTER (WHERE t.success)");
-    private static readonly Column<long> Scored = Sums.Long("count(t.quality_score)");
-    private static readonly Column<double> Quality = Sums.Real("coalesce(sum(t.quality_score), 0.0)");
-    private static readonly Column<long> Excellent = Sums.Long("count(*) FILTER (WHERE t.quality_score >= 0.9)");
-    private static readonly Column<long> Good = Sums.Long("count(*) FILTER (WHERE t.quality_score >= 0.7 AND t.quality_score < 0.9)");
-    private static readonly Column<long> Fair = Sums.Long("count(*) FILTER (WHERE t.quality_score >= 0.5 AND t.quality_score < 0.7)");
-    private static readonly Column<long> Iterations = Sums.Long("sum(t.iteration_count)");
-    private static readonly Column<long> ToolCalls = Sums.Long("sum(t.tool_calls_count)");
-    private static readonly Column<long> FailedToolResults = Sums.Long("sum(t.failed_tool_results)");
-    private static readonly Column<long> Interventions = Sums.Long("sum(t.user_interventions)");
-    private static readonly Column<long> Tokens = Sums.Long("CAST(sum(t.input_tokens + t.output_tokens) AS bigint)");
-    private static readonly Column<decimal?> CostUsd = Sums.Usd("sum(t.cost_usd)");
-    private static readonly Column<long> PaidSuccesses = Sums.Long("count(t.cost_usd) FILTER (WHERE t.success)");
-    private static readonly Column<double> ClickAccuracies = Sums.Real("coalesce(sum(coalesce(t.stated_click_accuracy, CAST(t.clicks_hit AS double precision) / nullif(t.clicks_total, 0))), 0.0)");
-    private static readonly Column<long> RunsWithClicks = Sums.Long("count(*) FILTER (WHERE t.stated_click_accuracy IS NOT NULL OR t.clicks_total <> 0)");
+    private static readonly ColumnTable<TrajectorySums> Sums = new ColumnTable<TrajectorySums>()
+        .Long("count(*)", sums => sums.Runs)
+        .Long("count(t.success)", sums => sums.Judged)
+        .Long("count(*) FILTER (WHERE t.success)", sums => sums.Successful)
+        .Long("count(t.quality_score)", sums => sums.Scored)
+        .Real("coalesce(sum(t.quality_score), 0.0)", sums => sums.Quality)
+        .Long("count(*) FILTER (WHERE t.quality_score >= 0.9)", sums => sums.Excellent)
+        .Long("count(*) FILTER (WHERE t.quality_score >= 0.7 AND t.quality_score < 0.9)", sums => sums.Good)
+        .Long("count(*) FILTER (WHERE t.quality_score >= 0.5 AND t.quality_score < 0.7)", sums => sums.Fair)
+        .Long("sum(t.iteration_count)", sums => sums.Iterations)
+        .Long("sum(t.tool_calls_count)", sums => sums.ToolCalls)
+        .Long("sum(t.failed_tool_results)", sums => sums.FailedToolResults)
+        .Long("sum(t.user_interventions)", sums => sums.Interventions)
+        .Long("CAST(sum(t.input_tokens + t.output_tokens) AS bigint)", sums => sums.Tokens)
+        .Usd("sum(t.cost_usd)", sums => sums.CostUsd)
+        .Long("count(t.cost_usd) FILTER (WHERE t.success)", sums => sums.PaidSuccesses)
+        .Real("coalesce(sum(coalesce(t.stated_click_accuracy, CAST(t.clicks_hit AS double precision) / nullif(t.clicks_total, 0))), 0.0)", sums => sums.ClickAccuracies)
+        .Long("count(*) FILTER (WHERE t.stated_click_accuracy IS NOT NULL OR t.clicks_total <> 0)", sums => sums.RunsWithClicks);
 
     public static async Task<StoreStatistics> ReadAsync(SqlSession session, StatisticsQuery query, CancellationToken cancellationToken)
     {
@@ -36,7 +36,7 @@ internal static class StatisticsRows
         var groups = await session.QueryAsync(
             Limited(query, $"SELECT t.provider, t.model, {day ?? "0"}, {Sums.Select()}")
                 .Append($" AND t.status IN ('completed', 'failed', 'needs_help') GROUP BY t.provider, t.model{(day is null ? "" : ", " + day)}"),
-            r => new StatisticsGroup(r.GetString(0), r.GetString(1), day is null ? null : StartOf(query.Interval, session.ReadDay(r, 2)), ReadSums(new Row(session, r, 3))),
+            r => new StatisticsGroup(r.GetString(0), r.GetString(1), day is null ? null : StartOf(query.Interval, session.ReadDay(r, 2)), Sums.Read(new Row(session, r, 3))),
             cancellationToken);
         groups.Sort(static (a, b) => string.CompareOrdinal(a.Provider, b.Provider) is not 0 and var order ? order : string.CompareOrdinal(a.Model, b.Model));
         var active = await session.QueryFirstAsync(Limited(query, "SELECT count(*)").Append(" AND t.status = 'active'"), r => r.GetInt64(0), cancellationToken);
@@ -55,7 +55,7 @@ internal static class StatisticsRows
 
     public static async Task<StorageUse> ReadStorageAsync(SqlSession session, string tenant, CancellationToken cancellationToken)
     {
-        // Most stores have one tenant: then nobody has to ask whose each step and content is, which takes most of the time.
+        // Most stores have one tenant: then the owner of each step and content is not asked for, which takes most of the time.
         var runs = await Number("SELECT count(*) FROM task_trajectory WHERE tenant = @tenant");
         var isAlone = await Number("SELECT count(*) FROM (SELECT 1 FROM task_trajectory WHERE tenant < @tenant OR tenant > @tenant LIMIT 1) other") == 0;
         const string Own = "SELECT u.content_id FROM trajectory_content u JOIN task_trajectory t ON t.row_id = u.trajectory_row WHERE t.tenant = @tenant";
@@ -79,25 +79,4 @@ internal static class StatisticsRows
             .AppendIf(query.Since, " AND t.started_at >= @since", "since")
             .AppendIf(query.Until, " AND t.started_at < @until", "until")
             .AppendIf(query.Model, " AND t.model = @model", "model");
-
-    private static TrajectorySums ReadSums(Row row) => new()
-    {
-        Runs = Runs.Of(row),
-        Judged = Judged.Of(row),
-        Successful = Successful.Of(row),
-        Scored = Scored.Of(row),
-        Quality = Quality.Of(row),
-        Excellent = Excellent.Of(row),
-        Good = Good.Of(row),
-        Fair = Fair.Of(row),
-        Iterations = Iterations.Of(row),
-        ToolCalls = ToolCalls.Of(row),
-        FailedToolResults = FailedToolResults.Of(row),
-        Interventions = Interventions.Of(row),
-        Tokens = Tokens.Of(row),
-        CostUsd = CostUsd.Of(row),
-        PaidSuccesses = PaidSuccesses.Of(row),
-        ClickAccuracies = ClickAccuracies.Of(row),
-        RunsWithClicks = RunsWithClicks.Of(row),
-    };
 }

@@ -9,26 +9,26 @@ namespace LlmProxy.Storage.Sql;
 /// <summary>Steps as rows of <c>trajectory_step</c>, the same in both databases.</summary>
 internal static class StepRows
 {
-    private static readonly ColumnTable<TrajectoryStep> Table = new();
-    private static readonly Column<int> Index = Table.Number("idx", step => step.Index);
-    private static readonly Column<string> ExchangeId = Table.Text("exchange_id", step => step.ExchangeId);
-    private static readonly Column<DialectKind> Dialect = Table.Add("dialect", step => Name(step.Dialect), static (r, i) => DialectOf(r.Reader.GetString(i)));
-    private static readonly Column<string> Model = Table.Text("model", step => step.Model);
-    private static readonly Column<ContentHash?> SystemPrompt = Table.Add("system_prompt", step => Bytes(step.SystemPrompt), Hash);
-    private static readonly Column<ContentHash?> SentSystemPrompt = Table.Add("sent_system_prompt", step => Bytes(step.SentSystemPrompt), Hash);
-    private static readonly Column<ContentHash?> Tools = Table.Add("tools", step => Bytes(step.Tools), Hash);
-    private static readonly Column<int> HistoryKept = Table.Number("history_kept", step => step.HistoryKept);
-    private static readonly Column<IReadOnlyList<StepMessage>> Messages = Table.Add("messages", step => MessagesToJson(step.Messages), static (r, i) => MessagesFromJson(r.Reader.GetString(i)));
-    private static readonly Column<ContentHash?> Reply = Table.Add("reply", step => Bytes(step.Reply), Hash);
-    private static readonly Column<string?> StopReason = Table.OptionalText("stop_reason", step => step.StopReason);
-    private static readonly Column<string?> ResponseId = Table.OptionalText("response_id", step => step.ResponseId);
-    private static readonly TokenColumns<TrajectoryStep> Tokens = new(Table, step => step.TokenUsage);
-    private static readonly Column<DateTimeOffset> StartedAt = Table.Time("started_at", step => step.StartedAt);
-    private static readonly Column<double> DurationMs = Table.Real("duration_ms", step => step.DurationMs);
-    private static readonly Column<double?> TimeToFirstByteMs = Table.OptionalReal("time_to_first_byte_ms", step => step.TimeToFirstByteMs);
-    private static readonly Column<int> HttpStatus = Table.Number("http_status", step => step.HttpStatus);
-    private static readonly Column<StepStatus> Status = Table.Add("status", step => step.Status.ToWord(), static (r, i) => StatusOf(r.Reader.GetString(i)));
-    private static readonly Column<StreamRhythm?> Rhythm = Table.Add("rhythm", step => step.Rhythm?.ToString(), static (r, i) => r.Reader.IsDBNull(i) ? null : StreamRhythm.Parse(r.Reader.GetString(i)));
+    private static readonly ColumnTable<TrajectoryStep> Table = new ColumnTable<TrajectoryStep>()
+        .Number("idx", step => step.Index)
+        .Text("exchange_id", step => step.ExchangeId)
+        .Add("dialect", step => step.Dialect, static (r, i) => DialectOf(r.Reader.GetString(i)), Name)
+        .Text("model", step => step.Model)
+        .Add("system_prompt", step => step.SystemPrompt, Hash, Bytes)
+        .Add("sent_system_prompt", step => step.SentSystemPrompt, Hash, Bytes)
+        .Add("tools", step => step.Tools, Hash, Bytes)
+        .Number("history_kept", step => step.HistoryKept)
+        .Add("messages", step => step.Messages, static (r, i) => MessagesFromJson(r.Reader.GetString(i)), MessagesToJson)
+        .Add("reply", step => step.Reply, Hash, Bytes)
+        .OptionalText("stop_reason", step => step.StopReason)
+        .OptionalText("response_id", step => step.ResponseId)
+        .Tokens(step => step.TokenUsage)
+        .Time("started_at", step => step.StartedAt)
+        .Real("duration_ms", step => step.DurationMs)
+        .OptionalReal("time_to_first_byte_ms", step => step.TimeToFirstByteMs)
+        .Number("http_status", step => step.HttpStatus)
+        .Add("status", step => step.Status, static (r, i) => StatusOf(r.Reader.GetString(i)), status => status.ToWord())
+        .Add("rhythm", step => step.Rhythm, static (r, i) => r.Reader.IsDBNull(i) ? null : StreamRhythm.Parse(r.Reader.GetString(i)), rhythm => rhythm?.ToString());
 
     /// <summary>The columns in the order that <see cref="Read"/> expects, of table alias <c>s</c>.</summary>
     public static string Columns { get; } = Table.Select("s.");
@@ -39,35 +39,9 @@ internal static class StepRows
 
     public static SqlStatement Save(long row, TrajectoryStep step) => Table.Fill(new SqlStatement(Upsert).With("row", row), step);
 
-    public static TrajectoryStep Read(SqlSession session, DbDataReader reader, string trajectoryId)
-    {
-        var row = new Row(session, reader);
-        return new TrajectoryStep
-        {
-            TrajectoryId = trajectoryId,
-            Index = Index.Of(row),
-            ExchangeId = ExchangeId.Of(row),
-            Dialect = Dialect.Of(row),
-            Model = Model.Of(row),
-            SystemPrompt = SystemPrompt.Of(row),
-            SentSystemPrompt = SentSystemPrompt.Of(row),
-            Tools = Tools.Of(row),
-            HistoryKept = HistoryKept.Of(row),
-            Messages = Messages.Of(row),
-            Reply = Reply.Of(row),
-            StopReason = StopReason.Of(row),
-            ResponseId = ResponseId.Of(row),
-            TokenUsage = Tokens.Of(row),
-            StartedAt = StartedAt.Of(row),
-            DurationMs = DurationMs.Of(row),
-            TimeToFirstByteMs = TimeToFirstByteMs.Of(row),
-            HttpStatus = HttpStatus.Of(row),
-            Status = Status.Of(row),
-            Rhythm = Rhythm.Of(row),
-        };
-    }
+    public static TrajectoryStep Read(SqlSession session, DbDataReader reader, string trajectoryId) => Table.Read(new Row(session, reader)) with { TrajectoryId = trajectoryId };
 
-    /// <summary>Every piece of content that a step refers to.</summary>
+    /// <summary>All content that a step refers to.</summary>
     public static IEnumerable<ContentHash> References(TrajectoryStep step)
     {
         ContentHash?[] single = [step.SystemPrompt, step.SentSystemPrompt, step.Tools, step.Reply];

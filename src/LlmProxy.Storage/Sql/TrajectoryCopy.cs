@@ -11,7 +11,7 @@ internal sealed record TrajectoryCopy(TrajectoryChange Change, ExampleRow? Examp
     public long ContentBytes => Change.Contents.Sum(c => (long)c.Bytes.Length);
 }
 
-/// <summary>A row of <c>few_shot_example</c> as it stands there.</summary>
+/// <summary>A row of <c>few_shot_example</c> as stored.</summary>
 internal sealed record ExampleRow(string? TaskDescription, bool Pinned, bool Retired, string? EditedJson, long UsageCount, DateTimeOffset? LastUsedAt, long StatedSuccesses, long StatedFailures);
 
 /// <summary>A run of a page, by its row.</summary>

@@ -24,7 +24,7 @@ internal static class TrajectoryRemoval
                 new SqlStatement(
                     $"""
                     DELETE FROM prompt_pin WHERE EXISTS (SELECT 1 FROM task_trajectory t
-                    WHERE t.row_id {session.AnyNumber("rows")} AND t.tenant = prompt_pin.tenant AND t.task_id = prompt_pin.task_id)
+                    WHERE t.row_id {session.Any("rows")} AND t.tenant = prompt_pin.tenant AND t.task_id = prompt_pin.task_id)
                     """).With("rows", rows),
                 ByRow(session, "DELETE FROM task_trajectory WHERE row_id ", rows),
             ],
@@ -40,7 +40,7 @@ internal static class TrajectoryRemoval
         }
 
         var tasks = await session.QueryAsync(
-            new SqlStatement("SELECT row_id, task_description FROM task_trajectory WHERE row_id " + session.AnyNumber("rows")).With("rows", rows),
+            new SqlStatement("SELECT row_id, task_description FROM task_trajectory WHERE row_id " + session.Any("rows")).With("rows", rows),
             r => (Row: r.GetInt64(0), Text: r.GetString(1)),
             cancellationToken);
         await RemoveContentAsync(session, rows, cancellationToken);
@@ -55,22 +55,22 @@ internal static class TrajectoryRemoval
             ? []
             : await session.QueryAsync(
                 new SqlStatement(
-                    $"SELECT trajectory_row, tenant, model, kind, {session.VectorColumn} FROM trajectory_embedding WHERE trajectory_row {session.AnyNumber("rows")} AND model LIKE 'lexical%' AND kind = 'task'")
+                    $"SELECT trajectory_row, tenant, model, kind, {session.VectorColumn} FROM trajectory_embedding WHERE trajectory_row {session.Any("rows")} AND model LIKE 'lexical%' AND kind = 'task'")
                     .With("rows", rows),
                 r => new VectorRow(r.GetInt64(0), r.GetString(1), new TrajectoryEmbedding(r.GetString(2), r.GetString(3), session.ReadVector(r, 4), "")),
                 cancellationToken);
 
     private static async Task RemoveContentAsync(SqlSession session, IReadOnlyCollection<long> rows, CancellationToken cancellationToken)
     {
-        // The runs' rows first, as a save does: then nobody adds to a run while it goes.
+        // The runs' rows first, as a save does: then no writer adds to a run while it is removed.
         await session.ExecuteAsync(ByRow(session, "UPDATE task_trajectory SET has_content = has_content WHERE row_id ", rows), cancellationToken);
         var documents = await ReadDocumentsAsync(session, rows, cancellationToken);
         var contents = await session.QueryAsync(
-            new SqlStatement("SELECT DISTINCT content_id FROM trajectory_content WHERE trajectory_row " + session.AnyNumber("rows")).With("rows", rows),
+            new SqlStatement("SELECT DISTINCT content_id FROM trajectory_content WHERE trajectory_row " + session.Any("rows")).With("rows", rows),
             r => r.GetInt64(0),
             cancellationToken);
         var parts = await session.QueryAsync(
-            new SqlStatement("SELECT DISTINCT part_id FROM content_part WHERE content_id " + session.AnyNumber("ids")).With("ids", contents),
+            new SqlStatement("SELECT DISTINCT part_id FROM content_part WHERE content_id " + session.Any("ids")).With("ids", contents),
             r => r.GetInt64(0),
             cancellationToken);
         await session.RemoveVectorsAsync(rows, cancellationToken);
@@ -78,7 +78,7 @@ internal static class TrajectoryRemoval
             [
                 ByRow(session, "DELETE FROM trajectory_content WHERE trajectory_row ", rows),
                 DeleteUnused(session, contents),
-                new SqlStatement($"DELETE FROM content_part WHERE content_id {session.AnyNumber("ids")} AND NOT EXISTS (SELECT 1 FROM content c WHERE c.id = content_part.content_id)").With("ids", contents),
+                new SqlStatement($"DELETE FROM content_part WHERE content_id {session.Any("ids")} AND NOT EXISTS (SELECT 1 FROM content c WHERE c.id = content_part.content_id)").With("ids", contents),
                 DeleteUnused(session, parts),
                 ByRow(session, "DELETE FROM trajectory_step WHERE trajectory_row ", rows),
                 ByRow(session, "DELETE FROM few_shot_example WHERE trajectory_row ", rows),
@@ -92,11 +92,11 @@ internal static class TrajectoryRemoval
     private static SqlStatement DeleteUnused(SqlSession session, List<long> ids) =>
         new SqlStatement(
             $"""
-            DELETE FROM content WHERE id {session.AnyNumber("ids")}
+            DELETE FROM content WHERE id {session.Any("ids")}
             AND NOT EXISTS (SELECT 1 FROM trajectory_content u WHERE u.content_id = content.id)
             AND NOT EXISTS (SELECT 1 FROM content_part p WHERE p.part_id = content.id)
             """).With("ids", ids);
 
     private static SqlStatement ByRow(SqlSession session, string statement, IReadOnlyCollection<long> rows) =>
-        new SqlStatement(statement + session.AnyNumber("rows")).With("rows", rows);
+        new SqlStatement(statement + session.Any("rows")).With("rows", rows);
 }

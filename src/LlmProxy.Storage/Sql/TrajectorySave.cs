@@ -71,7 +71,7 @@ internal sealed class TrajectorySave
         }
     }
 
-    /// <summary>Content that is not stored yet, as it will stand in its rows.</summary>
+    /// <summary>Content that is not stored yet, as written to its rows.</summary>
     public IReadOnlyDictionary<string, StoredContent> Encode(IReadOnlySet<string> stored) =>
         Missing(stored).ToDictionary(c => c.Hash.Value, Encode, StringComparer.Ordinal);
 
@@ -80,7 +80,7 @@ internal sealed class TrajectorySave
     {
         var ids = _changes.Select(c => c.Trajectory.Id).Distinct(StringComparer.Ordinal).ToList();
         var before = (await session.QueryAsync(
-            new SqlStatement("SELECT id, task_description FROM task_trajectory WHERE id " + session.AnyText("ids")).With("ids", ids),
+            new SqlStatement("SELECT id, task_description FROM task_trajectory WHERE id " + session.Any("ids")).With("ids", ids),
             r => (Id: r.GetString(0), Description: r.GetString(1)),
             cancellationToken)).ToDictionary(r => r.Id, r => r.Description, StringComparer.Ordinal);
 
@@ -126,7 +126,7 @@ internal sealed class TrajectorySave
     /// <param name="session">The transaction's session.</param>
     /// <param name="vectors">The vectors, one for each run, model, dimension and kind.</param>
     /// <param name="changedTexts">Further runs whose texts changed.</param>
-    /// <param name="cancellationToken">Cancels.</param>
+    /// <param name="cancellationToken">Cancels the operation.</param>
     public static async Task SaveVectorsAsync(SqlSession session, List<VectorRow> vectors, IReadOnlyList<long> changedTexts, CancellationToken cancellationToken)
     {
         var replaced = await ReplacedDocumentsAsync(session, vectors, cancellationToken);
@@ -230,7 +230,7 @@ internal sealed class TrajectorySave
         }
 
         var known = await session.QueryAsync(
-            new SqlStatement("SELECT x.exchange_id, t.id, x.step_index FROM recorded_exchange x JOIN task_trajectory t ON t.row_id = x.trajectory_row WHERE x.exchange_id " + session.AnyText("ids"))
+            new SqlStatement("SELECT x.exchange_id, t.id, x.step_index FROM recorded_exchange x JOIN task_trajectory t ON t.row_id = x.trajectory_row WHERE x.exchange_id " + session.Any("ids"))
                 .With("ids", fresh.Keys.ToList()),
             r => (Exchange: r.GetString(0), Step: (r.GetString(1), r.GetInt32(2))),
             cancellationToken);
@@ -283,11 +283,11 @@ internal sealed class TrajectorySave
         }
 
         var tasks = await session.QueryAsync(
-            new SqlStatement("SELECT row_id, task_description, tools_used FROM task_trajectory WHERE row_id " + session.AnyNumber("rows")).With("rows", rows),
+            new SqlStatement("SELECT row_id, task_description, tools_used FROM task_trajectory WHERE row_id " + session.Any("rows")).With("rows", rows),
             r => (Row: r.GetInt64(0), Text: r.GetString(1), Tools: JsonLists.Read(r.GetString(2))),
             cancellationToken);
         var others = (await session.QueryAsync(
-            new SqlStatement("SELECT DISTINCT trajectory_row, text FROM trajectory_embedding WHERE trajectory_row " + session.AnyNumber("rows")).With("rows", rows),
+            new SqlStatement("SELECT DISTINCT trajectory_row, text FROM trajectory_embedding WHERE trajectory_row " + session.Any("rows")).With("rows", rows),
             r => (Row: r.GetInt64(0), Text: r.GetString(1)),
             cancellationToken)).ToLookup(r => r.Row, r => r.Text);
         await session.ExecuteAsync(

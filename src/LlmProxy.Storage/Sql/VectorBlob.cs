@@ -15,7 +15,7 @@ internal static class VectorBlob
 
     public static byte[] Encode(ReadOnlySpan<float> vector)
     {
-        var filled = vector.Length - CountZeros(vector);
+        var filled = vector.Length - vector.Count(0f);
         var isDense = filled * Pair >= vector.Length * sizeof(float);
         var bytes = new byte[Header + (isDense ? vector.Length * sizeof(float) : filled * Pair)];
         bytes[0] = isDense ? Dense : Sparse;
@@ -56,16 +56,5 @@ internal static class VectorBlob
         }
 
         return vector;
-    }
-
-    private static int CountZeros(ReadOnlySpan<float> vector)
-    {
-        var zeros = 0;
-        foreach (var value in vector)
-        {
-            zeros += value == 0 ? 1 : 0;
-        }
-
-        return zeros;
     }
 }

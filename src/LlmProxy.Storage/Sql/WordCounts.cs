@@ -1,6 +1,4 @@
-using System.Collections.Concurrent;
 using BitFaster.Caching.Lru;
-using LlmProxy.Core.Stores;
 
 namespace LlmProxy.Storage.Sql;
 
@@ -11,7 +9,7 @@ namespace LlmProxy.Storage.Sql;
 /// </summary>
 internal sealed class WordCounts
 {
-    /// <summary>So many runs are ranked at most, unless a single word already has more.</summary>
+    /// <summary>How many runs are ranked at most, unless a single word already has more.</summary>
     private const int MostRuns = 600;
 
     // Of no word more is known than that it is too common.

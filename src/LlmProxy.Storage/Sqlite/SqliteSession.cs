@@ -1,7 +1,6 @@
 using System.Data.Common;
 using System.Text.Json;
 using BitFaster.Caching.Lru;
-using LlmProxy.Core.Stores;
 using LlmProxy.Storage.Sql;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
@@ -39,13 +38,11 @@ internal sealed class SqliteSession : SqlSession, IDisposable
 
     public override string WordsCondition => "t.row_id IN (SELECT rowid FROM task_search WHERE task_search MATCH @words)";
 
-    public override string AnyText(string parameter) => $"IN (SELECT value FROM json_each(@{parameter}))";
+    public override string Any(string parameter) => $"IN (SELECT value FROM json_each(@{parameter}))";
 
     // The plus keeps SQLite from reading the tenant's index from end to end in place of a few rows by their ids: 3 to 4 ms
     // with 10 000 runs.
     public override string IsTenant(string column) => $"+{column} = @tenant";
-
-    public override string AnyNumber(string parameter) => $"IN (SELECT value FROM json_each(@{parameter}))";
 
     public override string AnyBytes(string parameter) => $"IN (SELECT unhex(value) FROM json_each(@{parameter}))";
 
@@ -118,7 +115,7 @@ internal sealed class SqliteSession : SqlSession, IDisposable
         raw.sqlite3_busy_timeout(handle, 0);
         try
         {
-            // Past the driver, which waits by itself.
+            // Bypasses the driver, which would wait.
             var code = raw.sqlite3_exec(handle, "BEGIN IMMEDIATE");
             if (code is not (raw.SQLITE_OK or raw.SQLITE_BUSY))
             {
@@ -151,7 +148,7 @@ internal sealed class SqliteSession : SqlSession, IDisposable
             .With("row", run).With("task", string.Join(' ', taskWords)).With("texts", string.Join(' ', otherWords));
 
     public override SqlStatement UnindexText(IReadOnlyCollection<long> runs) =>
-        new SqlStatement("DELETE FROM task_search WHERE rowid " + AnyNumber("rows")).With("rows", runs);
+        new SqlStatement("DELETE FROM task_search WHERE rowid " + Any("rows")).With("rows", runs);
 
     public override SqlStatement StoreSize() =>
         new("SELECT (SELECT page_count FROM pragma_page_count()) * (SELECT page_size FROM pragma_page_size())");
@@ -179,7 +176,7 @@ internal sealed class SqliteSession : SqlSession, IDisposable
     public override async Task RemoveVectorsAsync(IReadOnlyCollection<long> runs, CancellationToken cancellationToken)
     {
         var removed = await QueryAsync(
-            new SqlStatement($"DELETE FROM trajectory_embedding WHERE trajectory_row {AnyNumber("rows")} RETURNING trajectory_row").With("rows", runs),
+            new SqlStatement($"DELETE FROM trajectory_embedding WHERE trajectory_row {Any("rows")} RETURNING trajectory_row").With("rows", runs),
             r => r.GetInt64(0),
             cancellationToken);
         if (removed.Count > 0)
@@ -189,12 +186,12 @@ internal sealed class SqliteSession : SqlSession, IDisposable
         }
     }
 
-    // The change is counted and not told: the next search, in this process too, reads the vectors anew. A run that loses
-    // some of its vectors and keeps others is nothing that a matrix could be told in one word.
+    // The change is counted but not announced: the next search, in this process too, reads the vectors anew. A run that loses
+    // some of its vectors and keeps others cannot be described as one change of a matrix.
     public override async Task<int> RemoveOtherVectorsAsync(IReadOnlyCollection<long> runs, Func<SqlStatement, SqlStatement> conditions, CancellationToken cancellationToken)
     {
         var removed = await QueryAsync(
-            conditions(new SqlStatement($"DELETE FROM trajectory_embedding WHERE trajectory_row {AnyNumber("rows")}").With("rows", runs)).Append(" RETURNING trajectory_row"),
+            conditions(new SqlStatement($"DELETE FROM trajectory_embedding WHERE trajectory_row {Any("rows")}").With("rows", runs)).Append(" RETURNING trajectory_row"),
             r => r.GetInt64(0),
             cancellationToken);
         await CountVectorChangeAsync(removal: true, cancellationToken);

@@ -53,7 +53,7 @@ public sealed partial class SqliteTrajectoryStore
     {
         var length = TensorPrimitives.Norm<float>(query.Vector);
         var vectors = await session.QueryAsync(
-            new SqlStatement($"SELECT trajectory_row, {session.VectorColumn} FROM trajectory_embedding WHERE trajectory_row {session.AnyNumber("rows")} AND model = @model AND dimensions = @dimensions")
+            new SqlStatement($"SELECT trajectory_row, {session.VectorColumn} FROM trajectory_embedding WHERE trajectory_row {session.Any("rows")} AND model = @model AND dimensions = @dimensions")
                 .With("rows", runs).With("model", query.Model).With("dimensions", query.Vector.Length),
             r => (Run: r.GetInt64(0), Similarity: Cosine(query.Vector, length, session.ReadVector(r, 1))),
             cancellationToken);
@@ -65,7 +65,7 @@ public sealed partial class SqliteTrajectoryStore
         runs.Count == 0
             ? []
             : (await session.QueryAsync(
-                SearchConditions(session, new SqlStatement($"SELECT t.row_id FROM task_trajectory t WHERE t.row_id {session.AnyNumber("rows")}").With("rows", runs), query),
+                SearchConditions(session, new SqlStatement($"SELECT t.row_id FROM task_trajectory t WHERE t.row_id {session.Any("rows")}").With("rows", runs), query),
                 r => r.GetInt64(0),
                 cancellationToken)).ToHashSet();
 

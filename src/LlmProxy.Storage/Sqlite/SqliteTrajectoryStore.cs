@@ -8,7 +8,7 @@ using SQLitePCL;
 namespace LlmProxy.Storage.Sqlite;
 
 /// <summary>
-/// Runs in a SQLite file, the embedded default: no server, one writer at a time, any number of readers beside it (WAL).
+/// Runs in a SQLite file, the embedded default: no server, one writer at a time, any number of readers next to it (WAL).
 /// Several processes may use one file on the same machine.
 /// </summary>
 #pragma warning disable CA1001 // DisposeAsync closes it; the remarks of SqlTrajectoryStore give the reason why it is no IAsyncDisposable.
@@ -50,7 +50,7 @@ public sealed partial class SqliteTrajectoryStore : SqlTrajectoryStore
         }
         catch (ArgumentException e)
         {
-            throw new StoreException("LlmProxy:Storage:ConnectionString is no connection string of SQLite: " + e.Message, e);
+            throw new StoreException("LlmProxy:Storage:ConnectionString is not a connection string of SQLite: " + e.Message, e);
         }
 
         _path = SqliteFiles.PathOf(_connection);
@@ -102,7 +102,7 @@ public sealed partial class SqliteTrajectoryStore : SqlTrajectoryStore
                 return new StoreHealth(false, 0, $"There is no database at {_path}. It is made when the proxy starts, or by 'llmproxy db init'.", details);
             }
 
-            var version = await ReadAsync("answer", s => ReadVersionAsync(s, cancellationToken), cancellationToken);
+            var version = await ReadAsync("respond", s => ReadVersionAsync(s, cancellationToken), cancellationToken);
             var error = ExplainVersion(version);
             return new StoreHealth(error is null, version, error, details);
         }
@@ -198,7 +198,7 @@ public sealed partial class SqliteTrajectoryStore : SqlTrajectoryStore
         SqliteException { SqliteErrorCode: raw.SQLITE_FULL } => $"the disk of {_path} is full.",
         SqliteException { SqliteErrorCode: raw.SQLITE_READONLY } => $"{_path} may not be written; check the owner and mode of the file and its folder.",
         SqliteException { SqliteErrorCode: raw.SQLITE_CANTOPEN } => $"{_path} cannot be opened; check that it is there and that its folder may be written.",
-        SqliteException { SqliteErrorCode: raw.SQLITE_NOTADB or raw.SQLITE_CORRUPT } => $"{_path} is no SQLite database, or it is damaged.",
+        SqliteException { SqliteErrorCode: raw.SQLITE_NOTADB or raw.SQLITE_CORRUPT } => $"{_path} is not a SQLite database, or it is damaged.",
         SqliteException { SqliteErrorCode: raw.SQLITE_ERROR } e when e.Message.Contains("no such table", StringComparison.Ordinal) =>
             $"the schema of {_path} is missing; 'llmproxy db init' makes it.",
         _ => exception.Message,
@@ -261,7 +261,7 @@ public sealed partial class SqliteTrajectoryStore : SqlTrajectoryStore
     {
         var connection = new SqliteConnection(new SqliteConnectionStringBuilder(_connection.ConnectionString)
         {
-            // A reader makes no file where there is none; a file: address says by itself how it is opened.
+            // A reader makes no file if there is none; a file: address specifies how it is opened.
             Mode = readOnly && _connection.Mode == SqliteOpenMode.ReadWriteCreate ? SqliteOpenMode.ReadWrite : _connection.Mode,
         }.ConnectionString);
         try
@@ -274,7 +274,7 @@ public sealed partial class SqliteTrajectoryStore : SqlTrajectoryStore
             }
             else
             {
-                // A piece of content is mostly one row of a few kilobytes, whose last page is half empty: small pages waste
+                // Content is mostly one row of a few kilobytes, whose last page is half empty: small pages waste
                 // less of them. Only a new file takes it; an older one keeps its own.
                 // Freed pages can be given back, deleted text is overwritten, the log does not stay at its largest.
                 session.Run("PRAGMA page_size = 2048; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON; PRAGMA journal_size_limit = 67108864");
@@ -328,7 +328,7 @@ public sealed partial class SqliteTrajectoryStore : SqlTrajectoryStore
         }
         catch (SqliteException)
         {
-            // Nothing to roll back: SQLite has done so by itself (disk full, for one).
+            // Nothing to roll back: SQLite has already rolled back (disk full, for one).
         }
     }
 }

@@ -3,7 +3,7 @@ using LlmProxy.Storage.Sql;
 
 namespace LlmProxy.Storage.Sqlite;
 
-/// <summary>A vector that was set, or where there is none, a run whose vectors were removed.</summary>
+/// <summary>A vector that was set, or if there is none, a run whose vectors were removed.</summary>
 internal sealed record VectorChange(VectorRow? Set, long Run);
 
 /// <summary>
@@ -16,7 +16,7 @@ internal sealed class VectorCache : IDisposable
     private readonly Dictionary<(string Tenant, string Model, int Dimensions), VectorMatrix> _matrices = [];
     private long _changes = -1;
 
-    /// <summary>Held by whoever brings the matrices up to date, and by a writer from its commit until its changes are in them.</summary>
+    /// <summary>Held while the matrices are brought up to date, and by a writer from its commit until its changes are in them.</summary>
     public SemaphoreSlim Gate { get; } = new(1, 1);
 
     /// <summary>The matrix of a model's vectors as they are now.</summary>
@@ -88,7 +88,7 @@ internal sealed class VectorCache : IDisposable
         {
             if (_changes < 0 || now.LastRemoval > _changes)
             {
-                // What another process removed is not told; what is asked for is read anew. A search that still uses
+                // Removals by another process are not announced; matrices are read anew on request. A search that still uses
                 // an old matrix finishes on it, so it is left to the garbage collector.
                 lock (_matrices)
                 {

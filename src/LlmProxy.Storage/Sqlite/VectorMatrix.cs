@@ -5,31 +5,24 @@ namespace LlmProxy.Storage.Sqlite;
 
 /// <summary>
 /// All vectors of one tenant, model and dimension in memory, of length 1, rounded to bytes and searched by SIMD. They
-/// stand one behind the other in blocks of about a megabyte: growing copies nothing, and a removed vector's place is
+/// are stored one after the other in blocks of about a megabyte: growing copies nothing, and a removed vector's place is
 /// taken by the last one. Safe for concurrent use.
 /// </summary>
 /// <remarks>
 /// A number is its byte times the vector's own step, its largest number divided by 127. That takes a quarter of the
 /// memory, and of the time, which is what reading it costs. Similarities are therefore near ones (to some thousandths):
-/// whoever wants them exactly compares the few best with the stored vectors.
+/// for exact ones, compare the few best with the stored vectors.
 /// </remarks>
-internal sealed class VectorMatrix : IDisposable
+internal sealed class VectorMatrix(int dimensions) : IDisposable
 {
     private const int BlockNumbers = 1024 * 1024;
 
-    private readonly int _dimensions;
-    private readonly int _perBlock;
+    private readonly int _perBlock = Math.Max(1, BlockNumbers / dimensions);
     private readonly List<sbyte[]> _blocks = [];
     private readonly List<float> _steps = [];
     private readonly List<(long Run, string Kind)> _owners = [];
     private readonly Dictionary<long, List<int>> _positions = [];
     private readonly ReaderWriterLockSlim _lock = new();
-
-    public VectorMatrix(int dimensions)
-    {
-        _dimensions = dimensions;
-        _perBlock = Math.Max(1, BlockNumbers / dimensions);
-    }
 
     /// <summary>Adds a vector, or puts it in the place of the one with the same run and kind.</summary>
     public void Set(long run, string kind, ReadOnlySpan<float> vector)
@@ -55,7 +48,7 @@ internal sealed class VectorMatrix : IDisposable
                 positions.Add(position);
                 if (position / _perBlock == _blocks.Count)
                 {
-                    _blocks.Add(new sbyte[_perBlock * _dimensions]);
+                    _blocks.Add(new sbyte[_perBlock * dimensions]);
                 }
             }
 
@@ -105,7 +98,7 @@ internal sealed class VectorMatrix : IDisposable
     /// <summary>The runs whose best vector is nearest, best first; ties by the older run.</summary>
     public IReadOnlyList<(long Run, double Similarity)> Nearest(ReadOnlySpan<float> query, int count)
     {
-        var rounded = new sbyte[_dimensions];
+        var rounded = new sbyte[dimensions];
         var step = Round(query, rounded);
         var wide = Array.ConvertAll(rounded, number => (short)number);
         _lock.EnterReadLock();
@@ -128,11 +121,11 @@ internal sealed class VectorMatrix : IDisposable
 
     public void Dispose() => _lock.Dispose();
 
-    private Span<sbyte> At(int position) => _blocks[position / _perBlock].AsSpan(position % _perBlock * _dimensions, _dimensions);
+    private Span<sbyte> At(int position) => _blocks[position / _perBlock].AsSpan(position % _perBlock * dimensions, dimensions);
 
     private List<(long Run, double Similarity)> Best(float[] scores, int count)
     {
-        // A heap of the best so far, its worst on top. A run can stand in it several times, so that it holds more
+        // A heap of the best so far, its worst on top. A run can be in it several times, so that it holds more
         // entries than runs are wanted; whether that was enough is seen at the end.
         for (var room = (long)count * 2; ; room *= 4)
         {
@@ -169,7 +162,7 @@ internal sealed class VectorMatrix : IDisposable
         }
     }
 
-    /// <summary>Rounds a vector, made of length 1, to bytes. Returns what a byte of 1 stands for; 0 for a vector without a length.</summary>
+    /// <summary>Rounds a vector, made of length 1, to bytes. Returns what a byte of 1 represents; 0 for a vector without a length.</summary>
     private static float Round(ReadOnlySpan<float> vector, Span<sbyte> bytes)
     {
         var length = TensorPrimitives.Norm(vector);

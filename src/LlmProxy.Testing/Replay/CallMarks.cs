@@ -1,17 +1,16 @@
 using System.Text.RegularExpressions;
-using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
 using LlmProxy.Wire;
 
 namespace LlmProxy.Testing.Replay;
 
 /// <summary>
-/// What tells one call of a run from the others, and nothing that changes from run to run: no system prompt (it holds
-/// clocks and is rewritten), no history, no ids but those that the answers before gave out.
+/// What distinguishes one call of a run from the others, and nothing that changes from run to run: no system prompt (it holds
+/// clocks and is rewritten), no history, no ids but those that earlier responses gave out.
 /// </summary>
 public sealed partial record CallMarks
 {
-    /// <summary>Stands at the end of a <see cref="Model"/> that any further text may follow.</summary>
+    /// <summary>Ends a <see cref="Model"/> that any further text may follow.</summary>
     public const string AnyEnd = "*";
 
     private const int LongestText = 400;
@@ -20,7 +19,7 @@ public sealed partial record CallMarks
     public string? Model { get; init; }
 
     /// <summary>
-    /// The last text of the user behind the last reply, at most 400 characters; null where there is none. It is compared
+    /// The last text of the user after the last reply, at most 400 characters; null if there is none. It is compared
     /// without regard to blanks, upper and lower case, digits and hexadecimal ids.
     /// </summary>
     public string? LastText { get; init; }
@@ -30,7 +29,7 @@ public sealed partial record CallMarks
 
     /// <summary>Takes the marks of a request.</summary>
     /// <param name="model">The model that it asks for.</param>
-    /// <param name="messages">Its messages, or at least those behind the last reply.</param>
+    /// <param name="messages">Its messages, or at least those after the last reply.</param>
     /// <param name="redactor">Removes secrets from the text, or null where they are removed already.</param>
     public static CallMarks Of(string? model, IReadOnlyList<ConversationMessage> messages, Redactor? redactor = null)
     {
@@ -75,7 +74,7 @@ public sealed partial record CallMarks
 
 /// <summary>A call that came in.</summary>
 /// <param name="Dialect">Its dialect.</param>
-/// <param name="Marks">What tells it from others.</param>
+/// <param name="Marks">What distinguishes it from others.</param>
 /// <param name="WantsStream">Whether it asks for a stream.</param>
 /// <param name="WantsArray">Whether the stream is to be one JSON array.</param>
 public sealed record IncomingReplayCall(DialectKind Dialect, CallMarks Marks, bool WantsStream, bool WantsArray = false)

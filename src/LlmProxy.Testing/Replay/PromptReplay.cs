@@ -26,7 +26,7 @@ public static class PromptReplay
     /// <param name="values">The task's pinned values.</param>
     /// <param name="recorded">The templates that the run was sent with; null where they are not kept.</param>
     /// <param name="templates">The templates to try.</param>
-    /// <param name="heading">The heading before which the proxy's part stands (<c>Prompts:InsertBefore</c>).</param>
+    /// <param name="heading">The heading that the proxy's part precedes (<c>Prompts:InsertBefore</c>).</param>
     /// <param name="prompts">The run's prompts.</param>
     public static IReadOnlyList<PromptComparison> Compare(PromptValues values, TemplateSet? recorded, TemplateSet templates, string heading, IEnumerable<RecordedPrompt> prompts)
     {
@@ -40,7 +40,7 @@ public static class PromptReplay
         var system = OwnText(prompt, before, heading);
         if (!now.HasTemplate)
         {
-            // Without a template the agent's own prompt goes on as it is.
+            // Without a template the agent's own prompt continues as it is.
             return new PromptComparison(prompt.Step, prompt.Sent, system, null);
         }
 
@@ -68,7 +68,7 @@ public static class PromptReplay
         var paragraphs = system.Split("\n\n");
         if (paragraphs.Length > MostParagraphs)
         {
-            // A prompt's first and last parts are those that clients put before and behind it.
+            // A prompt's first and last parts are those that clients put before and after it.
             for (var cut = 1; cut < paragraphs.Length; cut++)
             {
                 yield return string.Join("\n\n", paragraphs[cut..]);

@@ -4,7 +4,7 @@ using LlmProxy.Wire;
 namespace LlmProxy.Testing.Replay;
 
 /// <summary>
-/// A run as the calls that its agent made and what was answered: small enough to lie beside a test, whole enough to be
+/// A run as the calls that its agent made and what was answered: small enough to keep next to a test, whole enough to be
 /// answered again. <see cref="RecordedTrajectoryFile"/> reads and writes it.
 /// </summary>
 public sealed record RecordedTrajectory
@@ -38,10 +38,10 @@ public sealed record RecordedTrajectory
     }
 }
 
-/// <summary>One call and its answer.</summary>
+/// <summary>One call and its response.</summary>
 /// <param name="Dialect">The wire format of both.</param>
-/// <param name="Request">What tells the call from others.</param>
-/// <param name="Answer">What was answered.</param>
+/// <param name="Request">What distinguishes the call from others.</param>
+/// <param name="Answer">The response.</param>
 public sealed record RecordedCall(DialectKind Dialect, CallMarks Request, RecordedAnswer Answer)
 {
     internal static RecordedCall Of(Trajectory run, StepView view) => new(
@@ -60,28 +60,28 @@ public sealed record RecordedCall(DialectKind Dialect, CallMarks Request, Record
         : null;
 }
 
-/// <summary>What was answered to a call.</summary>
+/// <summary>The response to a call.</summary>
 public sealed record RecordedAnswer
 {
-    /// <summary>HTTP status; 0 where no answer came.</summary>
+    /// <summary>HTTP status; 0 where no response came.</summary>
     public int Status { get; init; } = 200;
 
     /// <summary>Whether it came as a stream; null where that is unknown.</summary>
     public bool? IsStream { get; init; }
 
-    /// <summary>Time from the request to the answer's head; null where unknown.</summary>
+    /// <summary>Time from the request to the response's head; null where unknown.</summary>
     public TimeSpan? FirstByte { get; init; }
 
     /// <summary>When the parts of a stream came.</summary>
     public StreamRhythm Rhythm { get; init; } = StreamRhythm.Unknown;
 
-    /// <summary>The answer, put together; null where there is none.</summary>
+    /// <summary>The response, put together; null if there is none.</summary>
     public AssembledReply? Reply { get; init; }
 
     /// <summary>An error's body as it was sent; null where it was not kept or there was no error.</summary>
     public string? ErrorBody { get; init; }
 
-    /// <summary>Whether the connection broke before the answer was whole.</summary>
+    /// <summary>Whether the connection broke before the response was whole.</summary>
     public bool BreaksOff { get; init; }
 
     /// <summary>Whether it is an error, or none at all.</summary>
@@ -104,10 +104,10 @@ public sealed record RecordedAnswer
                 StopReason = step.StopReason,
                 Usage = step.TokenUsage,
                 HasUsage = step.TokenUsage != TokenUsage.None,
-                Error = step.Status == StepStatus.UpstreamError && step.HttpStatus < 400 ? "api_error: the recorded answer ended in an error" : null,
+                Error = step.Status == StepStatus.UpstreamError && step.HttpStatus < 400 ? "api_error: the recorded response ended in an error" : null,
                 IsComplete = step.Status.HasWholeAnswer(),
             },
-            // What did not come at all, or came in time to be an error, was answered by the proxy itself.
+            // What did not come at all, or came in time to be an error, was the proxy's own response.
             BreaksOff = step.HttpStatus == 0 || (step.HttpStatus < 400 && step.Status.BrokeOff()),
         };
     }

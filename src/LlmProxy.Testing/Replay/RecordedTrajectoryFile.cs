@@ -19,7 +19,7 @@ namespace LlmProxy.Testing.Replay;
 ///                 "message": { the reply in the dialect's own form }, "incomplete": true, "breaksOff": true, "error": …, "body": … } } ] }
 /// </code>
 /// A reply is kept put together, not event by event: a person can read and edit it, a difference shows what the model said
-/// otherwise and not how a server cut it, and one reply answers requests for streams and for whole answers. The events
+/// otherwise and not how a server cut it, and one reply answers requests for streams and for whole responses. The events
 /// are made anew in the dialect's grammar.
 /// </summary>
 public static class RecordedTrajectoryFile
@@ -66,12 +66,12 @@ public static class RecordedTrajectoryFile
         }
         catch (JsonException error)
         {
-            throw new InvalidDataException($"It is no JSON: {error.Message}", error);
+            throw new InvalidDataException($"The file is not valid JSON: {error.Message}", error);
         }
 
         if (root is not JsonObject file || Text(file, "format", "the file") is not { } format)
         {
-            throw new InvalidDataException($"It is no recorded run: \"format\" must be \"{Format}\".");
+            throw new InvalidDataException($"The file is not a recorded run: \"format\" must be \"{Format}\".");
         }
 
         if (format != Format)

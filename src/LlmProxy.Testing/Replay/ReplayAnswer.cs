@@ -4,14 +4,14 @@ using LlmProxy.Wire;
 
 namespace LlmProxy.Testing.Replay;
 
-/// <summary>A part of an answer's body.</summary>
-/// <param name="At">When it is due, since the answer's head.</param>
+/// <summary>A part of a response's body.</summary>
+/// <param name="At">When it is due, since the response's head.</param>
 /// <param name="Bytes">Its bytes.</param>
 public readonly record struct ReplayFrame(TimeSpan At, ReadOnlyMemory<byte> Bytes);
 
 /// <summary>
-/// A recorded answer as it goes over the wire again, in the form that is asked for. Of headers it has what a client
-/// needs; hop-by-hop headers, request ids, cookies and rate limits of the recording would be lies.
+/// A recorded response as it goes over the wire again, in the form that is asked for. It has the headers that a client
+/// needs; hop-by-hop headers, request ids, cookies and rate limits of the recording would be wrong.
 /// </summary>
 public sealed class ReplayAnswer
 {
@@ -26,26 +26,26 @@ public sealed class ReplayAnswer
         IsStream = isStream;
         BreaksOff = recorded.BreaksOff || recorded.Status == 0;
 
-        // A whole answer is there when the recorded stream had ended.
+        // A whole response is there when the recorded stream had ended.
         FirstByte = (recorded.FirstByte ?? TimeSpan.Zero) + TimeSpan.FromMilliseconds(isStream ? 0 : recorded.Rhythm.DurationMs);
         Frames = frames;
         var headers = new List<KeyValuePair<string, string>> { new("Content-Type", contentType) };
         if (status >= 400)
         {
-            // The SDKs of both vendors try again by themselves; what the recording holds is how it ended.
+            // The SDKs of both vendors retry; the recording holds the final response.
             headers.Add(new("x-should-retry", "false"));
         }
 
         Headers = headers;
     }
 
-    /// <summary>HTTP status; 0 where the connection breaks before there is one.</summary>
+    /// <summary>HTTP status; 0 if the connection breaks first.</summary>
     public int Status { get; }
 
-    /// <summary>Headers.</summary>
+    /// <summary>The response's headers.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> Headers { get; }
 
-    /// <summary>Time from the request to the answer's head.</summary>
+    /// <summary>Time from the request to the response's head.</summary>
     public TimeSpan FirstByte { get; }
 
     /// <summary>The body in order; for a stream one frame for each event.</summary>
@@ -54,13 +54,13 @@ public sealed class ReplayAnswer
     /// <summary>Whether it comes as a stream.</summary>
     public bool IsStream { get; }
 
-    /// <summary>Whether the connection breaks behind the last frame.</summary>
+    /// <summary>Whether the connection breaks after the last frame.</summary>
     public bool BreaksOff { get; }
 
     /// <summary>The whole body.</summary>
     public byte[] Body => [.. Frames.SelectMany(frame => frame.Bytes.ToArray())];
 
-    /// <summary>Makes the answer to a call.</summary>
+    /// <summary>Makes the response to a call.</summary>
     /// <param name="call">The recorded call.</param>
     /// <param name="asStream">Whether a stream is asked for; errors come whole all the same.</param>
     /// <param name="asArray">Whether a stream is one JSON array (see <see cref="IDialect.StreamsAsArray"/>).</param>
@@ -76,7 +76,7 @@ public sealed class ReplayAnswer
         if (recorded.IsError || recorded.Reply is not { } reply)
         {
             var status = recorded.Status >= 400 ? recorded.Status : 502;
-            return Whole(recorded, status, recorded.ErrorBody is { } body ? Encoding.UTF8.GetBytes(body) : dialect.FormatError(status, "The recorded call was answered with this status; its text was not kept."));
+            return Whole(recorded, status, recorded.ErrorBody is { } body ? Encoding.UTF8.GetBytes(body) : dialect.FormatError(status, "The recorded call returned this status; its body was not kept."));
         }
 
         if (!asStream)

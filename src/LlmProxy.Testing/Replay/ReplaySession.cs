@@ -41,9 +41,6 @@ public sealed class ReplaySession(RecordedTrajectory run, ReplayMode mode)
     /// <summary>What is replayed.</summary>
     public RecordedTrajectory Run => run;
 
-    /// <summary>How exactly.</summary>
-    public ReplayMode Mode => mode;
-
     /// <summary>Numbers, from 1, of recorded calls that were not made yet.</summary>
     public IReadOnlyList<int> NotMade
     {
@@ -68,19 +65,7 @@ public sealed class ReplaySession(RecordedTrajectory run, ReplayMode mode)
         }
     }
 
-    /// <summary>Whether each recorded call was made, and no other.</summary>
-    public bool IsComplete
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _unrecorded.Count == 0 && Array.TrueForAll(_made, made => made);
-            }
-        }
-    }
-
-    /// <summary>Finds the answer to a call.</summary>
+    /// <summary>Finds the response to a call.</summary>
     public ReplayMatch Take(IncomingReplayCall incoming)
     {
         lock (_lock)
@@ -107,30 +92,15 @@ public sealed class ReplaySession(RecordedTrajectory run, ReplayMode mode)
 
     private int FindSame(IncomingReplayCall incoming)
     {
-        for (var i = 0; i < _made.Length; i++)
-        {
-            if (!_made[i] && WhyNot(run.Calls[i], incoming) is null)
-            {
-                return i;
-            }
-        }
-
-        return -1;
+        return Enumerable.Range(0, _made.Length).Where(i => !_made[i] && WhyNot(run.Calls[i], incoming) is null).FirstOrDefault(-1);
     }
 
     private int FindNearest(IncomingReplayCall incoming)
     {
-        var (best, bestScore) = (-1, -1);
-        for (var i = 0; i < _made.Length; i++)
-        {
-            var score = run.Calls[i].Dialect == incoming.Dialect ? Score(i, incoming) : -1;
-            if (score > bestScore)
-            {
-                (best, bestScore) = (i, score);
-            }
-        }
-
-        return best;
+        return Enumerable.Range(0, _made.Length)
+            .Where(i => run.Calls[i].Dialect == incoming.Dialect && Score(i, incoming) >= 0)
+            .OrderByDescending(i => Score(i, incoming))
+            .FirstOrDefault(-1);
     }
 
     /// <summary>How near a recorded call comes; the first of equals is the next in order.</summary>

@@ -6,7 +6,7 @@ namespace LlmProxy.Testing.Stubs;
 /// <summary>The page that lies in a folder of mappings.</summary>
 internal static class StubReadme
 {
-    /// <summary>First words of the page; they tell the product's own folders.</summary>
+    /// <summary>First words of the page, by which the product recognizes its own folders.</summary>
     public const string Title = "# Replay of ";
 
     public static byte[] WireMock(RecordedTrajectory run) => Page(run, """
@@ -65,7 +65,7 @@ internal static class StubReadme
         - After the last step the state is `done`, and the first call of another run starts again. A run that ended early
           needs a reset before the next one.
         - Answers are made anew from the recorded reply, in the dialect's own grammar, with the recorded ids and token
-          counts. Of headers there is the content type; errors tell the SDKs not to try again (`x-should-retry: false`).
+          counts. Of headers there is the content type; errors ask the SDKs not to retry (`x-should-retry: false`).
 
         """.ReplaceLineEndings("\n"));
 }

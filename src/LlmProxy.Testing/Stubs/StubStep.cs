@@ -65,7 +65,7 @@ internal sealed record StubStep
     /// <summary>Whether any text may follow <see cref="BodyModel"/>.</summary>
     public bool IsModelOpen => Call.Request.Model?.EndsWith(CallMarks.AnyEnd, StringComparison.Ordinal) == true;
 
-    /// <summary>Whether a member <c>stream</c> of the body tells the form.</summary>
+    /// <summary>Whether a member <c>stream</c> of the body selects the form.</summary>
     public bool HasStreamFlag => Patterns.AreInBody && ForStream is not null;
 
     /// <summary>JSONPath expressions that find something: the results which the call brings.</summary>

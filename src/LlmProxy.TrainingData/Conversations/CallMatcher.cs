@@ -4,7 +4,7 @@ using LlmProxy.Wire;
 
 namespace LlmProxy.TrainingData.Conversations;
 
-/// <summary>Gives each call its results, once and right behind its turn.</summary>
+/// <summary>Gives each call its results, once and right after its turn.</summary>
 internal sealed class CallMatcher(ConsumerNames names, ExportNotes notes)
 {
     private const string NoResult = "No result was recorded.";

@@ -8,7 +8,7 @@ internal sealed class Turn
     /// <summary>Whether it is the model's.</summary>
     public required bool IsAssistant { get; init; }
 
-    /// <summary>An assistant turn that no recorded answer produced.</summary>
+    /// <summary>An assistant turn that no recorded response produced.</summary>
     public bool IsForeign { get; init; }
 
     /// <summary>Whether it is to be learned from: a reply that no earlier line held.</summary>
@@ -54,7 +54,7 @@ internal sealed class Conversation
 
     /// <summary>
     /// The turns. The first is the client's, the last a reply to learn from. Results follow the turn that calls, each
-    /// call answered once and in order, and stand before everything else of the client's.
+    /// call answered once and in order, and precede everything else of the client's.
     /// </summary>
     public List<Turn> Turns { get; init; } = [];
 }

@@ -37,10 +37,10 @@ internal sealed class ExportNotes
 internal sealed class ConversationShaper(ShapeRules rules, Redactor? redactor, ExportNotes notes)
 {
     /// <summary>Why: no reply says or calls anything.</summary>
-    public const string NoReply = "nothing to learn from: no reply came, or thinking alone";
+    public const string NoReply = "nothing to learn from: no reply, or thinking alone";
 
     /// <summary>Why: the client's first message is empty.</summary>
-    public const string NoQuestion = "nothing to learn from: nothing of the client stands before the first reply";
+    public const string NoQuestion = "nothing to learn from: no client message before the first reply";
 
     private readonly ConsumerNames _names = new(rules.NamesBeginWithLetter);
 
@@ -146,7 +146,7 @@ internal sealed class ConversationShaper(ShapeRules rules, Redactor? redactor, E
         var merged = new List<Turn>();
         foreach (var turn in turns)
         {
-            // Anthropic's API joins such turns by itself; there each stays the reply of its step.
+            // Anthropic's API joins such turns; there each stays the reply of its step.
             if (!turn.IsAssistant || merged.Count == 0 || !merged[^1].IsAssistant || (rules.Native is not null && turn.IsTrained && merged[^1].IsTrained && !merged[^1].Calls.Any()))
             {
                 merged.Add(turn);
@@ -161,7 +161,7 @@ internal sealed class ConversationShaper(ShapeRules rules, Redactor? redactor, E
             }
             else
             {
-                notes.Add("foreign assistant turns beside a reply left out");
+                notes.Add("foreign assistant turns next to a reply left out");
                 if (turn.IsTrained)
                 {
                     merged[^1] = turn;

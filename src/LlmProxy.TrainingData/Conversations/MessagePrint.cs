@@ -43,7 +43,7 @@ internal static class MessagePrint
         return BinaryPrimitives.ReadUInt128BigEndian(hash);
     }
 
-    /// <summary>The text without what stands between think tags.</summary>
+    /// <summary>The text without what is between think tags.</summary>
     private static string WithoutThinking(string text)
     {
         foreach (var tag in (ReadOnlySpan<string>)["think", "thinking"])

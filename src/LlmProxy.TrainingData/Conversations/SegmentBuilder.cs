@@ -6,7 +6,7 @@ namespace LlmProxy.TrainingData.Conversations;
 /// <summary>One message of a run's history, with what is known of it.</summary>
 internal sealed record HistoryEntry(ConversationMessage Message, IDialect Dialect)
 {
-    /// <summary>An assistant turn that no recorded answer produced.</summary>
+    /// <summary>An assistant turn that no recorded response produced.</summary>
     public bool IsForeign { get; init; }
 
     /// <summary>Number of the step whose reply it is, or 0.</summary>
@@ -30,21 +30,15 @@ internal sealed record Segment(IReadOnlyList<StepView> Steps, IReadOnlyList<Hist
 /// </summary>
 /// <remarks>
 /// Two things are no rewriting: a reply that never came whole and was asked for again, and a message of the agent
-/// that is sent once and left out of the next call. The latter stays, since the reply behind it answers it.
+/// that is sent once and left out of the next call. The latter stays, since the reply after it responds to it.
 /// </remarks>
-internal sealed class SegmentBuilder
+internal sealed class SegmentBuilder(Func<UInt128, bool> isOfConversation)
 {
-    private readonly Func<UInt128, bool> _isOfConversation;
     private readonly List<Segment> _segments = [];
     private readonly HashSet<UInt128> _replies = [];
     private List<HistoryEntry> _history = [];
     private List<HistoryEntry> _line = [];
     private List<StepView> _steps = [];
-
-    private SegmentBuilder(Func<UInt128, bool> isOfConversation)
-    {
-        _isOfConversation = isOfConversation;
-    }
 
     /// <summary>The segments of a run.</summary>
     /// <param name="steps">Its steps in order.</param>
@@ -102,13 +96,8 @@ internal sealed class SegmentBuilder
 
     private HistoryEntry EntryOf(ConversationMessage message, bool isForeign, IDialect dialect)
     {
-        if (!isForeign)
-        {
-            return new HistoryEntry(message, dialect);
-        }
-
-        var print = MessagePrint.Of(message);
-        return new HistoryEntry(message, dialect) { IsForeign = !_replies.Contains(print) && !_isOfConversation(print) };
+        var isUnknown = isForeign && MessagePrint.Of(message) is var print && !_replies.Contains(print) && !isOfConversation(print);
+        return new HistoryEntry(message, dialect) { IsForeign = isUnknown };
     }
 
     /// <summary>A reply that broke off: the client asked again without it.</summary>

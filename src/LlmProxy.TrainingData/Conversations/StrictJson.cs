@@ -103,26 +103,15 @@ internal static class StrictJson
     public static void Write(Utf8JsonWriter writer, string json) => Write(writer, Encoding.UTF8.GetBytes(json));
 
     /// <summary>A value as strict JSON text.</summary>
-    public static string Text(JsonElement value)
+    public static string Text(JsonElement value) => Encoding.UTF8.GetString(Bytes(writer => Write(writer, value)));
+
+    /// <summary>What is written, as UTF-8.</summary>
+    public static byte[] Bytes(Action<Utf8JsonWriter> write)
     {
         var buffer = new ArrayBufferWriter<byte>();
         using (var writer = new Utf8JsonWriter(buffer, Options))
         {
-            Write(writer, value);
-        }
-
-        return Encoding.UTF8.GetString(buffer.WrittenSpan);
-    }
-
-    /// <summary>An object with one text.</summary>
-    public static byte[] Object(string name, string text)
-    {
-        var buffer = new ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(buffer, Options))
-        {
-            writer.WriteStartObject();
-            writer.WriteString(name, text);
-            writer.WriteEndObject();
+            write(writer);
         }
 
         return buffer.WrittenSpan.ToArray();

@@ -22,8 +22,7 @@ internal static class ToolSchema
         writer.WriteString("type", "object");
         if (root.Get("properties"u8).ValueKind != JsonValueKind.Object)
         {
-            writer.WriteStartObject("properties");
-            writer.WriteEndObject();
+            writer.WriteObject("properties");
         }
 
         if (root.ValueKind == JsonValueKind.Object)
@@ -213,9 +212,7 @@ internal static class ToolSchema
             }
             else
             {
-                writer.WriteStartObject();
-                writer.WriteString("type", "STRING");
-                writer.WriteEndObject();
+                writer.WriteObject(("type", "STRING"));
             }
         }
 

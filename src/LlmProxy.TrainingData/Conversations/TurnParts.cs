@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using LlmProxy.Wire;
 using LlmProxy.Wire.Json;
 
@@ -30,7 +31,7 @@ internal static class TurnParts
         TextPart { Text: var text } => text.Length == 0 || (!takesBlankText && string.IsNullOrWhiteSpace(text)) ? null : new TextPart(StrictJson.Clean(text)),
         RefusalPart { Text: var text } => new TextPart(StrictJson.Clean(text)),
         ThinkingPart => null,
-        // Calls that the provider answered are its own affair. What names nothing is a piece of a streamed call (Gemini).
+        // Calls that the provider answered are not the client's. A part without a name is a fragment of a streamed call (Gemini).
         ToolCall { IsAnswered: true } or ToolCall { ResultId: "", Name: "" } or ToolResult { Id: "", Name: "" } => null,
         ToolCall call => new ToolCall(StrictJson.Clean(call.ResultId), StrictJson.Clean(call.Name), Arguments(call.Arguments)),
         ToolResult result => result with { Id = StrictJson.Clean(result.Id), Name = StrictJson.Clean(result.Name), Content = StrictJson.Clean(result.WholeContent ?? result.Content) },
@@ -49,9 +50,9 @@ internal static class TurnParts
         using var parsed = LenientJson.Parse(Encoding.UTF8.GetBytes(text));
         return parsed?.RootElement.ValueKind switch
         {
-            System.Text.Json.JsonValueKind.Object => StrictJson.Text(parsed.RootElement),
-            System.Text.Json.JsonValueKind.Null => "{}",
-            _ => Encoding.UTF8.GetString(StrictJson.Object("input", text)),
+            JsonValueKind.Object => StrictJson.Text(parsed.RootElement),
+            JsonValueKind.Null => "{}",
+            _ => Encoding.UTF8.GetString(StrictJson.Bytes(writer => writer.WriteObject(("input", text)))),
         };
     }
 }

@@ -1,6 +1,6 @@
 namespace LlmProxy.TrainingData.Export;
 
-/// <summary>Something that an export tells, in order: one <see cref="ExportStart"/>, lines and images, one <see cref="ExportSummary"/>.</summary>
+/// <summary>An event of an export, in order: one <see cref="ExportStart"/>, lines and images, one <see cref="ExportSummary"/>.</summary>
 public abstract record ExportEvent;
 
 /// <summary>What is about to come.</summary>
@@ -30,7 +30,7 @@ public sealed record ExportProgress(int Done) : ExportEvent;
 /// <param name="Runs">Runs that gave lines.</param>
 /// <param name="LeftOut">Runs that gave none, counted by reason.</param>
 /// <param name="Notes">What was changed or left out within lines, counted.</param>
-/// <param name="NextSince">What <c>--since</c> takes to go on later without losing a run.</param>
+/// <param name="NextSince">What <c>--since</c> takes to continue later without losing a run.</param>
 public sealed record ExportSummary(
     int Lines,
     int ValidationLines,
@@ -39,7 +39,7 @@ public sealed record ExportSummary(
     IReadOnlyDictionary<string, int> Notes,
     DateTimeOffset NextSince) : ExportEvent;
 
-/// <summary>Where a line comes from. Stands in a file beside the training file: consumers refuse keys that they do not know.</summary>
+/// <summary>Where a line comes from. Written to a file next to the training file: consumers refuse keys that they do not know.</summary>
 public sealed record ExportOrigin
 {
     /// <summary>The run; in preference formats the better one.</summary>
@@ -51,13 +51,13 @@ public sealed record ExportOrigin
     /// <summary>Its conversation.</summary>
     public required string ConversationId { get; init; }
 
-    /// <summary>Same for all runs that must stand on one side of a split.</summary>
+    /// <summary>Same for all runs that must be on one side of a split.</summary>
     public string TaskKey { get; init; } = "";
 
     /// <summary>What the task was.</summary>
     public string TaskDescription { get; init; } = "";
 
-    /// <summary>Whose outputs it holds.</summary>
+    /// <summary>The provider whose outputs it holds.</summary>
     public required string Provider { get; init; }
 
     /// <summary>Models whose replies it holds.</summary>

@@ -15,12 +15,12 @@ public sealed record ExportedFile(string Path, FormatReport Report);
 /// <param name="OriginsPath">Where each line of the training file comes from.</param>
 /// <param name="Added">Lines that were written now; the others were there.</param>
 /// <param name="Images">Image files that were written.</param>
-/// <param name="Summary">What the export told.</param>
+/// <param name="Summary">The export's summary.</param>
 public sealed record ExportResult(ExportedFile Training, ExportedFile? Validation, string OriginsPath, int Added, int Images, ExportSummary Summary);
 
 /// <summary>
-/// Writes an export: <c>NAME.jsonl</c>, <c>NAME.validation.jsonl</c>, beside each <c>.origins.jsonl</c> with the origin of
-/// each line, and the folder <c>NAME.images</c>. Everything is written beside first, checked, and only then takes its
+/// Writes an export: <c>NAME.jsonl</c>, <c>NAME.validation.jsonl</c>, next to each <c>.origins.jsonl</c> with the origin of
+/// each line, and the folder <c>NAME.images</c>. Everything is written next to first, checked, and only then takes its
 /// name, so that an export that was broken off leaves what was there before.
 /// </summary>
 public sealed class ExportFiles
@@ -41,7 +41,7 @@ public sealed class ExportFiles
         _request = request;
         _path = Path.GetFullPath(path);
 
-        // With --since a file that is there is gone on with.
+        // With --since an existing file is continued.
         _goesOn = request.Since is not null && File.Exists(_path) && File.Exists(OriginsOf(_path));
     }
 
@@ -50,8 +50,8 @@ public sealed class ExportFiles
     private string ImageFolder => Path.ChangeExtension(_path, ".images");
 
     /// <summary>Writes and checks.</summary>
-    /// <param name="events">What the exporter tells.</param>
-    /// <param name="onEvent">Is told the start, each line that was written, and progress.</param>
+    /// <param name="events">The exporter's events.</param>
+    /// <param name="onEvent">Receives the start, each line that was written, and progress.</param>
     /// <param name="cancellationToken">Cancels; nothing is left of the attempt.</param>
     /// <exception cref="IOException">A file cannot be written.</exception>
     /// <exception cref="InvalidDataException">The export was broken off.</exception>
@@ -95,7 +95,7 @@ public sealed class ExportFiles
 
             if (summary is null)
             {
-                throw new InvalidDataException("The export was broken off before its end; nothing was written.");
+                throw new InvalidDataException("The export ended early; nothing was written.");
             }
 
             training.Keep();
@@ -178,17 +178,11 @@ public sealed class ExportFiles
     }
 
     /// <summary>A file and its origins while they are written.</summary>
-    private sealed class Output : IAsyncDisposable
+    private sealed class Output(string? path) : IAsyncDisposable
     {
-        private readonly string? _path;
         private FileStream? _lines;
         private FileStream? _origins;
         private bool _isKept;
-
-        private Output(string? path)
-        {
-            _path = path;
-        }
 
         public static async Task<Output> OpenAsync(string? path, bool goesOn, CancellationToken cancellationToken)
         {
@@ -214,7 +208,7 @@ public sealed class ExportFiles
 
         public async ValueTask DisposeAsync()
         {
-            if (_path is null)
+            if (path is null)
             {
                 return;
             }
@@ -223,8 +217,8 @@ public sealed class ExportFiles
             await _origins!.DisposeAsync();
             if (!_isKept)
             {
-                File.Delete(_path + Part);
-                File.Delete(OriginsOf(_path) + Part);
+                File.Delete(path + Part);
+                File.Delete(OriginsOf(path) + Part);
             }
         }
 

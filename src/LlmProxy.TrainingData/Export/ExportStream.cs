@@ -6,7 +6,7 @@ using LlmProxy.TrainingData.Conversations;
 namespace LlmProxy.TrainingData.Export;
 
 /// <summary>
-/// An export as a stream of JSON lines between a server and whoever writes the files: one event a line,
+/// An export as a stream of JSON lines between a server and the client that writes the files: one event a line,
 /// <c>{"start":…}</c>, <c>{"line":…,"validation":…,"origin":…}</c>, <c>{"image":…,"base64":…}</c>, <c>{"progress":…}</c>,
 /// <c>{"summary":…}</c>.
 /// </summary>
@@ -97,7 +97,7 @@ public static class ExportStream
         }
         catch (Exception error) when (error is JsonException or InvalidOperationException or KeyNotFoundException)
         {
-            throw new InvalidDataException("The server's answer is no export: " + error.Message, error);
+            throw new InvalidDataException("The server's response is not an export: " + error.Message, error);
         }
     }
 }

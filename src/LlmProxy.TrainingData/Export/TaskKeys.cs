@@ -6,7 +6,7 @@ using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.TrainingData.Export;
 
-/// <summary>By what runs of the same task and of the same conversation are told: eight bytes each, since those of all runs are held at once.</summary>
+/// <summary>Keys of runs of the same task and of the same conversation: eight bytes each, since those of all runs are held at once.</summary>
 internal static class TaskKeys
 {
     /// <summary>Key of the run's task: its description without differences of case and blanks; a run without one is a task of its own.</summary>
@@ -30,7 +30,7 @@ internal static class TaskKeys
     }
 }
 
-/// <summary>Divides runs into training and validation, so that no task and no conversation stands on both sides.</summary>
+/// <summary>Divides runs into training and validation, so that no task and no conversation is on both sides.</summary>
 internal sealed class SplitPlan
 {
     private readonly Dictionary<ulong, ulong> _parents = [];

@@ -23,12 +23,12 @@ namespace LlmProxy.TrainingData.Export;
 public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectoryStore store, ISearchStore search, TrajectoryReader reader, LlmProxyOptions options, TimeProvider time)
 {
     /// <summary>
-    /// Exports into a training file, with the validation file and the origins beside it. The file takes its name only when
+    /// Exports into a training file, with the validation file and the origins next to it. The file takes its name only when
     /// all of it has passed its consumer's rules; see <see cref="ExportedFile.Report"/>.
     /// </summary>
     /// <param name="request">What to export, and in which format.</param>
     /// <param name="path">The training file; one that is there is added to where the request has a <see cref="ExportRequest.Since"/>.</param>
-    /// <param name="onEvent">Is told what happens: the terms' notice first, then progress; null for nobody.</param>
+    /// <param name="onEvent">Receives the events: the terms' notice first, then progress; null for none.</param>
     /// <param name="cancellationToken">Cancels; no file is left then.</param>
     /// <exception cref="StoreException">The store cannot be read.</exception>
     /// <exception cref="IOException">A file cannot be written.</exception>

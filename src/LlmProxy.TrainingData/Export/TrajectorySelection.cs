@@ -9,24 +9,14 @@ namespace LlmProxy.TrainingData.Export;
 /// and finds conversations of several runs; the rows themselves are read again when they are due, so that only some
 /// bytes a run are held.
 /// </summary>
-internal sealed class TrajectorySelection
+internal sealed class TrajectorySelection(ITrajectoryStore store, ExportRequest request, LlmProxyOptions options, DateTimeOffset now)
 {
     private const int PageSize = 500;
 
-    private readonly ITrajectoryStore _store;
-    private readonly ExportRequest _request;
-    private readonly IReadOnlyList<string> _allowed;
-    private readonly DateTimeOffset _graceOver;
+    private readonly IReadOnlyList<string> _allowed = options.Export.AllowProviders;
+    private readonly DateTimeOffset _graceOver = now - options.Tasks.EndOfTurnGrace;
     private readonly Dictionary<ulong, List<string>> _conversations = [];
     private readonly SplitPlan _split = new();
-
-    private TrajectorySelection(ITrajectoryStore store, ExportRequest request, LlmProxyOptions options, DateTimeOffset now)
-    {
-        _store = store;
-        _request = request;
-        _allowed = options.Export.AllowProviders;
-        _graceOver = now - options.Tasks.EndOfTurnGrace;
-    }
 
     /// <summary>Number of selected runs.</summary>
     public int Count { get; private set; }
@@ -40,13 +30,13 @@ internal sealed class TrajectorySelection
     /// <summary>Selected runs for pairing; empty for other formats.</summary>
     public List<TrajectoryCandidate> Candidates { get; } = [];
 
-    /// <summary>Where a later export goes on without losing a run: behind the last that ended, and not behind one that is still open.</summary>
+    /// <summary>Where a later export continues without losing a run: after the last that ended, and not after one that is still open.</summary>
     public DateTimeOffset NextSince { get; private set; }
 
     public static async Task<TrajectorySelection> MakeAsync(ITrajectoryStore store, ExportRequest request, LlmProxyOptions options, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var selection = new TrajectorySelection(store, request, options, now);
-        await selection.CountAsync(now, cancellationToken);
+        await selection.CountAsync(cancellationToken);
         return selection;
     }
 
@@ -71,7 +61,7 @@ internal sealed class TrajectorySelection
     public IReadOnlyList<string> OthersOfConversation(Trajectory run) =>
         _conversations.TryGetValue(TaskKeys.Conversation(run), out var ids) && ids.Count > 1 ? ids : [];
 
-    private async Task CountAsync(DateTimeOffset now, CancellationToken cancellationToken)
+    private async Task CountAsync(CancellationToken cancellationToken)
     {
         DateTimeOffset? lastEnd = null;
         DateTimeOffset? firstOpen = null;
@@ -87,12 +77,12 @@ internal sealed class TrajectorySelection
             }
 
             var reason = ReasonAgainst(run);
-            var isSelected = reason is null && (_request.Format.IsPreference() || Count < (_request.Limit ?? int.MaxValue));
+            var isSelected = reason is null && (request.Format.IsPreference() || Count < (request.Limit ?? int.MaxValue));
             if (isSelected)
             {
                 Count++;
                 Providers[run.Provider] = Providers.GetValueOrDefault(run.Provider) + 1;
-                if (_request.Format.IsPreference())
+                if (request.Format.IsPreference())
                 {
                     Candidates.Add(new TrajectoryCandidate(run.Id, TaskKeys.Task(run), Count, run.Success == true, run.Success == false, run.QualityScore ?? 0, CanBeBetter(run)));
                 }
@@ -102,59 +92,52 @@ internal sealed class TrajectorySelection
                 LeftOut[reason] = LeftOut.GetValueOrDefault(reason) + 1;
             }
 
-            if (_request.Split > 0)
+            if (request.Split > 0)
             {
                 _split.Add(run, isSelected);
             }
 
-            if (run.HasContent && run.ConversationId != run.TaskId)
+            // The first run of a conversation carries its own id; it matters only if others follow.
+            var key = TaskKeys.Conversation(run);
+            if (run.HasContent && (_conversations.ContainsKey(key) || run.ConversationId != run.TaskId))
             {
-                var key = TaskKeys.Conversation(run);
                 (_conversations.TryGetValue(key, out var ids) ? ids : _conversations[key] = []).Add(run.Id);
-            }
-            else if (run.HasContent)
-            {
-                // The first run of a conversation carries its own id; it matters only if others follow.
-                if (_conversations.TryGetValue(TaskKeys.Conversation(run), out var ids))
-                {
-                    ids.Add(run.Id);
-                }
             }
         }
 
-        _split.Decide(_request.Split);
-        var next = lastEnd?.AddTicks(1) ?? _request.Since ?? now;
+        _split.Decide(request.Split);
+        var next = lastEnd?.AddTicks(1) ?? request.Since ?? now;
         NextSince = firstOpen < next ? firstOpen.Value : next;
     }
 
     /// <summary>Why a run is not exported: null where it is, empty where that was asked for.</summary>
     private string? ReasonAgainst(Trajectory run)
     {
-        var isPreference = _request.Format.IsPreference();
+        var isPreference = request.Format.IsPreference();
         return
             run.Status == TrajectoryStatus.Active ? "still under way"
             : run.Status == TrajectoryStatus.Cancelled ? "cancelled"
-            : IsFresh(run) ? "ended a moment ago and may go on (Tasks:EndOfTurnGrace)"
-            : _request.ModelProvider is { } provider && !string.Equals(provider, run.Provider, StringComparison.OrdinalIgnoreCase) ? ""
-            : _request.Since is { } since && run.CompletedAt < since ? ""
+            : IsFresh(run) ? "ended a moment ago and may continue (Tasks:EndOfTurnGrace)"
+            : request.ModelProvider is { } provider && !string.Equals(provider, run.Provider, StringComparison.OrdinalIgnoreCase) ? ""
+            : request.Since is { } since && run.CompletedAt < since ? ""
             : _allowed.Count > 0 && !_allowed.Contains(run.Provider, StringComparer.OrdinalIgnoreCase) ? $"provider {run.Provider} is not in Export:AllowProviders"
             : !run.HasContent ? "content not kept"
-            : isPreference ? run.Success is null ? "nobody knows how it ended" : null
-            : _request.SuccessOnly && run.Success != true ? "did not succeed"
-            : run.QualityScore < _request.MinQuality ? FormattableString.Invariant($"scores below {_request.MinQuality:0.##}")
+            : isPreference ? run.Success is null ? "outcome unknown" : null
+            : request.SuccessOnly && run.Success != true ? "did not succeed"
+            : run.QualityScore < request.MinQuality ? FormattableString.Invariant($"scores below {request.MinQuality:0.##}")
             : null;
     }
 
-    private bool CanBeBetter(Trajectory run) => run.Success == true && run.QualityScore >= _request.MinQuality;
+    private bool CanBeBetter(Trajectory run) => run.Success == true && run.QualityScore >= request.MinQuality;
 
     private bool IsFresh(Trajectory run) => run.IsProvisional && run.LastActivityAt > _graceOver;
 
     private async IAsyncEnumerable<Trajectory> PagesAsync([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var query = new TrajectoryQuery(_request.Tenant) { Limit = PageSize };
+        var query = new TrajectoryQuery(request.Tenant) { Limit = PageSize };
         do
         {
-            var page = await _store.ListAsync(query, cancellationToken);
+            var page = await store.ListAsync(query, cancellationToken);
             foreach (var run in page.Items)
             {
                 yield return run;

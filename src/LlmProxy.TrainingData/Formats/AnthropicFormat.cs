@@ -1,11 +1,12 @@
 using System.Text.Json;
 using LlmProxy.TrainingData.Conversations;
 using LlmProxy.Wire;
+using LlmProxy.Wire.Json;
 
 namespace LlmProxy.TrainingData.Formats;
 
 /// <summary>
-/// The last request with its answer, as Anthropic's Messages API has them. Blocks of that API stand as they were;
+/// The last request with its response, as Anthropic's Messages API has them. Blocks of that API are kept as sent;
 /// thinking is left out, since its signatures are bound to one model and key.
 /// </summary>
 internal sealed class AnthropicFormat : ConversationFormat
@@ -31,17 +32,10 @@ internal sealed class AnthropicFormat : ConversationFormat
 
         if (conversation.Tools.Count > 0)
         {
-            writer.WriteStartArray("tools");
-            foreach (var tool in conversation.Tools)
-            {
-                WriteTool(writer, tool);
-            }
-
-            writer.WriteEndArray();
+            writer.WriteArray("tools", conversation.Tools, tool => WriteTool(writer, tool));
         }
 
-        writer.WriteStartArray("messages");
-        foreach (var turn in conversation.Turns)
+        writer.WriteArray("messages", conversation.Turns, turn =>
         {
             writer.WriteStartObject();
             writer.WriteString("role", turn.IsAssistant ? "assistant" : "user");
@@ -51,15 +45,11 @@ internal sealed class AnthropicFormat : ConversationFormat
             }
             else
             {
-                writer.WriteStartArray("content");
-                turn.Parts.ForEach(part => WritePart(writer, part));
-                writer.WriteEndArray();
+                writer.WriteArray("content", turn.Parts, part => WritePart(writer, part));
             }
 
             writer.WriteEndObject();
-        }
-
-        writer.WriteEndArray();
+        });
         writer.WriteEndObject();
     }
 
@@ -152,29 +142,22 @@ internal sealed class AnthropicFormat : ConversationFormat
 
     private static void WriteText(Utf8JsonWriter writer, string text)
     {
-        writer.WriteStartObject();
-        writer.WriteString("type", "text");
-        writer.WriteString("text", text);
-        writer.WriteEndObject();
+        writer.WriteObject(("type", "text"), ("text", text));
     }
 
     private static void WriteImage(Utf8JsonWriter writer, ImageSource image)
     {
         writer.WriteStartObject();
         writer.WriteString("type", "image");
-        writer.WriteStartObject("source");
-        writer.WriteString("type", image.Url is null ? "base64" : "url");
         if (image.Url is { } url)
         {
-            writer.WriteString("url", url);
+            writer.WriteObject("source", ("type", "url"), ("url", url));
         }
         else
         {
-            writer.WriteString("media_type", image.MediaType);
-            writer.WriteString("data", image.Base64);
+            writer.WriteObject("source", ("type", "base64"), ("media_type", image.MediaType), ("data", image.Base64));
         }
 
-        writer.WriteEndObject();
         writer.WriteEndObject();
     }
 }

@@ -7,7 +7,7 @@ namespace LlmProxy.TrainingData.Formats;
 
 /// <summary>
 /// Preference tuning of Gemini (Google's agent platform, "Prepare data for preference tuning"). It takes text alone and
-/// learns from the completions alone, so calls and results of the input are told in words, and a reply that calls a
+/// learns from the completions alone, so calls and results of the input are written as text, and a reply that calls a
 /// tool cannot be compared.
 /// </summary>
 internal sealed class GeminiDpoFormat : PairFormat
@@ -20,21 +20,7 @@ internal sealed class GeminiDpoFormat : PairFormat
     {
         writer.WriteStartObject();
         GeminiContents.WriteSystem(writer, "system_instruction", comparison.System);
-        writer.WriteStartArray("contents");
-        for (var i = 0; i < comparison.Input.Count; i++)
-        {
-            var isModel = comparison.Input[i].IsAssistant;
-            GeminiContents.Start(writer, isModel ? "model" : "user");
-            WriteParts(writer, comparison.Input[i]);
-            while (i + 1 < comparison.Input.Count && comparison.Input[i + 1].IsAssistant == isModel)
-            {
-                WriteParts(writer, comparison.Input[++i]);
-            }
-
-            GeminiContents.End(writer);
-        }
-
-        writer.WriteEndArray();
+        GeminiContents.Write(writer, comparison.Input, turn => WriteParts(writer, turn));
         writer.WriteStartArray("completions");
         WriteCompletion(writer, 1, comparison.Preferred);
         WriteCompletion(writer, 0, comparison.Other);

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using LlmProxy.TrainingData.Conversations;
 using LlmProxy.Wire;
+using LlmProxy.Wire.Json;
 
 namespace LlmProxy.TrainingData.Formats;
 
@@ -24,22 +25,7 @@ internal sealed class GeminiFormat : ConversationFormat
     {
         writer.WriteStartObject();
         GeminiContents.WriteSystem(writer, "systemInstruction", conversation.System);
-        writer.WriteStartArray("contents");
-        for (var i = 0; i < conversation.Turns.Count; i++)
-        {
-            // Turns of one side are one content: the roles alternate.
-            var isModel = conversation.Turns[i].IsAssistant;
-            GeminiContents.Start(writer, isModel ? "model" : "user");
-            WriteParts(writer, conversation.Turns[i], images);
-            while (i + 1 < conversation.Turns.Count && conversation.Turns[i + 1].IsAssistant == isModel)
-            {
-                WriteParts(writer, conversation.Turns[++i], images);
-            }
-
-            GeminiContents.End(writer);
-        }
-
-        writer.WriteEndArray();
+        GeminiContents.Write(writer, conversation.Turns, turn => WriteParts(writer, turn, images));
         WriteTools(writer, conversation.Tools);
         writer.WriteEndObject();
     }
@@ -51,9 +37,7 @@ internal sealed class GeminiFormat : ConversationFormat
             writer.WriteStartObject();
             writer.WriteStartObject("functionResponse");
             writer.WriteString("name", result.Name);
-            writer.WriteStartObject("response");
-            writer.WriteString(result.IsError == true ? "error" : "output", result.Content);
-            writer.WriteEndObject();
+            writer.WriteObject("response", (result.IsError == true ? "error" : "output", result.Content));
             writer.WriteEndObject();
             writer.WriteEndObject();
         }
@@ -91,11 +75,9 @@ internal sealed class GeminiFormat : ConversationFormat
 
     private static void WriteImage(Utf8JsonWriter writer, ImageSource image, ImageFiles images)
     {
+        var isJpeg = image.Url?.EndsWith(".jpg", StringComparison.OrdinalIgnoreCase) == true || image.Url?.EndsWith(".jpeg", StringComparison.OrdinalIgnoreCase) == true;
         writer.WriteStartObject();
-        writer.WriteStartObject("fileData");
-        writer.WriteString("mimeType", image.MediaType ?? (image.Url!.EndsWith(".jpg", StringComparison.OrdinalIgnoreCase) || image.Url.EndsWith(".jpeg", StringComparison.OrdinalIgnoreCase) ? "image/jpeg" : "image/png"));
-        writer.WriteString("fileUri", images.AddressOf(image));
-        writer.WriteEndObject();
+        writer.WriteObject("fileData", ("mimeType", image.MediaType ?? (isJpeg ? "image/jpeg" : "image/png")), ("fileUri", images.AddressOf(image)));
         writer.WriteEndObject();
     }
 
@@ -108,8 +90,7 @@ internal sealed class GeminiFormat : ConversationFormat
 
         writer.WriteStartArray("tools");
         writer.WriteStartObject();
-        writer.WriteStartArray("functionDeclarations");
-        foreach (var tool in tools)
+        writer.WriteArray("functionDeclarations", tools, tool =>
         {
             writer.WriteStartObject();
             writer.WriteString("name", tool.Name);
@@ -121,9 +102,7 @@ internal sealed class GeminiFormat : ConversationFormat
             }
 
             writer.WriteEndObject();
-        }
-
-        writer.WriteEndArray();
+        });
         writer.WriteEndObject();
         writer.WriteEndArray();
     }
@@ -139,12 +118,31 @@ internal static class GeminiContents
             return;
         }
 
-        writer.WriteStartObject(property);
-        writer.WriteString("role", "system");
-        writer.WriteStartArray("parts");
+        writer.WritePropertyName(property);
+        Start(writer, "system");
         WriteText(writer, system);
+        End(writer);
+    }
+
+    /// <summary>Writes turns; turns of one side are one content, so that the roles alternate.</summary>
+    public static void Write(Utf8JsonWriter writer, IReadOnlyList<Turn> turns, Action<Turn> writeParts)
+    {
+        writer.WriteStartArray("contents");
+        for (var i = 0; i < turns.Count; i++)
+        {
+            if (i == 0 || turns[i].IsAssistant != turns[i - 1].IsAssistant)
+            {
+                Start(writer, turns[i].IsAssistant ? "model" : "user");
+            }
+
+            writeParts(turns[i]);
+            if (i + 1 == turns.Count || turns[i].IsAssistant != turns[i + 1].IsAssistant)
+            {
+                End(writer);
+            }
+        }
+
         writer.WriteEndArray();
-        writer.WriteEndObject();
     }
 
     public static void Start(Utf8JsonWriter writer, string role)
@@ -162,8 +160,6 @@ internal static class GeminiContents
 
     public static void WriteText(Utf8JsonWriter writer, string text)
     {
-        writer.WriteStartObject();
-        writer.WriteString("text", text);
-        writer.WriteEndObject();
+        writer.WriteObject(("text", text));
     }
 }

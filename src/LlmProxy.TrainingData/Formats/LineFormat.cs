@@ -29,10 +29,10 @@ internal abstract class LineFormat
     protected static ShapeRules TextOnly(bool keepForeign = false) => new(keepForeign, 0, _ => false);
 
     /// <summary>Whether a consumer can load an address.</summary>
-    protected static bool IsWebAddress(string? url) => url is not null && (url.StartsWith("https://", StringComparison.Ordinal) || url.StartsWith("http://", StringComparison.Ordinal));
+    public static bool IsWebAddress(string? url) => url is not null && (url.StartsWith("https://", StringComparison.Ordinal) || url.StartsWith("http://", StringComparison.Ordinal));
 
-    /// <summary>An error says so in its text where a format has no mark for it; an empty result says that.</summary>
-    protected static string ResultText(ToolResult result) => (result.IsError == true ? "ERROR: " : "") + (result.Content.Length == 0 ? "(no output)" : result.Content);
+    /// <summary>The text of a result in a format without an error flag: errors and empty results are marked in it.</summary>
+    public static string ResultText(ToolResult result) => (result.IsError == true ? "ERROR: " : "") + (result.Content.Length == 0 ? "(no output)" : result.Content);
 }
 
 /// <summary>A format whose lines are conversations.</summary>

@@ -13,14 +13,7 @@ internal sealed class OpenAiDpoFormat : PairFormat
     {
         writer.WriteStartObject();
         writer.WriteStartObject("input");
-        writer.WriteStartArray("messages");
-        OpenAiMessages.WriteSystem(writer, comparison.System);
-        foreach (var turn in comparison.Input)
-        {
-            OpenAiMessages.WriteTurn(writer, turn, withWeight: false);
-        }
-
-        writer.WriteEndArray();
+        OpenAiMessages.Write(writer, comparison.System, comparison.Input, withWeight: false);
         OpenAiMessages.WriteTools(writer, comparison.Tools, [.. comparison.Input, comparison.Preferred, comparison.Other]);
         writer.WriteEndObject();
         foreach (var (name, turn) in new[] { ("preferred_output", comparison.Preferred), ("non_preferred_output", comparison.Other) })

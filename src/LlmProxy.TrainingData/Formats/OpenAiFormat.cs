@@ -1,6 +1,7 @@
 using System.Text.Json;
 using LlmProxy.TrainingData.Conversations;
 using LlmProxy.Wire;
+using LlmProxy.Wire.Json;
 
 namespace LlmProxy.TrainingData.Formats;
 
@@ -16,14 +17,7 @@ internal sealed class OpenAiFormat : ConversationFormat
     public override void Write(Utf8JsonWriter writer, Conversation conversation, ImageFiles images)
     {
         writer.WriteStartObject();
-        writer.WriteStartArray("messages");
-        OpenAiMessages.WriteSystem(writer, conversation.System);
-        foreach (var turn in conversation.Turns)
-        {
-            OpenAiMessages.WriteTurn(writer, turn, withWeight: true);
-        }
-
-        writer.WriteEndArray();
+        OpenAiMessages.Write(writer, conversation.System, conversation.Turns, withWeight: true);
         OpenAiMessages.WriteTools(writer, conversation.Tools, conversation.Turns);
         writer.WriteEndObject();
     }
@@ -32,12 +26,20 @@ internal sealed class OpenAiFormat : ConversationFormat
 /// <summary>Messages and tools as Chat Completions has them.</summary>
 internal static class OpenAiMessages
 {
-    public static void WriteSystem(Utf8JsonWriter writer, string? system)
+    public static void Write(Utf8JsonWriter writer, string? system, IReadOnlyList<Turn> turns, bool withWeight)
     {
+        writer.WriteStartArray("messages");
         if (!string.IsNullOrEmpty(system))
         {
             WriteText(writer, "system", system);
         }
+
+        foreach (var turn in turns)
+        {
+            WriteTurn(writer, turn, withWeight);
+        }
+
+        writer.WriteEndArray();
     }
 
     public static void WriteTurn(Utf8JsonWriter writer, Turn turn, bool withWeight)
@@ -48,15 +50,11 @@ internal static class OpenAiMessages
             return;
         }
 
-        // Tool messages hold text alone: their images follow, behind the last of them, in a user message.
+        // Tool messages hold text alone: their images follow, after the last of them, in a user message.
         var images = new List<ImageSource>();
         foreach (var result in turn.Parts.OfType<ToolResult>())
         {
-            writer.WriteStartObject();
-            writer.WriteString("role", "tool");
-            writer.WriteString("tool_call_id", result.Id);
-            writer.WriteString("content", (result.IsError == true ? "ERROR: " : "") + (result.Content.Length == 0 ? "(no output)" : result.Content));
-            writer.WriteEndObject();
+            writer.WriteObject(("role", "tool"), ("tool_call_id", result.Id), ("content", LineFormat.ResultText(result)));
             images.AddRange(result.Images);
         }
 
@@ -82,10 +80,7 @@ internal static class OpenAiMessages
             }
             else if ((part is TextPart t ? t.Text : (part as OtherPart)?.Mark) is { Length: > 0 } text)
             {
-                writer.WriteStartObject();
-                writer.WriteString("type", "text");
-                writer.WriteString("text", text);
-                writer.WriteEndObject();
+                writer.WriteObject(("type", "text"), ("text", text));
             }
         }
 
@@ -134,31 +129,17 @@ internal static class OpenAiMessages
         writer.WriteString("role", "assistant");
         var text = turn.Text;
         var calls = turn.Calls.ToList();
-        if (text.Length == 0 && calls.Count > 0)
-        {
-            writer.WriteNull("content");
-        }
-        else
-        {
-            writer.WriteString("content", text);
-        }
-
+        writer.WriteString("content", text.Length == 0 && calls.Count > 0 ? null : text);
         if (calls.Count > 0)
         {
-            writer.WriteStartArray("tool_calls");
-            foreach (var call in calls)
+            writer.WriteArray("tool_calls", calls, call =>
             {
                 writer.WriteStartObject();
                 writer.WriteString("id", call.Id);
                 writer.WriteString("type", "function");
-                writer.WriteStartObject("function");
-                writer.WriteString("name", call.Name);
-                writer.WriteString("arguments", call.Arguments);
+                writer.WriteObject("function", ("name", call.Name), ("arguments", call.Arguments));
                 writer.WriteEndObject();
-                writer.WriteEndObject();
-            }
-
-            writer.WriteEndArray();
+            });
         }
 
         if (withWeight && !turn.IsTrained)
@@ -171,19 +152,14 @@ internal static class OpenAiMessages
 
     private static void WriteText(Utf8JsonWriter writer, string role, string text)
     {
-        writer.WriteStartObject();
-        writer.WriteString("role", role);
-        writer.WriteString("content", text);
-        writer.WriteEndObject();
+        writer.WriteObject(("role", role), ("content", text));
     }
 
     private static void WriteImage(Utf8JsonWriter writer, ImageSource image)
     {
         writer.WriteStartObject();
         writer.WriteString("type", "image_url");
-        writer.WriteStartObject("image_url");
-        writer.WriteString("url", image.Url ?? $"data:{image.MediaType};base64,{image.Base64}");
-        writer.WriteEndObject();
+        writer.WriteObject("image_url", ("url", image.Url ?? $"data:{image.MediaType};base64,{image.Base64}"));
         writer.WriteEndObject();
     }
 }

@@ -1,8 +1,8 @@
-using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using LlmProxy.TrainingData.Conversations;
 using LlmProxy.Wire;
+using LlmProxy.Wire.Json;
 
 namespace LlmProxy.TrainingData.Formats;
 
@@ -29,7 +29,7 @@ internal sealed class ShareGptFormat : ConversationFormat
         {
             if (turns[i].IsAssistant)
             {
-                Write(writer, "gpt", string.Join('\n', turns[i].Calls.Select(c => Tagged("tool_call", c.Name, c.Arguments)).Prepend(turns[i].Text).Where(t => t.Length > 0)));
+                Write(writer, "gpt", string.Join('\n', turns[i].Calls.Select(c => CallText(c.Name, c.Arguments)).Prepend(turns[i].Text).Where(t => t.Length > 0)));
                 continue;
             }
 
@@ -66,7 +66,7 @@ internal sealed class ShareGptFormat : ConversationFormat
         return text.ToString();
     }
 
-    private static string Tagged(string tag, string name, string arguments)
+    private static string CallText(string name, string arguments)
     {
         var json = Json(writer =>
         {
@@ -76,25 +76,13 @@ internal sealed class ShareGptFormat : ConversationFormat
             StrictJson.Write(writer, arguments);
             writer.WriteEndObject();
         });
-        return $"<{tag}>\n{json}\n</{tag}>";
+        return $"<tool_call>\n{json}\n</tool_call>";
     }
 
-    private static string Json(Action<Utf8JsonWriter> write)
-    {
-        var buffer = new ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(buffer, StrictJson.Options))
-        {
-            write(writer);
-        }
-
-        return Encoding.UTF8.GetString(buffer.WrittenSpan);
-    }
+    private static string Json(Action<Utf8JsonWriter> write) => Encoding.UTF8.GetString(StrictJson.Bytes(write));
 
     private static void Write(Utf8JsonWriter writer, string from, string value)
     {
-        writer.WriteStartObject();
-        writer.WriteString("from", from);
-        writer.WriteString("value", value);
-        writer.WriteEndObject();
+        writer.WriteObject(("from", from), ("value", value));
     }
 }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using LlmProxy.TrainingData.Conversations;
 using LlmProxy.Wire;
+using LlmProxy.Wire.Json;
 
 namespace LlmProxy.TrainingData.Formats;
 
@@ -30,9 +31,7 @@ internal sealed class TrlFormat : ConversationFormat
         TrlMessages.WriteTools(writer, conversation.Tools);
         if (columns is not null)
         {
-            writer.WriteStartArray("images");
-            columns.ForEach(writer.WriteStringValue);
-            writer.WriteEndArray();
+            writer.WriteArray("images", columns, writer.WriteStringValue);
         }
 
         writer.WriteEndObject();
@@ -50,7 +49,7 @@ internal static class TrlMessages
         }
     }
 
-    /// <summary>Writes turns; client turns beside each other are one message. With <paramref name="addImage"/> contents are parts.</summary>
+    /// <summary>Writes turns; adjacent client turns are one message. With <paramref name="addImage"/> contents are parts.</summary>
     public static void WriteTurns(Utf8JsonWriter writer, IReadOnlyList<Turn> turns, Action<ImageSource>? addImage)
     {
         for (var i = 0; i < turns.Count; i++)
@@ -69,8 +68,7 @@ internal static class TrlMessages
 
             foreach (var result in parts.OfType<ToolResult>())
             {
-                var text = (result.IsError == true ? "ERROR: " : "") + (result.Content.Length == 0 ? "(no output)" : result.Content);
-                Write(writer, "tool", result.Name, [new TextPart(text)], addImage);
+                Write(writer, "tool", result.Name, [new TextPart(LineFormat.ResultText(result))], addImage);
             }
 
             List<MessagePart> rest = [.. parts.OfType<ToolResult>().SelectMany(r => r.Images).Select(i => new ImagePart(i)), .. parts.Where(p => p is not ToolResult)];
@@ -98,8 +96,7 @@ internal static class TrlMessages
         var calls = turn.Calls.ToList();
         if (calls.Count > 0)
         {
-            writer.WriteStartArray("tool_calls");
-            foreach (var call in calls)
+            writer.WriteArray("tool_calls", calls, call =>
             {
                 writer.WriteStartObject();
                 writer.WriteString("type", "function");
@@ -109,9 +106,7 @@ internal static class TrlMessages
                 StrictJson.Write(writer, call.Arguments);
                 writer.WriteEndObject();
                 writer.WriteEndObject();
-            }
-
-            writer.WriteEndArray();
+            });
         }
 
         writer.WriteEndObject();
@@ -144,16 +139,11 @@ internal static class TrlMessages
             if (part is ImagePart image)
             {
                 addImage(image.Image);
-                writer.WriteStartObject();
-                writer.WriteString("type", "image");
-                writer.WriteEndObject();
+                writer.WriteObject(("type", "image"));
             }
             else if (TextOf(part) is { Length: > 0 } text)
             {
-                writer.WriteStartObject();
-                writer.WriteString("type", "text");
-                writer.WriteString("text", text);
-                writer.WriteEndObject();
+                writer.WriteObject(("type", "text"), ("text", text));
             }
         }
 

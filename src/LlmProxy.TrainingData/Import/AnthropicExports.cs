@@ -6,7 +6,7 @@ using LlmProxy.Wire.Json;
 namespace LlmProxy.TrainingData.Import;
 
 /// <summary>
-/// Reads files of the format <c>anthropic</c>. With the origins file beside it each reply goes back to its step, and the
+/// Reads files of the format <c>anthropic</c>. With the origins file next to it each reply goes back to its step, and the
 /// lines of a run whose history was rewritten become one run again; without it each line is a run and each reply a step.
 /// </summary>
 internal sealed class AnthropicExports(ImportReport report)

@@ -5,8 +5,8 @@ namespace LlmProxy.TrainingData.Import;
 
 /// <summary>
 /// Reads Claude Code transcripts: JSON lines, one file a session in a folder a project. A run is one turn: what a person
-/// asked for, up to the reply that ends without a tool call. Branches that were left, and what the program said by
-/// itself, are no part of it.
+/// asked for, up to the reply that ends without a tool call. Branches that were left, and what the program itself
+/// said, are no part of it.
 /// </summary>
 internal sealed class ClaudeCodeTranscripts(TaskRules rules, ImportReport report)
 {
@@ -55,8 +55,8 @@ internal sealed class ClaudeCodeTranscripts(TaskRules rules, ImportReport report
     }
 
     /// <summary>
-    /// What the last message stands on, and what cannot be told apart from it: a person who goes back and asks anew
-    /// leaves a branch behind. Results of parallel calls hang beside the path and belong to it.
+    /// What the last message is based on, and what cannot be distinguished from it: a person who goes back and asks anew
+    /// leaves an abandoned branch. Results of parallel calls hang off the path and belong to it.
     /// </summary>
     private static List<TranscriptRecord> WithoutAbandoned(List<TranscriptRecord> records)
     {

@@ -42,7 +42,7 @@ internal sealed class ImportedStep
     public DateTimeOffset EndedAt { get; set; }
 }
 
-/// <summary>A run as a file tells it.</summary>
+/// <summary>A trajectory as a file describes it.</summary>
 internal sealed class ImportedTrajectory
 {
     public required string Id { get; init; }

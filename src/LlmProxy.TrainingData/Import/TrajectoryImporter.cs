@@ -30,12 +30,12 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
 
     private readonly Redactor _redactor = new(options.Recording.Redaction);
 
-    /// <summary>Imports.</summary>
+    /// <summary>Imports a file or a folder.</summary>
     /// <param name="path">A file, or a folder.</param>
     /// <param name="source">What it holds.</param>
-    /// <param name="tenant">Whose runs they become.</param>
+    /// <param name="tenant">The tenant that owns the runs.</param>
     /// <param name="dryRun">Whether to count only.</param>
-    /// <param name="progress">Is told the number of files done and of all.</param>
+    /// <param name="progress">Receives the number of files done and of all.</param>
     /// <param name="cancellationToken">Cancels; what was added stays.</param>
     /// <exception cref="IOException">A file cannot be read.</exception>
     /// <exception cref="StoreException">The store cannot be written.</exception>
@@ -151,7 +151,7 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
         }
     }
 
-    /// <summary>The run's row: counted from its steps; where a file states the outcome, that stands.</summary>
+    /// <summary>The run's row: counted from its steps; an outcome that a file states takes precedence.</summary>
     private Trajectory Count(ImportedTrajectory run, string tenant, TaskRules rules)
     {
         var (calls, failed, interventions, lastFailed) = (0, 0, 0, false);

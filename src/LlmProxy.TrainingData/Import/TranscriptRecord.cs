@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Globalization;
 using System.Text.Json;
 using LlmProxy.TrainingData.Conversations;
@@ -101,7 +100,7 @@ internal sealed class TranscriptRecord
         if (content.Text() is { } text)
         {
             texts.Add(text);
-            blocks.Add(TextBlock(text));
+            blocks.Add(StrictJson.Bytes(writer => writer.WriteObject(("type", "text"), ("text", StrictJson.Clean(text)))));
         }
 
         foreach (var block in content.Items())
@@ -138,39 +137,13 @@ internal sealed class TranscriptRecord
     }
 
     /// <summary>A message of some blocks.</summary>
-    public static byte[] Message(string role, IEnumerable<ReadOnlyMemory<byte>> blocks)
+    public static byte[] Message(string role, IEnumerable<ReadOnlyMemory<byte>> blocks) => StrictJson.Bytes(writer =>
     {
-        var buffer = new ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(buffer, StrictJson.Options))
-        {
-            writer.WriteStartObject();
-            writer.WriteString("role", role);
-            writer.WriteStartArray("content");
-            foreach (var block in blocks)
-            {
-                StrictJson.Write(writer, block);
-            }
-
-            writer.WriteEndArray();
-            writer.WriteEndObject();
-        }
-
-        return buffer.WrittenSpan.ToArray();
-    }
-
-    private static byte[] TextBlock(string text)
-    {
-        var buffer = new ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(buffer, StrictJson.Options))
-        {
-            writer.WriteStartObject();
-            writer.WriteString("type", "text");
-            writer.WriteString("text", StrictJson.Clean(text));
-            writer.WriteEndObject();
-        }
-
-        return buffer.WrittenSpan.ToArray();
-    }
+        writer.WriteStartObject();
+        writer.WriteString("role", role);
+        writer.WriteArray("content", blocks, block => StrictJson.Write(writer, block));
+        writer.WriteEndObject();
+    });
 
     private static TokenUsage UsageOf(JsonElement usage)
     {

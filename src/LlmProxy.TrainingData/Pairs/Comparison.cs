@@ -18,7 +18,7 @@ internal sealed record Comparison(
 {
     /// <summary>
     /// The first replies in which two runs part: until then both did and saw the same, so both answer one input. Where
-    /// the tools' answers part them, or a format cannot hold those replies, the final answers are compared, if each run
+    /// the tools' results part them, or a format cannot hold those replies, the final answers are compared, if each run
     /// had one request and ended in words.
     /// </summary>
     /// <returns>The comparison, or null with the reason.</returns>
@@ -53,7 +53,7 @@ internal sealed record Comparison(
     private static Comparison Make(Conversation better, List<Turn> input, Turn preferred, Turn other, string compared) =>
         new(better.System, better.Tools, input, preferred, other, compared);
 
-    /// <summary>Index of the first replies that differ; 0 with the reason where there are none.</summary>
+    /// <summary>Index of the first replies that differ; 0 with the reason if there are none.</summary>
     private static (int At, string? Reason) FirstDifference(List<Turn> better, List<Turn> worse)
     {
         var hasReply = false;
@@ -82,7 +82,7 @@ internal sealed record Comparison(
         return (0, "the runs hold the same replies");
     }
 
-    /// <summary>Calls of the same tools with the same arguments are the same step, whatever was said beside.</summary>
+    /// <summary>Calls of the same tools with the same arguments are the same step, whatever text came with them.</summary>
     private static bool SameReply(Turn a, Turn b)
     {
         var (ours, theirs) = (a.Calls.ToList(), b.Calls.ToList());

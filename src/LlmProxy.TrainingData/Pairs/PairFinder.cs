@@ -12,7 +12,7 @@ internal sealed record TrajectoryPair(Trajectory Better, Trajectory Worse, doubl
 
 /// <summary>
 /// Pairs runs: success over failure, or a score that is better by a margin. Runs of the same task come first, the best
-/// with the worst; a run that finds nobody there is paired with one of a nearly equal task. No run stands in two pairs.
+/// with the worst; a run that finds no partner there is paired with one of a nearly equal task. No run is in two pairs.
 /// </summary>
 internal sealed class PairFinder(ITrajectoryStore store, ISearchStore search, string tenant)
 {

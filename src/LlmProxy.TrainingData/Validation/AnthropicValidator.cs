@@ -3,70 +3,44 @@ using LlmProxy.Wire.Json;
 
 namespace LlmProxy.TrainingData.Validation;
 
-/// <summary>The rules of Anthropic's Messages API for a request with its answer, and of this archive: no thinking, no cache marks.</summary>
+/// <summary>The rules of Anthropic's Messages API for a request with its response, and of this archive: no thinking, no cache marks.</summary>
 internal sealed class AnthropicValidator(FormatLimits limits) : LineValidator(limits)
 {
     protected override void CheckObject(JsonElement line, LineFindings findings)
     {
         CheckKeys(line, "the line", findings, "model", "system", "tools", "messages");
-        if (!IsText(Get(line, "model")))
-        {
-            findings.Add("missing-model", "the line has no \"model\"");
-        }
-
+        findings.AddIf(!IsText(Get(line, "model")), "missing-model", "the line has no \"model\"");
         CheckSystem(Get(line, "system"), findings);
-        CheckTools(Get(line, "tools"), findings);
+        CheckTools(line, findings);
         CheckMessages(List(line, "messages", "the line", findings), findings);
     }
 
     private static void CheckSystem(JsonElement system, LineFindings findings)
     {
-        if (system.ValueKind is JsonValueKind.Undefined or JsonValueKind.String)
+        var areTexts = system.Items().All(b => TextOf(b, "type") == "text" && IsText(Get(b, "text")));
+        if (!findings.AddIf(
+            system.ValueKind is not (JsonValueKind.Undefined or JsonValueKind.String or JsonValueKind.Array) || !areTexts,
+            "system-blocks", "\"system\" must be a text or a list of text blocks"))
         {
-            return;
-        }
-
-        if (system.ValueKind != JsonValueKind.Array || !system.EnumerateArray().All(b => TextOf(b, "type") == "text" && IsText(Get(b, "text"))))
-        {
-            findings.Add("system-blocks", "\"system\" must be a text or a list of text blocks");
-        }
-        else
-        {
-            foreach (var block in system.EnumerateArray())
+            foreach (var block in system.Items())
             {
                 CheckCache(block, "the system prompt", findings);
             }
         }
     }
 
-    private static void CheckTools(JsonElement tools, LineFindings findings)
+    private static void CheckTools(JsonElement line, LineFindings findings)
     {
-        if (tools.ValueKind is JsonValueKind.Undefined)
-        {
-            return;
-        }
-
-        if (tools.ValueKind != JsonValueKind.Array)
-        {
-            findings.Add("tools-type", "\"tools\" must be a list");
-            return;
-        }
-
-        foreach (var tool in tools.EnumerateArray())
+        foreach (var tool in OptionalList(line, "tools", findings))
         {
             var name = TextOf(tool, "name");
-            if (string.IsNullOrEmpty(name))
-            {
-                findings.Add("tool-name", "a tool has no name");
-            }
+            findings.AddIf(string.IsNullOrEmpty(name), "tool-name", "a tool has no name");
 
             // Tools of the server have a type of their own and no schema.
             var isServerTool = TextOf(tool, "type") is { } type && type != "custom";
-            if (!isServerTool && Get(tool, "input_schema").ValueKind != JsonValueKind.Object)
-            {
-                findings.Add("tool-schema", $"the tool \"{name}\" has no input_schema that is an object");
-            }
-
+            findings.AddIf(
+                !isServerTool && Get(tool, "input_schema").ValueKind != JsonValueKind.Object,
+                "tool-schema", $"the tool \"{name}\" has no input_schema that is an object");
             CheckCache(tool, $"the tool \"{name}\"", findings);
         }
     }
@@ -85,11 +59,7 @@ internal sealed class AnthropicValidator(FormatLimits limits) : LineValidator(li
             }
 
             CheckKeys(messages[i], where, findings, "role", "content");
-            if (i == 0 && role == "assistant")
-            {
-                findings.Add("first-message", "the first message must be the user's");
-            }
-
+            findings.AddIf(i == 0 && role == "assistant", "first-message", "the first message must be the user's");
             var called = new List<string>();
             var answered = new List<string>();
             CheckContent(Get(messages[i], "content"), role, where, findings, called, answered);
@@ -98,29 +68,18 @@ internal sealed class AnthropicValidator(FormatLimits limits) : LineValidator(li
                 findings.Add("result-without-call", $"{where} answers {id}, which the message before it does not call");
             }
 
-            if (open.Count > 0)
-            {
-                findings.Add("call-unanswered", $"the call {open[0]} is not answered by {where}");
-            }
-
+            findings.AddIf(open.Count > 0, "call-unanswered", $"the call {open[0]} is not answered by {where}");
             open = called;
         }
 
-        if (messages.Count > 0 && TextOf(messages[^1], "role") != "assistant")
-        {
-            findings.Add("last-message", "the last message must be the assistant's");
-        }
+        findings.AddIf(!EndsWith(messages, "assistant"), "last-message", "the last message must be the assistant's");
     }
 
     private static void CheckContent(JsonElement content, string role, string where, LineFindings findings, List<string> called, List<string> answered)
     {
         if (content.ValueKind == JsonValueKind.String)
         {
-            if (!IsText(content))
-            {
-                findings.Add("empty-content", $"the content of {where} is empty");
-            }
-
+            findings.AddIf(!IsText(content), "empty-content", $"the content of {where} is empty");
             return;
         }
 
@@ -145,11 +104,7 @@ internal sealed class AnthropicValidator(FormatLimits limits) : LineValidator(li
                 findings.Add("block-type", $"a block of {where} has no type");
                 break;
             case "text":
-                if (!IsText(Get(block, "text")))
-                {
-                    findings.Add("empty-text", $"a text block of {where} is empty");
-                }
-
+                findings.AddIf(!IsText(Get(block, "text")), "empty-text", $"a text block of {where} is empty");
                 break;
             case "thinking" or "redacted_thinking":
                 findings.Add("thinking", $"{where} holds thinking, whose signature is bound to one model and key");
@@ -162,20 +117,8 @@ internal sealed class AnthropicValidator(FormatLimits limits) : LineValidator(li
                 CheckUse(block, role, where, findings, called);
                 break;
             case "tool_result":
-                if (role != "user")
-                {
-                    findings.Add("result-role", $"{where} is not the user's and holds a tool result");
-                }
-
-                if (TextOf(block, "tool_use_id") is { Length: > 0 } id)
-                {
-                    answered.Add(id);
-                }
-                else
-                {
-                    findings.Add("missing-call-id", $"a tool result of {where} has no tool_use_id");
-                }
-
+                findings.AddIf(role != "user", "result-role", $"{where} is not the user's and holds a tool result");
+                TakeId(block, "tool_use_id", $"a tool result of {where}", answered, findings);
                 break;
             default:
                 break;
@@ -184,29 +127,10 @@ internal sealed class AnthropicValidator(FormatLimits limits) : LineValidator(li
 
     private static void CheckUse(JsonElement block, string role, string where, LineFindings findings, List<string> called)
     {
-        if (role != "assistant")
-        {
-            findings.Add("call-role", $"{where} is not the assistant's and calls a tool");
-        }
-
-        if (TextOf(block, "id") is { Length: > 0 } id)
-        {
-            called.Add(id);
-        }
-        else
-        {
-            findings.Add("missing-call-id", $"a tool call of {where} has no id");
-        }
-
-        if (string.IsNullOrEmpty(TextOf(block, "name")))
-        {
-            findings.Add("function-name", $"a tool call of {where} has no name");
-        }
-
-        if (Get(block, "input").ValueKind != JsonValueKind.Object)
-        {
-            findings.Add("input-type", $"the input of a tool call of {where} must be an object");
-        }
+        findings.AddIf(role != "assistant", "call-role", $"{where} is not the assistant's and calls a tool");
+        TakeId(block, "id", $"a tool call of {where}", called, findings);
+        findings.AddIf(string.IsNullOrEmpty(TextOf(block, "name")), "function-name", $"a tool call of {where} has no name");
+        findings.AddIf(Get(block, "input").ValueKind != JsonValueKind.Object, "input-type", $"the input of a tool call of {where} must be an object");
     }
 
     private static void CheckImage(JsonElement source, string where, LineFindings findings)
@@ -218,17 +142,11 @@ internal sealed class AnthropicValidator(FormatLimits limits) : LineValidator(li
             "file" => IsText(Get(source, "file_id")) ? null : "has no file_id",
             _ => "must have a source of the type base64, url or file",
         };
-        if (problem is not null)
-        {
-            findings.Add("image-source", $"an image of {where} {problem}");
-        }
+        findings.AddIf(problem is not null, "image-source", $"an image of {where} {problem}");
     }
 
     private static void CheckCache(JsonElement holder, string where, LineFindings findings)
     {
-        if (Get(holder, "cache_control").Exists())
-        {
-            findings.Add("cache-control", $"{where} holds cache_control, which belongs to one request");
-        }
+        findings.AddIf(Get(holder, "cache_control").Exists(), "cache-control", $"{where} holds cache_control, which belongs to one request");
     }
 }

@@ -38,7 +38,7 @@ public static class FormatCheck
     /// <param name="format">Its format.</param>
     /// <param name="maxImages">Images of an example in place of the format's own limit.</param>
     /// <param name="isTraining">Whether a training file's least number of examples is asked for.</param>
-    /// <param name="cancellationToken">Cancels.</param>
+    /// <param name="cancellationToken">Cancels the operation.</param>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public static async Task<FormatReport> CheckFileAsync(string path, ExportFormat format, int? maxImages, bool isTraining, CancellationToken cancellationToken)
     {
@@ -63,7 +63,7 @@ public static class FormatCheck
                 Problems =
                 [
                     .. validation.Problems,
-                    new FormatProblem(0, "validation-share", FormattableString.Invariant($"{validation.Lines} examples beside {training.Lines} of training; above {limits.SmallValidationLines} {limits.Source} takes {share:0.#} times as many at most")),
+                    new FormatProblem(0, "validation-share", FormattableString.Invariant($"{validation.Lines} validation examples for {training.Lines} training examples; above {limits.SmallValidationLines}, {limits.Source} takes at most {share:0.#} times as many")),
                 ],
             }
             : validation;
@@ -128,35 +128,18 @@ public static class FormatCheck
 
         public FormatReport Finish(bool isTraining)
         {
-            if (_lines == 0)
-            {
-                Add(0, "empty-file", "the file holds no example");
-            }
-            else if (isTraining && _lines < limits.MinLines)
-            {
-                Add(0, "too-few-examples", FormattableString.Invariant($"{_lines} examples; {limits.Source} takes at least {limits.MinLines}"));
-            }
-
-            if (!isTraining && _lines > limits.MaxValidationLines)
-            {
-                Add(0, "too-many-validation-examples", FormattableString.Invariant($"{_lines} examples; {limits.Source} takes {limits.MaxValidationLines} for validation"));
-            }
-
-            if (_lines > limits.MaxLines)
-            {
-                Add(0, "too-many-examples", FormattableString.Invariant($"{_lines} examples; {limits.Source} takes {limits.MaxLines}"));
-            }
-
-            if (_bytes > limits.MaxBytes)
-            {
-                Add(0, "file-size", FormattableString.Invariant($"{_bytes} bytes; {limits.Source} takes {limits.MaxBytes}"));
-            }
-
-            if (_withImages > limits.MaxLinesWithImages)
-            {
-                Add(0, "too-many-image-examples", FormattableString.Invariant($"{_withImages} examples with images; {limits.Source} takes {limits.MaxLinesWithImages}"));
-            }
-
+            var file = new LineFindings();
+            _ = file.AddIf(_lines == 0, "empty-file", "the file holds no example")
+                || file.AddIf(isTraining && _lines < limits.MinLines, "too-few-examples", $"{_lines} examples; {limits.Source} takes at least {limits.MinLines}");
+            file.AddIf(
+                !isTraining && _lines > limits.MaxValidationLines,
+                "too-many-validation-examples", $"{_lines} examples; {limits.Source} takes {limits.MaxValidationLines} for validation");
+            file.AddIf(_lines > limits.MaxLines, "too-many-examples", $"{_lines} examples; {limits.Source} takes {limits.MaxLines}");
+            file.AddIf(_bytes > limits.MaxBytes, "file-size", $"{_bytes} bytes; {limits.Source} takes {limits.MaxBytes}");
+            file.AddIf(
+                _withImages > limits.MaxLinesWithImages,
+                "too-many-image-examples", $"{_withImages} examples with images; {limits.Source} takes {limits.MaxLinesWithImages}");
+            file.Problems.ForEach(p => Add(0, p.Rule, p.Reason));
             return new FormatReport(format, _lines, _bytes, _tokens, _largest, _images, _withImages, _count, _problems);
         }
 
@@ -176,7 +159,7 @@ public static class FormatCheck
 
             if (!Utf8.IsValid(line.Span))
             {
-                Add(_lines, "not-utf8", "the line is no UTF-8");
+                Add(_lines, "not-utf8", "the line is not valid UTF-8");
                 return;
             }
 
@@ -193,7 +176,7 @@ public static class FormatCheck
             }
             catch (JsonException error)
             {
-                Add(_lines, "not-json", FormattableString.Invariant($"the line is no JSON, from byte {error.BytePositionInLine} on"));
+                Add(_lines, "not-json", FormattableString.Invariant($"the line is not valid JSON at byte {error.BytePositionInLine}"));
             }
         }
 

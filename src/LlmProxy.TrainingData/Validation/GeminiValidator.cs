@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LlmProxy.TrainingData.Formats;
 using LlmProxy.Wire.Json;
 
 namespace LlmProxy.TrainingData.Validation;
@@ -18,11 +19,7 @@ internal class GeminiValidator(FormatLimits limits) : LineValidator(limits)
         CheckSystem(line, findings);
         var contents = List(line, "contents", "the line", findings);
         CheckContents(contents, findings, textOnly: false);
-        if (contents.Count > 0 && TextOf(contents[^1], "role") != "model")
-        {
-            findings.Add("last-content", "the last content must be the model's");
-        }
-
+        findings.AddIf(!EndsWith(contents, "model"), "last-content", "the last content must be the model's");
         CheckTools(line, findings);
     }
 
@@ -31,19 +28,14 @@ internal class GeminiValidator(FormatLimits limits) : LineValidator(limits)
     {
         var system = Get(line, "systemInstruction");
         var other = Get(line, "system_instruction");
-        if (system.Exists() && other.Exists())
-        {
-            findings.Add("system-twice", "there are both systemInstruction and system_instruction");
-        }
-
+        findings.AddIf(system.Exists() && other.Exists(), "system-twice", "there are both systemInstruction and system_instruction");
         system = system.Exists() ? system : other;
-        if (system.Exists() && (Get(system, "parts").ValueKind != JsonValueKind.Array || !Get(system, "parts").EnumerateArray().All(p => IsText(Get(p, "text")))))
-        {
-            findings.Add("system-parts", "a system instruction must hold parts that are text");
-        }
+        findings.AddIf(
+            system.Exists() && (Get(system, "parts").ValueKind != JsonValueKind.Array || !Get(system, "parts").EnumerateArray().All(p => IsText(Get(p, "text")))),
+            "system-parts", "a system instruction must hold parts that are text");
     }
 
-    /// <summary>Contents by themselves and in their order.</summary>
+    /// <summary>Contents one by one and in their order.</summary>
     protected void CheckContents(IReadOnlyList<JsonElement> contents, LineFindings findings, bool textOnly)
     {
         var calls = new List<string>();
@@ -59,16 +51,8 @@ internal class GeminiValidator(FormatLimits limits) : LineValidator(limits)
             }
 
             role = role == "model" ? role : "user";
-            if (i == 0 && role == "model")
-            {
-                findings.Add("first-content", "the first content must be the user's");
-            }
-
-            if (role == last)
-            {
-                findings.Add("alternation", $"{where} has the same role as the one before it");
-            }
-
+            findings.AddIf(i == 0 && role == "model", "first-content", "the first content must be the user's");
+            findings.AddIf(role == last, "alternation", $"{where} has the same role as the one before it");
             last = role;
             CheckKeys(contents[i], where, findings, "role", "parts");
             var answers = new List<string>();
@@ -85,61 +69,46 @@ internal class GeminiValidator(FormatLimits limits) : LineValidator(limits)
 
     private static void CheckAnswers(List<string> calls, List<string> answers, string where, LineFindings findings)
     {
-        if (answers.Count > 0 && calls.Count == 0)
-        {
-            findings.Add("response-without-call", $"{where} answers {answers[0]}, which the content before it does not call");
-        }
-        else if (calls.Count > 0 && !calls.Order(StringComparer.Ordinal).SequenceEqual(answers.Order(StringComparer.Ordinal)))
-        {
-            findings.Add("call-unanswered", $"{where} must answer each function call of the content before it, and nothing else");
-        }
+        findings.AddIf(answers.Count > 0 && calls.Count == 0, "response-without-call", $"{where} answers {answers[0]}, which the content before it does not call");
+        findings.AddIf(
+            calls.Count > 0 && !calls.Order(StringComparer.Ordinal).SequenceEqual(answers.Order(StringComparer.Ordinal)),
+            "call-unanswered", $"{where} must answer each function call of the content before it, and nothing else");
     }
 
     private void CheckPart(JsonElement part, string role, string where, LineFindings findings, bool textOnly, List<string> calls, List<string> answers)
     {
-        if (part.ValueKind != JsonValueKind.Object)
+        if (findings.AddIf(part.ValueKind != JsonValueKind.Object, "part-type", $"a part of {where} must be an object")
+            || findings.AddIf(
+                Get(part, "thought").ValueKind == JsonValueKind.True || Get(part, "thoughtSignature").Exists(),
+                "thought", $"{where} holds thinking, which tuning leaves out"))
         {
-            findings.Add("part-type", $"a part of {where} must be an object");
-            return;
-        }
-
-        if (Get(part, "thought").ValueKind == JsonValueKind.True || Get(part, "thoughtSignature").Exists())
-        {
-            findings.Add("thought", $"{where} holds thinking, which tuning leaves out");
             return;
         }
 
         var kinds = part.EnumerateObject().Select(p => p.Name).ToList();
-        if (kinds is ["text"])
+        switch (kinds)
         {
-            if (Get(part, "text").Text() is not { Length: > 0 })
-            {
-                findings.Add("empty-text", $"a text part of {where} is empty");
-            }
-        }
-        else if (textOnly)
-        {
-            findings.Add("text-only", $"{where} holds something else than text");
-        }
-        else if (kinds is ["fileData"])
-        {
-            CheckFile(Get(part, "fileData"), role, where, findings);
-        }
-        else if (kinds is ["functionCall"])
-        {
-            CheckCall(Get(part, "functionCall"), role, where, findings, calls);
-        }
-        else if (kinds is ["functionResponse"])
-        {
-            CheckResponse(Get(part, "functionResponse"), role, where, findings, answers);
-        }
-        else if (kinds.Contains("inlineData"))
-        {
-            findings.Add("inline-data", $"{where} holds inline data; tuning takes files by their address");
-        }
-        else
-        {
-            findings.Add("part-kind", $"a part of {where} must hold one of text, fileData, functionCall, functionResponse, not {string.Join(", ", kinds)}");
+            case ["text"]:
+                findings.AddIf(Get(part, "text").Text() is not { Length: > 0 }, "empty-text", $"a text part of {where} is empty");
+                break;
+            case var _ when textOnly:
+                findings.Add("text-only", $"{where} holds something other than text");
+                break;
+            case ["fileData"]:
+                CheckFile(Get(part, "fileData"), role, where, findings);
+                break;
+            case ["functionCall"]:
+                CheckCall(Get(part, "functionCall"), role, where, findings, calls);
+                break;
+            case ["functionResponse"]:
+                CheckResponse(Get(part, "functionResponse"), role, where, findings, answers);
+                break;
+            case var _ when kinds.Contains("inlineData"):
+                findings.Add("inline-data", $"{where} holds inline data; tuning takes files by their address");
+                break;
+            default:
+                findings.Add("part-kind", $"a part of {where} must hold one of text, fileData, functionCall, functionResponse, not {string.Join(", ", kinds)}");
+                break;
         }
     }
 
@@ -147,20 +116,11 @@ internal class GeminiValidator(FormatLimits limits) : LineValidator(limits)
     {
         findings.Images++;
         var uri = TextOf(file, "fileUri");
-        if (role == "model")
-        {
-            findings.Add("image-role", $"{where} is the model's and holds an image");
-        }
-
-        if (uri is null || !(uri.StartsWith("gs://", StringComparison.Ordinal) || uri.StartsWith("https://", StringComparison.Ordinal) || uri.StartsWith("http://", StringComparison.Ordinal)))
-        {
-            findings.Add("file-uri", $"a file of {where} must have a gs:// or http(s) address");
-        }
-
-        if (string.IsNullOrEmpty(TextOf(file, "mimeType")))
-        {
-            findings.Add("mime-type", $"a file of {where} has no mimeType");
-        }
+        findings.AddIf(role == "model", "image-role", $"{where} is the model's and holds an image");
+        findings.AddIf(
+            uri?.StartsWith("gs://", StringComparison.Ordinal) != true && !LineFormat.IsWebAddress(uri),
+            "file-uri", $"a file of {where} must have a gs:// or http(s) address");
+        findings.AddIf(string.IsNullOrEmpty(TextOf(file, "mimeType")), "mime-type", $"a file of {where} has no mimeType");
     }
 
     private static void CheckCall(JsonElement call, string role, string where, LineFindings findings, List<string> calls)
@@ -168,15 +128,10 @@ internal class GeminiValidator(FormatLimits limits) : LineValidator(limits)
         var name = TextOf(call, "name");
         CheckName(name, findings);
         calls.Add(name ?? "");
-        if (role != "model")
-        {
-            findings.Add("call-role", $"{where} calls a function and is not the model's");
-        }
-
-        if (Get(call, "args").ValueKind is not (JsonValueKind.Object or JsonValueKind.Undefined))
-        {
-            findings.Add("args-type", $"args of a function call of {where} must be an object");
-        }
+        findings.AddIf(role != "model", "call-role", $"{where} calls a function and is not the model's");
+        findings.AddIf(
+            Get(call, "args").ValueKind is not (JsonValueKind.Object or JsonValueKind.Undefined),
+            "args-type", $"args of a function call of {where} must be an object");
     }
 
     private static void CheckResponse(JsonElement response, string role, string where, LineFindings findings, List<string> answers)
@@ -184,32 +139,15 @@ internal class GeminiValidator(FormatLimits limits) : LineValidator(limits)
         var name = TextOf(response, "name");
         CheckName(name, findings);
         answers.Add(name ?? "");
-        if (role == "model")
-        {
-            findings.Add("response-role", $"{where} is the model's and answers a function call");
-        }
-
-        if (Get(response, "response").ValueKind != JsonValueKind.Object)
-        {
-            findings.Add("response-type", $"the response of a function response of {where} must be an object");
-        }
+        findings.AddIf(role == "model", "response-role", $"{where} is the model's and answers a function call");
+        findings.AddIf(
+            Get(response, "response").ValueKind != JsonValueKind.Object,
+            "response-type", $"the response of a function response of {where} must be an object");
     }
 
     private static void CheckTools(JsonElement line, LineFindings findings)
     {
-        var tools = Get(line, "tools");
-        if (tools.ValueKind is JsonValueKind.Undefined)
-        {
-            return;
-        }
-
-        if (tools.ValueKind != JsonValueKind.Array)
-        {
-            findings.Add("tools-type", "\"tools\" must be a list");
-            return;
-        }
-
-        foreach (var tool in tools.EnumerateArray())
+        foreach (var tool in OptionalList(line, "tools", findings))
         {
             foreach (var function in List(tool, "functionDeclarations", "a tool", findings))
             {
@@ -235,14 +173,14 @@ internal class GeminiValidator(FormatLimits limits) : LineValidator(limits)
         {
             if (!SchemaKeywords.Contains(property.Name, StringComparer.Ordinal))
             {
-                return $"\"{property.Name}\" is no keyword of Gemini's schemas";
+                return $"\"{property.Name}\" is not a keyword of Gemini's schemas";
             }
         }
 
         var type = Get(schema, "type");
         if (type.Exists() && type.Text() is not ("STRING" or "NUMBER" or "INTEGER" or "BOOLEAN" or "ARRAY" or "OBJECT"))
         {
-            return $"{type.GetRawText()} is no type: STRING, NUMBER, INTEGER, BOOLEAN, ARRAY, OBJECT";
+            return $"{type.GetRawText()} is not a type: STRING, NUMBER, INTEGER, BOOLEAN, ARRAY, OBJECT";
         }
 
         var properties = Get(schema, "properties");
@@ -259,10 +197,9 @@ internal class GeminiValidator(FormatLimits limits) : LineValidator(limits)
 
     private static void CheckName(string? name, LineFindings findings)
     {
-        if (name is not { Length: >= 1 and <= 64 } || !(char.IsAsciiLetter(name[0]) || name[0] == '_') || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.'))
-        {
-            findings.Add("function-name", $"\"{name}\" is no function name: a letter or _, then up to 63 letters, digits, _, - and .");
-        }
+        findings.AddIf(
+            name is not { Length: >= 1 and <= 64 } || !(char.IsAsciiLetter(name[0]) || name[0] == '_') || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.'),
+            "function-name", $"\"{name}\" is not a function name: a letter or _, then up to 63 letters, digits, _, - and .");
     }
 }
 
@@ -275,45 +212,29 @@ internal sealed class GeminiDpoValidator(FormatLimits limits) : GeminiValidator(
         CheckSystem(line, findings);
         var contents = List(line, "contents", "the line", findings);
         CheckContents(contents, findings, textOnly: true);
-        if (contents.Count > 0 && TextOf(contents[^1], "role") != "user")
-        {
-            findings.Add("last-content", "the last content must be the user's");
-        }
-
+        findings.AddIf(!EndsWith(contents, "user"), "last-content", "the last content must be the user's");
         var completions = List(line, "completions", "the line", findings);
-        if (completions.Count is not (0 or 2))
-        {
-            findings.Add("completion-count", "there must be two completions");
-        }
-
+        findings.AddIf(completions.Count is not (0 or 2), "completion-count", "there must be two completions");
         foreach (var completion in completions)
         {
             CheckKeys(completion, "a completion", findings, "score", "completion");
             var score = Get(completion, "score");
-            if (score.ValueKind != JsonValueKind.Number || score.GetRawText() is not ("0" or "1"))
-            {
-                findings.Add("score-value", "a completion's score must be 0 or 1");
-            }
-
+            findings.AddIf(
+                score.ValueKind != JsonValueKind.Number || score.GetRawText() is not ("0" or "1"),
+                "score-value", "a completion's score must be 0 or 1");
             var content = Get(completion, "completion");
-            if (TextOf(content, "role") != "model")
-            {
-                findings.Add("completion-role", "a completion must have the role model");
-            }
-
+            findings.AddIf(TextOf(content, "role") != "model", "completion-role", "a completion must have the role model");
             foreach (var part in List(content.ValueKind == JsonValueKind.Object ? content : default, "parts", findings))
             {
-                if (part.ValueKind != JsonValueKind.Object || part.EnumerateObject().Count() != 1 || !IsText(Get(part, "text")))
-                {
-                    findings.Add("text-only", "a completion must hold text alone");
-                }
+                findings.AddIf(
+                    part.ValueKind != JsonValueKind.Object || part.EnumerateObject().Count() != 1 || !IsText(Get(part, "text")),
+                    "text-only", "a completion must hold text alone");
             }
         }
 
-        if (completions.Count == 2 && Get(completions[0], "score").ValueKind == JsonValueKind.Number && JsonElement.DeepEquals(Get(completions[0], "score"), Get(completions[1], "score")))
-        {
-            findings.Add("score-pair", "one completion must have score 1 and the other 0");
-        }
+        findings.AddIf(
+            completions.Count == 2 && Get(completions[0], "score").ValueKind == JsonValueKind.Number && JsonElement.DeepEquals(Get(completions[0], "score"), Get(completions[1], "score")),
+            "score-pair", "one completion must have score 1 and the other 0");
     }
 
     private static List<JsonElement> List(JsonElement value, string name, LineFindings findings)

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.TrainingData.Conversations;
@@ -14,11 +16,47 @@ internal sealed class LineFindings
     /// <summary>Estimated tokens.</summary>
     public int Tokens { get; set; }
 
-    /// <summary>Images.</summary>
+    /// <summary>Images in the line.</summary>
     public int Images { get; set; }
 
     /// <summary>Adds a problem.</summary>
     public void Add(string rule, string reason) => Problems.Add((rule, reason));
+
+    /// <summary>Adds a problem if its rule is broken; the reason is formatted only then.</summary>
+    /// <returns>Whether the rule is broken; <c>||</c> adds the first problem of several.</returns>
+    public bool AddIf(bool isBroken, string rule, [InterpolatedStringHandlerArgument(nameof(isBroken))] ref ReasonText reason) =>
+        isBroken && AddIf(true, rule, reason.ToStringAndClear());
+
+    /// <summary>Adds a problem if its rule is broken.</summary>
+    /// <returns>Whether the rule is broken.</returns>
+    public bool AddIf(bool isBroken, string rule, string reason)
+    {
+        if (isBroken)
+        {
+            Add(rule, reason);
+        }
+
+        return isBroken;
+    }
+}
+
+/// <summary>A reason in the invariant culture, formatted only if it is needed.</summary>
+[InterpolatedStringHandler]
+internal ref struct ReasonText
+{
+    private DefaultInterpolatedStringHandler _text;
+
+    public ReasonText(int literalLength, int formattedCount, bool isNeeded, out bool isFormatted)
+    {
+        isFormatted = isNeeded;
+        _text = isNeeded ? new(literalLength, formattedCount, CultureInfo.InvariantCulture) : default;
+    }
+
+    public void AppendLiteral(string value) => _text.AppendLiteral(value);
+
+    public void AppendFormatted<T>(T value) => _text.AppendFormatted(value);
+
+    public string ToStringAndClear() => _text.ToStringAndClear();
 }
 
 /// <summary>Checks lines of one format by the rules that its consumer applies. Holds no state.</summary>
@@ -62,15 +100,12 @@ internal abstract class LineValidator(FormatLimits limits)
         }
 
         CheckObject(line, findings);
-        if (findings.Tokens > Limits.MaxTokens)
-        {
-            findings.Add("token-limit", FormattableString.Invariant($"about {findings.Tokens} tokens; {Limits.Source} takes {Limits.MaxTokens} in an example"));
-        }
-
-        if (findings.Images > Limits.MaxImages)
-        {
-            findings.Add("image-count", FormattableString.Invariant($"{findings.Images} images; {Limits.Source} takes {Limits.MaxImages} in an example"));
-        }
+        findings.AddIf(
+            findings.Tokens > Limits.MaxTokens,
+            "token-limit", $"about {findings.Tokens} tokens; {Limits.Source} takes {Limits.MaxTokens} in an example");
+        findings.AddIf(
+            findings.Images > Limits.MaxImages,
+            "image-count", $"{findings.Images} images; {Limits.Source} takes {Limits.MaxImages} in an example");
     }
 
     /// <summary>Tokens of a text for the models that the format is for; an estimate if their tokenizer is not published.</summary>
@@ -84,38 +119,47 @@ internal abstract class LineValidator(FormatLimits limits)
     {
         foreach (var property in value.EnumerateObject())
         {
-            if (!allowed.Contains(property.Name))
-            {
-                findings.Add("unknown-key", $"{where} has the key \"{property.Name}\", which the format does not know");
-            }
+            findings.AddIf(!allowed.Contains(property.Name), "unknown-key", $"{where} has the key \"{property.Name}\", which the format does not know");
         }
     }
 
     /// <summary>The items of a list that must be there and hold something.</summary>
     protected static List<JsonElement> List(JsonElement value, string name, string where, LineFindings findings)
     {
-        if (!value.TryGetProperty(name, out var list))
-        {
-            findings.Add("missing-" + name, $"{where} has no \"{name}\"");
-            return [];
-        }
-
-        if (list.ValueKind != JsonValueKind.Array)
-        {
-            findings.Add(name + "-type", $"\"{name}\" of {where} must be a list");
-            return [];
-        }
-
-        var items = list.EnumerateArray().ToList();
-        if (items.Count == 0)
-        {
-            findings.Add(name + "-empty", $"\"{name}\" of {where} is empty");
-        }
-
+        var hasList = value.TryGetProperty(name, out var list);
+        List<JsonElement> items = [.. list.Items()];
+        _ = findings.AddIf(!hasList, "missing-" + name, $"{where} has no \"{name}\"")
+            || findings.AddIf(list.ValueKind != JsonValueKind.Array, name + "-type", $"\"{name}\" of {where} must be a list")
+            || findings.AddIf(items.Count == 0, name + "-empty", $"\"{name}\" of {where} is empty");
         return items;
     }
 
-    /// <summary>Whether a value is a text that says something.</summary>
+    /// <summary>Whether the last message has one of the roles; an empty list has no last message.</summary>
+    protected static bool EndsWith(IReadOnlyList<JsonElement> messages, params ReadOnlySpan<string?> roles) =>
+        messages.Count == 0 || roles.Contains(TextOf(messages[^1], "role"));
+
+    /// <summary>Notes the id of a tool call or result.</summary>
+    protected static void TakeId(JsonElement holder, string name, string what, List<string> ids, LineFindings findings)
+    {
+        if (TextOf(holder, name) is { Length: > 0 } id)
+        {
+            ids.Add(id);
+        }
+        else
+        {
+            findings.Add("missing-call-id", $"{what} has no {name}");
+        }
+    }
+
+    /// <summary>The items of a list that may be missing.</summary>
+    protected static IEnumerable<JsonElement> OptionalList(JsonElement value, string name, LineFindings findings)
+    {
+        var list = Get(value, name);
+        findings.AddIf(list.ValueKind is not (JsonValueKind.Undefined or JsonValueKind.Array), name + "-type", $"\"{name}\" must be a list");
+        return list.Items();
+    }
+
+    /// <summary>Whether a value is a text that is not blank.</summary>
     protected static bool IsText(JsonElement value) => value.ValueKind == JsonValueKind.String && !string.IsNullOrWhiteSpace(value.Text());
 
     /// <summary>A property, or an undefined value.</summary>
@@ -128,20 +172,8 @@ internal abstract class LineValidator(FormatLimits limits)
     /// <summary>Checks a list of functions in OpenAI's form.</summary>
     protected static void CheckOpenAiTools(JsonElement holder, LineFindings findings)
     {
-        var tools = Get(holder, "tools");
-        if (tools.ValueKind is JsonValueKind.Undefined)
-        {
-            return;
-        }
-
-        if (tools.ValueKind != JsonValueKind.Array)
-        {
-            findings.Add("tools-type", "\"tools\" must be a list");
-            return;
-        }
-
         var names = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var tool in tools.EnumerateArray())
+        foreach (var tool in OptionalList(holder, "tools", findings))
         {
             var function = Get(tool, "function");
             if (TextOf(tool, "type") != "function" || function.ValueKind != JsonValueKind.Object)
@@ -152,11 +184,7 @@ internal abstract class LineValidator(FormatLimits limits)
 
             var name = TextOf(function, "name");
             CheckFunctionName(name, findings);
-            if (name is not null && !names.Add(name))
-            {
-                findings.Add("tool-twice", $"the tool \"{name}\" is defined twice");
-            }
-
+            findings.AddIf(name is not null && !names.Add(name), "tool-twice", $"the tool \"{name}\" is defined twice");
             var parameters = Get(function, "parameters");
             if (parameters.ValueKind is not JsonValueKind.Undefined && JsonSchemaProblem(parameters) is { } problem)
             {
@@ -168,10 +196,7 @@ internal abstract class LineValidator(FormatLimits limits)
     /// <summary>Checks a function's name.</summary>
     protected static void CheckFunctionName(string? name, LineFindings findings)
     {
-        if (!ConsumerNames.Takes(name))
-        {
-            findings.Add("function-name", $"\"{name}\" is no function name: 1 to 64 letters, digits, _ and -");
-        }
+        findings.AddIf(!ConsumerNames.Takes(name), "function-name", $"\"{name}\" is not a function name: 1 to 64 letters, digits, _ and -");
     }
 
     /// <summary>What is wrong with a JSON schema of parameters, or null.</summary>
@@ -196,7 +221,7 @@ internal abstract class LineValidator(FormatLimits limits)
         if (type.ValueKind is not JsonValueKind.Undefined
             && !(type.Text() is { } one ? IsType(one) : type.ValueKind == JsonValueKind.Array && type.EnumerateArray().All(t => t.Text() is { } many && IsType(many))))
         {
-            return $"{type.GetRawText()} is no type of JSON schema";
+            return $"{type.GetRawText()} is not a type of JSON schema";
         }
 
         var properties = Get(schema, "properties");

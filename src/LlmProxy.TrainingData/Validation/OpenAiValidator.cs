@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using LlmProxy.TrainingData.Formats;
 using LlmProxy.Wire;
 using LlmProxy.Wire.Json;
 
@@ -14,23 +15,13 @@ internal class OpenAiValidator(FormatLimits limits) : LineValidator(limits)
         var messages = List(line, "messages", "the line", findings);
         CheckMessages(messages, findings, textOnly: false);
         CheckTools(line, findings);
-        if (messages.Count == 0)
-        {
-            return;
-        }
-
-        if (!messages.Exists(m => TextOf(m, "role") == "assistant"))
-        {
-            findings.Add("no-assistant", "there is no assistant message to learn from");
-        }
-        else if (TextOf(messages[^1], "role") != "assistant")
-        {
-            findings.Add("last-message", "the last message must be the assistant's");
-        }
-        else if (messages.Where(m => TextOf(m, "role") == "assistant").All(m => Get(m, "weight").ValueKind == JsonValueKind.Number && Get(m, "weight").GetRawText() == "0"))
-        {
-            findings.Add("nothing-trained", "every assistant message has weight 0");
-        }
+        var replies = messages.FindAll(m => TextOf(m, "role") == "assistant");
+        _ = messages.Count == 0
+            || findings.AddIf(replies.Count == 0, "no-assistant", "there is no assistant message to learn from")
+            || findings.AddIf(!EndsWith(messages, "assistant"), "last-message", "the last message must be the assistant's")
+            || findings.AddIf(
+                replies.TrueForAll(m => Get(m, "weight") is { ValueKind: JsonValueKind.Number } weight && weight.GetRawText() == "0"),
+                "nothing-trained", "every assistant message has weight 0");
     }
 
     protected override int CountTokens(string text) => LineTokens.OfOpenAiText(text);
@@ -39,13 +30,12 @@ internal class OpenAiValidator(FormatLimits limits) : LineValidator(limits)
     protected static void CheckTools(JsonElement holder, LineFindings findings)
     {
         CheckOpenAiTools(holder, findings);
-        if (Get(holder, "parallel_tool_calls").ValueKind is not (JsonValueKind.Undefined or JsonValueKind.True or JsonValueKind.False))
-        {
-            findings.Add("parallel-tool-calls", "\"parallel_tool_calls\" must be true or false");
-        }
+        findings.AddIf(
+            Get(holder, "parallel_tool_calls").ValueKind is not (JsonValueKind.Undefined or JsonValueKind.True or JsonValueKind.False),
+            "parallel-tool-calls", "\"parallel_tool_calls\" must be true or false");
     }
 
-    /// <summary>Messages by themselves and in their order.</summary>
+    /// <summary>Messages one by one and in their order.</summary>
     protected void CheckMessages(IReadOnlyList<JsonElement> messages, LineFindings findings, bool textOnly)
     {
         var open = new List<string>();
@@ -53,30 +43,22 @@ internal class OpenAiValidator(FormatLimits limits) : LineValidator(limits)
         {
             var where = FormattableString.Invariant($"message {i + 1}");
             var message = messages[i];
-            if (message.ValueKind != JsonValueKind.Object)
+            if (findings.AddIf(message.ValueKind != JsonValueKind.Object, "message-type", $"{where} must be an object"))
             {
-                findings.Add("message-type", where + " must be an object");
                 continue;
             }
 
             CheckKeys(message, where, findings, "role", "content", "name", "weight", "tool_calls", "tool_call_id", "function_call", "refusal");
             var role = TextOf(message, "role");
-            if (role is null)
-            {
-                findings.Add("missing-role", where + " has no role");
-                continue;
-            }
-
             if (role is not ("system" or "user" or "assistant" or "tool" or "function"))
             {
-                findings.Add("unknown-role", $"{where} has the role \"{role}\"");
+                findings.Add(role is null ? "missing-role" : "unknown-role", role is null ? $"{where} has no role" : $"{where} has the role \"{role}\"");
                 continue;
             }
 
-            // Each call is answered before the next turn of anybody else.
-            if (role != "tool" && open.Count > 0)
+            // Each call is answered before the next message of another role.
+            if (findings.AddIf(role != "tool" && open.Count > 0, "tool-call-unanswered", $"the call {open[0]} is not answered before {where}"))
             {
-                findings.Add("tool-call-unanswered", $"the call {open[0]} is not answered before {where}");
                 open.Clear();
             }
 
@@ -87,16 +69,9 @@ internal class OpenAiValidator(FormatLimits limits) : LineValidator(limits)
             }
             else if (role == "tool")
             {
-                var id = TextOf(message, "tool_call_id");
-                if (string.IsNullOrEmpty(id))
-                {
-                    findings.Add("missing-tool-call-id", where + " has no tool_call_id");
-                }
-                else if (!open.Remove(id))
-                {
-                    findings.Add("tool-without-call", $"{where} answers {id}, which no assistant message just before it calls");
-                }
-
+                var id = TextOf(message, "tool_call_id") ?? "";
+                _ = findings.AddIf(id.Length == 0, "missing-tool-call-id", $"{where} has no tool_call_id")
+                    || findings.AddIf(!open.Remove(id), "tool-without-call", $"{where} answers {id}, which no assistant message just before it calls");
                 CheckContent(message, where, findings, takesImages: false);
             }
             else
@@ -109,19 +84,11 @@ internal class OpenAiValidator(FormatLimits limits) : LineValidator(limits)
     private static void CheckWeight(JsonElement message, string role, string where, LineFindings findings)
     {
         var weight = Get(message, "weight");
-        if (weight.ValueKind is JsonValueKind.Undefined)
-        {
-            return;
-        }
-
-        if (role != "assistant")
-        {
-            findings.Add("weight-role", $"{where} has a weight; only assistant messages may");
-        }
-        else if (weight.ValueKind != JsonValueKind.Number || weight.GetRawText() is not ("0" or "1"))
-        {
-            findings.Add("weight-value", $"the weight of {where} must be 0 or 1, not {weight.GetRawText()}");
-        }
+        _ = weight.ValueKind is JsonValueKind.Undefined
+            || findings.AddIf(role != "assistant", "weight-role", $"{where} has a weight; only assistant messages may")
+            || findings.AddIf(
+                weight.ValueKind != JsonValueKind.Number || weight.GetRawText() is not ("0" or "1"),
+                "weight-value", $"the weight of {where} must be 0 or 1, not {weight.GetRawText()}");
     }
 
     private void CheckAssistant(JsonElement message, string where, LineFindings findings, List<string> open)
@@ -129,65 +96,40 @@ internal class OpenAiValidator(FormatLimits limits) : LineValidator(limits)
         var content = Get(message, "content");
         var calls = Get(message, "tool_calls");
         var hasCalls = calls.ValueKind == JsonValueKind.Array && calls.GetArrayLength() > 0;
-        if (calls.ValueKind is not (JsonValueKind.Undefined or JsonValueKind.Array) || (calls.ValueKind == JsonValueKind.Array && !hasCalls))
-        {
-            findings.Add("tool-calls-type", $"\"tool_calls\" of {where} must be a list that holds something");
-        }
-
+        findings.AddIf(
+            calls.ValueKind is not (JsonValueKind.Undefined or JsonValueKind.Array) || (calls.ValueKind == JsonValueKind.Array && !hasCalls),
+            "tool-calls-type", $"\"tool_calls\" of {where} must be a list that holds something");
         var isEmpty = !content.Exists() || (content.ValueKind == JsonValueKind.String && content.Text() is { Length: 0 });
-        if (isEmpty && !hasCalls && !Get(message, "function_call").Exists())
-        {
-            findings.Add("assistant-empty", where + " has neither content nor tool calls");
-        }
-        else if (!isEmpty)
+        findings.AddIf(isEmpty && !hasCalls && !Get(message, "function_call").Exists(), "assistant-empty", $"{where} has neither content nor tool calls");
+        if (!isEmpty)
         {
             CheckContent(message, where, findings, takesImages: false);
         }
 
-        if (hasCalls)
+        foreach (var call in calls.Items())
         {
-            foreach (var call in calls.EnumerateArray())
-            {
-                CheckCall(call, where, findings, open);
-            }
+            CheckCall(call, where, findings, open);
         }
     }
 
     private static void CheckCall(JsonElement call, string where, LineFindings findings, List<string> open)
     {
-        var id = TextOf(call, "id");
-        if (string.IsNullOrEmpty(id))
-        {
-            findings.Add("missing-call-id", $"a tool call of {where} has no id");
-        }
-        else if (open.Contains(id))
+        if (TextOf(call, "id") is { } id && open.Contains(id))
         {
             findings.Add("call-id-twice", $"two calls of {where} have the id {id}");
         }
         else
         {
-            open.Add(id);
+            TakeId(call, "id", $"a tool call of {where}", open, findings);
         }
 
-        if (TextOf(call, "type") != "function")
-        {
-            findings.Add("call-type", $"a tool call of {where} must have the type \"function\"");
-        }
-
+        findings.AddIf(TextOf(call, "type") != "function", "call-type", $"a tool call of {where} must have the type \"function\"");
         var function = Get(call, "function");
         CheckFunctionName(TextOf(function, "name"), findings);
         var arguments = Get(function, "arguments");
-        if (arguments.ValueKind != JsonValueKind.String)
-        {
-            findings.Add("arguments-type", $"the arguments of a tool call of {where} must be a string of JSON");
-            return;
-        }
-
-        using var parsed = LenientJson.Parse(Encoding.UTF8.GetBytes(arguments.Text()!));
-        if (parsed is null)
-        {
-            findings.Add("arguments-json", $"the arguments of a tool call of {where} are no JSON");
-        }
+        using var parsed = LenientJson.Parse(Encoding.UTF8.GetBytes(arguments.Text() ?? ""));
+        _ = findings.AddIf(arguments.ValueKind != JsonValueKind.String, "arguments-type", $"the arguments of a tool call of {where} must be a string of JSON")
+            || findings.AddIf(parsed is null, "arguments-json", $"the arguments of a tool call of {where} are not valid JSON");
     }
 
     private void CheckContent(JsonElement message, string where, LineFindings findings, bool takesImages)
@@ -195,11 +137,7 @@ internal class OpenAiValidator(FormatLimits limits) : LineValidator(limits)
         var content = Get(message, "content");
         if (content.ValueKind == JsonValueKind.String)
         {
-            if (content.Text() is { Length: 0 })
-            {
-                findings.Add("empty-content", $"the content of {where} is empty");
-            }
-
+            findings.AddIf(content.Text() is { Length: 0 }, "empty-content", $"the content of {where} is empty");
             return;
         }
 
@@ -209,31 +147,19 @@ internal class OpenAiValidator(FormatLimits limits) : LineValidator(limits)
             return;
         }
 
-        if (content.GetArrayLength() == 0)
-        {
-            findings.Add("empty-content", $"the content of {where} is empty");
-        }
-
+        findings.AddIf(content.GetArrayLength() == 0, "empty-content", $"the content of {where} is empty");
         foreach (var part in content.EnumerateArray())
         {
             switch (TextOf(part, "type"))
             {
                 case "text":
-                    if (Get(part, "text").Text() is not { Length: > 0 })
-                    {
-                        findings.Add("empty-content", $"a text part of {where} is empty");
-                    }
-
+                    findings.AddIf(Get(part, "text").Text() is not { Length: > 0 }, "empty-content", $"a text part of {where} is empty");
                     break;
                 case "image_url":
                     findings.Images++;
-                    if (takesImages)
+                    if (!findings.AddIf(!takesImages, "image-role", $"{where} holds an image; only user messages of a supervised line may"))
                     {
                         CheckImage(Get(part, "image_url"), where, findings);
-                    }
-                    else
-                    {
-                        findings.Add("image-role", $"{where} holds an image; only user messages of a supervised line may");
                     }
 
                     break;
@@ -247,31 +173,21 @@ internal class OpenAiValidator(FormatLimits limits) : LineValidator(limits)
     private void CheckImage(JsonElement image, string where, LineFindings findings)
     {
         var url = TextOf(image, "url");
-        if (Get(image, "detail").Exists() && TextOf(image, "detail") is not ("low" or "high" or "auto"))
-        {
-            findings.Add("image-detail", $"the detail of an image of {where} must be low, high or auto");
-        }
+        findings.AddIf(
+            Get(image, "detail").Exists() && TextOf(image, "detail") is not ("low" or "high" or "auto"),
+            "image-detail", $"the detail of an image of {where} must be low, high or auto");
 
-        if (url is null || !(url.StartsWith("https://", StringComparison.Ordinal) || url.StartsWith("http://", StringComparison.Ordinal) || url.StartsWith("data:", StringComparison.Ordinal)))
+        if (url?.StartsWith("data:", StringComparison.Ordinal) != true)
         {
-            findings.Add("image-url", $"an image of {where} must be an address or a data URL");
-            return;
-        }
-
-        if (!url.StartsWith("data:", StringComparison.Ordinal))
-        {
+            findings.AddIf(!LineFormat.IsWebAddress(url), "image-url", $"an image of {where} must be an address or a data URL");
             return;
         }
 
         var source = ImageSource.OfUrl(url);
-        if (source.MediaType is not ("image/jpeg" or "image/png" or "image/webp"))
-        {
-            findings.Add("image-kind", $"an image of {where} must be JPEG, PNG or WEBP");
-        }
-        else if (source.ByteCount > Limits.MaxImageBytes)
-        {
-            findings.Add("image-size", FormattableString.Invariant($"an image of {where} has {source.ByteCount} bytes; {Limits.Source} takes {Limits.MaxImageBytes}"));
-        }
+        _ = findings.AddIf(source.MediaType is not ("image/jpeg" or "image/png" or "image/webp"), "image-kind", $"an image of {where} must be JPEG, PNG or WEBP")
+            || findings.AddIf(
+                source.ByteCount > Limits.MaxImageBytes,
+                "image-size", $"an image of {where} has {source.ByteCount} bytes; {Limits.Source} takes {Limits.MaxImageBytes}");
     }
 }
 
@@ -282,43 +198,31 @@ internal sealed class OpenAiDpoValidator(FormatLimits limits) : OpenAiValidator(
     {
         CheckKeys(line, "the line", findings, "input", "preferred_output", "non_preferred_output");
         var input = Get(line, "input");
-        if (input.ValueKind != JsonValueKind.Object)
-        {
-            findings.Add("missing-input", "the line has no \"input\" that is an object");
-        }
-        else
+        if (!findings.AddIf(input.ValueKind != JsonValueKind.Object, "missing-input", "the line has no \"input\" that is an object"))
         {
             CheckKeys(input, "the input", findings, "messages", "tools", "parallel_tool_calls");
             var messages = List(input, "messages", "the input", findings);
             CheckMessages(messages, findings, textOnly: true);
             CheckTools(input, findings);
-            if (messages.Count > 0 && TextOf(messages[^1], "role") is not ("user" or "tool"))
-            {
-                findings.Add("input-end", "the last message of the input must be what both outputs answer: a user or tool message");
-            }
+            findings.AddIf(
+                !EndsWith(messages, "user", "tool"),
+                "input-end", "the last message of the input must be what both outputs answer: a user or tool message");
         }
 
         var outputs = new[] { "preferred_output", "non_preferred_output" };
         foreach (var name in outputs)
         {
             var output = List(line, name, "the line", findings);
-            if (output.Exists(m => TextOf(m, "role") is not ("assistant" or "tool")))
-            {
-                findings.Add("output-role", $"messages of {name} must be the assistant's or a tool's");
-            }
-            else if (output.Count > 0 && !output.Exists(m => TextOf(m, "role") == "assistant"))
-            {
-                findings.Add("no-assistant", $"{name} holds no assistant message");
-            }
-            else
+            var roles = output.ConvertAll(m => TextOf(m, "role"));
+            if (!findings.AddIf(roles.Exists(r => r is not ("assistant" or "tool")), "output-role", $"messages of {name} must be the assistant's or a tool's")
+                && !findings.AddIf(roles.Count > 0 && !roles.Contains("assistant"), "no-assistant", $"{name} holds no assistant message"))
             {
                 CheckMessages(output, findings, textOnly: true);
             }
         }
 
-        if (Get(line, outputs[0]).ValueKind == JsonValueKind.Array && JsonElement.DeepEquals(Get(line, outputs[0]), Get(line, outputs[1])))
-        {
-            findings.Add("outputs-equal", "both outputs are the same");
-        }
+        findings.AddIf(
+            Get(line, outputs[0]).ValueKind == JsonValueKind.Array && JsonElement.DeepEquals(Get(line, outputs[0]), Get(line, outputs[1])),
+            "outputs-equal", "both outputs are the same");
     }
 }

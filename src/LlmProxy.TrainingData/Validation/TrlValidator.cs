@@ -3,7 +3,7 @@ using LlmProxy.Wire.Json;
 
 namespace LlmProxy.TrainingData.Validation;
 
-/// <summary>TRL's rules for a conversation, and those of the chat templates behind it.</summary>
+/// <summary>TRL's rules for a conversation, and those of the chat templates that it uses.</summary>
 internal class TrlValidator(FormatLimits limits) : LineValidator(limits)
 {
     protected override void CheckObject(JsonElement line, LineFindings findings)
@@ -11,16 +11,12 @@ internal class TrlValidator(FormatLimits limits) : LineValidator(limits)
         CheckKeys(line, "the line", findings, "messages", "tools", "images");
         var messages = List(line, "messages", "the line", findings);
         CheckMessages(messages, "message", findings);
-        if (messages.Count > 0 && TextOf(messages[^1], "role") != "assistant")
-        {
-            findings.Add("last-message", "the last message must be the assistant's");
-        }
-
+        findings.AddIf(!EndsWith(messages, "assistant"), "last-message", "the last message must be the assistant's");
         CheckOpenAiTools(line, findings);
         CheckImages(line, findings);
     }
 
-    /// <summary>Messages by themselves and in their order.</summary>
+    /// <summary>Messages one by one and in their order.</summary>
     protected static void CheckMessages(List<JsonElement> messages, string what, LineFindings findings)
     {
         string? last = null;
@@ -36,26 +32,14 @@ internal class TrlValidator(FormatLimits limits) : LineValidator(limits)
             }
 
             CheckKeys(message, where, findings, "role", "content", "name", "tool_calls", "tool_call_id", "thinking", "train");
-            if (role == "system" && i > 0)
-            {
-                findings.Add("system-place", $"{where} is a system message and not the first");
-            }
-
-            if (role == last && role is "user" or "assistant")
-            {
-                findings.Add("alternation", $"{where} has the same role as the one before it; chat templates demand that they alternate");
-            }
-
-            if (role == "tool" && last is not ("assistant" or "tool"))
-            {
-                findings.Add("tool-place", $"{where} is a tool message without a call before it");
-            }
-
-            if (role == "tool" && string.IsNullOrEmpty(TextOf(message, "name")))
-            {
-                findings.Add("tool-name", $"{where} is a tool message without a name");
-            }
-
+            findings.AddIf(role == "system" && i > 0, "system-place", $"{where} is a system message and not the first");
+            findings.AddIf(
+                role == last && role is "user" or "assistant",
+                "alternation", $"{where} has the same role as the one before it; chat templates demand that they alternate");
+            findings.AddIf(
+                role == "tool" && last is not ("assistant" or "tool"),
+                "tool-place", $"{where} is a tool message without a call before it");
+            findings.AddIf(role == "tool" && string.IsNullOrEmpty(TextOf(message, "name")), "tool-name", $"{where} is a tool message without a name");
             last = role;
             CheckContent(message, role, where, findings);
             CheckCalls(message, role, where, findings);
@@ -72,57 +56,41 @@ internal class TrlValidator(FormatLimits limits) : LineValidator(limits)
             {
                 var type = TextOf(part, "type");
                 findings.Images += type == "image" ? 1 : 0;
-                if (type is not ("text" or "image") || (type == "text" && Get(part, "text").ValueKind != JsonValueKind.String))
-                {
-                    findings.Add("content-part", $"{where} holds a part that is neither text nor image");
-                }
+                findings.AddIf(
+                    type is not ("text" or "image") || (type == "text" && Get(part, "text").ValueKind != JsonValueKind.String),
+                    "content-part", $"{where} holds a part that is neither text nor image");
             }
 
-            if (content.GetArrayLength() == 0 && !hasCalls)
-            {
-                findings.Add("empty-content", $"the content of {where} is empty");
-            }
+            findings.AddIf(content.GetArrayLength() == 0 && !hasCalls, "empty-content", $"the content of {where} is empty");
         }
         else if (content.ValueKind == JsonValueKind.String || (hasCalls && content.ValueKind == JsonValueKind.Undefined))
         {
-            if (!hasCalls && content.Text() is { Length: 0 })
-            {
-                findings.Add("empty-content", $"the content of {where} is empty");
-            }
+            findings.AddIf(!hasCalls && content.Text() is { Length: 0 }, "empty-content", $"the content of {where} is empty");
         }
         else
         {
-            findings.Add("content-type", $"the content of {where} must be a text{(role == "assistant" ? " (an empty one beside calls)" : "")}");
+            findings.Add("content-type", $"the content of {where} must be a text{(role == "assistant" ? " (an empty one with calls)" : "")}");
         }
     }
 
     private static void CheckCalls(JsonElement message, string role, string where, LineFindings findings)
     {
         var calls = Get(message, "tool_calls");
-        if (calls.ValueKind is JsonValueKind.Undefined)
+        if (findings.AddIf(
+            calls.ValueKind is not JsonValueKind.Undefined && (role != "assistant" || calls.ValueKind != JsonValueKind.Array),
+            "tool-calls-type", $"\"tool_calls\" of {where} must be a list of an assistant message"))
         {
             return;
         }
 
-        if (role != "assistant" || calls.ValueKind != JsonValueKind.Array)
-        {
-            findings.Add("tool-calls-type", $"\"tool_calls\" of {where} must be a list of an assistant message");
-            return;
-        }
-
-        foreach (var call in calls.EnumerateArray())
+        foreach (var call in calls.Items())
         {
             var function = Get(call, "function");
-            if (TextOf(call, "type") != "function")
-            {
-                findings.Add("call-type", $"a tool call of {where} must have the type \"function\"");
-            }
-
+            findings.AddIf(TextOf(call, "type") != "function", "call-type", $"a tool call of {where} must have the type \"function\"");
             CheckFunctionName(TextOf(function, "name"), findings);
-            if (Get(function, "arguments").ValueKind != JsonValueKind.Object)
-            {
-                findings.Add("arguments-type", $"the arguments of a tool call of {where} must be an object, not a string");
-            }
+            findings.AddIf(
+                Get(function, "arguments").ValueKind != JsonValueKind.Object,
+                "arguments-type", $"the arguments of a tool call of {where} must be an object, not a string");
         }
     }
 
@@ -130,10 +98,9 @@ internal class TrlValidator(FormatLimits limits) : LineValidator(limits)
     {
         var images = Get(line, "images");
         var count = images.ValueKind == JsonValueKind.Array ? images.GetArrayLength() : 0;
-        if (images.ValueKind is not (JsonValueKind.Undefined or JsonValueKind.Array) || count != findings.Images)
-        {
-            findings.Add("images-column", FormattableString.Invariant($"the column \"images\" holds {count}, and the messages name {findings.Images}"));
-        }
+        findings.AddIf(
+            images.ValueKind is not (JsonValueKind.Undefined or JsonValueKind.Array) || count != findings.Images,
+            "images-column", $"the column \"images\" holds {count}, and the messages name {findings.Images}");
     }
 }
 
@@ -145,26 +112,19 @@ internal sealed class TrlDpoValidator(FormatLimits limits) : TrlValidator(limits
         CheckKeys(line, "the line", findings, "prompt", "chosen", "rejected", "tools");
         var prompt = List(line, "prompt", "the line", findings);
         CheckMessages(prompt, "prompt message", findings);
-        if (prompt.Count > 0 && TextOf(prompt[^1], "role") is not ("user" or "tool"))
-        {
-            findings.Add("prompt-end", "the prompt must end with a user or tool message");
-        }
-
+        findings.AddIf(!EndsWith(prompt, "user", "tool"), "prompt-end", "the prompt must end with a user or tool message");
         foreach (var name in (ReadOnlySpan<string>)["chosen", "rejected"])
         {
             var messages = List(line, name, "the line", findings);
             CheckMessages(messages, name + " message", findings);
-            if (messages.Count > 0 && TextOf(messages[0], "role") != "assistant")
-            {
-                findings.Add("completion-start", $"\"{name}\" must begin with an assistant message");
-            }
+            findings.AddIf(
+                messages.Count > 0 && TextOf(messages[0], "role") != "assistant",
+                "completion-start", $"\"{name}\" must begin with an assistant message");
         }
 
-        if (Get(line, "chosen").Exists() && Get(line, "rejected").Exists() && JsonElement.DeepEquals(Get(line, "chosen"), Get(line, "rejected")))
-        {
-            findings.Add("outputs-equal", "chosen and rejected are the same");
-        }
-
+        findings.AddIf(
+            Get(line, "chosen").Exists() && Get(line, "rejected").Exists() && JsonElement.DeepEquals(Get(line, "chosen"), Get(line, "rejected")),
+            "outputs-equal", "chosen and rejected are the same");
         CheckOpenAiTools(line, findings);
     }
 }
@@ -188,37 +148,16 @@ internal sealed class ShareGptValidator(FormatLimits limits) : LineValidator(lim
             }
 
             CheckKeys(messages[i], where, findings, "from", "value");
-            if (!IsText(Get(messages[i], "value")))
-            {
-                findings.Add("empty-value", $"{where} has no value that is a text");
-            }
-
-            if (from == "system" && i > 0)
-            {
-                findings.Add("system-place", $"{where} is from the system and not the first");
-            }
-
-            if (last is null or "system" && from is not ("human" or "system"))
-            {
-                findings.Add("first-message", $"{where} is from {from}; a conversation begins with human");
-            }
-
-            if (from == last)
-            {
-                findings.Add("alternation", $"{where} is from the same as the one before it");
-            }
-
-            if (from == "tool" && last != "gpt")
-            {
-                findings.Add("tool-place", $"{where} is from a tool and does not follow gpt");
-            }
-
+            findings.AddIf(!IsText(Get(messages[i], "value")), "empty-value", $"{where} has no value that is a text");
+            findings.AddIf(from == "system" && i > 0, "system-place", $"{where} is from the system and not the first");
+            findings.AddIf(
+                last is null or "system" && from is not ("human" or "system"),
+                "first-message", $"{where} is from {from}; a conversation begins with human");
+            findings.AddIf(from == last, "alternation", $"{where} is from the same as the one before it");
+            findings.AddIf(from == "tool" && last != "gpt", "tool-place", $"{where} is from a tool and does not follow gpt");
             last = from;
         }
 
-        if (messages.Count > 0 && last != "gpt")
-        {
-            findings.Add("last-message", "the last message must be from gpt");
-        }
+        findings.AddIf(messages.Count > 0 && last != "gpt", "last-message", "the last message must be from gpt");
     }
 }

@@ -4,7 +4,7 @@ using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.Anthropic;
 
-/// <summary>Assembles an answer of the Messages API (platform.claude.com, "Streaming messages").</summary>
+/// <summary>Assembles a response of the Messages API (platform.claude.com, "Streaming messages").</summary>
 internal sealed class AnthropicAssembler : JsonReplyAssembler
 {
     private readonly SortedDictionary<long, AnthropicBlock> _blocks = [];
@@ -18,20 +18,9 @@ internal sealed class AnthropicAssembler : JsonReplyAssembler
     protected override AssembledReply Build()
     {
         using var json = new ByteBuffer();
-        json.Append("{\"role\":\"assistant\",\"content\":["u8);
-        var separator = false;
-        foreach (var block in _blocks.Values)
-        {
-            if (separator)
-            {
-                json.Append((byte)',');
-            }
-
-            separator = true;
-            block.WriteTo(json);
-        }
-
-        json.Append("]}"u8);
+        json.Append("{\"role\":\"assistant\",\"content\":"u8);
+        ReplyJson.AppendArray(json, _blocks.Values, block => block.WriteTo(json));
+        json.Append((byte)'}');
         return Build(AnthropicMessageReader.Instance.Read(json.ToArray()), _refusal, StopReason is "end_turn" or "stop_sequence");
     }
 
@@ -77,17 +66,16 @@ internal sealed class AnthropicAssembler : JsonReplyAssembler
         var delta = value.Get("delta"u8);
         if (!_blocks.TryGetValue(index, out var block))
         {
-            // The start was lost; the kind of delta tells the kind of block.
+            // The start was lost; the kind of delta determines the kind of block.
             block = AnthropicBlock.ForDelta(delta.Text("type"u8));
             _blocks[index] = block;
         }
 
-        if (block.Append(delta))
+        if (!block.Append(delta))
         {
-            return true;
+            KeepUnknown(value.RawText());
         }
 
-        KeepUnknown(value.RawText());
         return true;
     }
 

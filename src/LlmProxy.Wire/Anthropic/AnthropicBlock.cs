@@ -111,18 +111,7 @@ internal sealed class AnthropicBlock
     private static byte[] Array(IEnumerable<byte[]> items)
     {
         using var buffer = new ByteBuffer();
-        buffer.Append((byte)'[');
-        foreach (var item in items)
-        {
-            if (buffer.Length > 1)
-            {
-                buffer.Append((byte)',');
-            }
-
-            buffer.Append(item);
-        }
-
-        buffer.Append((byte)']');
+        ReplyJson.AppendArray(buffer, items, item => buffer.Append(item));
         return buffer.ToArray();
     }
 }

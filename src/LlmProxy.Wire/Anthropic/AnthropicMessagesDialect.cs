@@ -5,14 +5,9 @@ using LlmProxy.Wire.Scanning;
 namespace LlmProxy.Wire.Anthropic;
 
 /// <summary>Anthropic's Messages API (platform.claude.com, API reference, "Messages"), version 2023-06-01 and later.</summary>
-internal sealed class AnthropicMessagesDialect() : Dialect(AnthropicMessageReader.Instance, AnthropicRequestReader.Read, AnthropicRequestReader.Instance.ScanMessage)
+internal sealed class AnthropicMessagesDialect()
+    : Dialect(DialectKind.AnthropicMessages, "anthropic-messages", "anthropic", AnthropicMessageReader.Instance, AnthropicRequestReader.Read, AnthropicRequestReader.Instance.ScanMessage)
 {
-    public override DialectKind Kind => DialectKind.AnthropicMessages;
-
-    public override string Name => "anthropic-messages";
-
-    public override string Provider => "anthropic";
-
     public override bool TakesBlankText => false;
 
     public override RequestPatterns Patterns { get; } = RequestPatterns.InBody("/messages", id => $"$..[?(@.tool_use_id == {id})]", "$..[?(@.tool_use_id)]");
@@ -44,7 +39,7 @@ internal sealed class AnthropicMessagesDialect() : Dialect(AnthropicMessageReade
         return ReplyJson.Join("{\"type\":\"error\",\"error\":{\"type\":", type, ",\"message\":", message, "}}");
     }
 
-    // System messages within the history stay as they are: only the prompt beside it may be rewritten.
+    // System messages within the history stay as they are: only the prompt outside it may be rewritten.
     protected override RequestPlaces PlacesOf(RequestScan scan, string path, MessageReader reader) => new(scan, reader, historyTextsCount: false);
 
     protected override ReplyWriter WriterOf(AssembledReply reply) => new AnthropicReplyWriter(reply);

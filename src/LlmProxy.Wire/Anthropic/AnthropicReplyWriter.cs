@@ -4,7 +4,7 @@ using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.Anthropic;
 
-/// <summary>Writes an answer of the Messages API (platform.claude.com, "Messages" and "Streaming messages"); <see cref="AnthropicAssembler"/> reads it back.</summary>
+/// <summary>Writes a response of the Messages API (platform.claude.com, "Messages" and "Streaming messages"); <see cref="AnthropicAssembler"/> reads it back.</summary>
 internal sealed class AnthropicReplyWriter(AssembledReply reply) : ReplyWriter
 {
     private readonly List<ReplyEvent> _events = [];
@@ -15,10 +15,11 @@ internal sealed class AnthropicReplyWriter(AssembledReply reply) : ReplyWriter
         using var message = LenientJson.Parse(reply.Message.Json);
         json.WriteRaw("content", (message?.RootElement ?? default).Get("content"u8));
         WriteStop(json);
-        json.WriteStartObject("usage");
-        WriteInput(json, reply.Usage);
-        WriteOutput(json, reply.Usage);
-        json.WriteEndObject();
+        json.WriteObject("usage", usage =>
+        {
+            WriteInput(usage, reply.Usage);
+            WriteOutput(usage, reply.Usage);
+        });
     });
 
     public override IReadOnlyList<ReplyEvent> Events()
@@ -28,8 +29,7 @@ internal sealed class AnthropicReplyWriter(AssembledReply reply) : ReplyWriter
         {
             json.WriteStartObject("message");
             WriteHead(json);
-            json.WriteStartArray("content");
-            json.WriteEndArray();
+            json.WriteEmptyArray("content");
             json.WriteNull("stop_reason");
             json.WriteNull("stop_sequence");
             json.WriteStartObject("usage");
@@ -56,12 +56,8 @@ internal sealed class AnthropicReplyWriter(AssembledReply reply) : ReplyWriter
         {
             Add("message_delta", json =>
             {
-                json.WriteStartObject("delta");
-                WriteStop(json);
-                json.WriteEndObject();
-                json.WriteStartObject("usage");
-                WriteOutput(json, reply.Usage);
-                json.WriteEndObject();
+                json.WriteObject("delta", WriteStop);
+                json.WriteObject("usage", usage => WriteOutput(usage, reply.Usage));
             });
             Add("message_stop", _ => { });
         }
@@ -73,15 +69,12 @@ internal sealed class AnthropicReplyWriter(AssembledReply reply) : ReplyWriter
     {
         var (type, message) = ReplyJson.SplitError(error);
         json.WriteString("type", "error");
-        json.WriteStartObject("error");
-        json.WriteString("type", type);
-        json.WriteString("message", message);
-        json.WriteEndObject();
+        json.WriteObject("error", ("type", type), ("message", message));
     });
 
     private static void WriteInput(Utf8JsonWriter json, TokenUsage usage)
     {
-        // The API counts cached tokens beside the input, not in it.
+        // The API counts cached tokens next to the input, not in it.
         json.WriteNumber("input_tokens", usage.Input - usage.CacheRead - usage.CacheWrite);
         json.WriteNumber("cache_creation_input_tokens", usage.CacheWrite);
         json.WriteNumber("cache_read_input_tokens", usage.CacheRead);
@@ -92,9 +85,7 @@ internal sealed class AnthropicReplyWriter(AssembledReply reply) : ReplyWriter
         json.WriteNumber("output_tokens", usage.Output);
         if (usage.Reasoning > 0)
         {
-            json.WriteStartObject("output_tokens_details");
-            json.WriteNumber("thinking_tokens", usage.Reasoning);
-            json.WriteEndObject();
+            json.WriteObject("output_tokens_details", details => details.WriteNumber("thinking_tokens", usage.Reasoning));
         }
     }
 
@@ -112,10 +103,7 @@ internal sealed class AnthropicReplyWriter(AssembledReply reply) : ReplyWriter
         json.WriteNull("stop_sequence");
         if (reply.Refusal is { } refusal)
         {
-            json.WriteStartObject("stop_details");
-            json.WriteString("type", "refusal");
-            json.WriteString("explanation", refusal);
-            json.WriteEndObject();
+            json.WriteObject("stop_details", ("type", "refusal"), ("explanation", refusal));
         }
     }
 
@@ -143,11 +131,7 @@ internal sealed class AnthropicReplyWriter(AssembledReply reply) : ReplyWriter
 
                 break;
             case var _ when type.EndsWith("tool_use", StringComparison.Ordinal) && block.Get("input"u8).Exists():
-                AddStart(index, block, json =>
-                {
-                    json.WriteStartObject("input");
-                    json.WriteEndObject();
-                }, "input");
+                AddStart(index, block, json => json.WriteObject("input"), "input");
 
                 // Arguments that broke off are kept as a string. Arguments that are empty come without a delta.
                 var input = block.Get("input"u8);
@@ -175,8 +159,7 @@ internal sealed class AnthropicReplyWriter(AssembledReply reply) : ReplyWriter
             }
             else if (emptied.Length > 0 && property.Name == "citations" && property.Value.ValueKind == JsonValueKind.Array)
             {
-                json.WriteStartArray("citations");
-                json.WriteEndArray();
+                json.WriteEmptyArray("citations");
             }
             else if (emptied == "thinking" && property.Name == "signature")
             {
@@ -193,9 +176,9 @@ internal sealed class AnthropicReplyWriter(AssembledReply reply) : ReplyWriter
 
     private void AddDeltas(int index, string type, string name, string? text)
     {
-        foreach (var piece in ReplyJson.Pieces(text))
+        foreach (var delta in ReplyJson.Deltas(text))
         {
-            AddDelta(index, type, json => json.WriteString(name, piece));
+            AddDelta(index, type, json => json.WriteString(name, delta));
         }
     }
 

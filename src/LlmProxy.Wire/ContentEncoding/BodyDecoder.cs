@@ -5,7 +5,7 @@ using ZstdSharp.Unsafe;
 namespace LlmProxy.Wire.ContentEncoding;
 
 /// <summary>
-/// Undoes Content-Encoding for the record, piece by piece as an answer comes: the copy for the client is never
+/// Undoes Content-Encoding for the record, part by part as a response comes: the copy for the client is never
 /// touched. Knows gzip, deflate, br and zstd, also one over the other.
 /// </summary>
 /// <remarks>
@@ -29,7 +29,7 @@ public sealed class BodyDecoder : IDisposable
     {
     }
 
-    /// <summary>Whether the data could not be decoded; what was decoded before stands.</summary>
+    /// <summary>Whether the data could not be decoded; what was decoded before is kept.</summary>
     public bool IsBroken { get; private set; }
 
     /// <summary>A decoder for a Content-Encoding; null where one of its encodings is unknown.</summary>
@@ -64,7 +64,7 @@ public sealed class BodyDecoder : IDisposable
         return decoder;
     }
 
-    /// <summary>Decodes a whole body; null where the encoding is unknown or the data broken from the start. The same memory where there is no encoding.</summary>
+    /// <summary>Decodes a whole body; null where the encoding is unknown or the data broken from the start. The same memory if there is no encoding.</summary>
     public static ReadOnlyMemory<byte>? DecodeAll(ReadOnlyMemory<byte> bytes, string? contentEncoding)
     {
         if (string.IsNullOrEmpty(contentEncoding))
@@ -79,7 +79,7 @@ public sealed class BodyDecoder : IDisposable
         }
 
         using var output = new MemoryStream();
-        decoder.Decode(bytes.Span, static (piece, into) => into.Write(piece), output);
+        decoder.Decode(bytes.Span, static (decoded, into) => into.Write(decoded), output);
         return decoder.IsBroken && output.Length == 0 ? null : output.ToArray();
     }
 
@@ -172,7 +172,7 @@ public sealed class BodyDecoder : IDisposable
 
         public byte[] Buffer => _buffer ??= new byte[BufferBytes];
 
-        /// <summary>The decoded side; null while too few bytes came to tell the format.</summary>
+        /// <summary>The decoded side; null while too few bytes came to determine the format.</summary>
         public Stream? Output => _output ??= Input.Waiting.Length < startBytes ? null : open(Input, Input.Waiting);
 
         public void Dispose()
@@ -182,7 +182,7 @@ public sealed class BodyDecoder : IDisposable
         }
     }
 
-    /// <summary>What was given and not yet read. At its end a read gives 0, and more can be given: the framework's decoders then go on where they were.</summary>
+    /// <summary>What was given and not yet read. At its end a read gives 0, and more can be given: the framework's decoders then continue where they were.</summary>
     private sealed class FeedStream : Stream
     {
         private byte[] _bytes = [];

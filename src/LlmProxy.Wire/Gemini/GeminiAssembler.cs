@@ -6,7 +6,7 @@ using LlmProxy.Wire.Replies;
 namespace LlmProxy.Wire.Gemini;
 
 /// <summary>
-/// Assembles an answer of Gemini (ai.google.dev/api/generate-content, "GenerateContentResponse"): one object, events,
+/// Assembles a response of Gemini (ai.google.dev/api/generate-content, "GenerateContentResponse"): one object, events,
 /// or an array that comes element by element. The first candidate is the message.
 /// </summary>
 internal sealed class GeminiAssembler : JsonReplyAssembler
@@ -18,20 +18,15 @@ internal sealed class GeminiAssembler : JsonReplyAssembler
     protected override AssembledReply Build()
     {
         using var json = new ByteBuffer();
-        json.Append("{\"role\":\"model\",\"parts\":["u8);
-        for (var i = 0; i < _parts.Count; i++)
-        {
-            json.Append(i == 0 ? ""u8 : ","u8);
-            _parts[i].WriteTo(json);
-        }
-
-        json.Append("]}"u8);
+        json.Append("{\"role\":\"model\",\"parts\":"u8);
+        ReplyJson.AppendArray(json, _parts, part => part.WriteTo(json));
+        json.Append((byte)'}');
         return Build(GeminiMessageReader.Instance.Read(json.ToArray()), _blocked, StopReason == "STOP", marks: _marks);
     }
 
     protected override void OnDone()
     {
-        // The end of the array: an answer without a finish reason is over, but not whole.
+        // The end of the array: a response without a finish reason is over, but not whole.
     }
 
     protected override bool OnValue(JsonElement value)
@@ -128,7 +123,7 @@ internal sealed class GeminiAssembler : JsonReplyAssembler
     }
 }
 
-/// <summary>One part of an answer; a text may grow.</summary>
+/// <summary>One part of a response; a text may grow.</summary>
 internal sealed class GeminiPart
 {
     private readonly byte[] _json;
@@ -145,7 +140,7 @@ internal sealed class GeminiPart
         }
     }
 
-    /// <summary>Takes a text that goes on with this one. Signatures stay on their parts.</summary>
+    /// <summary>Takes a text that continues with this one. Signatures stay on their parts.</summary>
     public bool TryMerge(JsonElement next)
     {
         if (_text is null || PlainText(next) is not { } text || IsThought(next) != _isThought)

@@ -6,14 +6,9 @@ using LlmProxy.Wire.Scanning;
 namespace LlmProxy.Wire.Gemini;
 
 /// <summary>Google's generateContent and streamGenerateContent (ai.google.dev/api/generate-content), also on Vertex AI.</summary>
-internal sealed class GeminiDialect() : Dialect(GeminiMessageReader.Instance, GeminiRequestReader.Read, GeminiRequestReader.Instance.ScanMessage)
+internal sealed class GeminiDialect()
+    : Dialect(DialectKind.Gemini, "gemini", "gemini", GeminiMessageReader.Instance, GeminiRequestReader.Read, GeminiRequestReader.Instance.ScanMessage)
 {
-    public override DialectKind Kind => DialectKind.Gemini;
-
-    public override string Name => "gemini";
-
-    public override string Provider => "gemini";
-
     public override string ProviderConvention => "gcp.gemini";
 
     public override string OperationConvention => "generate_content";

@@ -82,7 +82,7 @@ internal sealed class GeminiMessageReader : MessageReader
         string WithMarks(string of) => string.Join('\n', marks.Prepend(of).Where(line => line.Length > 0));
     }
 
-    /// <summary>An image, or what stands for other data; null if the part holds none.</summary>
+    /// <summary>An image, or what represents other data; null if the part holds none.</summary>
     private static MessagePart? DataOf(JsonElement part, MessageBuilder message)
     {
         var inline = part.Get("inlineData"u8, "inline_data"u8);

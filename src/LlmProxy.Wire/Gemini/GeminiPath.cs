@@ -9,7 +9,7 @@ internal static class GeminiPath
     /// <summary>Whether the path asks for a stream.</summary>
     public static bool IsStream(ReadOnlySpan<char> path) => EndsWith(path, "streamGenerateContent");
 
-    /// <summary>The model: what stands between the last slash and the method.</summary>
+    /// <summary>The model: what is between the last slash and the method.</summary>
     public static string? Model(string path)
     {
         var end = path.LastIndexOf(':');

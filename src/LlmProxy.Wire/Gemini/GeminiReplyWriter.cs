@@ -4,7 +4,7 @@ using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.Gemini;
 
-/// <summary>Writes an answer of Gemini (ai.google.dev/api/generate-content, "GenerateContentResponse"); <see cref="GeminiAssembler"/> reads it back.</summary>
+/// <summary>Writes a response of Gemini (ai.google.dev/api/generate-content, "GenerateContentResponse"); <see cref="GeminiAssembler"/> reads it back.</summary>
 internal sealed class GeminiReplyWriter(AssembledReply reply) : ReplyWriter
 {
     public override byte[] Whole()
@@ -26,7 +26,7 @@ internal sealed class GeminiReplyWriter(AssembledReply reply) : ReplyWriter
         var parts = new List<Action<Utf8JsonWriter>>();
         foreach (var part in (message?.RootElement ?? default).Get("parts"u8).Items())
         {
-            parts.AddRange(PiecesOf(part));
+            parts.AddRange(DeltasOf(part));
         }
 
         var endsInPart = reply is { IsComplete: true, Error: null };
@@ -53,8 +53,8 @@ internal sealed class GeminiReplyWriter(AssembledReply reply) : ReplyWriter
         json.WriteEndObject();
     });
 
-    /// <summary>A text that nothing else is said of grows piece by piece; every other part comes whole.</summary>
-    private static IEnumerable<Action<Utf8JsonWriter>> PiecesOf(JsonElement part)
+    /// <summary>A text that nothing else is said of grows part by part; every other part comes whole.</summary>
+    private static IEnumerable<Action<Utf8JsonWriter>> DeltasOf(JsonElement part)
     {
         var names = part.ValueKind == JsonValueKind.Object ? part.EnumerateObject().Select(property => property.Name).ToList() : [];
         if (part.Text("text"u8) is not { Length: > 0 } text || names.Exists(name => name is not ("text" or "thought")))
@@ -63,13 +63,13 @@ internal sealed class GeminiReplyWriter(AssembledReply reply) : ReplyWriter
             yield break;
         }
 
-        foreach (var piece in ReplyJson.Pieces(text))
+        foreach (var delta in ReplyJson.Deltas(text))
         {
             yield return json =>
             {
                 json.WriteStartObject();
                 json.WriteMembers(part, "text");
-                json.WriteString("text", piece);
+                json.WriteString("text", delta);
                 json.WriteEndObject();
             };
         }

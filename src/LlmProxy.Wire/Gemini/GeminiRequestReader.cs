@@ -14,7 +14,7 @@ internal sealed class GeminiRequestReader : MessageRules
 
     public override DialectKind Kind => DialectKind.Gemini;
 
-    // Google's chat clients put each piece of a streamed answer into the history as a content of its own.
+    // Google's chat clients put each part of a streamed response into the history as a content of its own.
     public override bool JoinsTurns => true;
 
     public override CanonicalRules Canonical { get; } = new()
@@ -66,7 +66,7 @@ internal sealed class GeminiRequestReader : MessageRules
 
         if (hasCache)
         {
-            // The API refuses a system instruction beside cached content.
+            // The API refuses a system instruction next to cached content.
             scan.Insertion = null;
         }
 

@@ -3,11 +3,11 @@ using LlmProxy.Wire.Json;
 
 namespace LlmProxy.Wire.Gemini;
 
-/// <summary>A turn of the model that stands in a history as several contents.</summary>
+/// <summary>A turn of the model that a history holds as several contents.</summary>
 internal static class GeminiTurn
 {
     /// <summary>One content with the parts of all of them; a single one as it is.</summary>
-    /// <param name="json">Contents as they stand in the array, with what is between them.</param>
+    /// <param name="json">Contents as they are in the array, with what is between them.</param>
     public static ReadOnlySpan<byte> Join(ReadOnlySpan<byte> json)
     {
         var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = JsonText.MaxDepth });

@@ -17,7 +17,7 @@ internal sealed class ByteBuffer(int capacity = 1024) : IDisposable
 
     public void Clear() => Length = 0;
 
-    /// <summary>Forgets all behind an earlier <see cref="Length"/>.</summary>
+    /// <summary>Forgets all after an earlier <see cref="Length"/>.</summary>
     public void Truncate(int length) => Length = length;
 
     public void Append(byte value)

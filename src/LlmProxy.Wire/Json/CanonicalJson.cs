@@ -5,7 +5,7 @@ using System.Text.Json;
 
 namespace LlmProxy.Wire.Json;
 
-/// <summary>What is normalised away in a dialect's messages, beside <c>cache_control</c>, nulls and property order.</summary>
+/// <summary>What is normalised away in a dialect's messages, besides <c>cache_control</c>, nulls and property order.</summary>
 internal sealed class CanonicalRules
 {
     /// <summary>Decides whether a property is left out. Depth 1 is the message itself.</summary>
@@ -30,24 +30,24 @@ internal sealed class CanonicalRules
 /// <summary>
 /// Writes JSON in one form for all ways to write the same: properties in order of their names (the last of equal
 /// names, as parsers take it), no nulls and no <c>cache_control</c> in objects, no white space, one form of escapes
-/// and numbers. The result is for hashing and comparing; it has a comma behind each element.
+/// and numbers. The result is for hashing and comparing; it has a comma after each element.
 /// </summary>
 internal sealed class CanonicalJson(ByteBuffer to) : IDisposable
 {
-    // Deeper parts are taken as they stand: recursion must not depend on what a client sends.
+    // Deeper parts are taken as they are: recursion must not depend on what a client sends.
     private const int MaxNormalisedDepth = 64;
 
     private readonly List<Property> _properties = [];
     private readonly ByteBuffer _sorted = new();
     private int _nesting;
 
-    /// <summary>Called with what stands between the quotes of a call id.</summary>
+    /// <summary>Called with what is between the quotes of a call id.</summary>
     public Action<ByteRange>? OnCallId { get; set; }
 
-    /// <summary>Where the reader's first byte stands in the body; for <see cref="OnCallId"/>.</summary>
+    /// <summary>Where the reader's first byte is in the body; for <see cref="OnCallId"/>.</summary>
     public int Origin { get; set; }
 
-    /// <summary>The one form of a piece of JSON; the text itself where it is broken.</summary>
+    /// <summary>The one form of a JSON value; the text itself where it is broken.</summary>
     public static string Of(ReadOnlySpan<byte> json)
     {
         using var buffer = new ByteBuffer(json.Length + 16);
@@ -55,7 +55,7 @@ internal sealed class CanonicalJson(ByteBuffer to) : IDisposable
         return Encoding.UTF8.GetString(buffer.Span);
     }
 
-    /// <summary>Appends the one form of a piece of JSON; the text itself where it is broken.</summary>
+    /// <summary>Appends the one form of a JSON value; the text itself where it is broken.</summary>
     public static void AppendTo(ByteBuffer buffer, ReadOnlySpan<byte> json)
     {
         var start = buffer.Length;
@@ -74,7 +74,7 @@ internal sealed class CanonicalJson(ByteBuffer to) : IDisposable
         }
     }
 
-    /// <summary>Writes the value that the reader stands on and leaves the reader on its last token.</summary>
+    /// <summary>Writes the value that the reader is on and leaves the reader on its last token.</summary>
     public void WriteValue(ref Utf8JsonReader reader, CanonicalRules rules, int depth)
     {
         switch (reader.TokenType)
@@ -125,7 +125,7 @@ internal sealed class CanonicalJson(ByteBuffer to) : IDisposable
         return _properties.Count;
     }
 
-    /// <summary>Writes the property whose name the reader stands on.</summary>
+    /// <summary>Writes the property whose name the reader is on.</summary>
     public void WriteProperty(ref Utf8JsonReader reader, CanonicalRules rules, int depth)
     {
         var start = to.Length;
@@ -292,7 +292,7 @@ internal sealed class CanonicalJson(ByteBuffer to) : IDisposable
 
     private void WriteNumber(ReadOnlySpan<byte> raw)
     {
-        // Clients in JavaScript write 1.0 as 1 and lose digits behind the 15th: all numbers go the same way.
+        // Clients in JavaScript write 1.0 as 1 and lose digits after the 15th: all numbers go the same way.
         if ((raw.Length <= 15 && raw.IndexOfAny(".eE-"u8) < 0)
             || !Utf8Parser.TryParse(raw, out double value, out var length)
             || length != raw.Length

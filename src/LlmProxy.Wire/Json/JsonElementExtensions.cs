@@ -7,7 +7,7 @@ namespace LlmProxy.Wire.Json;
 /// <summary>Reading of parsed JSON that takes whatever is there and never throws.</summary>
 internal static class JsonElementExtensions
 {
-    /// <summary>The property's value (the last of equal names); undefined where there is none.</summary>
+    /// <summary>The property's value (the last of equal names); undefined if there is none.</summary>
     public static JsonElement Get(this JsonElement element, ReadOnlySpan<byte> name)
     {
         var found = default(JsonElement);

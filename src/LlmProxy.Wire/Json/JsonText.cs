@@ -14,7 +14,7 @@ internal static class JsonText
     /// <summary>Deeper nesting than any real body; the readers grow their stack only as far as a body goes.</summary>
     public const int MaxDepth = 10_064;
 
-    /// <summary>A name (or a short word) from what stands between its quotes: the same bytes, but where it holds escapes.</summary>
+    /// <summary>A name (or a short word) from what is between its quotes: the same bytes, but where it holds escapes.</summary>
     public static ReadOnlySpan<byte> Name(ReadOnlySpan<byte> raw)
     {
         if (!raw.Contains((byte)'\\'))
@@ -27,7 +27,7 @@ internal static class JsonText
         return buffer.ToArray();
     }
 
-    /// <summary>The text of what stands between the quotes of a literal; half surrogate pairs are kept.</summary>
+    /// <summary>The text of what is between the quotes of a literal; half surrogate pairs are kept.</summary>
     public static string Decode(ReadOnlySpan<byte> raw)
     {
         var escape = raw.IndexOf((byte)'\\');
@@ -54,7 +54,7 @@ internal static class JsonText
     public static string DecodeLiteral(ReadOnlySpan<byte> literal)
         => literal.Length >= 2 && literal[0] == '"' ? Decode(literal[1..^1]) : "";
 
-    /// <summary>Appends the UTF-8 of what stands between the quotes of a literal.</summary>
+    /// <summary>Appends the UTF-8 of what is between the quotes of a literal.</summary>
     public static void AppendUnescaped(ByteBuffer to, ReadOnlySpan<byte> raw)
     {
         for (var escape = raw.IndexOf((byte)'\\'); escape >= 0; escape = raw.IndexOf((byte)'\\'))
@@ -69,7 +69,7 @@ internal static class JsonText
     }
 
     /// <summary>
-    /// Appends what stands between the quotes of a literal with its escapes in one form: the short ones, and only
+    /// Appends what is between the quotes of a literal with its escapes in one form: the short ones, and only
     /// where JSON needs them. One pass; runs without escapes are copied.
     /// </summary>
     public static void AppendCanonical(ByteBuffer to, ReadOnlySpan<byte> raw)
@@ -186,60 +186,27 @@ internal static class JsonText
     /// <summary>Reads one escape. What is no escape (the bytes may come from anywhere) is a backslash.</summary>
     private static (int Value, int Length) ReadEscape(ReadOnlySpan<byte> raw)
     {
-        if (raw.Length < 2)
+        return raw.Length < 2 ? ('\\', 1) : raw[1] switch
         {
-            return ('\\', 1);
-        }
-
-        switch (raw[1])
-        {
-            case (byte)'n':
-                return ('\n', 2);
-            case (byte)'t':
-                return ('\t', 2);
-            case (byte)'r':
-                return ('\r', 2);
-            case (byte)'b':
-                return ('\b', 2);
-            case (byte)'f':
-                return ('\f', 2);
-            case (byte)'"' or (byte)'\\' or (byte)'/':
-                return (raw[1], 2);
-            case (byte)'u' when raw.Length >= 6
-                && ushort.TryParse(raw[2..6], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var unit):
-                return (unit, 6);
-            default:
-                return ('\\', 1);
-        }
+            (byte)'n' => ('\n', 2),
+            (byte)'t' => ('\t', 2),
+            (byte)'r' => ('\r', 2),
+            (byte)'b' => ('\b', 2),
+            (byte)'f' => ('\f', 2),
+            (byte)'"' or (byte)'\\' or (byte)'/' => (raw[1], 2),
+            (byte)'u' when raw.Length >= 6 && ushort.TryParse(raw[2..6], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var unit) => (unit, 6),
+            _ => ('\\', 1),
+        };
     }
 
     private static void AppendEscape(ByteBuffer to, int unit)
     {
         to.Append((byte)'\\');
-        switch (unit)
+        var letter = unit switch { '\n' => 'n', '\t' => 't', '\r' => 'r', '\b' => 'b', '\f' => 'f', '"' or '\\' => (char)unit, _ => 'u' };
+        to.Append((byte)letter);
+        if (letter == 'u')
         {
-            case '\n':
-                to.Append((byte)'n');
-                break;
-            case '\t':
-                to.Append((byte)'t');
-                break;
-            case '\r':
-                to.Append((byte)'r');
-                break;
-            case '\b':
-                to.Append((byte)'b');
-                break;
-            case '\f':
-                to.Append((byte)'f');
-                break;
-            case '"' or '\\':
-                to.Append((byte)unit);
-                break;
-            default:
-                to.Append((byte)'u');
-                to.Append(Encoding.ASCII.GetBytes(unit.ToString("x4", CultureInfo.InvariantCulture)));
-                break;
+            to.Append(Encoding.ASCII.GetBytes(unit.ToString("x4", CultureInfo.InvariantCulture)));
         }
     }
 }

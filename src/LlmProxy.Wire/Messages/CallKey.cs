@@ -3,7 +3,7 @@ using LlmProxy.Wire.Json;
 
 namespace LlmProxy.Wire.Messages;
 
-/// <summary>What stands in an assistant turn's key for a call without an id: its name and its arguments in one form.</summary>
+/// <summary>What represents a call without an id in an assistant turn's key: its name and its arguments in one form.</summary>
 internal static class CallKey
 {
     public static string Of(string name, ReadOnlySpan<byte> arguments)

@@ -22,7 +22,7 @@ internal static class ContentParts
                 case "thinking":
                     // Mistral's.
                     var thinking = part.Get("thinking"u8);
-                    message.Add(new ThinkingPart(thinking.Text() ?? string.Concat(thinking.Items().Select(piece => piece.Text("text"u8)))));
+                    message.Add(new ThinkingPart(thinking.Text() ?? string.Concat(thinking.Items().Select(part => part.Text("text"u8)))));
                     break;
                 case "image_url" or "input_image":
                     message.Add(ImageReader.ByUrl(part, message) is { } image ? new ImagePart(image) : new OtherPart(ImageSource.Mark));

@@ -17,7 +17,7 @@ internal sealed class MessageBuilder(ReadOnlyMemory<byte> json)
 
     public IReadOnlyList<MessagePart> Parts => _parts;
 
-    /// <summary>What stands for each call in an assistant turn's key.</summary>
+    /// <summary>What represents each call in an assistant turn's key.</summary>
     public IReadOnlyList<string> CallKeys => _callKeys;
 
     public void Add(MessagePart part) => _parts.Add(part);

@@ -7,7 +7,7 @@ namespace LlmProxy.Wire.Messages;
 internal abstract class MessageReader
 {
     /// <summary>Reads a message as the record keeps it.</summary>
-    /// <returns>The message, and what stands for each of its calls in an assistant turn's key.</returns>
+    /// <returns>The message, and what represents each of its calls in an assistant turn's key.</returns>
     public (ConversationMessage Message, IReadOnlyList<string> CallKeys) Read(ReadOnlyMemory<byte> json)
     {
         using var document = LenientJson.Parse(json);

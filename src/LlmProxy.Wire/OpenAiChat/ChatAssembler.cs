@@ -6,7 +6,7 @@ using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.OpenAiChat;
 
-/// <summary>Assembles an answer of Chat Completions (OpenAI API reference, "Chat", "Streaming"). The first choice is the message.</summary>
+/// <summary>Assembles a response of Chat Completions (OpenAI API reference, "Chat", "Streaming"). The first choice is the message.</summary>
 internal sealed class ChatAssembler : JsonReplyAssembler
 {
     private readonly StringBuilder _text = new();
@@ -60,7 +60,7 @@ internal sealed class ChatAssembler : JsonReplyAssembler
     {
         var index = choice.Number("index"u8) ?? 0;
         var message = choice.Get("message"u8);
-        // Perplexity sends both: in events the message so far beside the delta, in a whole answer an empty delta.
+        // Perplexity sends both: in events the message so far next to the delta, in a whole response an empty delta.
         var isWhole = message.ValueKind == JsonValueKind.Object && !(IsEvents && choice.Get("delta"u8).ValueKind == JsonValueKind.Object);
         var finish = choice.Text("finish_reason"u8);
         _choices[index] = isWhole || !string.IsNullOrEmpty(finish) || _choices.GetValueOrDefault(index);
@@ -183,11 +183,8 @@ internal sealed class ChatAssembler : JsonReplyAssembler
         json.Append("{\"role\":\"assistant\",\"content\":"u8);
         if (_shownReasoning.Length > 0)
         {
-            json.Append("[{\"type\":\"thinking\",\"thinking\":[{\"type\":\"text\",\"text\":"u8);
-            JsonText.AppendLiteral(json, _shownReasoning.ToString());
-            json.Append("}]},{\"type\":\"text\",\"text\":"u8);
-            JsonText.AppendLiteral(json, _text.ToString());
-            json.Append("}]"u8);
+            json.Append(ReplyJson.Join(
+                "[{\"type\":\"thinking\",\"thinking\":[{\"type\":\"text\",\"text\":", _shownReasoning.ToString(), "}]},{\"type\":\"text\",\"text\":", _text.ToString(), "}]"));
         }
         else if (_text.Length == 0 && (!_hasText || _calls.Count > 0 || _legacyName is not null))
         {
@@ -203,14 +200,8 @@ internal sealed class ChatAssembler : JsonReplyAssembler
         WriteText(json, "reasoning", _reasoning);
         if (_reasoningDetails.Count > 0)
         {
-            json.Append(",\"reasoning_details\":["u8);
-            for (var i = 0; i < _reasoningDetails.Count; i++)
-            {
-                json.Append(i == 0 ? ""u8 : ","u8);
-                json.Append(_reasoningDetails[i]);
-            }
-
-            json.Append("]"u8);
+            json.Append(",\"reasoning_details\":"u8);
+            ReplyJson.AppendArray(json, _reasoningDetails, detail => json.Append(detail));
         }
 
         if (_calls.Count > 0)
@@ -221,18 +212,12 @@ internal sealed class ChatAssembler : JsonReplyAssembler
 
         if (_legacyName is not null)
         {
-            json.Append(",\"function_call\":{\"name\":"u8);
-            JsonText.AppendLiteral(json, _legacyName);
-            json.Append(",\"arguments\":"u8);
-            JsonText.AppendLiteral(json, _legacyArguments.ToString());
-            json.Append("}"u8);
+            json.Append(ReplyJson.Join(",\"function_call\":{\"name\":", _legacyName, ",\"arguments\":", _legacyArguments.ToString(), "}"));
         }
 
         foreach (var (name, value) in _extra)
         {
-            json.Append(","u8);
-            JsonText.AppendLiteral(json, name);
-            json.Append(":"u8);
+            json.Append(ReplyJson.Join(",", name, ":"));
             json.Append(value);
         }
 
@@ -243,10 +228,7 @@ internal sealed class ChatAssembler : JsonReplyAssembler
     {
         if (text.Length > 0)
         {
-            json.Append(","u8);
-            JsonText.AppendLiteral(json, name);
-            json.Append(":"u8);
-            JsonText.AppendLiteral(json, text.ToString());
+            json.Append(ReplyJson.Join(",", name, ":", text.ToString()));
         }
     }
 }

@@ -4,7 +4,7 @@ using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.OpenAiChat;
 
-/// <summary>Writes an answer of Chat Completions (OpenAI API reference, "Chat"); <see cref="ChatAssembler"/> reads it back.</summary>
+/// <summary>Writes a response of Chat Completions (OpenAI API reference, "Chat"); <see cref="ChatAssembler"/> reads it back.</summary>
 internal sealed class ChatReplyWriter(AssembledReply reply) : ReplyWriter
 {
     private static readonly ReplyEvent Done = new(null, "[DONE]"u8.ToArray());
@@ -75,10 +75,7 @@ internal sealed class ChatReplyWriter(AssembledReply reply) : ReplyWriter
     private static byte[] Error(string error) => ReplyJson.Object(json =>
     {
         var (type, message) = ReplyJson.SplitError(error);
-        json.WriteStartObject("error");
-        json.WriteString("message", message);
-        json.WriteString("type", type);
-        json.WriteEndObject();
+        json.WriteObject("error", ("message", message), ("type", type));
     });
 
     private void AddMember(string name, JsonElement value)
@@ -88,9 +85,9 @@ internal sealed class ChatReplyWriter(AssembledReply reply) : ReplyWriter
             case "role":
                 break;
             case "content" or "refusal" or "reasoning_content" or "reasoning" when value.Text() is { } text:
-                foreach (var piece in ReplyJson.Pieces(text))
+                foreach (var delta in ReplyJson.Deltas(text))
                 {
-                    AddDelta(json => json.WriteString(name, piece));
+                    AddDelta(json => json.WriteString(name, delta));
                 }
 
                 break;
@@ -115,21 +112,10 @@ internal sealed class ChatReplyWriter(AssembledReply reply) : ReplyWriter
 
                 break;
             case "function_call":
-                AddDelta(json =>
+                AddDelta(json => json.WriteObject("function_call", ("name", value.Text("name"u8)), ("arguments", "")));
+                foreach (var delta in ReplyJson.Deltas(value.Text("arguments"u8)))
                 {
-                    json.WriteStartObject("function_call");
-                    json.WriteString("name", value.Text("name"u8));
-                    json.WriteString("arguments", "");
-                    json.WriteEndObject();
-                });
-                foreach (var piece in ReplyJson.Pieces(value.Text("arguments"u8)))
-                {
-                    AddDelta(json =>
-                    {
-                        json.WriteStartObject("function_call");
-                        json.WriteString("arguments", piece);
-                        json.WriteEndObject();
-                    });
+                    AddDelta(json => json.WriteObject("function_call", ("arguments", delta)));
                 }
 
                 break;
@@ -152,19 +138,11 @@ internal sealed class ChatReplyWriter(AssembledReply reply) : ReplyWriter
         AddCallDelta(index, json =>
         {
             json.WriteMembers(call, kind, "index");
-            json.WriteStartObject(kind);
-            json.WriteString("name", named.Text("name"u8));
-            json.WriteString(text, "");
-            json.WriteEndObject();
+            json.WriteObject(kind, ("name", named.Text("name"u8)), (text, ""));
         });
-        foreach (var piece in ReplyJson.Pieces(isCustom ? named.Text("input"u8) : named.Text("arguments"u8)))
+        foreach (var delta in ReplyJson.Deltas(isCustom ? named.Text("input"u8) : named.Text("arguments"u8)))
         {
-            AddCallDelta(index, json =>
-            {
-                json.WriteStartObject(kind);
-                json.WriteString(text, piece);
-                json.WriteEndObject();
-            });
+            AddCallDelta(index, json => json.WriteObject(kind, (text, delta)));
         }
     }
 
@@ -183,9 +161,7 @@ internal sealed class ChatReplyWriter(AssembledReply reply) : ReplyWriter
         {
             json.WriteStartObject();
             json.WriteNumber("index", 0);
-            json.WriteStartObject("delta");
-            members(json);
-            json.WriteEndObject();
+            json.WriteObject("delta", members);
             json.WriteString("finish_reason", finish);
             json.WriteEndObject();
         },
@@ -228,9 +204,7 @@ internal sealed class ChatReplyWriter(AssembledReply reply) : ReplyWriter
         }
 
         json.WriteEndObject();
-        json.WriteStartObject("completion_tokens_details");
-        json.WriteNumber("reasoning_tokens", usage.Reasoning);
-        json.WriteEndObject();
+        json.WriteObject("completion_tokens_details", details => details.WriteNumber("reasoning_tokens", usage.Reasoning));
         json.WriteEndObject();
     }
 }

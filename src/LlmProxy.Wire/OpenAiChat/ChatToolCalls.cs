@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using LlmProxy.Wire.Json;
+using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.OpenAiChat;
 
@@ -45,23 +46,15 @@ internal sealed class ChatToolCalls
     /// <summary>Writes the calls as an array.</summary>
     public void WriteTo(ByteBuffer json)
     {
-        json.Append((byte)'[');
-        for (var i = 0; i < _calls.Count; i++)
+        ReplyJson.AppendArray(json, _calls, call =>
         {
-            var call = _calls[i];
-            json.Append(i == 0 ? "{"u8 : ",{"u8);
-            if (!string.IsNullOrEmpty(call.Id))
-            {
-                json.Append("\"id\":"u8);
-                JsonText.AppendLiteral(json, call.Id);
-                json.Append(","u8);
-            }
-
-            json.Append(call.IsCustom ? "\"type\":\"custom\",\"custom\":{\"name\":"u8 : "\"type\":\"function\",\"function\":{\"name\":"u8);
-            JsonText.AppendLiteral(json, call.Name ?? "");
-            json.Append(call.IsCustom ? ",\"input\":"u8 : ",\"arguments\":"u8);
-            JsonText.AppendLiteral(json, call.Arguments.ToString());
-            json.Append("}"u8);
+            json.Append(string.IsNullOrEmpty(call.Id) ? "{"u8 : ReplyJson.Join("{\"id\":", call.Id, ","));
+            json.Append(ReplyJson.Join(
+                call.IsCustom ? "\"type\":\"custom\",\"custom\":{\"name\":" : "\"type\":\"function\",\"function\":{\"name\":",
+                call.Name ?? "",
+                call.IsCustom ? ",\"input\":" : ",\"arguments\":",
+                call.Arguments.ToString(),
+                "}"));
             if (call.Extra is not null)
             {
                 json.Append(",\"extra_content\":"u8);
@@ -69,14 +62,12 @@ internal sealed class ChatToolCalls
             }
 
             json.Append("}"u8);
-        }
-
-        json.Append((byte)']');
+        });
     }
 
     /// <summary>
-    /// The call that a fragment continues. The index tells, but compatible servers leave it out or always send 0:
-    /// then a new id begins a new call, and without ids a name behind whole arguments does.
+    /// The call that a fragment continues. The index decides, but compatible servers leave it out or always send 0:
+    /// then a new id begins a new call, and without ids a name after whole arguments does.
     /// </summary>
     private Call? Find(long? index, string? id, string? name)
     {

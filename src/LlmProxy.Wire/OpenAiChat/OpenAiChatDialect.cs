@@ -3,14 +3,9 @@ using LlmProxy.Wire.Replies;
 namespace LlmProxy.Wire.OpenAiChat;
 
 /// <summary>OpenAI's Chat Completions (OpenAI API reference, "Chat"), and what compatible servers make of it.</summary>
-internal sealed class OpenAiChatDialect() : Dialect(ChatMessageReader.Instance, ChatRequestReader.Read, ChatRequestReader.Instance.ScanMessage)
+internal sealed class OpenAiChatDialect()
+    : Dialect(DialectKind.OpenAiChat, "openai-chat", "openai", ChatMessageReader.Instance, ChatRequestReader.Read, ChatRequestReader.Instance.ScanMessage)
 {
-    public override DialectKind Kind => DialectKind.OpenAiChat;
-
-    public override string Name => "openai-chat";
-
-    public override string Provider => "openai";
-
     public override RequestPatterns Patterns { get; } = RequestPatterns.InBody("/chat/completions", id => $"$..[?(@.tool_call_id == {id})]", "$..[?(@.tool_call_id)]");
 
     public override bool IsCompletion(ReadOnlySpan<char> path) => path.EndsWith("/chat/completions", StringComparison.Ordinal);

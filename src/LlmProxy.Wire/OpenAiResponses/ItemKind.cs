@@ -19,7 +19,7 @@ internal enum ItemSide
     Tools,
 }
 
-/// <summary>Tells items apart (OpenAI API reference, "Input items").</summary>
+/// <summary>Distinguishes items (OpenAI API reference, "Input items").</summary>
 internal static class ItemKind
 {
     /// <summary>Whose an item is, by its type, role and place of execution.</summary>
@@ -39,7 +39,7 @@ internal static class ItemKind
 
         if (type.SequenceEqual("tool_search_output"u8))
         {
-            // The server searches by itself unless the client asked to do it.
+            // The server searches unless the client asked to do it.
             return execution.SequenceEqual("client"u8) ? ItemSide.Client : ItemSide.Model;
         }
 
@@ -50,7 +50,7 @@ internal static class ItemKind
             : ItemSide.Client;
     }
 
-    /// <summary>Looks ahead as far as is needed to tell whose the item is that the reader is on.</summary>
+    /// <summary>Looks ahead as far as is needed to determine the side of the item that the reader is on.</summary>
     public static ItemSide Find(Utf8JsonReader reader)
     {
         var facts = default(ItemFacts);
@@ -62,7 +62,7 @@ internal static class ItemKind
                 continue;
             }
 
-            // A role tells enough (a type behind it is "message"), and so does any type but two.
+            // A role is enough (a type after it is "message"), and so is any type but two.
             if (facts.Note(name, JsonText.Name(reader.ValueSpan))
                 && (!facts.Role.IsEmpty || (!facts.Type.IsEmpty && !facts.Type.SequenceEqual("message"u8) && !facts.Type.SequenceEqual("tool_search_output"u8))))
             {
@@ -74,7 +74,7 @@ internal static class ItemKind
     }
 }
 
-/// <summary>The members of an item that tell whose it is.</summary>
+/// <summary>The members of an item that determine its side.</summary>
 internal ref struct ItemFacts
 {
     public ReadOnlySpan<byte> Type;
@@ -88,7 +88,7 @@ internal ref struct ItemFacts
     public readonly ItemSide Side => ItemKind.SideOf(Type, Role, _execution);
 
     /// <summary>Takes a member.</summary>
-    /// <returns>Whether it tells something.</returns>
+    /// <returns>Whether the member is one of them.</returns>
     public bool Note(scoped ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
     {
         if (name.SequenceEqual("type"u8))

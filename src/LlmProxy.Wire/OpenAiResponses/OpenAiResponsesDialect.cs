@@ -5,14 +5,9 @@ using LlmProxy.Wire.Scanning;
 namespace LlmProxy.Wire.OpenAiResponses;
 
 /// <summary>OpenAI's Responses (OpenAI API reference, "Responses"), over HTTP.</summary>
-internal sealed class OpenAiResponsesDialect() : Dialect(ResponsesMessageReader.Instance, ResponsesRequestReader.Read, ResponsesRequestReader.ScanItem)
+internal sealed class OpenAiResponsesDialect()
+    : Dialect(DialectKind.OpenAiResponses, "openai-responses", "openai", ResponsesMessageReader.Instance, ResponsesRequestReader.Read, ResponsesRequestReader.ScanItem)
 {
-    public override DialectKind Kind => DialectKind.OpenAiResponses;
-
-    public override string Name => "openai-responses";
-
-    public override string Provider => "openai";
-
     public override RequestPatterns Patterns { get; } = RequestPatterns.InBody("/responses", id => $"$.input[?(@.call_id == {id} && @.output)]", "$.input[?(@.call_id && @.output)]");
 
     public override bool IsCompletion(ReadOnlySpan<char> path) => path.EndsWith("/responses", StringComparison.Ordinal);

@@ -5,7 +5,7 @@ using LlmProxy.Wire.Replies;
 namespace LlmProxy.Wire.OpenAiResponses;
 
 /// <summary>
-/// Assembles an answer of Responses (OpenAI API reference, "Streaming events"). The last event holds all of it; items
+/// Assembles a response of Responses (OpenAI API reference, "Streaming events"). The last event holds all of it; items
 /// and deltas are used when that event did not come, or came without output (the ChatGPT backend leaves it out).
 /// </summary>
 internal sealed class ResponsesAssembler : JsonReplyAssembler
@@ -35,7 +35,7 @@ internal sealed class ResponsesAssembler : JsonReplyAssembler
 
     protected override void OnDone()
     {
-        // OpenAI sends none; gateways do. It ends nothing here: the answer's own event does.
+        // OpenAI sends none; gateways do. It ends nothing here: the response's own event does.
     }
 
     protected override bool OnValue(JsonElement value)
@@ -82,18 +82,7 @@ internal sealed class ResponsesAssembler : JsonReplyAssembler
     }
 
     /// <summary>Events that say again, or in smaller steps, what items and the last event say.</summary>
-    private static bool IsKnown(string type)
-    {
-        foreach (var prefix in StepPrefixes)
-        {
-            if (type.AsSpan("response.".Length).StartsWith(prefix, StringComparison.Ordinal))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
+    private static bool IsKnown(string type) => Array.Exists(StepPrefixes, prefix => type.AsSpan("response.".Length).StartsWith(prefix, StringComparison.Ordinal));
 
     /// <summary>Ids of all items: a text, a compacted history and a reference to an item have no call's id.</summary>
     private static List<string> MarksOf(JsonElement output) =>
@@ -138,13 +127,8 @@ internal sealed class ResponsesAssembler : JsonReplyAssembler
     private static JsonElement WithoutType(JsonElement value)
     {
         // The type of the event says "error", the code says which.
-        using var json = new ByteBuffer();
-        json.Append("{\"type\":"u8);
-        JsonText.AppendLiteral(json, value.Text("code"u8) ?? "error");
-        json.Append(",\"message\":"u8);
-        JsonText.AppendLiteral(json, value.Text("message"u8) ?? value.RawText());
-        json.Append("}"u8);
-        using var document = JsonDocument.Parse(json.ToArray());
+        var json = ReplyJson.Join("{\"type\":", value.Text("code"u8) ?? "error", ",\"message\":", value.Text("message"u8) ?? value.RawText(), "}");
+        using var document = JsonDocument.Parse(json);
         return document.RootElement.Clone();
     }
 
@@ -209,18 +193,7 @@ internal sealed class ResponsesAssembler : JsonReplyAssembler
     private byte[] OutputOfItems()
     {
         using var json = new ByteBuffer();
-        json.Append((byte)'[');
-        foreach (var item in _items.Values)
-        {
-            if (json.Length > 1)
-            {
-                json.Append((byte)',');
-            }
-
-            item.WriteTo(json);
-        }
-
-        json.Append((byte)']');
+        ReplyJson.AppendArray(json, _items.Values, item => item.WriteTo(json));
         return json.ToArray();
     }
 }

@@ -4,7 +4,7 @@ using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.OpenAiResponses;
 
-/// <summary>One output item as events tell of it; needed when the event that holds the whole answer never comes.</summary>
+/// <summary>One output item as its events describe it; needed when the event that holds the whole response never comes.</summary>
 internal sealed class ResponsesItem
 {
     private readonly SortedDictionary<long, StringBuilder> _texts = [];
@@ -97,17 +97,7 @@ internal sealed class ResponsesItem
     private static byte[] Parts(IEnumerable<StringBuilder> texts, string type)
     {
         using var json = new ByteBuffer();
-        json.Append((byte)'[');
-        foreach (var text in texts)
-        {
-            json.Append(json.Length == 1 ? "{\"type\":\""u8 : ",{\"type\":\""u8);
-            json.Append(Encoding.ASCII.GetBytes(type));
-            json.Append("\",\"text\":"u8);
-            JsonText.AppendLiteral(json, text.ToString());
-            json.Append((byte)'}');
-        }
-
-        json.Append((byte)']');
+        ReplyJson.AppendArray(json, texts, text => json.Append(ReplyJson.Join("{\"type\":", type, ",\"text\":", text.ToString(), "}")));
         return json.ToArray();
     }
 }

@@ -5,14 +5,14 @@ using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.OpenAiResponses;
 
-/// <summary>Writes an answer of Responses (OpenAI API reference, "Responses" and "Streaming events"); <see cref="ResponsesAssembler"/> reads it back.</summary>
+/// <summary>Writes a response of Responses (OpenAI API reference, "Responses" and "Streaming events"); <see cref="ResponsesAssembler"/> reads it back.</summary>
 internal sealed class ResponsesReplyWriter(AssembledReply reply) : ReplyWriter
 {
     private static readonly string[] Statuses = ["completed", "failed", "in_progress", "cancelled", "queued", "incomplete"];
 
     private readonly List<ReplyEvent> _events = [];
 
-    /// <summary>The last word on the answer; a reason that is no status is why it is incomplete.</summary>
+    /// <summary>The last word on the response; a reason that is no status is why it is incomplete.</summary>
     private string Status => reply.StopReason is null ? "completed" : Statuses.Contains(reply.StopReason, StringComparer.Ordinal) ? reply.StopReason : "incomplete";
 
     public override byte[] Whole() => reply.Error is { } error && Status != "failed" ? Error(error, null) : ReplyJson.Object(json => WriteResponse(json, isOver: true));
@@ -57,18 +57,10 @@ internal sealed class ResponsesReplyWriter(AssembledReply reply) : ReplyWriter
             return;
         }
 
-        json.WriteStartObject("error");
-        json.WriteString("message", message);
-        json.WriteString("type", code);
-        json.WriteEndObject();
+        json.WriteObject("error", ("message", message), ("type", code));
     });
 
-    private void AddResponse(string type, bool isOver) => Add(type, json =>
-    {
-        json.WriteStartObject("response");
-        WriteResponse(json, isOver);
-        json.WriteEndObject();
-    });
+    private void AddResponse(string type, bool isOver) => Add(type, json => json.WriteObject("response", response => WriteResponse(response, isOver)));
 
     private void WriteResponse(Utf8JsonWriter json, bool isOver)
     {
@@ -84,16 +76,14 @@ internal sealed class ResponsesReplyWriter(AssembledReply reply) : ReplyWriter
         });
         WriteObjectOrNull(json, "incomplete_details", isOver && Status == "incomplete" && reply.StopReason != "incomplete" ? reply.StopReason : null, reason => json.WriteString("reason", reason));
         json.WriteNull("instructions");
-        json.WriteStartObject("metadata");
-        json.WriteEndObject();
+        json.WriteObject("metadata");
         json.WriteString("model", reply.Model ?? "");
         json.WritePropertyName("output");
         json.WriteRaw(isOver && reply.Message.Json.Length > 0 ? reply.Message.Json.Span : "[]"u8);
         json.WriteBoolean("parallel_tool_calls", true);
         json.WriteNumber("temperature", 1);
         json.WriteString("tool_choice", "auto");
-        json.WriteStartArray("tools");
-        json.WriteEndArray();
+        json.WriteEmptyArray("tools");
         json.WriteNumber("top_p", 1);
         if (isOver && reply.HasUsage)
         {
@@ -132,9 +122,7 @@ internal sealed class ResponsesReplyWriter(AssembledReply reply) : ReplyWriter
 
         json.WriteEndObject();
         json.WriteNumber("output_tokens", usage.Output);
-        json.WriteStartObject("output_tokens_details");
-        json.WriteNumber("reasoning_tokens", usage.Reasoning);
-        json.WriteEndObject();
+        json.WriteObject("output_tokens_details", details => details.WriteNumber("reasoning_tokens", usage.Reasoning));
         json.WriteNumber("total_tokens", usage.Total);
         json.WriteEndObject();
     }
@@ -155,8 +143,7 @@ internal sealed class ResponsesReplyWriter(AssembledReply reply) : ReplyWriter
                 switch (property.Name)
                 {
                     case "content" or "summary" when property.Value.ValueKind == JsonValueKind.Array:
-                        json.WriteStartArray(property.Name);
-                        json.WriteEndArray();
+                        json.WriteEmptyArray(property.Name);
                         break;
                     case "arguments" or "input" when property.Value.ValueKind == JsonValueKind.String:
                         json.WriteString(property.Name, "");
@@ -245,8 +232,7 @@ internal sealed class ResponsesReplyWriter(AssembledReply reply) : ReplyWriter
             json.WriteString("text", "");
             if (part.Get("annotations"u8).Exists())
             {
-                json.WriteStartArray("annotations");
-                json.WriteEndArray();
+                json.WriteEmptyArray("annotations");
             }
         }
 
@@ -255,12 +241,12 @@ internal sealed class ResponsesReplyWriter(AssembledReply reply) : ReplyWriter
 
     private void AddText(ItemPlace at, string kind, string name, string text)
     {
-        foreach (var piece in ReplyJson.Pieces(text))
+        foreach (var delta in ReplyJson.Deltas(text))
         {
             Add($"response.{kind}.delta", json =>
             {
                 at.WriteTo(json);
-                json.WriteString("delta", piece);
+                json.WriteString("delta", delta);
             });
         }
 

@@ -159,7 +159,7 @@ internal static class ResponsesRequestReader
         var found = ReadItem(scan, ref reader, items, kind);
         if (found != kind)
         {
-            // A type or a role stands twice, or behind what it tells about: read once more with what counts.
+            // A type or a role occurs twice, or after what it decides: read once more with what counts.
             scan.Restart(text, calls);
             if (found != ItemSide.Model)
             {
@@ -245,14 +245,14 @@ internal static class ResponsesRequestReader
         }
         else if (facts.Type.SequenceEqual("message"u8) || facts.Type.SequenceEqual("compaction"u8) || facts.Type.SequenceEqual("item_reference"u8))
         {
-            // Nothing else in them says which answer they are of.
+            // Nothing else in them says which response they are of.
             scan.AddCallId(facts.Id);
         }
 
         return facts.Side;
     }
 
-    /// <summary>What the items of an input hold beside messages.</summary>
+    /// <summary>What the items of an input hold besides messages.</summary>
     private sealed class ItemState
     {
         public List<ByteRange> ToolLists { get; } = [];

@@ -5,8 +5,8 @@ using LlmProxy.Wire.Json;
 namespace LlmProxy.Wire.Replies;
 
 /// <summary>
-/// The framing that all dialects share: an answer is JSON or server-sent events. Which of them, its first byte says;
-/// the content type and what was asked for do not (servers answer stream requests with JSON, and send events as
+/// The framing that all dialects share: a response is JSON or server-sent events. Its first byte decides which;
+/// the content type and the request do not (servers answer stream requests with JSON, and send events as
 /// text/plain or application/json).
 /// </summary>
 internal abstract class JsonReplyAssembler : ReplyAssembler
@@ -38,10 +38,10 @@ internal abstract class JsonReplyAssembler : ReplyAssembler
     /// <summary>Whether the dialect's end was seen.</summary>
     protected bool Ended { get; set; }
 
-    /// <summary>The error that the answer holds.</summary>
+    /// <summary>The error that the response holds.</summary>
     protected string? Error { get; set; }
 
-    /// <summary>The answer's id, or null.</summary>
+    /// <summary>The response's id, or null.</summary>
     protected string? ResponseId { get; set; }
 
     /// <summary>The model that answered, or null.</summary>
@@ -50,10 +50,10 @@ internal abstract class JsonReplyAssembler : ReplyAssembler
     /// <summary>Why the model stopped, or null.</summary>
     protected string? StopReason { get; set; }
 
-    /// <summary>Tokens as far as they are known; null if the answer does not state them.</summary>
+    /// <summary>Tokens as far as they are known; null if the response does not state them.</summary>
     protected TokenUsage? Usage { get; set; }
 
-    /// <summary>Whether the answer comes as server-sent events.</summary>
+    /// <summary>Whether the response comes as server-sent events.</summary>
     protected bool IsEvents => _framing == Framing.Events;
 
     /// <inheritdoc />
@@ -88,10 +88,10 @@ internal abstract class JsonReplyAssembler : ReplyAssembler
         return Build();
     }
 
-    /// <summary>The answer as far as it came.</summary>
+    /// <summary>The response as far as it came.</summary>
     protected abstract AssembledReply Build();
 
-    /// <summary>The answer, with what all dialects know of one.</summary>
+    /// <summary>The response, with what all dialects know of one.</summary>
     /// <param name="read">The message that was put together, as its dialect's reader reads it.</param>
     /// <param name="refusal">The refusal's text, or null.</param>
     /// <param name="endsTurn">Whether the model stopped of its own accord, if it calls no tool.</param>
@@ -118,7 +118,7 @@ internal abstract class JsonReplyAssembler : ReplyAssembler
         };
     }
 
-    /// <summary>Takes one event or the whole answer.</summary>
+    /// <summary>Takes one event or the whole response.</summary>
     /// <returns>Whether it was understood.</returns>
     protected abstract bool OnValue(JsonElement value);
 

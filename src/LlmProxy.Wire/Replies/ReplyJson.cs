@@ -5,11 +5,11 @@ using LlmProxy.Wire.Json;
 
 namespace LlmProxy.Wire.Replies;
 
-/// <summary>What the writers of answers share.</summary>
+/// <summary>What the writers of responses share.</summary>
 internal static class ReplyJson
 {
     /// <summary>Characters of one delta: about what providers send.</summary>
-    private const int PieceLength = 24;
+    private const int DeltaLength = 24;
 
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
@@ -27,26 +27,34 @@ internal static class ReplyJson
         return buffer.ToArray();
     }
 
-    /// <summary>A text in the pieces in which a stream brings it; none for an empty text. Surrogate pairs stay whole.</summary>
-    public static IEnumerable<string> Pieces(string? text)
+    /// <summary>A text in the parts in which a stream brings it; none for an empty text. Surrogate pairs stay whole.</summary>
+    public static IEnumerable<string> Deltas(string? text)
     {
         for (var at = 0; at < (text?.Length ?? 0);)
         {
-            var end = Math.Min(text!.Length, at + PieceLength);
+            var end = Math.Min(text!.Length, at + DeltaLength);
             end += end < text.Length && char.IsHighSurrogate(text[end - 1]) ? 1 : 0;
             yield return text[at..end];
             at = end;
         }
     }
 
-    /// <summary>Writes a member with a value as it stands.</summary>
+    /// <summary>Writes a member that is an object.</summary>
+    public static void WriteObject(this Utf8JsonWriter json, string name, Action<Utf8JsonWriter> members)
+    {
+        json.WriteStartObject(name);
+        members(json);
+        json.WriteEndObject();
+    }
+
+    /// <summary>Writes a member with a value as sent.</summary>
     public static void WriteRaw(this Utf8JsonWriter json, string name, JsonElement value)
     {
         json.WritePropertyName(name);
         json.WriteRaw(value.Raw());
     }
 
-    /// <summary>Writes a value as it stands, in one line: an event's data must hold no line end.</summary>
+    /// <summary>Writes a value as it is, in one line: an event's data must hold no line end.</summary>
     public static void WriteRaw(this Utf8JsonWriter json, ReadOnlySpan<byte> value)
     {
         if (value.IndexOfAny((byte)'\n', (byte)'\r') < 0)
@@ -55,7 +63,7 @@ internal static class ReplyJson
             return;
         }
 
-        // Line ends stand between values alone; within a string they are escaped.
+        // Line ends are between values only; within a string they are escaped.
         using var line = new ByteBuffer(value.Length);
         var isText = false;
         for (var i = 0; i < value.Length; i++)
@@ -94,6 +102,21 @@ internal static class ReplyJson
                 json.WriteRaw(property.Name, property.Value);
             }
         }
+    }
+
+    /// <summary>Appends an array.</summary>
+    public static void AppendArray<T>(ByteBuffer json, IEnumerable<T> items, Action<T> append)
+    {
+        json.Append((byte)'[');
+        var separator = ""u8;
+        foreach (var item in items)
+        {
+            json.Append(separator);
+            append(item);
+            separator = ","u8;
+        }
+
+        json.Append((byte)']');
     }
 
     /// <summary>Appends an object with other values for some of its members, and with members that it does not have.</summary>
@@ -136,19 +159,19 @@ internal static class ReplyJson
     public static (string Type, string Message) SplitError(string error) =>
         error.IndexOf(": ", StringComparison.Ordinal) is > 0 and var at ? (error[..at], error[(at + 2)..]) : ("error", error);
 
-    /// <summary>Joins pieces of JSON; every second one is a text, which becomes a literal.</summary>
-    public static byte[] Join(params ReadOnlySpan<string> pieces)
+    /// <summary>Joins JSON fragments; every second one is a text, which becomes a literal.</summary>
+    public static byte[] Join(params ReadOnlySpan<string> parts)
     {
         using var buffer = new ByteBuffer(256);
-        for (var i = 0; i < pieces.Length; i++)
+        for (var i = 0; i < parts.Length; i++)
         {
             if (i % 2 == 0)
             {
-                buffer.Append(Encoding.UTF8.GetBytes(pieces[i]));
+                buffer.Append(Encoding.UTF8.GetBytes(parts[i]));
             }
             else
             {
-                JsonText.AppendLiteral(buffer, pieces[i]);
+                JsonText.AppendLiteral(buffer, parts[i]);
             }
         }
 

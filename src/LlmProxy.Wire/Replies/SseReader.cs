@@ -8,9 +8,9 @@ namespace LlmProxy.Wire.Replies;
 /// </summary>
 /// <remarks>
 /// System.Net.ServerSentEvents pulls from a <see cref="Stream"/>; to push bytes into it one needs a pipe and a second
-/// thread of execution per answer, and the keys of an answer must be known in the call that hands over its last
+/// thread of execution per answer, and the keys of a response must be known in the call that hands over its last
 /// chunk. Hence this reader. It is more lenient in two points: a line that is a bare JSON object is an event (some
-/// servers report an error so), and an event whose closing blank line never came can be taken when the answer is over.
+/// servers report an error so), and an event whose closing blank line never came can be taken when the response is over.
 /// </remarks>
 [System.Diagnostics.CodeAnalysis.SuppressMessage("Design", "CA1001:Types that own disposable fields should be disposable",
     Justification = "An assembler ends with its last reference; the buffers go to the garbage collector instead of the pool.")]
@@ -61,7 +61,7 @@ internal sealed class SseReader(SseReader.EventHandler onEvent)
     }
 
     /// <summary>
-    /// Takes what is there of an event that was not closed, if it is a whole JSON object. For the end of an answer,
+    /// Takes what is there of an event that was not closed, if it is a whole JSON object. For the end of a response,
     /// which may yet turn out not to be the end.
     /// </summary>
     public void Flush()

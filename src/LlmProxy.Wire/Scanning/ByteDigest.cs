@@ -19,7 +19,7 @@ internal static class ByteDigest
     private static readonly ulong[] Key = MakeKey();
 
     /// <summary>The digest of some bytes.</summary>
-    /// <param name="before">Digest of what stands before them, or 0.</param>
+    /// <param name="before">Digest of what precedes them, or 0.</param>
     /// <param name="bytes">The bytes.</param>
     public static UInt128 Of(UInt128 before, ReadOnlySpan<byte> bytes)
     {
@@ -35,7 +35,7 @@ internal static class ByteDigest
         return Join(OfBlock(before, last[..((bytes.Length + 15) & ~15)]), length);
     }
 
-    /// <summary>The digest of a block, whose length is a multiple of 16, behind other bytes.</summary>
+    /// <summary>The digest of a block, whose length is a multiple of 16, after other bytes.</summary>
     public static UInt128 OfBlock(UInt128 before, ReadOnlySpan<byte> block)
     {
         var words = MemoryMarshal.Cast<byte, ulong>(block);

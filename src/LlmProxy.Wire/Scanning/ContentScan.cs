@@ -18,7 +18,7 @@ internal ref struct ScannedPart
     /// <summary>Whether it holds a text of this type.</summary>
     public readonly bool HasText => Text.Length > 0;
 
-    /// <summary>Reads the part that the reader stands on; an empty one where it is no object.</summary>
+    /// <summary>Reads the part that the reader is on; an empty one where it is no object.</summary>
     public static ScannedPart Read(RequestScan scan, ref Utf8JsonReader reader)
     {
         var part = default(ScannedPart);

@@ -2,7 +2,7 @@ namespace LlmProxy.Wire.Scanning;
 
 /// <summary>
 /// What was found in histories that came before. An agent sends its whole history with every call, and all but its end
-/// stands in the body byte for byte as it stood in the call before: that part is recognised by its bytes and not read
+/// is in the body byte for byte as in the call before: that part is recognised by its bytes and not read
 /// again. Only keys and places are kept, no text.
 /// </summary>
 /// <remarks>
@@ -57,7 +57,7 @@ public sealed class HistoryPrefixCache
         return null;
     }
 
-    /// <summary>Remembers what stands before a place.</summary>
+    /// <summary>Remembers what precedes a place.</summary>
     internal void Remember(UInt128 digest, HistoryStart start)
     {
         lock (_lock)
@@ -83,16 +83,16 @@ public sealed class HistoryPrefixCache
 
 /// <summary>
 /// How far a history was read at the end of one of its elements. The lists are those of the whole reading and grow no
-/// more; only so many of their entries count here.
+/// more; only this many of their entries count here.
 /// </summary>
 /// <param name="Base">Where the history began in the body that was read; places count from there.</param>
 /// <param name="End">End of the element, from the history's first byte.</param>
 /// <param name="AllMessages">Messages of the reading.</param>
-/// <param name="Messages">How many of them stand before the end.</param>
+/// <param name="Messages">How many of them precede the end.</param>
 /// <param name="AllCallIds">Ids of tool calls of the reading.</param>
-/// <param name="CallIds">How many of them stand before the end.</param>
+/// <param name="CallIds">How many of them precede the end.</param>
 /// <param name="AllTexts">Texts of system messages in the history.</param>
-/// <param name="Texts">How many of them stand before the end.</param>
+/// <param name="Texts">How many of them precede the end.</param>
 /// <param name="SystemMessages">System messages before the end.</param>
 internal sealed record HistoryStart(
     int Base,

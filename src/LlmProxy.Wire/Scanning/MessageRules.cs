@@ -34,7 +34,7 @@ internal abstract class MessageRules
     /// <summary>Reads one message of the history.</summary>
     public void ScanMessage(RequestScan scan, ref Utf8JsonReader reader) => scan.ReadMessage(ref reader, this);
 
-    /// <summary>Reads a property of a model's message: the reader stands on the value's first token and is left on its last.</summary>
+    /// <summary>Reads a property of a model's message: the reader is on the value's first token and is left on its last.</summary>
     public abstract void ReadModelProperty(RequestScan scan, scoped ReadOnlySpan<byte> name, ref Utf8JsonReader reader);
 
     /// <summary>Reads a property of a system message, likewise.</summary>

@@ -18,8 +18,8 @@ internal sealed partial class RequestScan
     private int _historyStart;
 
     /// <summary>
-    /// Begins an array with the history, on whose first token the reader stands. Where its beginning is known, the
-    /// reader is moved behind that part; it stands on the end of an element then.
+    /// Begins an array with the history, on whose first token the reader is. Where its beginning is known, the
+    /// reader is moved after that part; it is on the end of an element then.
     /// </summary>
     public void BeginHistory(ref Utf8JsonReader reader, DialectKind kind)
     {
@@ -64,14 +64,14 @@ internal sealed partial class RequestScan
     /// <summary>Notes that an element of the history was read.</summary>
     public void EndElement(ref Utf8JsonReader reader)
     {
-        // Within a model's turn of several items there is no place to go on from.
+        // Within a model's turn of several items there is no place to continue from.
         if (_digests.Length > 0 && _turnStart < 0)
         {
             _boundaries.Add(new Boundary(End(ref reader) - _historyStart, _messages.Count, _callIds.Count, HistoryTexts.Count, SystemMessages));
         }
     }
 
-    /// <summary>Ends the history, on whose last token the reader stands, and remembers it for the call that goes on from it.</summary>
+    /// <summary>Ends the history, on whose last token the reader is, and remembers it for the call that continues from it.</summary>
     public void EndHistory(ref Utf8JsonReader reader)
     {
         if (_digests.Length == 0 || Keys?.Known is not { } known)
@@ -105,12 +105,12 @@ internal sealed partial class RequestScan
         }
         else if (_resumed is { } start && start.End <= blocks * ByteDigest.BlockBytes)
         {
-            // One long message follows what was known: the same place is found again behind more of its bytes.
+            // One long message follows what was known: the same place is found again after more of its bytes.
             known.Remember(_digests[blocks - 1], start);
         }
     }
 
-    /// <summary>The state of a reader that stands on the end of an element of an array in the body's object.</summary>
+    /// <summary>The state of a reader that is on the end of an element of an array in the body's object.</summary>
     private static JsonReaderState ReadElement()
     {
         var reader = new Utf8JsonReader("{\"\":[{}"u8, isFinalBlock: false, new JsonReaderState(new JsonReaderOptions { MaxDepth = JsonText.MaxDepth }));

@@ -52,7 +52,7 @@ internal sealed partial class RequestScan
         var found = ReadMessage(ref reader, rules, side);
         if (found != side)
         {
-            // The role stands twice and the last one counts.
+            // The role occurs twice and the last one counts.
             Restart(_textBefore, _callsBefore);
             if (found != Side.Model)
             {
@@ -83,7 +83,7 @@ internal sealed partial class RequestScan
         }
     }
 
-    /// <summary>Forgets what was read of the model's message: its content stands twice and the last one counts.</summary>
+    /// <summary>Forgets what was read of the model's message: its content occurs twice and the last one counts.</summary>
     public void ResetMessage()
     {
         ResetText(_textBefore);

@@ -43,7 +43,7 @@ internal sealed partial class RequestScan : IDisposable
 
     public ReadOnlyMemory<byte> Body { get; }
 
-    /// <summary>Where the reader's bytes begin in the body: behind a byte order mark, or behind the part of the history that was known.</summary>
+    /// <summary>Where the reader's bytes begin in the body: after a byte order mark, or after the part of the history that was known.</summary>
     public int Origin { get; private set; }
 
     /// <summary>Makes the keys; null when only the places of messages are wanted.</summary>
@@ -69,7 +69,7 @@ internal sealed partial class RequestScan : IDisposable
     /// <summary>Texts of system messages in the history.</summary>
     public List<PromptText> HistoryTexts { get; private set; } = [];
 
-    /// <summary>Texts of the system prompt that stands beside the history.</summary>
+    /// <summary>Texts of the system prompt outside the history.</summary>
     public List<PromptText> PromptTexts { get; } = [];
 
     /// <summary>Number of system messages in the history so far.</summary>
@@ -96,13 +96,13 @@ internal sealed partial class RequestScan : IDisposable
         return scan.Run((scan, ref reader) => scan.ReadElements(ref reader, read), isObject: false) && scan._messages.Count > 0 ? scan._messages[^1].Key : default;
     }
 
-    /// <summary>Offset in the body of the token that the reader stands on.</summary>
+    /// <summary>Offset in the body of the token that the reader is on.</summary>
     public int Start(ref Utf8JsonReader reader) => Origin + (int)reader.TokenStartIndex;
 
-    /// <summary>Offset in the body behind the token that the reader stands on.</summary>
+    /// <summary>Offset in the body after the token that the reader is on.</summary>
     public int End(ref Utf8JsonReader reader) => Origin + (int)reader.BytesConsumed;
 
-    /// <summary>Skips the value that the reader stands on.</summary>
+    /// <summary>Skips the value that the reader is on.</summary>
     public ByteRange Skip(ref Utf8JsonReader reader)
     {
         var start = Start(ref reader);
@@ -147,7 +147,7 @@ internal sealed partial class RequestScan : IDisposable
         return isString ? range : default;
     }
 
-    /// <summary>What stands between the quotes of a literal.</summary>
+    /// <summary>What is between the quotes of a literal.</summary>
     public ReadOnlySpan<byte> Raw(ByteRange literal) => Body.Span.Slice(literal.Start + 1, literal.Length - 2);
 
     /// <summary>Forgets the history: the body holds it once more, and the last one counts.</summary>
@@ -172,7 +172,7 @@ internal sealed partial class RequestScan : IDisposable
         return _canonical.OpenObject();
     }
 
-    /// <summary>Adds the property whose name the reader stands on to a message of the client's.</summary>
+    /// <summary>Adds the property whose name the reader is on to a message of the client's.</summary>
     public void AddClientProperty(ref Utf8JsonReader reader, CanonicalRules rules)
     {
         if (Keys is not null)
@@ -273,7 +273,7 @@ internal sealed partial class RequestScan : IDisposable
     /// <summary>Length of the turn's text so far.</summary>
     public int TextLength => _text.Length;
 
-    /// <summary>Forgets the turn's text (behind a length): it stands twice and the last one counts.</summary>
+    /// <summary>Forgets the turn's text (after a length): it occurs twice and the last one counts.</summary>
     public void ResetText(int length = 0) => _text.Truncate(length);
 
     /// <summary>Adds a call of the model's turn by its id.</summary>
@@ -299,7 +299,7 @@ internal sealed partial class RequestScan : IDisposable
     /// <summary>Length of the turn's calls so far.</summary>
     public int CallsLength => _calls.Length;
 
-    /// <summary>Forgets the turn's calls (behind a length).</summary>
+    /// <summary>Forgets the turn's calls (after a length).</summary>
     public void ResetCalls(int length = 0) => _calls.Truncate(length);
 
     /// <summary>Remembers the id of a call, once.</summary>
@@ -331,7 +331,7 @@ internal sealed partial class RequestScan : IDisposable
         return true;
     }
 
-    /// <summary>Remembers what stands in place of a call's id; nothing for null.</summary>
+    /// <summary>Remembers what replaces a call's id; nothing for null.</summary>
     public void AddCallId(string? id)
     {
         if (id is not null && _knownIds.Add(id))

@@ -6,7 +6,7 @@ namespace LlmProxy.Wire.Scanning;
 /// <summary>Reads tool lists of all dialects: their shapes do not collide.</summary>
 internal static class ToolLists
 {
-    /// <summary>Notes where the list is that the reader stands on, in place of an earlier one of the same name.</summary>
+    /// <summary>Notes where the list is that the reader is on, in place of an earlier one of the same name.</summary>
     /// <returns>Whether it offers a tool.</returns>
     public static bool Replace(RequestScan scan, List<ByteRange> places, ref Utf8JsonReader reader)
     {
@@ -22,7 +22,7 @@ internal static class ToolLists
         return offers;
     }
 
-    /// <summary>Whether a list, on whose first token the reader stands, offers a tool.</summary>
+    /// <summary>Whether a list, on whose first token the reader is, offers a tool.</summary>
     private static bool OffersTool(ref Utf8JsonReader reader)
     {
         if (reader.TokenType != JsonTokenType.StartArray)
@@ -62,7 +62,7 @@ internal static class ToolLists
         return offers;
     }
 
-    /// <summary>The lists' JSON: as sent where there is one list, all tools in one list else; null where there is none.</summary>
+    /// <summary>The lists' JSON: as sent where there is one list, all tools in one list else; null if there is none.</summary>
     public static ReadOnlyMemory<byte>? Json(ReadOnlyMemory<byte> body, List<ByteRange> lists)
     {
         if (lists.Count == 0)

@@ -39,7 +39,7 @@ public sealed class RegistrationTests
 
         var error = Assert.Throws<InvalidSettingsException>(() => services.AddLlmProxyStorage());
 
-        Assert.Contains("LlmProxy:Storage:ConnectionString = (hidden): is no connection string of SQLite", error.Message, StringComparison.Ordinal);
+        Assert.Contains("LlmProxy:Storage:ConnectionString = (hidden): is not a SQLite connection string", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("s3cret", error.Message, StringComparison.Ordinal);
     }
 

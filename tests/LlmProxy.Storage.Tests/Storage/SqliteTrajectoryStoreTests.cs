@@ -75,7 +75,7 @@ public sealed class SqliteTrajectoryStoreTests : TrajectoryStoreTests
         var e = await Assert.ThrowsAsync<StoreException>(() => OpenStore($"Data Source={path}").InitializeAsync(default));
 
         Assert.Contains(path, e.Message, StringComparison.Ordinal);
-        Assert.Contains("no SQLite database", e.Message, StringComparison.Ordinal);
+        Assert.Contains("not a SQLite database", e.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -484,7 +484,7 @@ public abstract partial class TrajectoryStoreTests : IAsyncLifetime
 
         Assert.False(health.Ok);
         Assert.Contains(Store.Provider, e.Message, StringComparison.Ordinal);
-        Assert.Contains("look a run up", e.Message, StringComparison.Ordinal);
+        Assert.Contains("look up a run", e.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("hunter2", e.ToString() + health, StringComparison.Ordinal);
     }
 

@@ -42,7 +42,7 @@ public sealed class RecordedTrajectoryFileTests(ITestOutputHelper output)
     }
 
     [Theory]
-    [InlineData("nonsense", "It is no JSON")]
+    [InlineData("nonsense", "The file is not valid JSON")]
     [InlineData("[]", "\"format\" must be \"llmproxy-run/1\"")]
     [InlineData("{}", "\"format\" must be \"llmproxy-run/1\"")]
     [InlineData("""{"format":"llmproxy-run/2","calls":[]}""", "Its format is \"llmproxy-run/2\"; this version reads \"llmproxy-run/1\"")]
