@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Api.Shapes;
-using LlmProxy.Wire;
 using Spectre.Console;
 
 namespace LlmProxy.Server.Cli;

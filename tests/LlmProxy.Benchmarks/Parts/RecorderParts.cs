@@ -2,9 +2,7 @@ using LlmProxy.Benchmarks.Record;
 using LlmProxy.Benchmarks.Wire;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
-using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
-using LlmProxy.Wire.Scanning;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LlmProxy.Benchmarks.Parts;

@@ -2,7 +2,6 @@ using LlmProxy.Benchmarks.Parts;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
-using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Storage.Sql;
 using LlmProxy.Wire;

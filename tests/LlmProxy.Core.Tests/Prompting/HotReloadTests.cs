@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json.Nodes;
 using LlmProxy.Tests.Api;
 using LlmProxy.Tests.Wire;

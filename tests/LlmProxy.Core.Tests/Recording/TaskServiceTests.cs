@@ -2,7 +2,6 @@ using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
-using LlmProxy.Wire;
 using static LlmProxy.Tests.Recording.Claude;
 
 namespace LlmProxy.Tests.Recording;

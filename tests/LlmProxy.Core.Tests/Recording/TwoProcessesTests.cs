@@ -1,5 +1,4 @@
 using LlmProxy.Core.Trajectories;
-using LlmProxy.Wire;
 using static LlmProxy.Tests.Recording.Claude;
 
 namespace LlmProxy.Tests.Recording;

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Sdk;
 using LlmProxy.Core.Stores;

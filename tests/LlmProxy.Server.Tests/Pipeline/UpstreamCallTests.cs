@@ -1,5 +1,4 @@
 using System.Text;
-using LlmProxy.Server.Pipeline;
 using LlmProxy.Server.Upstreams;
 
 namespace LlmProxy.Tests.Pipeline;

@@ -2,7 +2,6 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using LlmProxy.Core.Prompting;
-using LlmProxy.Core.Recording;
 using Microsoft.Extensions.DependencyInjection;
 using ZstdSharp;
 

@@ -4,7 +4,6 @@ using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Tests.Wire;
-using LlmProxy.Wire;
 
 namespace LlmProxy.Tests.Clients;
 

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
 using LlmProxy.Testing.Replay;
 using LlmProxy.Tests.Wire;

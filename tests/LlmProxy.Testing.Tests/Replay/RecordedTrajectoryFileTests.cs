@@ -1,6 +1,4 @@
-using System.Text;
 using LlmProxy.Testing.Replay;
-using LlmProxy.Tests.Dialects;
 using Xunit.Abstractions;
 
 namespace LlmProxy.Tests.Replay;

@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using LlmProxy.Server.Cli;
-using LlmProxy.Server.Upstreams;
 using LlmProxy.Testing;
 using LlmProxy.Tests.Cli;
 using LlmProxy.Tests.Wire;

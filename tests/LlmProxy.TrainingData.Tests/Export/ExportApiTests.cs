@@ -1,7 +1,6 @@
 using System.Net;
 using LlmProxy.Tests.Api;
 using LlmProxy.Tests.Wire;
-using LlmProxy.TrainingData;
 using LlmProxy.TrainingData.Validation;
 
 namespace LlmProxy.Tests.Export;

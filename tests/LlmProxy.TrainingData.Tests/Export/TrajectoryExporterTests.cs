@@ -3,7 +3,6 @@ using System.Text.Json.Nodes;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.TrainingData;
-using LlmProxy.TrainingData.Export;
 using LlmProxy.Wire;
 using static LlmProxy.Tests.Export.ExportLab;
 

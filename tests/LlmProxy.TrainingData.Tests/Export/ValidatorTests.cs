@@ -2,7 +2,6 @@ using System.Text;
 using System.Text.Json;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.TrainingData;
-using LlmProxy.TrainingData.Export;
 using LlmProxy.TrainingData.Validation;
 
 namespace LlmProxy.Tests.Export;
