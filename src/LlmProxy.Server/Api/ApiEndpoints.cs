@@ -2,7 +2,7 @@ using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Stores;
 using LlmProxy.Server.Access;
-using LlmProxy.Server.Api.Shapes;
+using LlmProxy.Server.Api.Dtos;
 using LlmProxy.Server.Upstreams;
 
 namespace LlmProxy.Server.Api;
@@ -23,7 +23,7 @@ internal static class ApiEndpoints
         services.AddProblemDetails();
         services.AddOpenApi("openapi", OpenApiText.Configure);
         services.AddSingleton(options.Cleanup);
-        services.AddSingleton<TrajectoryShaper>();
+        services.AddSingleton<TrajectoryMapper>();
         return services;
     }
 

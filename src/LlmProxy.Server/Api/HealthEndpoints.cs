@@ -1,6 +1,6 @@
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Stores;
-using LlmProxy.Server.Api.Shapes;
+using LlmProxy.Server.Api.Dtos;
 
 namespace LlmProxy.Server.Api;
 
@@ -14,10 +14,10 @@ internal static class HealthEndpoints
 
     public static void MapHealth(this WebApplication app)
     {
-        app.MapGet("/healthz", () => TypedResults.Json(new HealthShape("ok"), ApiJson.Default.HealthShape))
-            .Produces<HealthShape>().WithTags("Health").WithSummary("Whether the process is alive").WithOrder(-1000);
+        app.MapGet("/healthz", () => TypedResults.Json(new HealthResponse("ok"), ApiJson.Default.HealthResponse))
+            .Produces<HealthResponse>().WithTags("Health").WithSummary("Whether the process is alive").WithOrder(-1000);
         app.MapGet("/readyz", ReadyAsync)
-            .Produces<HealthShape>().Produces<HealthShape>(StatusCodes.Status503ServiceUnavailable).WithTags("Health")
+            .Produces<HealthResponse>().Produces<HealthResponse>(StatusCodes.Status503ServiceUnavailable).WithTags("Health")
             .WithSummary("Whether the store is reachable and the spool writable").WithOrder(-1000);
     }
 
@@ -26,8 +26,8 @@ internal static class HealthEndpoints
         var health = await CheckAsync(store, cancellationToken);
         var ok = health.Ok && spool.IsWritable;
         return TypedResults.Json(
-            new HealthShape(ok ? "ok" : "unavailable", health.Ok, spool.IsWritable),
-            ApiJson.Default.HealthShape,
+            new HealthResponse(ok ? "ok" : "unavailable", health.Ok, spool.IsWritable),
+            ApiJson.Default.HealthResponse,
             statusCode: ok ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
     }
 

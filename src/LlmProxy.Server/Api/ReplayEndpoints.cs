@@ -2,7 +2,7 @@ using System.Text.Json;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Server.Access;
-using LlmProxy.Server.Api.Shapes;
+using LlmProxy.Server.Api.Dtos;
 using LlmProxy.Testing.Replay;
 
 namespace LlmProxy.Server.Api;
@@ -14,7 +14,7 @@ internal static class ReplayEndpoints
     {
         api.MapGet("/trajectories/{id}/recording", ReadRecordingAsync).Produces<JsonElement>().ProducesProblem(404).ProducesProblem(409)
             .WithTags("Trajectories").WithSummary("The run's calls and answers, as LlmProxy.Testing and replay serve take them");
-        api.MapGet("/trajectories/{id}/prompts", ReadPromptsAsync).Produces<RecordedPromptsShape>().ProducesProblem(404).ProducesProblem(409)
+        api.MapGet("/trajectories/{id}/prompts", ReadPromptsAsync).Produces<RecordedPromptsResponse>().ProducesProblem(404).ProducesProblem(409)
             .WithTags("Trajectories").WithSummary("The run's rewritten prompts with the values and templates that they were made from");
     }
 
@@ -54,7 +54,7 @@ internal static class ReplayEndpoints
         // 2. The prompts that were sent.
         var steps = (await reader.ReadAsync(run.Id, cancellationToken))
             .Where(step => step.SentSystemPrompt is not null)
-            .Select(step => new RecordedPromptShape(step.Step.Index, step.SystemPrompt ?? "", step.SentSystemPrompt!))
+            .Select(step => new RecordedPromptDto(step.Step.Index, step.SystemPrompt ?? "", step.SentSystemPrompt!))
             .ToList();
         if (steps.Count == 0)
         {
@@ -63,7 +63,7 @@ internal static class ReplayEndpoints
 
         var files = await store.FindTemplateSetAsync(pin.TemplateSet, cancellationToken);
         using var values = JsonDocument.Parse(pin.ValuesJson);
-        return TypedResults.Json(new RecordedPromptsShape(run.TaskId, values.RootElement.Clone(), files, steps), ApiJson.Default.RecordedPromptsShape);
+        return TypedResults.Json(new RecordedPromptsResponse(run.TaskId, values.RootElement.Clone(), files, steps), ApiJson.Default.RecordedPromptsResponse);
     }
 
     private static IResult NotKept(string why) => ApiProblem.Result(StatusCodes.Status409Conflict, "Nothing to replay", why);

@@ -2,7 +2,7 @@ using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Sdk;
 using LlmProxy.Server.Access;
-using LlmProxy.Server.Api.Shapes;
+using LlmProxy.Server.Api.Dtos;
 
 namespace LlmProxy.Server.Api;
 
@@ -12,7 +12,7 @@ internal static class SearchEndpoints
     private const int MostResults = 100;
 
     public static void MapSearch(this RouteGroupBuilder api) =>
-        api.MapPost("/search", SearchAsync).AcceptsJson<SearchRequest>().Produces<SearchShape>().ProducesProblem(400)
+        api.MapPost("/search", SearchAsync).AcceptsJson<SearchRequest>().Produces<SearchResponse>().ProducesProblem(400)
             .WithTags("Search").WithSummary("Similar runs, why others are left out, and the section that a prompt would get");
 
     private static async Task<IResult> SearchAsync(HttpContext context, TrajectorySearch similar, LlmProxyOptions options, CancellationToken cancellationToken)
@@ -33,12 +33,12 @@ internal static class SearchEndpoints
         }
 
         return TypedResults.Json(
-            new SearchShape(
-                [.. search.Chosen.Select(c => new SimilarShape(c.Trajectory.Id, c.Trajectory.TaskDescription, c.Similarity, c.Trajectory.QualityScore, c.Trajectory.IterationCount, c.Trajectory.ToolsUsed))],
-                [.. search.LeftOut.Select(l => new LeftOutShape(l.Trajectory.Id, l.Trajectory.TaskDescription, l.Similarity, l.Reason))],
+            new SearchResponse(
+                [.. search.Chosen.Select(c => new SimilarTrajectoryDto(c.Trajectory.Id, c.Trajectory.TaskDescription, c.Similarity, c.Trajectory.QualityScore, c.Trajectory.IterationCount, c.Trajectory.ToolsUsed))],
+                [.. search.LeftOut.Select(l => new LeftOutTrajectoryDto(l.Trajectory.Id, l.Trajectory.TaskDescription, l.Similarity, l.Reason))],
                 similar.FormatAsFewShot(found, text),
                 search.Threshold,
                 search.Embedder),
-            ApiJson.Default.SearchShape);
+            ApiJson.Default.SearchResponse);
     }
 }

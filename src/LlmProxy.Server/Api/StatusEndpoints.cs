@@ -6,7 +6,7 @@ using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Statistics;
 using LlmProxy.Core.Stores;
 using LlmProxy.Server.Access;
-using LlmProxy.Server.Api.Shapes;
+using LlmProxy.Server.Api.Dtos;
 
 namespace LlmProxy.Server.Api;
 
@@ -15,17 +15,17 @@ internal static class StatusEndpoints
 {
     public static void MapStatus(this RouteGroupBuilder api)
     {
-        api.MapGet("/status", ReadAsync).Produces<StatusShape>().WithTags("Status").WithSummary("What is recorded, which store, embedder and templates are in use, and what is off and why");
+        api.MapGet("/status", ReadAsync).Produces<StatusResponse>().WithTags("Status").WithSummary("What is recorded, which store, embedder and templates are in use, and what is off and why");
         api.MapPost("/recording/pause", (RecordingSwitch recording) => Switch(recording, pause: true))
-            .Produces<RecordingShape>().WithTags("Status").WithSummary("Pauses recording until it is resumed or the proxy restarts");
+            .Produces<RecordingResponse>().WithTags("Status").WithSummary("Pauses recording until it is resumed or the proxy restarts");
         api.MapPost("/recording/resume", (RecordingSwitch recording) => Switch(recording, pause: false))
-            .Produces<RecordingShape>().WithTags("Status").WithSummary("Goes on recording");
+            .Produces<RecordingResponse>().WithTags("Status").WithSummary("Goes on recording");
     }
 
     private static IResult Switch(RecordingSwitch recording, bool pause)
     {
         recording.IsPaused = pause;
-        return TypedResults.Json(new RecordingShape(recording.IsOn), ApiJson.Default.RecordingShape);
+        return TypedResults.Json(new RecordingResponse(recording.IsOn), ApiJson.Default.RecordingResponse);
     }
 
     private static async Task<IResult> ReadAsync(
@@ -43,25 +43,25 @@ internal static class StatusEndpoints
         CancellationToken cancellationToken)
     {
         var health = await HealthEndpoints.CheckAsync(store, cancellationToken);
-        var templateFiles = templates.Status.Select(file => new TemplateFileStatus(file.Path, file.Ok, file.Error)).ToList();
+        var templateFiles = templates.Status.Select(file => new TemplateFileStatusDto(file.Path, file.Ok, file.Error)).ToList();
         var reason = WhyNoExamples(options, health);
         var embeddingError = embeddings.Problem ?? embeddings.LastError;
         return TypedResults.Json(
-            new StatusShape(
-                new RecordingStatus(
+            new StatusResponse(
+                new RecordingStatusDto(
                     recording.IsOn,
                     recording.IsPaused,
                     options.Recording.Providers,
                     await CountActiveAsync(statistics, health, context.GetTenant(), cancellationToken),
                     notRecorded.Snapshot(),
-                    new SpoolStatus(spool.Pending, spool.Bytes, spool.Dropped)),
-                new FewShotStatus(options.FewShot.Enabled, reason is null, reason, prompts.Skipped),
+                    new SpoolStatusDto(spool.Pending, spool.Bytes, spool.Dropped)),
+                new FewShotStatusDto(options.FewShot.Enabled, reason is null, reason, prompts.Skipped),
                 // A disk without room still reads.
-                new StoreStatus(store.Provider, health.Ok && recorderStore.Problem is null, health.Error ?? recorderStore.Problem),
-                new EmbeddingsStatus(embeddings.Provider, embeddings.Model, embeddings.Dimensions, embeddingError is null, embeddingError),
+                new StoreStatusDto(store.Provider, health.Ok && recorderStore.Problem is null, health.Error ?? recorderStore.Problem),
+                new EmbeddingsStatusDto(embeddings.Provider, embeddings.Model, embeddings.Dimensions, embeddingError is null, embeddingError),
                 templateFiles,
                 ProgramVersion),
-            ApiJson.Default.StatusShape);
+            ApiJson.Default.StatusResponse);
     }
 
     /// <summary>The program's version.</summary>

@@ -1,7 +1,7 @@
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
 using LlmProxy.Server.Access;
-using LlmProxy.Server.Api.Shapes;
+using LlmProxy.Server.Api.Dtos;
 
 namespace LlmProxy.Server.Api;
 
@@ -12,13 +12,13 @@ internal static class TaskEndpoints
 
     public static void MapTasks(this RouteGroupBuilder api)
     {
-        api.MapPost("/tasks", StartAsync).AcceptsJson<StartTaskRequest>().Produces<TaskAnswerShape>().ProducesProblem(400)
+        api.MapPost("/tasks", StartAsync).AcceptsJson<StartTaskRequest>().Produces<TaskResponse>().ProducesProblem(400)
             .WithTags("Tasks").WithSummary("Opens a task; optional, since calls open tasks by themselves");
-        api.MapPost("/tasks/{taskId}/interventions", InterveneAsync).Produces<TaskAnswerShape>().ProducesProblem(404)
+        api.MapPost("/tasks/{taskId}/interventions", InterveneAsync).Produces<TaskResponse>().ProducesProblem(404)
             .WithTags("Tasks").WithSummary("Counts that a person stepped in");
-        api.MapPost("/tasks/{taskId}/complete", CompleteAsync).AcceptsJson<CompleteTaskRequest>().Produces<TaskAnswerShape>().ProducesProblem(400).ProducesProblem(404)
+        api.MapPost("/tasks/{taskId}/complete", CompleteAsync).AcceptsJson<CompleteTaskRequest>().Produces<TaskResponse>().ProducesProblem(400).ProducesProblem(404)
             .WithTags("Tasks").WithSummary("States how a task ended");
-        api.MapPost("/tasks/{taskId}/cancel", CancelAsync).Produces<TaskAnswerShape>().ProducesProblem(404)
+        api.MapPost("/tasks/{taskId}/cancel", CancelAsync).Produces<TaskResponse>().ProducesProblem(404)
             .WithTags("Tasks").WithSummary("Calls a task off; nothing of its content is kept");
     }
 
@@ -65,5 +65,5 @@ internal static class TaskEndpoints
     private static async Task<IResult> CancelAsync(HttpContext context, string taskId, TaskService tasks, CancellationToken cancellationToken) =>
         await tasks.CancelAsync(context.GetTenant(), taskId, cancellationToken) is { } result ? Answer(result) : ApiProblem.NotFound("task", taskId, NoTask);
 
-    private static IResult Answer(TaskResult result) => TypedResults.Json(TaskAnswerShape.Of(result), ApiJson.Default.TaskAnswerShape);
+    private static IResult Answer(TaskResult result) => TypedResults.Json(new TaskResponse(result), ApiJson.Default.TaskResponse);
 }

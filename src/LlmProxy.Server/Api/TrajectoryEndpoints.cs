@@ -2,7 +2,7 @@ using LlmProxy.Core.Recording;
 using LlmProxy.Core.Sdk;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Access;
-using LlmProxy.Server.Api.Shapes;
+using LlmProxy.Server.Api.Dtos;
 
 namespace LlmProxy.Server.Api;
 
@@ -14,15 +14,15 @@ internal static class TrajectoryEndpoints
 
     public static void MapTrajectories(this RouteGroupBuilder api)
     {
-        api.MapGet("/trajectories", ListAsync).Produces<PageShape<TrajectoryShape>>().ProducesProblem(400)
+        api.MapGet("/trajectories", ListAsync).Produces<PageResponse<TrajectoryDto>>().ProducesProblem(400)
             .WithTags("Trajectories").WithSummary("Runs, the newest first");
-        api.MapGet("/trajectories/{id}", ReadAsync).Produces<TrajectoryDetailShape>().ProducesProblem(404)
+        api.MapGet("/trajectories/{id}", ReadAsync).Produces<TrajectoryDetailDto>().ProducesProblem(404)
             .WithTags("Trajectories").WithSummary("A run with its score's terms and its steps; the id is the run's or the task's");
-        api.MapGet("/trajectories/{id}/steps/{n}", ReadStepAsync).Produces<StepShape>().ProducesProblem(404)
+        api.MapGet("/trajectories/{id}/steps/{n}", ReadStepAsync).Produces<StepDto>().ProducesProblem(404)
             .WithTags("Trajectories").WithSummary("One step of a run");
         api.MapDelete("/trajectories/{id}", DeleteAsync).Produces(StatusCodes.Status204NoContent).ProducesProblem(404)
             .WithTags("Trajectories").WithSummary("Deletes a run and everything that was made from it");
-        api.MapPost("/trajectories/{id}/embedding", EmbedAsync).AcceptsJson<EmbeddingRequest>().Produces<EmbeddingShape>().ProducesProblem(400).ProducesProblem(404)
+        api.MapPost("/trajectories/{id}/embedding", EmbedAsync).AcceptsJson<EmbeddingRequest>().Produces<EmbeddingResponse>().ProducesProblem(400).ProducesProblem(404)
             .WithTags("Trajectories").WithSummary("Makes a run's vectors from a text");
     }
 
@@ -66,16 +66,16 @@ internal static class TrajectoryEndpoints
         }
 
         return TypedResults.Json(
-            new PageShape<TrajectoryShape>([.. page.Items.Select(TrajectoryShape.Of)], page.NextCursor),
-            ApiJson.Default.PageShapeTrajectoryShape);
+            new PageResponse<TrajectoryDto>([.. page.Items.Select(TrajectoryDto.Of)], page.NextCursor),
+            ApiJson.Default.PageResponseTrajectoryDto);
     }
 
-    private static async Task<IResult> ReadAsync(HttpContext context, string id, TaskService tasks, TrajectoryShaper shaper, CancellationToken cancellationToken) =>
+    private static async Task<IResult> ReadAsync(HttpContext context, string id, TaskService tasks, TrajectoryMapper shaper, CancellationToken cancellationToken) =>
         await tasks.FindAsync(context.GetTenant(), id, cancellationToken) is { } run
-            ? TypedResults.Json(await shaper.ReadAsync(run, cancellationToken), ApiJson.Default.TrajectoryDetailShape)
+            ? TypedResults.Json(await shaper.ReadAsync(run, cancellationToken), ApiJson.Default.TrajectoryDetailDto)
             : NoRun(id);
 
-    private static async Task<IResult> ReadStepAsync(HttpContext context, string id, string n, TaskService tasks, TrajectoryShaper shaper, CancellationToken cancellationToken)
+    private static async Task<IResult> ReadStepAsync(HttpContext context, string id, string n, TaskService tasks, TrajectoryMapper shaper, CancellationToken cancellationToken)
     {
         var index = ApiInput.Whole("n", n, 1, int.MaxValue)!.Value;
         if (await tasks.FindAsync(context.GetTenant(), id, cancellationToken) is not { } run)
@@ -84,7 +84,7 @@ internal static class TrajectoryEndpoints
         }
 
         return await shaper.ReadStepAsync(run, index, cancellationToken) is { } step
-            ? TypedResults.Json(step, ApiJson.Default.StepShape)
+            ? TypedResults.Json(step, ApiJson.Default.StepDto)
             : ApiProblem.NotFound("step", n, run.HasContent ? $"The run has {run.IterationCount} steps." : "The content of this run is not kept.");
     }
 
@@ -102,7 +102,7 @@ internal static class TrajectoryEndpoints
         var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.EmbeddingRequest);
         var text = ApiInput.Required("taskDescription", request.TaskDescription, "{\"taskDescription\": \"File the October invoice\"}");
         return await similar.StoreEmbeddingAsync(id, text, context.GetTenant(), cancellationToken) is { } made
-            ? TypedResults.Json(new EmbeddingShape(made.Run.Id, made.Models), ApiJson.Default.EmbeddingShape)
+            ? TypedResults.Json(new EmbeddingResponse(made.Run.Id, made.Models), ApiJson.Default.EmbeddingResponse)
             : NoRun(id);
     }
 

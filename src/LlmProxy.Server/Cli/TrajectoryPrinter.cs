@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using LlmProxy.Core.Trajectories;
-using LlmProxy.Server.Api.Shapes;
+using LlmProxy.Server.Api.Dtos;
 using LlmProxy.Wire;
 using Spectre.Console;
 
@@ -26,7 +26,7 @@ internal sealed class TrajectoryPrinter(CliConsole console, bool full = false)
     public static string Score(double? score) => score is { } s ? s.ToString("0.00##", CultureInfo.InvariantCulture) : "-";
 
     /// <summary>How a run stands, in words.</summary>
-    public static string StatusOf(TrajectoryShape run) => (run.Status, run.Success, run.Provisional) switch
+    public static string StatusOf(TrajectoryDto run) => (run.Status, run.Success, run.Provisional) switch
     {
         ("completed", null, _) => "completed, success unknown",
         ("completed", false, _) => "completed without success",
@@ -35,7 +35,7 @@ internal sealed class TrajectoryPrinter(CliConsole console, bool full = false)
     };
 
     /// <summary>Prints everything.</summary>
-    public void Print(TrajectoryDetailShape run)
+    public void Print(TrajectoryDetailDto run)
     {
         console.Line(Shorten(run.TaskDescription.Length > 0 ? run.TaskDescription : "(no description)", LongestText), Strong);
         Field("Task", run.TaskId + (run.TaskId == run.Id ? "" : $"   run {run.Id}"));
@@ -66,7 +66,7 @@ internal sealed class TrajectoryPrinter(CliConsole console, bool full = false)
         }
     }
 
-    private static string ScoreWithTerms(TrajectoryDetailShape run)
+    private static string ScoreWithTerms(TrajectoryDetailDto run)
     {
         if (run.QualityScore is null)
         {
@@ -78,7 +78,7 @@ internal sealed class TrajectoryPrinter(CliConsole console, bool full = false)
         return $"{Score(run.QualityScore)} = 1{string.Concat(terms)}";
     }
 
-    private void Print(StepShape step)
+    private void Print(StepDto step)
     {
         console.Line();
         var isOk = StepStatuses.Parse(step.Status) == StepStatus.Ok;
@@ -161,7 +161,7 @@ internal sealed class TrajectoryPrinter(CliConsole console, bool full = false)
             ? string.Create(CultureInfo.InvariantCulture, $"{milliseconds / 1000:0.0} s")
             : string.Create(CultureInfo.InvariantCulture, $"{milliseconds / 60_000:0.0} min");
 
-    private static string Tokens(TokenUsageShape usage) => string.Create(
+    private static string Tokens(TokenUsageDto usage) => string.Create(
         CultureInfo.InvariantCulture,
         $"{usage.Input:N0} tokens in{(usage.CacheRead > 0 ? $" ({usage.CacheRead:N0} cached)" : "")}, {usage.Output:N0} out");
 }

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 
-namespace LlmProxy.Server.Api.Shapes;
+namespace LlmProxy.Server.Api.Dtos;
 
 /// <summary>Opens a task.</summary>
 /// <param name="TaskId">Its id; one is made where it is missing.</param>

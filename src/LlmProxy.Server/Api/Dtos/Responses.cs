@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using LlmProxy.Core.Statistics;
 
-namespace LlmProxy.Server.Api.Shapes;
+namespace LlmProxy.Server.Api.Dtos;
 
 /// <summary>What a search found.</summary>
 /// <param name="Items">The runs, best first.</param>
@@ -10,16 +10,16 @@ namespace LlmProxy.Server.Api.Shapes;
 /// <param name="FewShot">The section that a prompt would get; empty without runs.</param>
 /// <param name="Threshold">The similarity threshold that was used.</param>
 /// <param name="Embedder">The embedder's model that answered.</param>
-public sealed record SearchShape(IReadOnlyList<SimilarShape> Items, IReadOnlyList<LeftOutShape> LeftOut, string FewShot, double Threshold, string Embedder);
+public sealed record SearchResponse(IReadOnlyList<SimilarTrajectoryDto> Items, IReadOnlyList<LeftOutTrajectoryDto> LeftOut, string FewShot, double Threshold, string Embedder);
 
 /// <summary>A run that was found.</summary>
-public sealed record SimilarShape(string TrajectoryId, string TaskDescription, double Similarity, double? QualityScore, int IterationCount, IReadOnlyList<string> ToolsUsed);
+public sealed record SimilarTrajectoryDto(string TrajectoryId, string TaskDescription, double Similarity, double? QualityScore, int IterationCount, IReadOnlyList<string> ToolsUsed);
 
 /// <summary>A run that was left out, and why.</summary>
-public sealed record LeftOutShape(string TrajectoryId, string TaskDescription, double? Similarity, string Reason);
+public sealed record LeftOutTrajectoryDto(string TrajectoryId, string TaskDescription, double? Similarity, string Reason);
 
 /// <summary>A curated example. Its id is its run's.</summary>
-public sealed record ExampleShape(
+public sealed record ExampleDto(
     string Id,
     string TrajectoryId,
     string TaskDescription,
@@ -29,7 +29,7 @@ public sealed record ExampleShape(
     JsonNode? Edited,
     long UsageCount,
     DateTime? LastUsedAt,
-    ExampleEvidenceShape Evidence);
+    ExampleEvidenceDto Evidence);
 
 /// <summary>What is known of an example from the tasks that used it.</summary>
 /// <param name="Tasks">Ended tasks with it whose success is known, recorded and stated ones.</param>
@@ -38,13 +38,13 @@ public sealed record ExampleShape(
 /// <param name="Difference">Success rate with it less that of the holdout.</param>
 /// <param name="ProbabilityOfHelp">How likely its tasks succeed more often.</param>
 /// <param name="Finding"><c>helps</c>, <c>harms</c>, <c>undecided</c> or <c>too-few</c>.</param>
-public sealed record ExampleEvidenceShape(long Tasks, long Successes, long Compared, double? Difference, double? ProbabilityOfHelp, string Finding);
+public sealed record ExampleEvidenceDto(long Tasks, long Successes, long Compared, double? Difference, double? ProbabilityOfHelp, string Finding);
 
 /// <summary>What examples do for the success of tasks, by model.</summary>
 /// <param name="Enabled">Whether new tasks take part.</param>
 /// <param name="Models">The comparisons.</param>
 /// <param name="Harmful">Examples that seem to harm, the surest first.</param>
-public sealed record ExperimentsShape(bool Enabled, IReadOnlyList<ExperimentShape> Models, IReadOnlyList<HarmfulExampleShape> Harmful);
+public sealed record ExperimentsDto(bool Enabled, IReadOnlyList<ExperimentDto> Models, IReadOnlyList<HarmfulExampleDto> Harmful);
 
 /// <summary>The arms of one model.</summary>
 /// <param name="Provider">Whose model.</param>
@@ -56,18 +56,18 @@ public sealed record ExperimentsShape(bool Enabled, IReadOnlyList<ExperimentShap
 /// <param name="High">Upper end.</param>
 /// <param name="Finding"><c>helps</c>, <c>harms</c>, <c>undecided</c> or <c>too-few</c>.</param>
 /// <param name="Verdict">The same in a sentence.</param>
-public sealed record ExperimentShape(string Provider, string Model, ArmShape WithExamples, ArmShape Holdout, double? Difference, double Low, double High, string Finding, string Verdict);
+public sealed record ExperimentDto(string Provider, string Model, ArmDto WithExamples, ArmDto Holdout, double? Difference, double Low, double High, string Finding, string Verdict);
 
 /// <summary>One arm: judged tasks, and means over ended ones.</summary>
-public sealed record ArmShape(long Tasks, long Successes, double? SuccessRate, double? Iterations, double? Interventions, double? Tokens, decimal? CostPerSuccess);
+public sealed record ArmDto(long Tasks, long Successes, double? SuccessRate, double? Iterations, double? Interventions, double? Tokens, decimal? CostPerSuccess);
 
 /// <summary>An example that seems to harm.</summary>
-public sealed record HarmfulExampleShape(string TrajectoryId, ExampleEvidenceShape Evidence);
+public sealed record HarmfulExampleDto(string TrajectoryId, ExampleEvidenceDto Evidence);
 
 /// <summary>The vectors that a run has got.</summary>
 /// <param name="TrajectoryId">The run.</param>
 /// <param name="Models">Models of the vectors.</param>
-public sealed record EmbeddingShape(string TrajectoryId, IReadOnlyList<string> Models);
+public sealed record EmbeddingResponse(string TrajectoryId, IReadOnlyList<string> Models);
 
 /// <summary>What a portion of embedding brought.</summary>
 /// <param name="Model">The embedder's model.</param>
@@ -79,28 +79,28 @@ public sealed record EmbeddingShape(string TrajectoryId, IReadOnlyList<string> M
 /// <param name="Removed">Vectors of other models that were removed.</param>
 /// <param name="Stopped">Why nothing more was tried, or null.</param>
 /// <param name="NextCursor">Where to go on; null at the end.</param>
-public sealed record EmbedShape(
-    string Model, int Dimensions, long? Total, int Embedded, IReadOnlyList<EmbedFailureShape> Failed, bool Resumed, int Removed, string? Stopped, string? NextCursor);
+public sealed record EmbedResponse(
+    string Model, int Dimensions, long? Total, int Embedded, IReadOnlyList<EmbedFailureDto> Failed, bool Resumed, int Removed, string? Stopped, string? NextCursor);
 
 /// <summary>A run that got no vector, and why.</summary>
-public sealed record EmbedFailureShape(string TrajectoryId, string Reason);
+public sealed record EmbedFailureDto(string TrajectoryId, string Reason);
 
 /// <summary>What a cleanup did.</summary>
 /// <param name="Deleted">Number of runs that were deleted, or would be.</param>
 /// <param name="DryRun">Whether they were only counted.</param>
-public sealed record CleanupShape(int Deleted, bool DryRun);
+public sealed record CleanupResponse(int Deleted, bool DryRun);
 
 /// <summary>Numbers over all runs, and what examples do for success where that is asked for.</summary>
-public sealed record StatisticsShape : TrajectoryStatistics
+public sealed record StatisticsResponse : TrajectoryStatistics
 {
     /// <summary>Nothing counted.</summary>
     [JsonConstructor]
-    public StatisticsShape()
+    public StatisticsResponse()
     {
     }
 
     /// <summary>Some numbers.</summary>
-    public StatisticsShape(TrajectoryStatistics numbers)
+    public StatisticsResponse(TrajectoryStatistics numbers)
         : base(numbers)
     {
     }
@@ -108,5 +108,5 @@ public sealed record StatisticsShape : TrajectoryStatistics
     /// <summary>What examples do for success; only where it is asked for.</summary>
     [JsonPropertyOrder(1)]
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public ExperimentsShape? Experiments { get; init; }
+    public ExperimentsDto? Experiments { get; init; }
 }
