@@ -10,7 +10,7 @@ using LlmProxy.Server.Api.Dtos;
 
 namespace LlmProxy.Server.Api;
 
-/// <summary>Curated examples: which runs are used, pinned, retired or edited.</summary>
+/// <summary>Curated examples: used, pinned, retired or edited trajectories.</summary>
 internal static class ExampleEndpoints
 {
     private const int DefaultLimit = 50;
@@ -19,7 +19,7 @@ internal static class ExampleEndpoints
     public static void MapExamples(this RouteGroupBuilder api)
     {
         api.MapGet("/examples", ListAsync).Produces<PageResponse<ExampleDto>>().ProducesProblem(400)
-            .WithTags("Examples").WithSummary("Examples, the pinned ones first, then by uses");
+            .WithTags("Examples").WithSummary("Lists examples, pinned ones first, then by uses");
         api.MapPost("/examples/{id}/usage", UseAsync).AcceptsJson<ExampleUsageRequest>().Produces<ExampleDto>().ProducesProblem(404)
             .WithTags("Examples").WithSummary("Counts one use of an example");
         api.MapPut("/examples/{id}", UpdateAsync).AcceptsJson<UpdateExampleRequest>().Produces<ExampleDto>().ProducesProblem(400).ProducesProblem(404)
@@ -81,7 +81,7 @@ internal static class ExampleEndpoints
             ? row
             : new FewShotExampleRow(run.Id, run.TaskDescription, run.QualityScore, Pinned: false, Retired: false, EditedJson: null, UsageCount: 0, LastUsedAt: null);
 
-    /// <summary>Recorded evidence, and what somebody outside stated.</summary>
+    /// <summary>Combines recorded evidence with reported outcomes.</summary>
     public static ExampleEvidenceDto ToDto(ExampleEvidence? evidence, FewShotExampleRow? row)
     {
         var (stated, successes) = ((row?.StatedSuccesses + row?.StatedFailures) ?? 0, row?.StatedSuccesses ?? 0);

@@ -6,14 +6,14 @@ using LlmProxy.Server.Api.Dtos;
 
 namespace LlmProxy.Server.Api;
 
-/// <summary>Looks for runs that can teach a task, and says why others cannot.</summary>
+/// <summary>Search for trajectories to use as examples, with the reasons why others are left out.</summary>
 internal static class SearchEndpoints
 {
     private const int MostResults = 100;
 
     public static void MapSearch(this RouteGroupBuilder api) =>
         api.MapPost("/search", SearchAsync).AcceptsJson<SearchRequest>().Produces<SearchResponse>().ProducesProblem(400)
-            .WithTags("Search").WithSummary("Similar runs, why others are left out, and the section that a prompt would get");
+            .WithTags("Search").WithSummary("Finds similar trajectories, the reasons why others are left out, and the prompt section they produce");
 
     private static async Task<IResult> SearchAsync(HttpContext context, TrajectorySearch similar, LlmProxyOptions options, CancellationToken cancellationToken)
     {
@@ -29,7 +29,7 @@ internal static class SearchEndpoints
         var found = await similar.FindSimilarAsync(query, cancellationToken);
         if (found.Search is not { } search)
         {
-            return ApiProblem.Result(StatusCodes.Status503ServiceUnavailable, "No search", $"The search ended without an answer ({found.Reason}). The log names the cause; \"llmproxy doctor\" checks store and embedder.");
+            return ApiProblem.Result(StatusCodes.Status503ServiceUnavailable, "Search failed", $"The search failed ({found.Reason}). The log contains the cause; \"llmproxy doctor\" checks store and embedder.");
         }
 
         return TypedResults.Json(

@@ -6,21 +6,22 @@ using LlmProxy.Server.Api.Dtos;
 
 namespace LlmProxy.Server.Api;
 
-/// <summary>Numbers over all runs.</summary>
+/// <summary>Statistics over all trajectories.</summary>
 internal static class StatisticsEndpoints
 {
     public static void MapStatistics(this RouteGroupBuilder api) =>
         api.MapGet("/statistics", ReadAsync).Produces<StatisticsResponse>().ProducesProblem(400)
-            .WithTags("Statistics").WithSummary("Success, quality, effort and cost, in all, by model and by interval");
+            .WithTags("Statistics").WithSummary("Reads success, quality, effort and cost: in total, by model and by interval");
 
     private static async Task<IResult> ReadAsync(
-        HttpContext context, StatisticsReader statistics, IExampleStore store, LlmProxyOptions options, TimeProvider time, string? since, string? until, string? model, string? interval, bool? experiments, ExampleLedger ledger, CancellationToken cancellationToken)
+        HttpContext context, StatisticsReader statistics, IExampleStore store, ExampleLedger ledger, LlmProxyOptions options, TimeProvider time, [AsParameters] StatisticsParameters parameters, CancellationToken cancellationToken)
     {
+        var (since, until, model, interval, experiments) = parameters;
         var from = ApiInput.Time("since", since, time);
         var to = ApiInput.Time("until", until, time);
         if (from >= to)
         {
-            throw ApiProblemException.BadField("until", "must be later than since");
+            throw ApiProblemException.BadField("until", "must be later than 'since'");
         }
 
         if (interval is not (null or "" or "day" or "week"))
@@ -32,7 +33,7 @@ internal static class StatisticsEndpoints
         {
             Since = from,
             Until = to,
-            Model = string.IsNullOrEmpty(model) ? null : model,
+            Model = ApiInput.Text(model),
             Interval = interval switch { "day" => StatisticsInterval.Day, "week" => StatisticsInterval.Week, _ => StatisticsInterval.None },
         };
         var response = new StatisticsResponse(await statistics.ReadAsync(query, cancellationToken))
@@ -41,6 +42,8 @@ internal static class StatisticsEndpoints
         };
         return TypedResults.Json(response, ApiJson.Default.StatisticsResponse);
     }
+
+    private sealed record StatisticsParameters(string? Since, string? Until, string? Model, string? Interval, bool? Experiments);
 
     private static async Task<ExperimentsDto> ExperimentsAsync(
         IExampleStore store, ExampleLedger ledger, ExperimentOptions options, StatisticsQuery query, CancellationToken cancellationToken)

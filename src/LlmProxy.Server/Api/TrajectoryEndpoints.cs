@@ -6,7 +6,7 @@ using LlmProxy.Server.Api.Dtos;
 
 namespace LlmProxy.Server.Api;
 
-/// <summary>Recorded runs: list, read, delete, embed.</summary>
+/// <summary>Trajectories: list, read, delete, embed.</summary>
 internal static class TrajectoryEndpoints
 {
     private const int DefaultLimit = 50;
@@ -15,46 +15,21 @@ internal static class TrajectoryEndpoints
     public static void MapTrajectories(this RouteGroupBuilder api)
     {
         api.MapGet("/trajectories", ListAsync).Produces<PageResponse<TrajectoryDto>>().ProducesProblem(400)
-            .WithTags("Trajectories").WithSummary("Runs, the newest first");
+            .WithTags("Trajectories").WithSummary("Lists trajectories, newest first");
         api.MapGet("/trajectories/{id}", ReadAsync).Produces<TrajectoryDetailDto>().ProducesProblem(404)
-            .WithTags("Trajectories").WithSummary("A run with its score's terms and its steps; the id is the run's or the task's");
+            .WithTags("Trajectories").WithSummary("Reads a trajectory with the terms of its score and its steps; the id is the trajectory's or the task's");
         api.MapGet("/trajectories/{id}/steps/{n}", ReadStepAsync).Produces<StepDto>().ProducesProblem(404)
-            .WithTags("Trajectories").WithSummary("One step of a run");
+            .WithTags("Trajectories").WithSummary("Reads one step of a trajectory");
         api.MapDelete("/trajectories/{id}", DeleteAsync).Produces(StatusCodes.Status204NoContent).ProducesProblem(404)
-            .WithTags("Trajectories").WithSummary("Deletes a run and everything that was made from it");
+            .WithTags("Trajectories").WithSummary("Deletes a trajectory and all data derived from it");
         api.MapPost("/trajectories/{id}/embedding", EmbedAsync).AcceptsJson<EmbeddingRequest>().Produces<EmbeddingResponse>().ProducesProblem(400).ProducesProblem(404)
-            .WithTags("Trajectories").WithSummary("Makes a run's vectors from a text");
+            .WithTags("Trajectories").WithSummary("Computes a trajectory's vectors from a text");
     }
 
     private static async Task<IResult> ListAsync(
-        HttpContext context,
-        ITrajectoryStore store,
-        TimeProvider time,
-        string? provider,
-        string? model,
-        string? status,
-        string? success,
-        string? minQuality,
-        string? since,
-        string? search,
-        string? limit,
-        string? cursor,
-        CancellationToken cancellationToken)
+        HttpContext context, ITrajectoryStore store, TimeProvider time, [AsParameters] ListParameters parameters, CancellationToken cancellationToken)
     {
-        var query = new TrajectoryQuery(context.GetTenant())
-        {
-            Provider = NullIfEmpty(provider),
-            Model = NullIfEmpty(model),
-            Status = string.IsNullOrEmpty(status)
-                ? null
-                : WireNames.Status(status) ?? throw ApiProblemException.BadField("status", $"must be one of {string.Join(", ", WireNames.Statuses)}, not \"{status}\""),
-            Success = ApiInput.Truth("success", success),
-            MinQuality = ApiInput.Number("minQuality", minQuality, 0, 1),
-            Since = ApiInput.Time("since", since, time),
-            Search = NullIfEmpty(search),
-            Limit = ApiInput.Whole("limit", limit, 1, LargestLimit) ?? DefaultLimit,
-            Cursor = NullIfEmpty(cursor),
-        };
+        var query = parameters.ToQuery(context.GetTenant(), time);
         TrajectoryPage page;
         try
         {
@@ -62,7 +37,7 @@ internal static class TrajectoryEndpoints
         }
         catch (Exception error) when (query.Cursor is not null && error is FormatException or ArgumentException)
         {
-            throw ApiProblemException.BadField("cursor", "must be a nextCursor of an earlier answer");
+            throw ApiProblemException.BadField("cursor", "must be the nextCursor of an earlier response");
         }
 
         return TypedResults.Json(
@@ -85,7 +60,7 @@ internal static class TrajectoryEndpoints
 
         return await shaper.ReadStepAsync(run, index, cancellationToken) is { } step
             ? TypedResults.Json(step, ApiJson.Default.StepDto)
-            : ApiProblem.NotFound("step", n, run.HasContent ? $"The run has {run.IterationCount} steps." : "The content of this run is not kept.");
+            : ApiProblem.NotFound("step", n, run.HasContent ? $"The trajectory has {run.IterationCount} steps." : "The content of this trajectory is not kept.");
     }
 
     private static async Task<IResult> DeleteAsync(HttpContext context, string id, TaskService tasks, CancellationToken cancellationToken)
@@ -106,7 +81,24 @@ internal static class TrajectoryEndpoints
             : NoRun(id);
     }
 
-    internal static IResult NoRun(string id) => ApiProblem.NotFound("trajectory", id, "GET /_llmproxy/trajectories lists them.");
+    /// <summary>The query parameters of the list, validated by name.</summary>
+    private sealed record ListParameters(string? Provider, string? Model, string? Status, string? Success, string? MinQuality, string? Since, string? Search, string? Limit, string? Cursor)
+    {
+        public TrajectoryQuery ToQuery(string tenant, TimeProvider time) => new(tenant)
+        {
+            Provider = ApiInput.Text(Provider),
+            Model = ApiInput.Text(Model),
+            Status = ApiInput.Text(Status) is not { } status
+                ? null
+                : WireNames.Status(status) ?? throw ApiProblemException.BadField("status", $"must be one of {string.Join(", ", WireNames.Statuses)}, not \"{status}\""),
+            Success = ApiInput.Truth("success", Success),
+            MinQuality = ApiInput.Number("minQuality", MinQuality, 0, 1),
+            Since = ApiInput.Time("since", Since, time),
+            Search = ApiInput.Text(Search),
+            Limit = ApiInput.Whole("limit", Limit, 1, LargestLimit) ?? DefaultLimit,
+            Cursor = ApiInput.Text(Cursor),
+        };
+    }
 
-    private static string? NullIfEmpty(string? value) => string.IsNullOrEmpty(value) ? null : value;
+    internal static IResult NoRun(string id) => ApiProblem.NotFound("trajectory", id, "List the ids with GET /_llmproxy/trajectories.");
 }

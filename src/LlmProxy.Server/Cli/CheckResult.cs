@@ -1,25 +1,31 @@
 namespace LlmProxy.Server.Cli;
 
-/// <summary>How bad a finding is.</summary>
-internal enum FindingLevel
+/// <summary>Status of a check.</summary>
+internal enum CheckStatus
 {
-    /// <summary>As it should be.</summary>
+    /// <summary>No problem.</summary>
     Ok,
 
-    /// <summary>It works, and perhaps not as somebody expects.</summary>
+    /// <summary>It works, but perhaps not as expected.</summary>
     Warn,
 
     /// <summary>It does not work.</summary>
     Fail,
 }
 
-/// <summary>A line of the doctor.</summary>
-/// <param name="Check">What was looked at.</param>
-/// <param name="Level">How bad.</param>
+/// <summary>The result of one check of <c>doctor</c>.</summary>
+/// <param name="Check">Name of the check.</param>
+/// <param name="Status">Its status.</param>
 /// <param name="Text">What was found.</param>
-/// <param name="Fix">What to do, or null.</param>
-internal sealed record Finding(string Check, FindingLevel Level, string Text, string? Fix)
+/// <param name="Fix">The suggested fix, or null.</param>
+internal sealed record CheckResult(string Check, CheckStatus Status, string Text, string? Fix)
 {
-    /// <summary>All well.</summary>
-    public static Finding Ok(string check, string text) => new(check, FindingLevel.Ok, text, null);
+    /// <summary>A check that found no problem.</summary>
+    public static CheckResult Ok(string check, string text) => new(check, CheckStatus.Ok, text, null);
+
+    /// <summary>A check that found a possible problem.</summary>
+    public static CheckResult Warn(string check, string text, string fix) => new(check, CheckStatus.Warn, text, fix);
+
+    /// <summary>A check that found a failure.</summary>
+    public static CheckResult Fail(string check, string text, string fix) => new(check, CheckStatus.Fail, text, fix);
 }

@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace LlmProxy.Server.Api.Dtos;
 
-/// <summary>How the API's shapes are written and read.</summary>
+/// <summary>JSON serialization of the API's DTOs.</summary>
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, NumberHandling = JsonNumberHandling.Strict)]
 [JsonSerializable(typeof(StatusResponse))]
 [JsonSerializable(typeof(HealthResponse))]

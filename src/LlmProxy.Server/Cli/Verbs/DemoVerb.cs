@@ -61,7 +61,7 @@ internal static class DemoVerb
         foreach (var prompt in result.Prompts)
         {
             console.Line($"{prompt.Model}: {prompt.Task}");
-            console.Line($"   {prompt.Result}");
+            console.Line($"   LlmProxy-Few-Shot-Result: {prompt.Result}");
         }
 
         console.Line();
