@@ -1,9 +1,7 @@
 using System.Net.Http.Headers;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Server.Pipeline;
 using LlmProxy.Server.Telemetry;
 using LlmProxy.Server.Upstreams;
-using LlmProxy.Wire;
 using Yarp.ReverseProxy.Model;
 
 namespace LlmProxy.Server.Access;

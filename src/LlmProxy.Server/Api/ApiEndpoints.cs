@@ -1,9 +1,7 @@
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Recording;
 using LlmProxy.Core.Stores;
 using LlmProxy.Server.Access;
 using LlmProxy.Server.Api.Dtos;
-using LlmProxy.Server.Upstreams;
 
 namespace LlmProxy.Server.Api;
 

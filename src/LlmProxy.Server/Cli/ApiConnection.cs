@@ -8,7 +8,6 @@ using System.Text.Json.Serialization.Metadata;
 using LlmProxy.Server.Access;
 using LlmProxy.Server.Api;
 using LlmProxy.Server.Hosting;
-using LlmProxy.Server.Pipeline;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 

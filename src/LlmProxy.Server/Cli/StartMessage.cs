@@ -5,7 +5,6 @@ using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Stores;
 using LlmProxy.Server.Api;
 using LlmProxy.Server.Hosting;
-using LlmProxy.Server.Pipeline;
 using LlmProxy.Server.Upstreams;
 
 namespace LlmProxy.Server.Cli;

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Api.Dtos;
-using LlmProxy.Wire;
 using Spectre.Console;
 using static System.FormattableString;
 

@@ -3,7 +3,6 @@ using System.Runtime.CompilerServices;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Server.Access;
 using LlmProxy.Server.Upstreams;
-using LlmProxy.Wire;
 using Yarp.ReverseProxy.Model;
 
 namespace LlmProxy.Server.Pipeline;

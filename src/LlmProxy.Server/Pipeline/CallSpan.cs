@@ -3,7 +3,6 @@ using LlmProxy.Core.Calls;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Trajectories;
-using LlmProxy.Server.Pipeline;
 using LlmProxy.Server.Telemetry;
 using LlmProxy.Server.Upstreams;
 using LlmProxy.Wire;

@@ -1,6 +1,5 @@
 using LlmProxy.Core.Calls;
 using LlmProxy.Core.Recording;
-using LlmProxy.Server.Telemetry;
 using LlmProxy.Server.Upstreams;
 using LlmProxy.Wire;
 

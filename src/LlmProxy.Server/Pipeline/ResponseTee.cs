@@ -1,6 +1,5 @@
 using System.IO.Pipelines;
 using LlmProxy.Core.Calls;
-using LlmProxy.Server.Telemetry;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace LlmProxy.Server.Pipeline;

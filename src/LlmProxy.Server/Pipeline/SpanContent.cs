@@ -4,9 +4,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using LlmProxy.Core.Calls;
-using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
-using LlmProxy.Server.Pipeline;
 using LlmProxy.Server.Telemetry;
 using LlmProxy.Wire;
 

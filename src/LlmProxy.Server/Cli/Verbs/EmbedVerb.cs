@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text.Json;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Server.Api.Dtos;
-using Spectre.Console;
 
 namespace LlmProxy.Server.Cli.Verbs;
 
