@@ -47,7 +47,7 @@ internal static class ReplayEndpoints
         if (await store.FindPinAsync(tenant, run.TaskId, cancellationToken) is not { } pin)
         {
             return NotKept(run.Provider == "anthropic"
-                ? $"Task {run.TaskId} ran on Claude, whose prompts are never rewritten."
+                ? $"Task {run.TaskId} ran on Claude: Claude's prompts are never rewritten."
                 : $"No prompt was pinned for task {run.TaskId}: its requests offered no tools, or LlmProxy:Prompts:Enabled was false.");
         }
 
