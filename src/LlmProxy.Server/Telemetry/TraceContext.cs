@@ -1,6 +1,5 @@
 using LlmProxy.Core.Configuration;
 using LlmProxy.Server.Pipeline;
-using LlmProxy.Server.Upstreams;
 using Yarp.ReverseProxy.Transforms;
 using Yarp.ReverseProxy.Transforms.Builder;
 

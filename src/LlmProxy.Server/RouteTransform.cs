@@ -1,6 +1,6 @@
 using Yarp.ReverseProxy.Transforms.Builder;
 
-namespace LlmProxy.Server.Upstreams;
+namespace LlmProxy.Server;
 
 /// <summary>A provider of request transforms that needs no validation of routes and clusters.</summary>
 internal abstract class RouteTransform : ITransformProvider
