@@ -1,9 +1,8 @@
 using LlmProxy.Core.Configuration;
-using LlmProxy.Server.Pipeline;
 using Yarp.ReverseProxy.Transforms;
 using Yarp.ReverseProxy.Transforms.Builder;
 
-namespace LlmProxy.Server.Telemetry;
+namespace LlmProxy.Server.Pipeline;
 
 /// <summary>With <c>Telemetry:Propagate</c> sends the trace upstream (W3C Trace Context); otherwise the upstream gets only the client's own headers.</summary>
 internal sealed class TraceContext(LlmProxyOptions options) : RouteTransform
