@@ -1,8 +1,7 @@
 namespace LlmProxy.Prompts;
 
 /// <summary>
-/// What a prompt template may read: the one description by which values are filled in for a rendering and by which
-/// the checker tells a known name from a typing error.
+/// What a prompt template can read. Rendering fills in these values, and the checker reports other names as unknown.
 /// </summary>
 public static class PromptModel
 {
@@ -14,7 +13,7 @@ public static class PromptModel
         new PromptMember("arguments", PromptType.Text, "with what", PromptOrigin.Recorded),
         new PromptMember("result", PromptType.Text, "what came back", PromptOrigin.Recorded));
 
-    /// <summary>A recorded run that was chosen as an example.</summary>
+    /// <summary>A recorded run that was selected as an example.</summary>
     public static PromptType Example { get; } = PromptType.Object(
         "example",
         new PromptMember("task", PromptType.Text, "what the run was asked", PromptOrigin.Recorded),
@@ -44,7 +43,7 @@ public static class PromptModel
         new PromptMember("id", PromptType.Text, "the task's id", PromptOrigin.Task),
         new PromptMember("description", PromptType.Text, "what was asked; empty where unknown"));
 
-    /// <summary>Everything that is there without an assignment: what is known of a task, and of a call (<c>system</c>).</summary>
+    /// <summary>All names that are defined without an assignment: values of the task, and of the request (<c>system</c>).</summary>
     public static PromptType Root { get; } = PromptType.Object(
         "prompt",
         new PromptMember("system", System, "the agent's own system prompt"),
@@ -56,22 +55,22 @@ public static class PromptModel
 }
 
 /// <summary>
-/// The marks between which recorded text stands in a prompt: <c>&lt;recorded_run …&gt;</c> and <c>&lt;/recorded_run&gt;</c>.
-/// Recorded text is cleaned so that it cannot hold them; what stands between them is told to be no instruction.
+/// The marks around recorded text in a prompt: <c>&lt;recorded_run …&gt;</c> and <c>&lt;/recorded_run&gt;</c>. Recorded
+/// text is sanitized so that it cannot contain them, and the prompt declares the text between them to be a record.
 /// </summary>
 public static class PromptFence
 {
-    /// <summary>The name in the marks.</summary>
+    /// <summary>Name in the marks.</summary>
     public const string Name = "recorded_run";
 
-    /// <summary>How an opening mark begins.</summary>
+    /// <summary>Start of an opening mark.</summary>
     public const string Opening = "<" + Name;
 
-    /// <summary>How a closing mark begins.</summary>
+    /// <summary>Start of a closing mark.</summary>
     public const string Closing = "</" + Name;
 }
 
-/// <summary>What a prompt is expected to hold at most, with the shipped settings. Tokens are characters divided by four.</summary>
+/// <summary>Expected maximum size of a prompt with the default settings. Tokens are characters divided by four.</summary>
 public static class PromptBudget
 {
     /// <summary>Examples in a prompt.</summary>
@@ -82,11 +81,11 @@ public static class PromptBudget
     /// <value>10.</value>
     public const int Steps = 10;
 
-    /// <summary>Rounds that any other loop is taken to go.</summary>
+    /// <summary>Assumed iterations of any other loop.</summary>
     /// <value>8.</value>
     public const int Rounds = 8;
 
-    /// <summary>Tokens of text of the template's own: everything but the agent's prompt and the texts of the examples.</summary>
+    /// <summary>Tokens of the template's own text, without the agent's prompt and the examples.</summary>
     /// <value>2 000.</value>
     public const int OwnTokens = 2000;
 

@@ -2,10 +2,10 @@ using LlmProxy.Core.Configuration;
 
 namespace LlmProxy.Server.Access;
 
-/// <summary>Who may call what.</summary>
+/// <summary>Registers authentication and the protection of the API.</summary>
 internal static class AccessExtensions
 {
-    /// <summary>What the checks need.</summary>
+    /// <summary>Adds the services.</summary>
     public static IServiceCollection AddAccess(this IServiceCollection services, AuthOptions options, IReadOnlyList<string> urls)
     {
         services.AddSingleton(new KeyRing(options));
@@ -13,7 +13,7 @@ internal static class AccessExtensions
         return services;
     }
 
-    /// <summary>The checks, before every endpoint.</summary>
+    /// <summary>Adds the checks in front of all endpoints.</summary>
     public static void UseAccess(this WebApplication app)
     {
         app.UseMiddleware<HostGuard>();

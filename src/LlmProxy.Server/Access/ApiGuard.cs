@@ -2,16 +2,16 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace LlmProxy.Server.Access;
 
-/// <summary>What the guards of the API share: the paths that they guard, and the answer to a request that they refuse.</summary>
+/// <summary>Shared by the guards of the API: the guarded paths, and the response to a rejected request.</summary>
 internal static class ApiGuard
 {
-    /// <summary>The path that the API's own paths begin with.</summary>
+    /// <summary>Prefix of the API's paths.</summary>
     public const string Prefix = "/_llmproxy";
 
-    /// <summary>Whether a request asks for the API.</summary>
+    /// <summary>Whether a request addresses the API.</summary>
     public static bool Guards(HttpRequest request) => request.Path.StartsWithSegments(Prefix, StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>Refuses a request before it comes to an endpoint.</summary>
+    /// <summary>Rejects a request with a problem.</summary>
     public static Task RefuseAsync(HttpContext context, int status, string title, string detail) =>
         TypedResults.Problem(new ProblemDetails { Status = status, Title = title, Detail = detail }).ExecuteAsync(context);
 }

@@ -3,8 +3,8 @@ using System.Net;
 namespace LlmProxy.Server.Access;
 
 /// <summary>
-/// Keeps pages of other sites out of the API. A page can let its own name point to the loopback address (DNS
-/// rebinding), so on loopback only loopback's names are taken; and a browser says in <c>Origin</c> which page asks.
+/// Rejects API requests from pages of other sites. A site can resolve its own name to the loopback address (DNS
+/// rebinding), so on loopback only loopback names are accepted; and a browser sends the page's origin in <c>Origin</c>.
 /// </summary>
 internal sealed class HostGuard(RequestDelegate next, ListenAddresses addresses)
 {
@@ -23,7 +23,7 @@ internal sealed class HostGuard(RequestDelegate next, ListenAddresses addresses)
                 context,
                 StatusCodes.Status403Forbidden,
                 "Unknown host",
-                $"The API on loopback is not served under the name '{host}'. Use 127.0.0.1 or localhost, or start the proxy with --urls http://{host}:{context.Connection.LocalPort}.");
+                $"The API on loopback rejects the host name '{host}'. Use 127.0.0.1 or localhost, or start the proxy with --urls http://{host}:{context.Connection.LocalPort}.");
         }
 
         var origin = context.Request.Headers.Origin.ToString();
@@ -32,8 +32,8 @@ internal sealed class HostGuard(RequestDelegate next, ListenAddresses addresses)
             return ApiGuard.RefuseAsync(
                 context,
                 StatusCodes.Status403Forbidden,
-                "Foreign page",
-                $"The API takes no requests from pages of {origin}.");
+                "Cross-origin request",
+                $"The API rejects requests of pages from origin {origin}. Send the request without an Origin header, from outside a browser.");
         }
 
         return next(context);
@@ -48,11 +48,11 @@ internal sealed class HostGuard(RequestDelegate next, ListenAddresses addresses)
         Uri.TryCreate(origin, UriKind.Absolute, out var uri) && string.Equals(uri.Authority, request.Host.Value, StringComparison.OrdinalIgnoreCase);
 }
 
-/// <summary>Names that the proxy was told to listen under.</summary>
+/// <summary>Host names of the configured addresses.</summary>
 /// <param name="Hosts">The host names.</param>
 internal sealed record ListenAddresses(IReadOnlyList<string> Hosts)
 {
-    /// <summary>The host names of some addresses.</summary>
+    /// <summary>Reads the host names of addresses.</summary>
     public static ListenAddresses Of(IEnumerable<string> urls) => new(
     [
         .. urls.Select(url => Uri.TryCreate(url, UriKind.Absolute, out var uri) ? uri.Host.Trim('[', ']') : null)

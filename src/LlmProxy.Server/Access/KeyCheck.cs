@@ -7,8 +7,8 @@ using Yarp.ReverseProxy.Model;
 namespace LlmProxy.Server.Access;
 
 /// <summary>
-/// Says who calls. Without keys everybody is the one tenant; with keys every call needs one: in <c>LlmProxy-Key</c>, or
-/// in place of the provider's key where this proxy adds the real one. Stands behind the routing.
+/// Authenticates callers. Without keys every caller is the default tenant. With keys every request needs one: in
+/// <c>LlmProxy-Key</c>, or in place of the provider's key if the proxy adds the real one. Runs after routing.
 /// </summary>
 internal sealed class KeyCheck(RequestDelegate next, KeyRing keys, LlmProxyOptions options)
 {
@@ -29,11 +29,11 @@ internal sealed class KeyCheck(RequestDelegate next, KeyRing keys, LlmProxyOptio
             return CheckMetricsAsync(context);
         }
 
-        // What is no route is a health check, an alive answer or a 404: nothing in it is anybody's.
+        // Everything else is a health check, a probe of a base URL or a 404, which expose no tenant's data.
         return context.GetEndpoint()?.Metadata.GetMetadata<RouteModel>() is { } route ? CheckCallAsync(context, route) : next(context);
     }
 
-    /// <summary>Whether a request is a scrape of Prometheus.</summary>
+    /// <summary>Whether Prometheus scrapes the metrics.</summary>
     public static bool IsMetrics(HttpContext context) => context.Request.Path.Equals(TelemetryExport.MetricsPath, StringComparison.OrdinalIgnoreCase);
 
     // Metrics hold models and figures of all tenants. Prometheus sends its credentials as a bearer token.
@@ -47,7 +47,7 @@ internal sealed class KeyCheck(RequestDelegate next, KeyRing keys, LlmProxyOptio
 
         return keys.Find(presented) is { IsAdmin: true }
             ? next(context)
-            : ApiGuard.RefuseAsync(context, StatusCodes.Status401Unauthorized, "Key needed", $"Send an admin key as a bearer token, or in the header {ProxyHeaders.Key}.");
+            : ApiGuard.RefuseAsync(context, StatusCodes.Status401Unauthorized, "Key required", $"Send an admin key as a bearer token, or in header {ProxyHeaders.Key}.");
     }
 
     private Task CheckApiAsync(HttpContext context)
@@ -58,8 +58,8 @@ internal sealed class KeyCheck(RequestDelegate next, KeyRing keys, LlmProxyOptio
             return ApiGuard.RefuseAsync(
                 context,
                 StatusCodes.Status401Unauthorized,
-                "Key needed",
-                presented.Length == 0 ? $"Send an admin key in the header {ProxyHeaders.Key}." : $"The key in {ProxyHeaders.Key} is none of LlmProxy:Auth:Keys.");
+                "Key required",
+                presented.Length == 0 ? $"Send an admin key in header {ProxyHeaders.Key}." : $"Invalid API key in header {ProxyHeaders.Key}. Send an admin key of LlmProxy:Auth:Keys.");
         }
 
         if (!caller.IsAdmin)
@@ -67,8 +67,8 @@ internal sealed class KeyCheck(RequestDelegate next, KeyRing keys, LlmProxyOptio
             return ApiGuard.RefuseAsync(
                 context,
                 StatusCodes.Status403Forbidden,
-                "Admin key needed",
-                $"The key '{caller.KeyName}' may make calls, but does not open {ApiGuard.Prefix}. Use one with \"admin\": true in LlmProxy:Auth:Keys.");
+                "Admin key required",
+                $"The key '{caller.KeyName}' has no access to {ApiGuard.Prefix}. Send a key with \"admin\": true in LlmProxy:Auth:Keys.");
         }
 
         context.Features.Set(caller);
@@ -91,10 +91,10 @@ internal sealed class KeyCheck(RequestDelegate next, KeyRing keys, LlmProxyOptio
 
         var dialect = RouteProvider.DialectOf(context);
         var message = presented.Length > 0
-            ? $"LlmProxy: the key in {ProxyHeaders.Key} is none of this proxy's keys."
+            ? $"LlmProxy: invalid API key in header {ProxyHeaders.Key}. Send a key of this proxy (LlmProxy:Auth:Keys)."
             : addsKey
-                ? $"LlmProxy: this proxy needs one of its keys, in the header {ProxyHeaders.Key} or in place of the provider's key."
-                : $"LlmProxy: this proxy needs one of its keys in the header {ProxyHeaders.Key}; the provider's own key stays where it is.";
+                ? $"LlmProxy: missing API key. Send a key of this proxy in header {ProxyHeaders.Key} or in place of the provider's key."
+                : $"LlmProxy: missing API key. Send a key of this proxy in header {ProxyHeaders.Key}, in addition to the provider's key.";
         return UpstreamErrors.WriteAsync(context, StatusCodes.Status401Unauthorized, dialect, message);
     }
 }

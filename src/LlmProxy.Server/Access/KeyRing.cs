@@ -9,7 +9,7 @@ internal sealed class KeyRing
 {
     private readonly (byte[] Hash, Caller Caller)[] _keys;
 
-    /// <summary>Keys by the settings; a variable that is missing makes no key.</summary>
+    /// <summary>Reads the keys of the settings; an entry whose environment variable is not set is ignored.</summary>
     public KeyRing(AuthOptions options, Func<string, string?>? environment = null)
     {
         environment ??= Environment.GetEnvironmentVariable;
@@ -26,7 +26,7 @@ internal sealed class KeyRing
     /// <summary>Whether every call needs a key.</summary>
     public bool HasKeys { get; }
 
-    /// <summary>Whose key this is; null for a stranger's. Takes the same time for every key.</summary>
+    /// <summary>Finds the owner of a key, or null. Compares in constant time.</summary>
     public Caller? Find(string? presented)
     {
         if (string.IsNullOrEmpty(presented) || _keys.Length == 0)

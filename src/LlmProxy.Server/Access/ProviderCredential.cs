@@ -1,6 +1,6 @@
 namespace LlmProxy.Server.Access;
 
-/// <summary>The places where a provider's own key stands in a request.</summary>
+/// <summary>The places in a request that can hold a provider's key.</summary>
 internal static class ProviderCredential
 {
     public const string Bearer = "Bearer ";
@@ -39,7 +39,7 @@ internal static class ProviderCredential
         }
     }
 
-    /// <summary>A target without the query parameter <c>key</c> where its value is ours; every other byte stays.</summary>
+    /// <summary>Removes the query parameter <c>key</c> from a target if its value is a key of this proxy; all other bytes stay.</summary>
     public static string WithoutKey(string target, Func<string, bool> isOurs)
     {
         var question = target.IndexOf('?', StringComparison.Ordinal);

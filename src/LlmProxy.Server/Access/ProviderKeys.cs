@@ -6,23 +6,15 @@ using Yarp.ReverseProxy.Transforms.Builder;
 namespace LlmProxy.Server.Access;
 
 /// <summary>
-/// Keys on their way upstream: a key of this proxy never leaves it, wherever it stands; the provider's key is added
-/// where <c>Upstreams:CLUSTER:ApiKeyEnv</c> names it and the client sent no credential of its own. Stands behind
-/// <see cref="RawTargetTransform"/>, which makes the target.
+/// Removes this proxy's own keys from forwarded requests, and adds the provider's key if
+/// <c>Upstreams:CLUSTER:ApiKeyEnv</c> names it and the client sent no credential of its own. Runs after
+/// <see cref="RawTargetTransform"/>, which sets the target.
 /// </summary>
-internal sealed class ProviderKeys(KeyRing keys, LlmProxyOptions options) : ITransformProvider
+internal sealed class ProviderKeys(KeyRing keys, LlmProxyOptions options) : RouteTransform
 {
     private static readonly UriCreationOptions AsWritten = new() { DangerousDisablePathAndQueryCanonicalization = true };
 
-    public void ValidateRoute(TransformRouteValidationContext context)
-    {
-    }
-
-    public void ValidateCluster(TransformClusterValidationContext context)
-    {
-    }
-
-    public void Apply(TransformBuilderContext context)
+    public override void Apply(TransformBuilderContext context)
     {
         var variable = options.Upstreams.GetValueOrDefault(context.Route.ClusterId ?? "")?.ApiKeyEnv;
         if (variable is null && !keys.HasKeys)

@@ -1,31 +1,31 @@
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Stores;
 using LlmProxy.Server.Access;
-using LlmProxy.Server.Api.Shapes;
+using LlmProxy.Server.Api.Dtos;
 
 namespace LlmProxy.Server.Api;
 
-/// <summary>The HTTP API under <c>/_llmproxy</c>, the health checks, and the answer to paths that nobody serves.</summary>
+/// <summary>The HTTP API under <c>/_llmproxy</c>, the health checks, and the response to unknown paths.</summary>
 internal static class ApiEndpoints
 {
-    /// <summary>Where the API stands.</summary>
+    /// <summary>Prefix of the API's paths.</summary>
     public const string Prefix = ApiGuard.Prefix;
 
-    // Before every route of the configuration, a catch-all included.
+    // Ahead of all configured routes, including a catch-all.
     private const int BeforeRoutes = -1000;
 
-    /// <summary>What the endpoints need.</summary>
+    /// <summary>Adds the services of the endpoints.</summary>
     public static IServiceCollection AddApi(this IServiceCollection services, LlmProxyOptions options)
     {
         services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, ApiJson.Default));
         services.AddProblemDetails();
         services.AddOpenApi("openapi", OpenApiText.Configure);
         services.AddSingleton(options.Cleanup);
-        services.AddSingleton<TrajectoryShaper>();
+        services.AddSingleton<TrajectoryMapper>();
         return services;
     }
 
-    /// <summary>Maps everything.</summary>
+    /// <summary>Maps all endpoints.</summary>
     public static void MapApi(this WebApplication app)
     {
         app.MapHealth();
@@ -60,20 +60,20 @@ internal static class ApiEndpoints
         {
             return ApiProblem.Result(
                 StatusCodes.Status503ServiceUnavailable,
-                "The store does not answer",
-                $"{error.Message} Calls are still forwarded. Run \"llmproxy doctor\" for the cause and the fix.");
+                "Store unavailable",
+                $"{error.Message} Requests are still forwarded. Run \"llmproxy doctor\" to diagnose the cause.");
         }
     }
 
     private static IResult NoSuchCall(HttpContext context) => ApiProblem.Result(
         StatusCodes.Status404NotFound,
         "Not found",
-        $"There is no {context.Request.Method} {context.Request.Path}. {Prefix}/openapi.json lists the calls.");
+        $"No endpoint for {context.Request.Method} {context.Request.Path}. {Prefix}/openapi.json lists the endpoints.");
 
     private static IResult NoSuchPath(HttpContext context, IConfiguration configuration) => ApiProblem.Result(
         StatusCodes.Status404NotFound,
         "Not found",
-        $"No route takes {context.Request.Method} {context.Request.Path}. Base URLs are {string.Join(", ", BaseUrls(context, configuration))}; the API stands under {Prefix}.");
+        $"No route for {context.Request.Method} {context.Request.Path}. Use one of the base URLs {string.Join(", ", BaseUrls(context, configuration))}, or the API under {Prefix}.");
 
     private static IEnumerable<string> BaseUrls(HttpContext context, IConfiguration configuration) =>
         Upstreams.BaseUrls.Of(configuration, $"{context.Request.Scheme}://{context.Request.Host}").Select(url => url.Address);

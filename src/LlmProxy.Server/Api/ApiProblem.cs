@@ -2,24 +2,24 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace LlmProxy.Server.Api;
 
-/// <summary>A request that cannot be served, as an RFC 9457 problem. Thrown where a value is read, answered by the group's filter.</summary>
+/// <summary>An invalid request. The group's filter turns it into an RFC 9457 problem.</summary>
 internal sealed class ApiProblemException(int status, string title, string detail, string? field = null) : Exception(detail)
 {
     /// <summary>The HTTP status.</summary>
     public int Status { get; } = status;
 
-    /// <summary>The kind of problem.</summary>
+    /// <summary>Title of the problem.</summary>
     public string Title { get; } = title;
 
-    /// <summary>The field or parameter that is wrong, or null.</summary>
+    /// <summary>The invalid field or parameter, or null.</summary>
     public string? Field { get; } = field;
 
-    /// <summary>A field of the body or a parameter of the query that is wrong.</summary>
-    public static ApiProblemException BadField(string field, string whatItMustBe) =>
-        new(StatusCodes.Status400BadRequest, "Wrong request", $"'{field}' {whatItMustBe}.", field);
+    /// <summary>An invalid field of the body or parameter of the query.</summary>
+    public static ApiProblemException BadField(string field, string requirement) =>
+        new(StatusCodes.Status400BadRequest, "Invalid request", $"'{field}' {requirement}.", field);
 }
 
-/// <summary>Problem details.</summary>
+/// <summary>Creates problem details.</summary>
 internal static class ApiProblem
 {
     /// <summary>A problem as an endpoint's result.</summary>
@@ -34,7 +34,7 @@ internal static class ApiProblem
         return TypedResults.Problem(problem);
     }
 
-    /// <summary>There is no such thing.</summary>
+    /// <summary>Reports an unknown id.</summary>
     public static IResult NotFound(string what, string id, string fix) =>
-        Result(StatusCodes.Status404NotFound, "Not found", $"There is no {what} '{id}'. {fix}");
+        Result(StatusCodes.Status404NotFound, "Not found", $"No {what} with id '{id}'. {fix}");
 }

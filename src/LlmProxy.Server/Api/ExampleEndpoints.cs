@@ -6,11 +6,11 @@ using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Sdk;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Access;
-using LlmProxy.Server.Api.Shapes;
+using LlmProxy.Server.Api.Dtos;
 
 namespace LlmProxy.Server.Api;
 
-/// <summary>Curated examples: which runs are used, pinned, retired or edited.</summary>
+/// <summary>Curated examples: used, pinned, retired or edited trajectories.</summary>
 internal static class ExampleEndpoints
 {
     private const int DefaultLimit = 50;
@@ -18,11 +18,11 @@ internal static class ExampleEndpoints
 
     public static void MapExamples(this RouteGroupBuilder api)
     {
-        api.MapGet("/examples", ListAsync).Produces<PageShape<ExampleShape>>().ProducesProblem(400)
-            .WithTags("Examples").WithSummary("Examples, the pinned ones first, then by uses");
-        api.MapPost("/examples/{id}/usage", UseAsync).AcceptsJson<ExampleUsageRequest>().Produces<ExampleShape>().ProducesProblem(404)
+        api.MapGet("/examples", ListAsync).Produces<PageResponse<ExampleDto>>().ProducesProblem(400)
+            .WithTags("Examples").WithSummary("Lists examples, pinned ones first, then by uses");
+        api.MapPost("/examples/{id}/usage", UseAsync).AcceptsJson<ExampleUsageRequest>().Produces<ExampleDto>().ProducesProblem(404)
             .WithTags("Examples").WithSummary("Counts one use of an example");
-        api.MapPut("/examples/{id}", UpdateAsync).AcceptsJson<UpdateExampleRequest>().Produces<ExampleShape>().ProducesProblem(400).ProducesProblem(404)
+        api.MapPut("/examples/{id}", UpdateAsync).AcceptsJson<UpdateExampleRequest>().Produces<ExampleDto>().ProducesProblem(400).ProducesProblem(404)
             .WithTags("Examples").WithSummary("Pins, retires or edits an example");
     }
 
@@ -30,7 +30,7 @@ internal static class ExampleEndpoints
     {
         var rows = await store.ListExamplesAsync(context.GetTenant(), ApiInput.Whole("limit", limit, 1, LargestLimit) ?? DefaultLimit, cancellationToken);
         var evidence = await ledger.ReadAsync(context.GetTenant(), cancellationToken);
-        return TypedResults.Json(new PageShape<ExampleShape>([.. rows.Select(row => Shape(row, evidence))], null), ApiJson.Default.PageShapeExampleShape);
+        return TypedResults.Json(new PageResponse<ExampleDto>([.. rows.Select(row => ToDto(row, evidence))], null), ApiJson.Default.PageResponseExampleDto);
     }
 
     private static async Task<IResult> UseAsync(HttpContext context, string id, TrajectorySearch similar, IExampleStore store, ExampleLedger ledger, CancellationToken cancellationToken)
@@ -42,7 +42,7 @@ internal static class ExampleEndpoints
             return TrajectoryEndpoints.NoRun(id);
         }
 
-        return TypedResults.Json(Shape(await FindAsync(store, run, cancellationToken), await ledger.ReadAsync(tenant, cancellationToken)), ApiJson.Default.ExampleShape);
+        return TypedResults.Json(ToDto(await FindAsync(store, run, cancellationToken), await ledger.ReadAsync(tenant, cancellationToken)), ApiJson.Default.ExampleDto);
     }
 
     private static async Task<IResult> UpdateAsync(HttpContext context, string id, TaskService tasks, IExampleStore store, ExampleLedger ledger, CancellationToken cancellationToken)
@@ -72,7 +72,7 @@ internal static class ExampleEndpoints
             EditedJson = request.Edited is JsonObject { Count: 0 } ? null : request.Edited?.ToJsonString() ?? before.EditedJson,
         };
         return await store.UpdateExampleAsync(tenant, row, cancellationToken)
-            ? TypedResults.Json(Shape(row, await ledger.ReadAsync(tenant, cancellationToken)), ApiJson.Default.ExampleShape)
+            ? TypedResults.Json(ToDto(row, await ledger.ReadAsync(tenant, cancellationToken)), ApiJson.Default.ExampleDto)
             : TrajectoryEndpoints.NoRun(id);
     }
 
@@ -81,15 +81,15 @@ internal static class ExampleEndpoints
             ? row
             : new FewShotExampleRow(run.Id, run.TaskDescription, run.QualityScore, Pinned: false, Retired: false, EditedJson: null, UsageCount: 0, LastUsedAt: null);
 
-    /// <summary>Recorded evidence, and what somebody outside stated.</summary>
-    public static ExampleEvidenceShape Shape(ExampleEvidence? evidence, FewShotExampleRow? row)
+    /// <summary>Combines recorded evidence with reported outcomes.</summary>
+    public static ExampleEvidenceDto ToDto(ExampleEvidence? evidence, FewShotExampleRow? row)
     {
         var (stated, successes) = ((row?.StatedSuccesses + row?.StatedFailures) ?? 0, row?.StatedSuccesses ?? 0);
-        return new ExampleEvidenceShape(
+        return new ExampleEvidenceDto(
             (evidence?.Tasks ?? 0) + stated, (evidence?.Successes ?? 0) + successes, evidence?.Compared ?? 0, evidence?.Difference, evidence?.ProbabilityOfHelp, evidence?.Finding ?? "too-few");
     }
 
-    private static ExampleShape Shape(FewShotExampleRow row, IReadOnlyDictionary<string, ExampleEvidence> evidence) => new(
+    private static ExampleDto ToDto(FewShotExampleRow row, IReadOnlyDictionary<string, ExampleEvidence> evidence) => new(
         row.TrajectoryId,
         row.TrajectoryId,
         row.TaskDescription,
@@ -99,5 +99,5 @@ internal static class ExampleEndpoints
         row.EditedJson is { } json ? JsonNode.Parse(json) : null,
         row.UsageCount,
         row.LastUsedAt?.UtcDateTime,
-        Shape(evidence.GetValueOrDefault(row.TrajectoryId), row));
+        ToDto(evidence.GetValueOrDefault(row.TrajectoryId), row));
 }

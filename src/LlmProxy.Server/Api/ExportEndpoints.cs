@@ -5,60 +5,30 @@ using LlmProxy.TrainingData.Export;
 
 namespace LlmProxy.Server.Api;
 
-/// <summary>Training data.</summary>
+/// <summary>Export of training data.</summary>
 internal static class ExportEndpoints
 {
-    /// <summary>Header that says whose outputs are in the data.</summary>
+    /// <summary>Header that names the providers whose outputs the data contains.</summary>
     public const string NoticeHeader = "LlmProxy-Export-Notice";
 
     private const int FlushAt = 64 << 10;
 
     public static void MapExport(this RouteGroupBuilder api) =>
         api.MapGet("/export", ExportAsync).Produces(200, contentType: "application/jsonl").ProducesProblem(400)
-            .WithTags("Maintenance").WithSummary("Training data as JSON lines; with Accept: " + ExportStream.MediaType + " each with its origin, and a summary");
+            .WithTags("Maintenance").WithSummary("Exports training data as JSON lines; with Accept: " + ExportStream.MediaType + " also the origin of each line, and a summary");
 
     private static async Task<IResult> ExportAsync(
-        HttpContext context,
-        TrajectoryExporter exporter,
-        TimeProvider time,
-        string? format,
-        string? minQuality,
-        string? successOnly,
-        string? limit,
-        string? modelProvider,
-        string? since,
-        string? split,
-        string? part,
-        string? maxImages,
-        string? redact,
-        string? imageUri,
-        CancellationToken cancellationToken)
+        HttpContext context, TrajectoryExporter exporter, TimeProvider time, [AsParameters] ExportParameters parameters, CancellationToken cancellationToken)
     {
-        // 1. What is asked for.
+        // 1. Validate.
         var withEvents = context.Request.Headers.Accept.ToString().Contains(ExportStream.MediaType, StringComparison.OrdinalIgnoreCase);
-        var request = new ExportRequest(
-            context.GetTenant(),
-            ExportFormats.Parse(format) ?? throw ApiProblemException.BadField("format", $"must be one of {string.Join(", ", ExportFormats.Names)}, not \"{format}\""))
+        var request = parameters.ToRequest(context.GetTenant(), withEvents, time);
+        if (parameters.Part is not (null or "" or "training" or "validation"))
         {
-            MinQuality = ApiInput.Number("minQuality", minQuality, 0, 1) ?? 0.7,
-            SuccessOnly = ApiInput.Truth("successOnly", successOnly) ?? true,
-            Limit = ApiInput.Whole("limit", limit, 1, int.MaxValue),
-            ModelProvider = string.IsNullOrEmpty(modelProvider) ? null : modelProvider,
-            Since = ApiInput.Time("since", since, time),
-            Split = ApiInput.Number("split", split, 0, 0.5) ?? 0,
-            MaxImages = ApiInput.Whole("maxImages", maxImages, 0, 10_000),
-            Redact = ApiInput.Truth("redact", redact) ?? false,
-            ImageUri = string.IsNullOrEmpty(imageUri) ? null : imageUri,
-
-            // Bare lines have no place for image files.
-            KeepsImageFiles = withEvents,
-        };
-        if (part is not (null or "" or "training" or "validation"))
-        {
-            throw ApiProblemException.BadField("part", $"must be training or validation, not \"{part}\"");
+            throw ApiProblemException.BadField("part", $"must be training or validation, not \"{parameters.Part}\"");
         }
 
-        // 2. The first event tells whether the store answers, while an error can still be one.
+        // 2. Read the first event while a failure of the store can still become an error response.
         var events = exporter.ExportAsync(request, cancellationToken).GetAsyncEnumerator(cancellationToken);
         await events.MoveNextAsync();
         if (!withEvents && events.Current is ExportStart { Notice.Length: > 0 } start)
@@ -66,11 +36,34 @@ internal static class ExportEndpoints
             context.Response.Headers[NoticeHeader] = $"outputs of {string.Join(", ", start.Providers.Keys)}; their terms may forbid training other models on them";
         }
 
-        return new ExportAnswer(events, withEvents, part == "validation");
+        return new ExportResponse(events, withEvents, parameters.Part == "validation");
     }
 
-    /// <summary>Writes the lines as they are made.</summary>
-    private sealed class ExportAnswer(IAsyncEnumerator<ExportEvent> events, bool withEvents, bool isValidation) : IResult
+    /// <summary>The query parameters of an export, validated by name.</summary>
+    private sealed record ExportParameters(
+        string? Format, string? MinQuality, string? SuccessOnly, string? Limit, string? ModelProvider, string? Since, string? Split, string? Part, string? MaxImages, string? Redact, string? ImageUri)
+    {
+        public ExportRequest ToRequest(string tenant, bool withEvents, TimeProvider time) => new(
+            tenant,
+            ExportFormats.Parse(Format) ?? throw ApiProblemException.BadField("format", $"must be one of {string.Join(", ", ExportFormats.Names)}, not \"{Format}\""))
+        {
+            MinQuality = ApiInput.Number("minQuality", MinQuality, 0, 1) ?? 0.7,
+            SuccessOnly = ApiInput.Truth("successOnly", SuccessOnly) ?? true,
+            Limit = ApiInput.Whole("limit", Limit, 1, int.MaxValue),
+            ModelProvider = ApiInput.Text(ModelProvider),
+            Since = ApiInput.Time("since", Since, time),
+            Split = ApiInput.Number("split", Split, 0, 0.5) ?? 0,
+            MaxImages = ApiInput.Whole("maxImages", MaxImages, 0, 10_000),
+            Redact = ApiInput.Truth("redact", Redact) ?? false,
+            ImageUri = ApiInput.Text(ImageUri),
+
+            // JSON lines alone cannot carry image files.
+            KeepsImageFiles = withEvents,
+        };
+    }
+
+    /// <summary>Writes the lines as they are produced.</summary>
+    private sealed class ExportResponse(IAsyncEnumerator<ExportEvent> events, bool withEvents, bool isValidation) : IResult
     {
         public async Task ExecuteAsync(HttpContext httpContext)
         {

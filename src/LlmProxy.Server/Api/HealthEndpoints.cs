@@ -1,24 +1,21 @@
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Stores;
-using LlmProxy.Server.Api.Shapes;
+using LlmProxy.Server.Api.Dtos;
 
 namespace LlmProxy.Server.Api;
 
-/// <summary><c>/healthz</c>: the process is alive. <c>/readyz</c>: the store is reachable and the spool writable.</summary>
+/// <summary><c>/healthz</c>: the process is running. <c>/readyz</c>: the store is reachable and the spool writable.</summary>
 internal static class HealthEndpoints
 {
-    /// <summary>Paths that are open to everybody.</summary>
-    public static readonly string[] Paths = ["/healthz", "/readyz"];
-
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(2);
 
     public static void MapHealth(this WebApplication app)
     {
-        app.MapGet("/healthz", () => TypedResults.Json(new HealthShape("ok"), ApiJson.Default.HealthShape))
-            .Produces<HealthShape>().WithTags("Health").WithSummary("Whether the process is alive").WithOrder(-1000);
+        app.MapGet("/healthz", () => TypedResults.Json(new HealthResponse("ok"), ApiJson.Default.HealthResponse))
+            .Produces<HealthResponse>().WithTags("Health").WithSummary("Checks that the process is running").WithOrder(-1000);
         app.MapGet("/readyz", ReadyAsync)
-            .Produces<HealthShape>().Produces<HealthShape>(StatusCodes.Status503ServiceUnavailable).WithTags("Health")
-            .WithSummary("Whether the store is reachable and the spool writable").WithOrder(-1000);
+            .Produces<HealthResponse>().Produces<HealthResponse>(StatusCodes.Status503ServiceUnavailable).WithTags("Health")
+            .WithSummary("Checks that the store is reachable and the spool writable").WithOrder(-1000);
     }
 
     private static async Task<IResult> ReadyAsync(IStoreLifecycle store, Spool spool, CancellationToken cancellationToken)
@@ -26,24 +23,24 @@ internal static class HealthEndpoints
         var health = await CheckAsync(store, cancellationToken);
         var ok = health.Ok && spool.IsWritable;
         return TypedResults.Json(
-            new HealthShape(ok ? "ok" : "unavailable", health.Ok, spool.IsWritable),
-            ApiJson.Default.HealthShape,
+            new HealthResponse(ok ? "ok" : "unavailable", health.Ok, spool.IsWritable),
+            ApiJson.Default.HealthResponse,
             statusCode: ok ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
     }
 
-    /// <summary>Asks the store, for at most two seconds.</summary>
+    /// <summary>Checks the store, for at most two seconds.</summary>
     internal static async Task<StoreHealth> CheckAsync(IStoreLifecycle store, CancellationToken cancellationToken)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(Patience);
+        limit.CancelAfter(Timeout);
         try
         {
-            // A driver may hold this thread while it connects.
+            // A driver may block the thread while it connects.
             return await Task.Run(() => store.CheckAsync(limit.Token), limit.Token).WaitAsync(limit.Token);
         }
         catch (Exception error) when (error is StoreException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
         {
-            return new StoreHealth(false, 0, error is StoreException ? error.Message : "The store did not answer within 2 seconds.", "");
+            return new StoreHealth(false, 0, error is StoreException ? error.Message : "Timeout of the store after 2 seconds.", "");
         }
     }
 }

@@ -3,11 +3,11 @@ using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Access;
-using LlmProxy.Server.Api.Shapes;
+using LlmProxy.Server.Api.Dtos;
 
 namespace LlmProxy.Server.Api;
 
-/// <summary>Cleanup, and vectors of stored runs.</summary>
+/// <summary>Cleanup, and vectors of stored trajectories.</summary>
 internal static class MaintenanceEndpoints
 {
     private const int LongestDays = 36_500;
@@ -17,10 +17,10 @@ internal static class MaintenanceEndpoints
 
     public static void MapMaintenance(this RouteGroupBuilder api)
     {
-        api.MapPost("/cleanup", CleanupAsync).AcceptsJson<CleanupRequest>().Produces<CleanupShape>().ProducesProblem(400)
-            .WithTags("Maintenance").WithSummary("Deletes old poor runs and the content that nobody refers to any more");
-        api.MapPost("/embeddings", EmbedAsync).AcceptsJson<EmbedRequest>().Produces<EmbedShape>().ProducesProblem(400)
-            .WithTags("Maintenance").WithSummary("Makes the vectors of a portion of stored runs: of those that have none of the embedder in use, or of all");
+        api.MapPost("/cleanup", CleanupAsync).AcceptsJson<CleanupRequest>().Produces<CleanupResponse>().ProducesProblem(400)
+            .WithTags("Maintenance").WithSummary("Deletes old trajectories with a low score, and content that is no longer referenced");
+        api.MapPost("/embeddings", EmbedAsync).AcceptsJson<EmbedRequest>().Produces<EmbedResponse>().ProducesProblem(400)
+            .WithTags("Maintenance").WithSummary("Computes the vectors of a batch of trajectories: of those without a vector of the current embedder, or of all");
     }
 
     private static async Task<IResult> CleanupAsync(HttpContext context, ITrajectoryStore store, CleanupOptions options, TimeProvider time, CancellationToken cancellationToken)
@@ -31,7 +31,7 @@ internal static class MaintenanceEndpoints
         var dryRun = request.DryRun ?? false;
         var deleted = await store.CleanupAsync(
             context.GetTenant(), time.GetUtcNow() - TimeSpan.FromDays(days), quality, request.IncludeUnscored ?? false, dryRun, cancellationToken);
-        return TypedResults.Json(new CleanupShape(deleted, dryRun), ApiJson.Default.CleanupShape);
+        return TypedResults.Json(new CleanupResponse(deleted, dryRun), ApiJson.Default.CleanupResponse);
     }
 
     private static async Task<IResult> EmbedAsync(HttpContext context, StoreEmbedder embedder, EmbeddingService embeddings, CancellationToken cancellationToken)
@@ -39,20 +39,20 @@ internal static class MaintenanceEndpoints
         var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.EmbedRequest);
         long? after = string.IsNullOrEmpty(request.Cursor) ? null
             : long.TryParse(request.Cursor, NumberStyles.None, CultureInfo.InvariantCulture, out var row) ? row
-            : throw ApiProblemException.BadField("cursor", "must be a nextCursor of an earlier answer");
+            : throw ApiProblemException.BadField("cursor", "must be the nextCursor of an earlier response");
         var portion = await embedder.MakeAsync(
             context.GetTenant(), request.Rebuild ?? false, after, ApiInput.InRange("limit", request.Limit, 1, MostRuns) ?? RunsInPortion, request.RemoveOthers ?? false, cancellationToken);
         return TypedResults.Json(
-            new EmbedShape(
+            new EmbedResponse(
                 embeddings.Model,
                 embeddings.Dimensions,
                 portion.Total,
                 portion.Embedded,
-                [.. portion.Failed.Select(f => new EmbedFailureShape(f.TrajectoryId, f.Reason))],
+                [.. portion.Failed.Select(f => new EmbedFailureDto(f.TrajectoryId, f.Reason))],
                 portion.Resumed,
                 portion.Removed,
                 portion.Stopped,
                 portion.NextRow?.ToString(CultureInfo.InvariantCulture)),
-            ApiJson.Default.EmbedShape);
+            ApiJson.Default.EmbedResponse);
     }
 }

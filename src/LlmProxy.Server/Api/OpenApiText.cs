@@ -1,21 +1,33 @@
+using System.Text.Json;
 using Microsoft.AspNetCore.OpenApi;
+using Microsoft.OpenApi;
 
 namespace LlmProxy.Server.Api;
 
-/// <summary>What the OpenAPI document says beside the endpoints.</summary>
+/// <summary>Title, description and scope of the OpenAPI document.</summary>
 internal static class OpenApiText
 {
     public static void Configure(OpenApiOptions options)
     {
-        // The proxied routes are their providers' own APIs.
+        // Proxied routes are the APIs of their providers.
         options.ShouldInclude = description => description.RelativePath is { } path
             && (path.StartsWith("_llmproxy/", StringComparison.Ordinal) || path is "healthz" or "readyz");
+        // Parameters that come from a record's properties are named like those.
+        options.AddOperationTransformer((operation, _, _) =>
+        {
+            foreach (var parameter in operation.Parameters?.OfType<OpenApiParameter>() ?? [])
+            {
+                parameter.Name = JsonNamingPolicy.CamelCase.ConvertName(parameter.Name!);
+            }
+
+            return Task.CompletedTask;
+        });
         options.AddDocumentTransformer((document, _, _) =>
         {
             document.Info.Title = "LlmProxy";
             document.Info.Version = StatusEndpoints.ProgramVersion;
-            document.Info.Description = "What was recorded, how tasks ended, and which runs teach which task. {taskId} is a task's id, session:<the client's session id>, or last. "
-                + "Errors are RFC 9457 problem details. Where keys are configured, send an admin key in LlmProxy-Key.";
+            document.Info.Description = "Recorded trajectories, outcomes of tasks, and examples. {taskId} is a task's id, session:<the client's session id>, or last. "
+                + "Errors are RFC 9457 problem details. If keys are configured, send an admin key in header LlmProxy-Key.";
             return Task.CompletedTask;
         });
     }

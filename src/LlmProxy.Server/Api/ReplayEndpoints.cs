@@ -2,20 +2,20 @@ using System.Text.Json;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Server.Access;
-using LlmProxy.Server.Api.Shapes;
+using LlmProxy.Server.Api.Dtos;
 using LlmProxy.Testing.Replay;
 
 namespace LlmProxy.Server.Api;
 
-/// <summary>What replays need of a recorded run.</summary>
+/// <summary>Data of recorded trajectories for replays.</summary>
 internal static class ReplayEndpoints
 {
     public static void MapReplay(this RouteGroupBuilder api)
     {
         api.MapGet("/trajectories/{id}/recording", ReadRecordingAsync).Produces<JsonElement>().ProducesProblem(404).ProducesProblem(409)
-            .WithTags("Trajectories").WithSummary("The run's calls and answers, as LlmProxy.Testing and replay serve take them");
-        api.MapGet("/trajectories/{id}/prompts", ReadPromptsAsync).Produces<RecordedPromptsShape>().ProducesProblem(404).ProducesProblem(409)
-            .WithTags("Trajectories").WithSummary("The run's rewritten prompts with the values and templates that they were made from");
+            .WithTags("Trajectories").WithSummary("Reads the recorded exchanges in the format of LlmProxy.Testing and replay serve");
+        api.MapGet("/trajectories/{id}/prompts", ReadPromptsAsync).Produces<RecordedPromptsResponse>().ProducesProblem(404).ProducesProblem(409)
+            .WithTags("Trajectories").WithSummary("Reads the rewritten prompts with the values and templates that rendered them");
     }
 
     private static async Task<IResult> ReadRecordingAsync(HttpContext context, string id, TaskService tasks, TrajectoryReader reader, CancellationToken cancellationToken)
@@ -43,27 +43,27 @@ internal static class ReplayEndpoints
             return TrajectoryEndpoints.NoRun(id);
         }
 
-        // 1. What the task's prompt was made of.
+        // 1. The pin of the task.
         if (await store.FindPinAsync(tenant, run.TaskId, cancellationToken) is not { } pin)
         {
             return NotKept(run.Provider == "anthropic"
-                ? $"Run {run.TaskId} is Claude's: Claude's prompts are never rewritten."
-                : $"No prompt was pinned for task {run.TaskId}: its calls offered no tools, or Prompts:Enabled was off.");
+                ? $"Task {run.TaskId} ran on Claude: Claude's prompts are never rewritten."
+                : $"No prompt was pinned for task {run.TaskId}: its requests offered no tools, or LlmProxy:Prompts:Enabled was false.");
         }
 
         // 2. The prompts that were sent.
         var steps = (await reader.ReadAsync(run.Id, cancellationToken))
             .Where(step => step.SentSystemPrompt is not null)
-            .Select(step => new RecordedPromptShape(step.Step.Index, step.SystemPrompt ?? "", step.SentSystemPrompt!))
+            .Select(step => new RecordedPromptDto(step.Step.Index, step.SystemPrompt ?? "", step.SentSystemPrompt!))
             .ToList();
         if (steps.Count == 0)
         {
-            return NotKept($"The prompts of run {run.TaskId} are not kept: Recording:Providers must name {run.Provider}.");
+            return NotKept($"The prompts of task {run.TaskId} are not kept. Add {run.Provider} to LlmProxy:Recording:Providers to keep those of later tasks.");
         }
 
         var files = await store.FindTemplateSetAsync(pin.TemplateSet, cancellationToken);
         using var values = JsonDocument.Parse(pin.ValuesJson);
-        return TypedResults.Json(new RecordedPromptsShape(run.TaskId, values.RootElement.Clone(), files, steps), ApiJson.Default.RecordedPromptsShape);
+        return TypedResults.Json(new RecordedPromptsResponse(run.TaskId, values.RootElement.Clone(), files, steps), ApiJson.Default.RecordedPromptsResponse);
     }
 
     private static IResult NotKept(string why) => ApiProblem.Result(StatusCodes.Status409Conflict, "Nothing to replay", why);

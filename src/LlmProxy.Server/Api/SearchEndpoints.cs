@@ -2,18 +2,18 @@ using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Sdk;
 using LlmProxy.Server.Access;
-using LlmProxy.Server.Api.Shapes;
+using LlmProxy.Server.Api.Dtos;
 
 namespace LlmProxy.Server.Api;
 
-/// <summary>Looks for runs that can teach a task, and says why others cannot.</summary>
+/// <summary>Search for trajectories to use as examples, with the reasons why others are left out.</summary>
 internal static class SearchEndpoints
 {
     private const int MostResults = 100;
 
     public static void MapSearch(this RouteGroupBuilder api) =>
-        api.MapPost("/search", SearchAsync).AcceptsJson<SearchRequest>().Produces<SearchShape>().ProducesProblem(400)
-            .WithTags("Search").WithSummary("Similar runs, why others are left out, and the section that a prompt would get");
+        api.MapPost("/search", SearchAsync).AcceptsJson<SearchRequest>().Produces<SearchResponse>().ProducesProblem(400)
+            .WithTags("Search").WithSummary("Finds similar trajectories, the reasons why others are left out, and the prompt section they produce");
 
     private static async Task<IResult> SearchAsync(HttpContext context, TrajectorySearch similar, LlmProxyOptions options, CancellationToken cancellationToken)
     {
@@ -29,16 +29,16 @@ internal static class SearchEndpoints
         var found = await similar.FindSimilarAsync(query, cancellationToken);
         if (found.Search is not { } search)
         {
-            return ApiProblem.Result(StatusCodes.Status503ServiceUnavailable, "No search", $"The search ended without an answer ({found.Reason?.ToWord()}). The log names the cause; \"llmproxy doctor\" checks store and embedder.");
+            return ApiProblem.Result(StatusCodes.Status503ServiceUnavailable, "Search failed", $"The search failed ({found.Reason?.ToWord()}). The log contains the cause; \"llmproxy doctor\" checks store and embedder.");
         }
 
         return TypedResults.Json(
-            new SearchShape(
-                [.. search.Chosen.Select(c => new SimilarShape(c.Trajectory.Id, c.Trajectory.TaskDescription, c.Similarity, c.Trajectory.QualityScore, c.Trajectory.IterationCount, c.Trajectory.ToolsUsed))],
-                [.. search.LeftOut.Select(l => new LeftOutShape(l.Trajectory.Id, l.Trajectory.TaskDescription, l.Similarity, l.Reason.ToWord()))],
+            new SearchResponse(
+                [.. search.Chosen.Select(c => new SimilarTrajectoryDto(c.Trajectory.Id, c.Trajectory.TaskDescription, c.Similarity, c.Trajectory.QualityScore, c.Trajectory.IterationCount, c.Trajectory.ToolsUsed))],
+                [.. search.LeftOut.Select(l => new LeftOutTrajectoryDto(l.Trajectory.Id, l.Trajectory.TaskDescription, l.Similarity, l.Reason.ToWord()))],
                 similar.FormatAsFewShot(found, text),
                 search.Threshold,
                 search.Embedder),
-            ApiJson.Default.SearchShape);
+            ApiJson.Default.SearchResponse);
     }
 }

@@ -2,25 +2,26 @@ using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Statistics;
 using LlmProxy.Server.Access;
-using LlmProxy.Server.Api.Shapes;
+using LlmProxy.Server.Api.Dtos;
 
 namespace LlmProxy.Server.Api;
 
-/// <summary>Numbers over all runs.</summary>
+/// <summary>Statistics over all trajectories.</summary>
 internal static class StatisticsEndpoints
 {
     public static void MapStatistics(this RouteGroupBuilder api) =>
-        api.MapGet("/statistics", ReadAsync).Produces<StatisticsShape>().ProducesProblem(400)
-            .WithTags("Statistics").WithSummary("Success, quality, effort and cost, in all, by model and by interval");
+        api.MapGet("/statistics", ReadAsync).Produces<StatisticsResponse>().ProducesProblem(400)
+            .WithTags("Statistics").WithSummary("Reads success, quality, effort and cost: in total, by model and by interval");
 
     private static async Task<IResult> ReadAsync(
-        HttpContext context, StatisticsReader statistics, IExampleStore store, LlmProxyOptions options, TimeProvider time, string? since, string? until, string? model, string? interval, bool? experiments, ExampleLedger ledger, CancellationToken cancellationToken)
+        HttpContext context, StatisticsReader statistics, IExampleStore store, ExampleLedger ledger, LlmProxyOptions options, TimeProvider time, [AsParameters] StatisticsParameters parameters, CancellationToken cancellationToken)
     {
+        var (since, until, model, interval, experiments) = parameters;
         var from = ApiInput.Time("since", since, time);
         var to = ApiInput.Time("until", until, time);
         if (from >= to)
         {
-            throw ApiProblemException.BadField("until", "must be later than since");
+            throw ApiProblemException.BadField("until", "must be later than 'since'");
         }
 
         if (interval is not (null or "" or "day" or "week"))
@@ -32,26 +33,28 @@ internal static class StatisticsEndpoints
         {
             Since = from,
             Until = to,
-            Model = string.IsNullOrEmpty(model) ? null : model,
+            Model = ApiInput.Text(model),
             Interval = interval switch { "day" => StatisticsInterval.Day, "week" => StatisticsInterval.Week, _ => StatisticsInterval.None },
         };
-        var shape = new StatisticsShape(await statistics.ReadAsync(query, cancellationToken))
+        var response = new StatisticsResponse(await statistics.ReadAsync(query, cancellationToken))
         {
             Experiments = experiments == true ? await ExperimentsAsync(store, ledger, options.Experiments, query, cancellationToken) : null,
         };
-        return TypedResults.Json(shape, ApiJson.Default.StatisticsShape);
+        return TypedResults.Json(response, ApiJson.Default.StatisticsResponse);
     }
 
-    private static async Task<ExperimentsShape> ExperimentsAsync(
+    private sealed record StatisticsParameters(string? Since, string? Until, string? Model, string? Interval, bool? Experiments);
+
+    private static async Task<ExperimentsDto> ExperimentsAsync(
         IExampleStore store, ExampleLedger ledger, ExperimentOptions options, StatisticsQuery query, CancellationToken cancellationToken)
     {
         var models = ArmComparison.Compare(await store.ReadArmsAsync(query.Tenant, query.Since, query.Until, query.Model, cancellationToken));
         var evidence = await ledger.ReadAsync(query.Tenant, cancellationToken);
-        return new ExperimentsShape(
+        return new ExperimentsDto(
             options.Enabled,
-            [.. models.Select(m => new ExperimentShape(m.Provider, m.Model, Arm(m.WithExamples), Arm(m.Holdout), m.Difference, m.Interval.Low, m.Interval.High, m.Finding, m.Verdict))],
-            [.. evidence.Values.Where(e => e.Finding == "harms").OrderBy(e => e.ProbabilityOfHelp).Select(e => new HarmfulExampleShape(e.TrajectoryId, ExampleEndpoints.Shape(e, null)))]);
+            [.. models.Select(m => new ExperimentDto(m.Provider, m.Model, Arm(m.WithExamples), Arm(m.Holdout), m.Difference, m.Interval.Low, m.Interval.High, m.Finding, m.Verdict))],
+            [.. evidence.Values.Where(e => e.Finding == "harms").OrderBy(e => e.ProbabilityOfHelp).Select(e => new HarmfulExampleDto(e.TrajectoryId, ExampleEndpoints.ToDto(e, null)))]);
 
-        static ArmShape Arm(ArmSummary arm) => new(arm.Tasks, arm.Successes, arm.SuccessRate, arm.Iterations, arm.Interventions, arm.Tokens, arm.CostPerSuccess);
+        static ArmDto Arm(ArmSummary arm) => new(arm.Tasks, arm.Successes, arm.SuccessRate, arm.Iterations, arm.Interventions, arm.Tokens, arm.CostPerSuccess);
     }
 }

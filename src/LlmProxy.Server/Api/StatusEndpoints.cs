@@ -6,74 +6,68 @@ using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Statistics;
 using LlmProxy.Core.Stores;
 using LlmProxy.Server.Access;
-using LlmProxy.Server.Api.Shapes;
+using LlmProxy.Server.Api.Dtos;
 
 namespace LlmProxy.Server.Api;
 
-/// <summary>How the proxy does, and the switch of recording.</summary>
+/// <summary>Status of the proxy, and the switch of recording.</summary>
 internal static class StatusEndpoints
 {
     public static void MapStatus(this RouteGroupBuilder api)
     {
-        api.MapGet("/status", ReadAsync).Produces<StatusShape>().WithTags("Status").WithSummary("What is recorded, which store, embedder and templates are in use, and what is off and why");
+        api.MapGet("/status", ReadAsync).Produces<StatusResponse>().WithTags("Status").WithSummary("Reads what is recorded, which store, embedder and templates are in use, and what is off and why");
         api.MapPost("/recording/pause", (RecordingSwitch recording) => Switch(recording, pause: true))
-            .Produces<RecordingShape>().WithTags("Status").WithSummary("Pauses recording until it is resumed or the proxy restarts");
+            .Produces<RecordingResponse>().WithTags("Status").WithSummary("Pauses recording until it is resumed or the proxy restarts");
         api.MapPost("/recording/resume", (RecordingSwitch recording) => Switch(recording, pause: false))
-            .Produces<RecordingShape>().WithTags("Status").WithSummary("Goes on recording");
+            .Produces<RecordingResponse>().WithTags("Status").WithSummary("Resumes recording");
     }
 
     private static IResult Switch(RecordingSwitch recording, bool pause)
     {
         recording.IsPaused = pause;
-        return TypedResults.Json(new RecordingShape(recording.IsOn), ApiJson.Default.RecordingShape);
+        return TypedResults.Json(new RecordingResponse(recording.IsOn), ApiJson.Default.RecordingResponse);
     }
 
-    private static async Task<IResult> ReadAsync(
-        HttpContext context,
-        LlmProxyOptions options,
-        RecordingSwitch recording,
-        NotRecordedCounts notRecorded,
-        RetryingStore recorderStore,
-        Spool spool,
-        IStoreLifecycle store,
-        IStatisticsStore statistics,
-        EmbeddingService embeddings,
-        TemplateDirectory templates,
-        TaskPrompts prompts,
-        CancellationToken cancellationToken)
+    /// <summary>The components that report their status.</summary>
+    private sealed record Components(
+        LlmProxyOptions Options, RecordingSwitch Recording, NotRecordedCounts NotRecorded, RetryingStore RecorderStore, Spool Spool,
+        IStoreLifecycle Store, IStatisticsStore Statistics, EmbeddingService Embeddings, TemplateDirectory Templates, TaskPrompts Prompts);
+
+    private static async Task<IResult> ReadAsync(HttpContext context, [AsParameters] Components components, CancellationToken cancellationToken)
     {
+        var (options, recording, notRecorded, recorderStore, spool, store, statistics, embeddings, templates, prompts) = components;
         var health = await HealthEndpoints.CheckAsync(store, cancellationToken);
-        var templateFiles = templates.Status.Select(file => new TemplateFileStatus(file.Path, file.Ok, file.Error)).ToList();
+        var templateFiles = templates.Status.Select(file => new TemplateFileStatusDto(file.Path, file.Ok, file.Error)).ToList();
         var reason = WhyNoExamples(options, health);
         var embeddingError = embeddings.Problem ?? embeddings.LastError;
         return TypedResults.Json(
-            new StatusShape(
-                new RecordingStatus(
+            new StatusResponse(
+                new RecordingStatusDto(
                     recording.IsOn,
                     recording.IsPaused,
                     options.Recording.Providers,
                     await CountActiveAsync(statistics, health, context.GetTenant(), cancellationToken),
                     notRecorded.Snapshot(),
-                    new SpoolStatus(spool.Pending, spool.Bytes, spool.Dropped)),
-                new FewShotStatus(options.FewShot.Enabled, reason is null, reason, prompts.Skipped),
-                // A disk without room still reads.
-                new StoreStatus(store.Provider, health.Ok && recorderStore.Problem is null, health.Error ?? recorderStore.Problem),
-                new EmbeddingsStatus(embeddings.Provider, embeddings.Model, embeddings.Dimensions, embeddingError is null, embeddingError),
+                    new SpoolStatusDto(spool.Pending, spool.Bytes, spool.Dropped)),
+                new FewShotStatusDto(options.FewShot.Enabled, reason is null, reason, prompts.Skipped),
+                // A full disk can still be read.
+                new StoreStatusDto(store.Provider, health.Ok && recorderStore.Problem is null, health.Error ?? recorderStore.Problem),
+                new EmbeddingsStatusDto(embeddings.Provider, embeddings.Model, embeddings.Dimensions, embeddingError is null, embeddingError),
                 templateFiles,
                 ProgramVersion),
-            ApiJson.Default.StatusShape);
+            ApiJson.Default.StatusResponse);
     }
 
     /// <summary>The program's version.</summary>
     internal static string ProgramVersion { get; } =
         typeof(StatusEndpoints).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
 
-    /// <summary>Why no task gets examples; null where they are to be had.</summary>
+    /// <summary>Why no task gets examples, or null if they are available.</summary>
     internal static string? WhyNoExamples(LlmProxyOptions options, StoreHealth health) =>
         !options.FewShot.Enabled ? "LlmProxy:FewShot:Enabled is false"
         : options.FewShot.Count == 0 ? "LlmProxy:FewShot:Count is 0"
         : !options.Prompts.Enabled ? "LlmProxy:Prompts:Enabled is false"
-        : !health.Ok ? "the store does not answer"
+        : !health.Ok ? "the store is unavailable"
         : null;
 
     private static async Task<int?> CountActiveAsync(IStatisticsStore store, StoreHealth health, string tenant, CancellationToken cancellationToken)
@@ -84,7 +78,7 @@ internal static class StatusEndpoints
         }
         catch (StoreException)
         {
-            // Status is what people look at when the store is ill: it answers without it.
+            // The status must be available when the store is not.
             return null;
         }
     }

@@ -1,25 +1,25 @@
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
 using LlmProxy.Server.Access;
-using LlmProxy.Server.Api.Shapes;
+using LlmProxy.Server.Api.Dtos;
 
 namespace LlmProxy.Server.Api;
 
-/// <summary>What callers say of tasks. Tasks open by themselves; these calls state what the traffic does not show.</summary>
+/// <summary>Outcomes and interventions reported by clients. Tasks start automatically; these endpoints report what the traffic does not show.</summary>
 internal static class TaskEndpoints
 {
-    private const string NoTask = "Send a task's id as LlmProxy-Task answered it, session:<the client's session id>, or last.";
+    private const string NoTask = "Send a task id from the response header LlmProxy-Task, session:<the client's session id>, or last.";
 
     public static void MapTasks(this RouteGroupBuilder api)
     {
-        api.MapPost("/tasks", StartAsync).AcceptsJson<StartTaskRequest>().Produces<TaskAnswerShape>().ProducesProblem(400)
-            .WithTags("Tasks").WithSummary("Opens a task; optional, since calls open tasks by themselves");
-        api.MapPost("/tasks/{taskId}/interventions", InterveneAsync).Produces<TaskAnswerShape>().ProducesProblem(404)
-            .WithTags("Tasks").WithSummary("Counts that a person stepped in");
-        api.MapPost("/tasks/{taskId}/complete", CompleteAsync).AcceptsJson<CompleteTaskRequest>().Produces<TaskAnswerShape>().ProducesProblem(400).ProducesProblem(404)
-            .WithTags("Tasks").WithSummary("States how a task ended");
-        api.MapPost("/tasks/{taskId}/cancel", CancelAsync).Produces<TaskAnswerShape>().ProducesProblem(404)
-            .WithTags("Tasks").WithSummary("Calls a task off; nothing of its content is kept");
+        api.MapPost("/tasks", StartAsync).AcceptsJson<StartTaskRequest>().Produces<TaskResponse>().ProducesProblem(400)
+            .WithTags("Tasks").WithSummary("Starts a task; optional, since requests start tasks automatically");
+        api.MapPost("/tasks/{taskId}/interventions", InterveneAsync).Produces<TaskResponse>().ProducesProblem(404)
+            .WithTags("Tasks").WithSummary("Counts an intervention of a person");
+        api.MapPost("/tasks/{taskId}/complete", CompleteAsync).AcceptsJson<CompleteTaskRequest>().Produces<TaskResponse>().ProducesProblem(400).ProducesProblem(404)
+            .WithTags("Tasks").WithSummary("Reports the outcome of a task");
+        api.MapPost("/tasks/{taskId}/cancel", CancelAsync).Produces<TaskResponse>().ProducesProblem(404)
+            .WithTags("Tasks").WithSummary("Cancels a task and discards its content");
     }
 
     private static async Task<IResult> StartAsync(HttpContext context, TaskService tasks, CancellationToken cancellationToken)
@@ -35,19 +35,19 @@ internal static class TaskEndpoints
             throw ApiProblemException.BadField("provider", $"must be one of {string.Join(", ", ProviderResolver.Names)}, not \"{provider}\"");
         }
 
-        var result = await tasks.StartAsync(context.GetTenant(), new TaskStart(request.TaskId, request.Description, request.Provider, request.Model), cancellationToken);
-        return Answer(result);
+        var start = new TaskStart(request.TaskId, request.Description, request.Provider, request.Model);
+        return Answer(await tasks.StartAsync(context.GetTenant(), start, cancellationToken), request.TaskId ?? "");
     }
 
     private static async Task<IResult> InterveneAsync(HttpContext context, string taskId, TaskService tasks, CancellationToken cancellationToken) =>
-        await tasks.InterveneAsync(context.GetTenant(), taskId, cancellationToken) is { } result ? Answer(result) : ApiProblem.NotFound("task", taskId, NoTask);
+        Answer(await tasks.InterveneAsync(context.GetTenant(), taskId, cancellationToken), taskId);
 
     private static async Task<IResult> CompleteAsync(HttpContext context, string taskId, TaskService tasks, CancellationToken cancellationToken)
     {
         var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.CompleteTaskRequest);
         if (request.Success is not { } success)
         {
-            throw ApiProblemException.BadField("success", "is missing; send for example {\"success\": true}");
+            throw ApiProblemException.BadField("success", "is missing; send, for example, {\"success\": true}");
         }
 
         var metrics = request.Metrics is { } m
@@ -57,13 +57,13 @@ internal static class TaskEndpoints
                 ApiInput.InRange("metrics.userInterventions", m.UserInterventions, 0, 1_000_000),
                 ApiInput.InRange("metrics.iterationCount", m.IterationCount, 0, 1_000_000))
             : null;
-        return await tasks.CompleteAsync(context.GetTenant(), taskId, success, metrics, request.Comment, cancellationToken) is { } result
-            ? Answer(result)
-            : ApiProblem.NotFound("task", taskId, NoTask);
+        return Answer(await tasks.CompleteAsync(context.GetTenant(), taskId, success, metrics, request.Comment, cancellationToken), taskId);
     }
 
     private static async Task<IResult> CancelAsync(HttpContext context, string taskId, TaskService tasks, CancellationToken cancellationToken) =>
-        await tasks.CancelAsync(context.GetTenant(), taskId, cancellationToken) is { } result ? Answer(result) : ApiProblem.NotFound("task", taskId, NoTask);
+        Answer(await tasks.CancelAsync(context.GetTenant(), taskId, cancellationToken), taskId);
 
-    private static IResult Answer(TaskResult result) => TypedResults.Json(TaskAnswerShape.Of(result), ApiJson.Default.TaskAnswerShape);
+    private static IResult Answer(TaskResult? result, string taskId) => result is null
+        ? ApiProblem.NotFound("task", taskId, NoTask)
+        : TypedResults.Json(new TaskResponse(result), ApiJson.Default.TaskResponse);
 }

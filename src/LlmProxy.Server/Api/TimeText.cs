@@ -1,31 +1,26 @@
 using System.Globalization;
+using LlmProxy.Core.Configuration;
 
 namespace LlmProxy.Server.Api;
 
-/// <summary>Times as people write them: ISO 8601, a date, or how long ago (<c>30m</c>, <c>12h</c>, <c>7d</c>, <c>2w</c>). Without an offset it is UTC.</summary>
+/// <summary>Parses times: ISO 8601, a date, or an age (<c>30m</c>, <c>12h</c>, <c>7d</c>, <c>2w</c>). Without an offset the time is UTC.</summary>
 internal static class TimeText
 {
     public static bool TryParse(string text, TimeProvider clock, out DateTimeOffset time)
     {
         text = text.Trim();
-        if (text.Length > 1 && double.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var amount) && amount < 1_000_000)
+        var isWeeks = text.EndsWith('w');
+        if (text.Length > 1 && char.IsAsciiLetter(text[^1]) && ValueParser.Duration(isWeeks ? text[..^1] + "d" : text) is { Ticks: >= 0 } ago)
         {
-            TimeSpan? ago = text[^1] switch
+            ago = isWeeks ? ago * 7 : ago;
+            if (ago < clock.GetUtcNow() - DateTimeOffset.UnixEpoch)
             {
-                'm' => TimeSpan.FromMinutes(amount),
-                'h' => TimeSpan.FromHours(amount),
-                'd' => TimeSpan.FromDays(amount),
-                'w' => TimeSpan.FromDays(amount * 7),
-                _ => null,
-            };
-            if (ago is { } span && span < clock.GetUtcNow() - DateTimeOffset.UnixEpoch)
-            {
-                time = clock.GetUtcNow() - span;
+                time = clock.GetUtcNow() - ago;
                 return true;
             }
         }
 
-        // A plus sign in a query that was not encoded arrives as a blank.
+        // An unencoded plus sign in a query arrives as a space.
         return DateTimeOffset.TryParse(text.Replace(' ', '+'), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out time)
             || DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out time);
     }

@@ -2,11 +2,11 @@ using LlmProxy.Core.Recording;
 using LlmProxy.Core.Sdk;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Access;
-using LlmProxy.Server.Api.Shapes;
+using LlmProxy.Server.Api.Dtos;
 
 namespace LlmProxy.Server.Api;
 
-/// <summary>Recorded runs: list, read, delete, embed.</summary>
+/// <summary>Trajectories: list, read, delete, embed.</summary>
 internal static class TrajectoryEndpoints
 {
     private const int DefaultLimit = 50;
@@ -14,47 +14,22 @@ internal static class TrajectoryEndpoints
 
     public static void MapTrajectories(this RouteGroupBuilder api)
     {
-        api.MapGet("/trajectories", ListAsync).Produces<PageShape<TrajectoryShape>>().ProducesProblem(400)
-            .WithTags("Trajectories").WithSummary("Runs, the newest first");
-        api.MapGet("/trajectories/{id}", ReadAsync).Produces<TrajectoryDetailShape>().ProducesProblem(404)
-            .WithTags("Trajectories").WithSummary("A run with its score's terms and its steps; the id is the run's or the task's");
-        api.MapGet("/trajectories/{id}/steps/{n}", ReadStepAsync).Produces<StepShape>().ProducesProblem(404)
-            .WithTags("Trajectories").WithSummary("One step of a run");
+        api.MapGet("/trajectories", ListAsync).Produces<PageResponse<TrajectoryDto>>().ProducesProblem(400)
+            .WithTags("Trajectories").WithSummary("Lists trajectories, newest first");
+        api.MapGet("/trajectories/{id}", ReadAsync).Produces<TrajectoryDetailDto>().ProducesProblem(404)
+            .WithTags("Trajectories").WithSummary("Reads a trajectory with the terms of its score and its steps; the id is the trajectory's or the task's");
+        api.MapGet("/trajectories/{id}/steps/{n}", ReadStepAsync).Produces<StepDto>().ProducesProblem(404)
+            .WithTags("Trajectories").WithSummary("Reads one step of a trajectory");
         api.MapDelete("/trajectories/{id}", DeleteAsync).Produces(StatusCodes.Status204NoContent).ProducesProblem(404)
-            .WithTags("Trajectories").WithSummary("Deletes a run and everything that was made from it");
-        api.MapPost("/trajectories/{id}/embedding", EmbedAsync).AcceptsJson<EmbeddingRequest>().Produces<EmbeddingShape>().ProducesProblem(400).ProducesProblem(404)
-            .WithTags("Trajectories").WithSummary("Makes a run's vectors from a text");
+            .WithTags("Trajectories").WithSummary("Deletes a trajectory and all data derived from it");
+        api.MapPost("/trajectories/{id}/embedding", EmbedAsync).AcceptsJson<EmbeddingRequest>().Produces<EmbeddingResponse>().ProducesProblem(400).ProducesProblem(404)
+            .WithTags("Trajectories").WithSummary("Computes a trajectory's vectors from a text");
     }
 
     private static async Task<IResult> ListAsync(
-        HttpContext context,
-        ITrajectoryStore store,
-        TimeProvider time,
-        string? provider,
-        string? model,
-        string? status,
-        string? success,
-        string? minQuality,
-        string? since,
-        string? search,
-        string? limit,
-        string? cursor,
-        CancellationToken cancellationToken)
+        HttpContext context, ITrajectoryStore store, TimeProvider time, [AsParameters] ListParameters parameters, CancellationToken cancellationToken)
     {
-        var query = new TrajectoryQuery(context.GetTenant())
-        {
-            Provider = NullIfEmpty(provider),
-            Model = NullIfEmpty(model),
-            Status = string.IsNullOrEmpty(status)
-                ? null
-                : WireNames.Status(status) ?? throw ApiProblemException.BadField("status", $"must be one of {string.Join(", ", WireNames.Statuses)}, not \"{status}\""),
-            Success = ApiInput.Truth("success", success),
-            MinQuality = ApiInput.Number("minQuality", minQuality, 0, 1),
-            Since = ApiInput.Time("since", since, time),
-            Search = NullIfEmpty(search),
-            Limit = ApiInput.Whole("limit", limit, 1, LargestLimit) ?? DefaultLimit,
-            Cursor = NullIfEmpty(cursor),
-        };
+        var query = parameters.ToQuery(context.GetTenant(), time);
         TrajectoryPage page;
         try
         {
@@ -62,20 +37,20 @@ internal static class TrajectoryEndpoints
         }
         catch (Exception error) when (query.Cursor is not null && error is FormatException or ArgumentException)
         {
-            throw ApiProblemException.BadField("cursor", "must be a nextCursor of an earlier answer");
+            throw ApiProblemException.BadField("cursor", "must be the nextCursor of an earlier response");
         }
 
         return TypedResults.Json(
-            new PageShape<TrajectoryShape>([.. page.Items.Select(TrajectoryShape.Of)], page.NextCursor),
-            ApiJson.Default.PageShapeTrajectoryShape);
+            new PageResponse<TrajectoryDto>([.. page.Items.Select(TrajectoryDto.Of)], page.NextCursor),
+            ApiJson.Default.PageResponseTrajectoryDto);
     }
 
-    private static async Task<IResult> ReadAsync(HttpContext context, string id, TaskService tasks, TrajectoryShaper shaper, CancellationToken cancellationToken) =>
+    private static async Task<IResult> ReadAsync(HttpContext context, string id, TaskService tasks, TrajectoryMapper shaper, CancellationToken cancellationToken) =>
         await tasks.FindAsync(context.GetTenant(), id, cancellationToken) is { } run
-            ? TypedResults.Json(await shaper.ReadAsync(run, cancellationToken), ApiJson.Default.TrajectoryDetailShape)
+            ? TypedResults.Json(await shaper.ReadAsync(run, cancellationToken), ApiJson.Default.TrajectoryDetailDto)
             : NoRun(id);
 
-    private static async Task<IResult> ReadStepAsync(HttpContext context, string id, string n, TaskService tasks, TrajectoryShaper shaper, CancellationToken cancellationToken)
+    private static async Task<IResult> ReadStepAsync(HttpContext context, string id, string n, TaskService tasks, TrajectoryMapper shaper, CancellationToken cancellationToken)
     {
         var index = ApiInput.Whole("n", n, 1, int.MaxValue)!.Value;
         if (await tasks.FindAsync(context.GetTenant(), id, cancellationToken) is not { } run)
@@ -84,8 +59,8 @@ internal static class TrajectoryEndpoints
         }
 
         return await shaper.ReadStepAsync(run, index, cancellationToken) is { } step
-            ? TypedResults.Json(step, ApiJson.Default.StepShape)
-            : ApiProblem.NotFound("step", n, run.HasContent ? $"The run has {run.IterationCount} steps." : "The content of this run is not kept.");
+            ? TypedResults.Json(step, ApiJson.Default.StepDto)
+            : ApiProblem.NotFound("step", n, run.HasContent ? $"The trajectory has {run.IterationCount} steps." : "The content of this trajectory is not kept.");
     }
 
     private static async Task<IResult> DeleteAsync(HttpContext context, string id, TaskService tasks, CancellationToken cancellationToken)
@@ -102,11 +77,28 @@ internal static class TrajectoryEndpoints
         var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.EmbeddingRequest);
         var text = ApiInput.Required("taskDescription", request.TaskDescription, "{\"taskDescription\": \"File the October invoice\"}");
         return await similar.StoreEmbeddingAsync(id, text, context.GetTenant(), cancellationToken) is { } made
-            ? TypedResults.Json(new EmbeddingShape(made.Run.Id, made.Models), ApiJson.Default.EmbeddingShape)
+            ? TypedResults.Json(new EmbeddingResponse(made.Run.Id, made.Models), ApiJson.Default.EmbeddingResponse)
             : NoRun(id);
     }
 
-    internal static IResult NoRun(string id) => ApiProblem.NotFound("trajectory", id, "GET /_llmproxy/trajectories lists them.");
+    /// <summary>The query parameters of the list, validated by name.</summary>
+    private sealed record ListParameters(string? Provider, string? Model, string? Status, string? Success, string? MinQuality, string? Since, string? Search, string? Limit, string? Cursor)
+    {
+        public TrajectoryQuery ToQuery(string tenant, TimeProvider time) => new(tenant)
+        {
+            Provider = ApiInput.Text(Provider),
+            Model = ApiInput.Text(Model),
+            Status = ApiInput.Text(Status) is not { } status
+                ? null
+                : WireNames.Status(status) ?? throw ApiProblemException.BadField("status", $"must be one of {string.Join(", ", WireNames.Statuses)}, not \"{status}\""),
+            Success = ApiInput.Truth("success", Success),
+            MinQuality = ApiInput.Number("minQuality", MinQuality, 0, 1),
+            Since = ApiInput.Time("since", Since, time),
+            Search = ApiInput.Text(Search),
+            Limit = ApiInput.Whole("limit", Limit, 1, LargestLimit) ?? DefaultLimit,
+            Cursor = ApiInput.Text(Cursor),
+        };
+    }
 
-    private static string? NullIfEmpty(string? value) => string.IsNullOrEmpty(value) ? null : value;
+    internal static IResult NoRun(string id) => ApiProblem.NotFound("trajectory", id, "List the ids with GET /_llmproxy/trajectories.");
 }

@@ -14,12 +14,12 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 namespace LlmProxy.Server.Cli;
 
 /// <summary>
-/// The API for verbs: of the running server where one answers on the configured address, else of one that is started
-/// in this process on the store for as long as the verb takes. So there is one way to do each thing.
+/// The API for verbs: that of the running server, or if none is running on the configured address, that of a server in
+/// this process on the same store. So each operation has one implementation.
 /// </summary>
 internal sealed class ApiConnection : IAsyncDisposable
 {
-    /// <summary>Environment variable with the admin key of a server that has keys.</summary>
+    /// <summary>Environment variable that holds an admin key for the server.</summary>
     public const string KeyVariable = "LLMPROXY_KEY";
 
     private static readonly TimeSpan Probe = TimeSpan.FromSeconds(2);
@@ -38,11 +38,11 @@ internal sealed class ApiConnection : IAsyncDisposable
     /// <summary>The server's address.</summary>
     public Uri Address { get; }
 
-    /// <summary>Whether another process serves.</summary>
+    /// <summary>Whether the server is another process.</summary>
     public bool IsRunningServer => _local is null;
 
-    /// <summary>Connects.</summary>
-    /// <exception cref="CliException">A server answers and does not let us in.</exception>
+    /// <summary>Connects to the running server or starts a local one.</summary>
+    /// <exception cref="CliException">A server rejects the key.</exception>
     public static async Task<ApiConnection> OpenAsync(ProxyConfiguration configuration, IReadOnlyList<string> addresses, CancellationToken cancellationToken)
     {
         var key = Environment.GetEnvironmentVariable(KeyVariable);
@@ -54,20 +54,20 @@ internal sealed class ApiConnection : IAsyncDisposable
         return await OpenLocalAsync(configuration, cancellationToken);
     }
 
-    /// <summary>Connects to a server of this process, whether or not another one runs.</summary>
+    /// <summary>Connects to a local server, even if another one is running.</summary>
     public static async Task<ApiConnection> OpenLocalAsync(ProxyConfiguration configuration, CancellationToken cancellationToken)
     {
         var local = await LocalServer.StartAsync(configuration, cancellationToken);
         return new ApiConnection(local.Address, local.Key, local);
     }
 
-    /// <summary>The running server's address, or null where none answers.</summary>
-    /// <exception cref="CliException">A server answers and does not let us in.</exception>
+    /// <summary>Finds the address of the running server, or null.</summary>
+    /// <exception cref="CliException">A server rejects the key.</exception>
     public static async Task<Uri?> FindServerAsync(IReadOnlyList<string> addresses, string? key, CancellationToken cancellationToken)
     {
         foreach (var address in addresses)
         {
-            // What listens on all addresses answers on loopback.
+            // A server on all addresses is reachable on loopback.
             var host = address.Replace("://*", "://127.0.0.1", StringComparison.Ordinal).Replace("://+", "://127.0.0.1", StringComparison.Ordinal).Replace("://0.0.0.0", "://127.0.0.1", StringComparison.Ordinal).Replace("://[::]", "://[::1]", StringComparison.Ordinal);
             if (!Uri.TryCreate(host, UriKind.Absolute, out var uri) || uri.Port == 0)
             {
@@ -81,7 +81,7 @@ internal sealed class ApiConnection : IAsyncDisposable
                 using var answer = await client.GetAsync(new Uri(uri, ApiEndpoints.Prefix + "/status"), cancellationToken);
                 if (answer.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden && IsProblem(answer))
                 {
-                    throw new CliException($"The server at {uri} wants an admin key: put it into the environment variable {KeyVariable}. ({await ProblemAsync(answer, cancellationToken)})");
+                    throw new CliException($"The server at {uri} requires an admin key: set the environment variable {KeyVariable}. ({await ProblemAsync(answer, cancellationToken)})");
                 }
 
                 if (answer.IsSuccessStatusCode && JsonNode.Parse(await answer.Content.ReadAsStringAsync(cancellationToken)) is JsonObject status && status.ContainsKey("recording") && status.ContainsKey("version"))
@@ -91,24 +91,24 @@ internal sealed class ApiConnection : IAsyncDisposable
             }
             catch (Exception error) when (error is HttpRequestException or JsonException || (error is TaskCanceledException && !cancellationToken.IsCancellationRequested))
             {
-                // Nobody there, or somebody else.
+                // No server is listening, or it is not LlmProxy.
             }
         }
 
         return null;
     }
 
-    /// <summary>Asks.</summary>
+    /// <summary>Sends a GET request.</summary>
     public Task<JsonNode> GetAsync(string path, CancellationToken cancellationToken) => SendAsync(HttpMethod.Get, path, null, cancellationToken);
 
-    /// <summary>Asks with a body.</summary>
+    /// <summary>Sends a POST request with a body.</summary>
     public Task<JsonNode> PostAsync<T>(string path, T body, JsonTypeInfo<T> type, CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Post, path, JsonSerializer.Serialize(body, type), cancellationToken);
 
-    /// <summary>Asks without a body.</summary>
+    /// <summary>Sends a POST request without a body.</summary>
     public Task<JsonNode> PostAsync(string path, CancellationToken cancellationToken) => SendAsync(HttpMethod.Post, path, null, cancellationToken);
 
-    /// <summary>Asks for an answer that is read while it comes.</summary>
+    /// <summary>Sends a GET request and streams the response.</summary>
     public async Task<Stream> OpenStreamAsync(string path, string mediaType, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(Address, ApiEndpoints.Prefix + path));
@@ -158,17 +158,17 @@ internal sealed class ApiConnection : IAsyncDisposable
         var text = await answer.Content.ReadAsStringAsync(cancellationToken);
         try
         {
-            return JsonNode.Parse(text)?["detail"]?.GetValue<string>() ?? $"The server answered {(int)answer.StatusCode}.";
+            return JsonNode.Parse(text)?["detail"]?.GetValue<string>() ?? $"The server responded with status {(int)answer.StatusCode}.";
         }
         catch (Exception error) when (error is JsonException or InvalidOperationException)
         {
-            return $"The server answered {(int)answer.StatusCode}: {TextFold.Short(text, 200)}";
+            return $"The server responded with status {(int)answer.StatusCode}: {TextFold.Short(text, 200)}";
         }
     }
 
     private static HttpClient NewClient(Uri address, string? key)
     {
-        // A proxy of the environment is for the way out, not for this machine's own server.
+        // A proxy of the environment does not apply to a local server.
         var client = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = address };
         client.DefaultRequestHeaders.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
         if (!string.IsNullOrEmpty(key))
@@ -180,7 +180,7 @@ internal sealed class ApiConnection : IAsyncDisposable
     }
 }
 
-/// <summary>A server of this process on the configured store, on a free loopback port, behind a key that nobody else knows.</summary>
+/// <summary>A server in this process on the configured store, on a free loopback port, protected by a random key.</summary>
 internal sealed class LocalServer : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -200,7 +200,7 @@ internal sealed class LocalServer : IAsyncDisposable
 
     public static async Task<LocalServer> StartAsync(ProxyConfiguration configuration, CancellationToken cancellationToken)
     {
-        // The spool belongs to one process; this one takes no calls and needs none of its own for long.
+        // A spool belongs to one process; this one forwards no requests, so a temporary one is enough.
         var folder = Directory.CreateTempSubdirectory("llmproxy-").FullName;
         var key = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
         var app = ProxyHost.Build(

@@ -5,13 +5,13 @@ using Spectre.Console;
 
 namespace LlmProxy.Server.Cli;
 
-/// <summary>Where a verb writes. In a pipe there are no colours, no frames and no bars.</summary>
+/// <summary>Output of a verb. Without a terminal there are no colours, borders or progress bars.</summary>
 internal sealed class CliConsole
 {
     private const int WidthInPipe = 160;
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>A console on some writers.</summary>
+    /// <summary>Creates a console that writes to the given writers.</summary>
     public CliConsole(TextWriter output, TextWriter error, bool isTerminal)
     {
         Out = output;
@@ -30,13 +30,13 @@ internal sealed class CliConsole
         }
     }
 
-    /// <summary>Results.</summary>
+    /// <summary>Receives results.</summary>
     public TextWriter Out { get; }
 
-    /// <summary>Complaints.</summary>
+    /// <summary>Receives errors and notices.</summary>
     public TextWriter Error { get; }
 
-    /// <summary>Whether a person looks at <see cref="Out"/>.</summary>
+    /// <summary>Whether <see cref="Out"/> is a terminal.</summary>
     public bool IsTerminal { get; }
 
     /// <summary><see cref="Out"/> with colours and tables.</summary>
@@ -53,7 +53,7 @@ internal sealed class CliConsole
         return new CliConsole(Console.Out, Console.Error, !Console.IsOutputRedirected);
     }
 
-    /// <summary>Writes a line as it is, in a style where there are colours.</summary>
+    /// <summary>Writes a line verbatim; on a terminal in the given style.</summary>
     public void Line(string text = "", Style? style = null)
     {
         if (style is null || !IsTerminal)
@@ -66,7 +66,7 @@ internal sealed class CliConsole
         Out.WriteLine();
     }
 
-    /// <summary>Writes text that may be long, folded at words and indented.</summary>
+    /// <summary>Writes a text wrapped at word boundaries and indented.</summary>
     public void Paragraph(string text, int indent, Style? style = null)
     {
         foreach (var line in TextFold.Fold(text, Math.Max(40, Ansi.Profile.Width - indent - 1)))
@@ -75,23 +75,42 @@ internal sealed class CliConsole
         }
     }
 
-    /// <summary>A table in this console's style.</summary>
-    public Table NewTable(params string[] columns)
+    /// <summary>Writes a table, unless it has no rows.</summary>
+    public void Table(string[] columns, IEnumerable<string[]> rows)
     {
         var table = new Table { Border = IsTerminal ? TableBorder.Rounded : TableBorder.None };
-        foreach (var column in columns)
+        table.AddColumns([.. columns.Select(column => new TableColumn(new Text(column)))]);
+        foreach (var row in rows)
         {
-            table.AddColumn(new TableColumn(new Text(column)));
+            table.AddRow(row.Select(cell => new Text(cell)));
         }
 
-        return table;
+        if (table.Rows.Count > 0)
+        {
+            Ansi.Write(table);
+        }
     }
+
+    /// <summary>Runs work that reports its progress, with a bar on a terminal.</summary>
+    /// <param name="name">The bar's label.</param>
+    /// <param name="work">The work; it reports how much of how much is done.</param>
+    public Task<T> ProgressAsync<T>(string name, Func<Action<long, long>, Task<T>> work) => !IsTerminal
+        ? work((_, _) => { })
+        : Ansi.Progress().AutoClear(true).StartAsync(progress =>
+        {
+            var bar = progress.AddTask(name, autoStart: true, maxValue: 1);
+            return work((done, total) =>
+            {
+                bar.MaxValue = Math.Max(1, total);
+                bar.Value = done;
+            });
+        });
 
     /// <summary>Writes JSON for programs.</summary>
     public void Json(JsonNode? node) => Out.WriteLine(node?.ToJsonString(Indented) ?? "null");
 }
 
-/// <summary>Folds text at words.</summary>
+/// <summary>Wraps and shortens text.</summary>
 internal static class TextFold
 {
     public static IEnumerable<string> Fold(string text, int width)
@@ -111,7 +130,7 @@ internal static class TextFold
         }
     }
 
-    /// <summary>One line of at most some characters.</summary>
+    /// <summary>Collapses a text to one line of at most <paramref name="length"/> characters.</summary>
     public static string Short(string text, int length)
     {
         var line = string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));

@@ -1,9 +1,9 @@
 namespace LlmProxy.Server.Cli;
 
-/// <summary>A verb cannot do what it was asked; the message goes to people and names the fix.</summary>
+/// <summary>A verb failed; the message is for users and names the fix.</summary>
 internal sealed class CliException(string message, int exitCode = ExitCodes.Failed) : Exception(message)
 {
-    /// <summary>The program's exit code.</summary>
+    /// <summary>Exit code of the program.</summary>
     public int ExitCode { get; } = exitCode;
 }
 

@@ -4,7 +4,7 @@ using LlmProxy.Server.Cli.Verbs;
 
 namespace LlmProxy.Server.Cli;
 
-/// <summary>The verbs, and how they are called.</summary>
+/// <summary>The command line with all verbs.</summary>
 internal static class CommandLine
 {
     /// <summary>Runs the program.</summary>
@@ -22,11 +22,11 @@ internal static class CommandLine
                     await console.Error.WriteLineAsync(error.Message);
                 }
 
-                await console.Error.WriteLineAsync($"\"{Path(parse)} --help\" tells the usage.");
+                await console.Error.WriteLineAsync($"\"{Path(parse)} --help\" shows the usage.");
                 return ExitCodes.WrongUsage;
             }
 
-            // The web host ends in an orderly way by itself, a second signal included.
+            // The web host handles signals, including a second one.
             using var signals = RunsProxy(parse.CommandResult) ? null : new EndingSignals(cancellationToken);
             return await parse.InvokeAsync(
                 new InvocationConfiguration
@@ -56,7 +56,7 @@ internal static class CommandLine
 
     private static RootCommand Create(CliContext context)
     {
-        var root = new RootCommand("A reverse proxy that lets other models learn from what Claude did. Without a verb it serves.");
+        var root = new RootCommand("A reverse proxy that records Claude's agent runs and shows them to other models as examples. Without a verb it runs the proxy.");
         context.AddTo(root);
         ServeVerb.AddTo(root, context);
         root.Add(InitVerb.Create(context));

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Runtime.CompilerServices;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Prompting;
@@ -11,32 +10,33 @@ using LlmProxy.Server.Hosting;
 using LlmProxy.Storage;
 using LlmProxy.Storage.Sql;
 using Microsoft.Extensions.Logging.Abstractions;
+using static System.FormattableString;
 
 namespace LlmProxy.Server.Cli;
 
-/// <summary>Looks at each part by itself, without a server: what is broken must not hide the rest.</summary>
+/// <summary>Checks each component separately, without a server, so that one failure does not hide others.</summary>
 internal sealed class DoctorChecks(ProxyConfiguration configuration) : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
 
     private SqlTrajectoryStore? _store;
 
     private LlmProxyOptions Options => configuration.Options;
 
-    /// <summary>All findings.</summary>
-    /// <param name="text">A task to look for examples for, or null.</param>
-    /// <param name="cancellationToken">Cancels.</param>
-    public async IAsyncEnumerable<Finding> RunAsync(string? text, [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>Runs all checks.</summary>
+    /// <param name="text">A task to find examples for, or null.</param>
+    /// <param name="cancellationToken">Cancels the checks.</param>
+    public async IAsyncEnumerable<CheckResult> RunAsync(string? text, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var (store, storeFinding) = await StoreAsync(cancellationToken);
-        yield return storeFinding;
+        var (store, storeResult) = await StoreAsync(cancellationToken);
+        yield return storeResult;
         yield return Spool();
         using var embeddings = new EmbeddingService(Options.Embeddings);
         yield return await EmbeddingsAsync(embeddings, cancellationToken);
         yield return Recording();
-        foreach (var finding in Templates())
+        foreach (var result in Templates())
         {
-            yield return finding;
+            yield return result;
         }
 
         yield return Prompts();
@@ -52,29 +52,29 @@ internal sealed class DoctorChecks(ProxyConfiguration configuration) : IAsyncDis
 
     public ValueTask DisposeAsync() => _store?.DisposeAsync() ?? ValueTask.CompletedTask;
 
-    private async Task<(SqlTrajectoryStore? Store, Finding Finding)> StoreAsync(CancellationToken cancellationToken)
+    private async Task<(SqlTrajectoryStore? Store, CheckResult Result)> StoreAsync(CancellationToken cancellationToken)
     {
         var place = $"{Options.Storage.Provider.Word()}, {StorePlace.Describe(Options.Storage, configuration.BaseDirectory)}";
         var isPostgres = Options.Storage.Provider == StoreProvider.Postgres;
         var fix = isPostgres
-            ? "Check LlmProxy:Storage:ConnectionString and that the server runs. pgvector: CREATE EXTENSION IF NOT EXISTS vector; in that database, as its owner."
-            : "Check LlmProxy:Storage:ConnectionString, and that its folder exists and may be written.";
+            ? "Check LlmProxy:Storage:ConnectionString and that the server is running. If pgvector is missing, run CREATE EXTENSION IF NOT EXISTS vector; in that database as its owner."
+            : "Check LlmProxy:Storage:ConnectionString, and that its folder exists and is writable.";
         try
         {
             _store = StoreFactory.Create(Options.Storage, configuration.BaseDirectory, TimeProvider.System);
-            await _store.InitializeAsync(cancellationToken).WaitAsync(Patience, cancellationToken);
-            var health = await _store.CheckAsync(cancellationToken).WaitAsync(Patience, cancellationToken);
+            await _store.InitializeAsync(cancellationToken).WaitAsync(Timeout, cancellationToken);
+            var health = await _store.CheckAsync(cancellationToken).WaitAsync(Timeout, cancellationToken);
             return health.Ok
-                ? (_store, Finding.Ok("store", string.Create(CultureInfo.InvariantCulture, $"{place}, schema {health.SchemaVersion}{(health.Details.Length > 0 ? ", " + health.Details : "")}")))
-                : (null, new Finding("store", FindingLevel.Fail, $"{place}: {health.Error}", fix));
+                ? (_store, CheckResult.Ok("store", Invariant($"{place}, schema {health.SchemaVersion}{(health.Details.Length > 0 ? ", " + health.Details : "")}")))
+                : (null, CheckResult.Fail("store", $"{place}: {health.Error}", fix));
         }
         catch (Exception error) when (error is StoreException or TimeoutException or IOException or UnauthorizedAccessException)
         {
-            return (null, new Finding("store", FindingLevel.Fail, $"{place}: {(error is TimeoutException ? $"no answer within {Patience.TotalSeconds} seconds" : Innermost(error))}", fix));
+            return (null, CheckResult.Fail("store", $"{place}: {(error is TimeoutException ? $"timeout after {Timeout.TotalSeconds} seconds" : Innermost(error))}", fix));
         }
     }
 
-    private Finding Spool()
+    private CheckResult Spool()
     {
         var folder = configuration.Resolve(Options.Recording.Spool.Directory);
         try
@@ -83,114 +83,113 @@ internal sealed class DoctorChecks(ProxyConfiguration configuration) : IAsyncDis
             var probe = Path.Combine(folder, $".doctor-{Guid.NewGuid():N}");
             File.WriteAllText(probe, "");
             File.Delete(probe);
-            return Finding.Ok("spool", folder);
+            return CheckResult.Ok("spool", folder);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            return new Finding("spool", FindingLevel.Fail, $"{folder}: {error.Message}", "Nothing is recorded like this. Make the folder writable, or name another in LlmProxy:Recording:Spool:Directory.");
+            return CheckResult.Fail("spool", $"{folder}: {error.Message}", "Make the folder writable, or set another in LlmProxy:Recording:Spool:Directory. Until then nothing is recorded.");
         }
     }
 
-    private static async Task<Finding> EmbeddingsAsync(EmbeddingService embeddings, CancellationToken cancellationToken)
+    private static async Task<CheckResult> EmbeddingsAsync(EmbeddingService embeddings, CancellationToken cancellationToken)
     {
         if (embeddings.Problem is { } problem)
         {
-            return new Finding("embeddings", FindingLevel.Warn, "the lexical embedder answers in place of the configured one", problem);
+            return CheckResult.Warn("embeddings", "using the lexical embedder instead of the configured one", problem);
         }
 
         if (!embeddings.IsRemote)
         {
-            return Finding.Ok("embeddings", embeddings.Describe());
+            return CheckResult.Ok("embeddings", embeddings.Describe());
         }
 
-        var answer = await embeddings.EmbedQueryAsync("llmproxy doctor", Patience, null, cancellationToken);
+        var answer = await embeddings.EmbedQueryAsync("llmproxy doctor", Timeout, null, cancellationToken);
         return answer.FallbackReason is { } reason
-            ? new Finding("embeddings", FindingLevel.Fail, $"{embeddings.Model} at {embeddings.Endpoint} does not answer: {reason}", "Check the key (BYTEBOT_EMBEDDING_API_KEY, OPENAI_API_KEY) and LlmProxy:Embeddings:Endpoint; LlmProxy:Embeddings:Provider=lexical does without. Until then the lexical embedder answers.")
-            : Finding.Ok("embeddings", embeddings.Describe());
+            ? CheckResult.Fail("embeddings", $"{embeddings.Model} at {embeddings.Endpoint} is unavailable: {reason}", "Check the key (BYTEBOT_EMBEDDING_API_KEY, OPENAI_API_KEY) and LlmProxy:Embeddings:Endpoint; or use LlmProxy:Embeddings:Provider=lexical, which needs neither. Until then the lexical embedder is used.")
+            : CheckResult.Ok("embeddings", embeddings.Describe());
     }
 
-    private Finding Recording()
+    private CheckResult Recording()
     {
         var recording = Options.Recording;
         if (!recording.Enabled)
         {
-            return new Finding("recording", FindingLevel.Warn, "off: nothing is recorded, so nothing is learnt", "LlmProxy:Recording:Enabled=true");
+            return CheckResult.Warn("recording", "off: nothing is recorded, so there are no examples", "LlmProxy:Recording:Enabled=true");
         }
 
         if (recording.Providers.Count == 0)
         {
-            return new Finding("recording", FindingLevel.Warn, "metrics alone: no provider's content is kept", "LlmProxy:Recording:Providers=anthropic");
+            return CheckResult.Warn("recording", "metrics only: content is kept for no provider", "LlmProxy:Recording:Providers=anthropic");
         }
 
         var sources = Options.FewShot.SourceProviders.Except(recording.Providers, StringComparer.OrdinalIgnoreCase).ToList();
         return sources.Count > 0
-            ? new Finding("recording", FindingLevel.Warn, $"examples are wanted from {string.Join(", ", sources)}, whose content is not kept", "Name the same providers in LlmProxy:Recording:Providers and LlmProxy:FewShot:SourceProviders.")
-            : Finding.Ok("recording", string.Create(CultureInfo.InvariantCulture, $"on for {string.Join(", ", recording.Providers)}; runs under {recording.MinDuration.TotalSeconds:0.##} s {(recording.Failures ? "lose their content" : "and failed ones lose their content")}"));
+            ? CheckResult.Warn("recording", $"examples are configured to come from {string.Join(", ", sources)}, whose content is not kept", "Set the same providers in LlmProxy:Recording:Providers and LlmProxy:FewShot:SourceProviders.")
+            : CheckResult.Ok("recording", Invariant($"on for {string.Join(", ", recording.Providers)}; runs under {recording.MinDuration.TotalSeconds:0.##} s {(recording.Failures ? "lose their content" : "and failed ones lose their content")}"));
     }
 
-    private IEnumerable<Finding> Templates()
+    private IEnumerable<CheckResult> Templates()
     {
         using var directory = new TemplateDirectory(configuration.Resolve(Options.Prompts.Directory), NullLogger.Instance);
         var broken = directory.Status.Where(file => !file.Ok).ToList();
         foreach (var file in broken)
         {
-            yield return new Finding("templates", FindingLevel.Fail, $"{file.Path}: {file.Error}", "Correct the file; a running proxy takes it up by itself. Until then the last good version serves, and after a restart none.");
+            yield return CheckResult.Fail("templates", $"{file.Path}: {file.Error}", "Correct the file; a running proxy reloads it automatically and keeps the last valid version until then.");
         }
 
         if (broken.Count == 0)
         {
             var folder = configuration.Resolve(Options.Prompts.Directory);
-            yield return Finding.Ok("templates", $"{directory.Status.Count} files, {(Directory.Exists(folder) ? folder : "built in")}");
+            yield return CheckResult.Ok("templates", $"{directory.Status.Count} files, {(Directory.Exists(folder) ? folder : "built in")}");
         }
     }
 
-    private Finding Prompts()
+    private CheckResult Prompts()
     {
         if (!Options.Prompts.Enabled)
         {
-            return new Finding("prompts", FindingLevel.Warn, "off: no prompt is rewritten", "LlmProxy:Prompts:Enabled=true");
+            return CheckResult.Warn("prompts", "off: no prompt is rewritten", "LlmProxy:Prompts:Enabled=true");
         }
 
         return !Options.FewShot.Enabled || Options.FewShot.Count == 0
-            ? new Finding("prompts", FindingLevel.Warn, "on, without examples", "LlmProxy:FewShot:Enabled=true and LlmProxy:FewShot:Count=3")
-            : Finding.Ok("prompts", $"on, before the heading \"{Options.Prompts.InsertBefore}\", for requests that offer tools");
+            ? CheckResult.Warn("prompts", "on, without examples", "LlmProxy:FewShot:Enabled=true and LlmProxy:FewShot:Count=3")
+            : CheckResult.Ok("prompts", $"on, before the heading \"{Options.Prompts.InsertBefore}\", for requests that offer tools");
     }
 
-    private async Task<Finding> ExamplesAsync(SqlTrajectoryStore store, EmbeddingService embeddings, string? text, CancellationToken cancellationToken)
+    private async Task<CheckResult> ExamplesAsync(SqlTrajectoryStore store, EmbeddingService embeddings, string? text, CancellationToken cancellationToken)
     {
         var runs = await store.ListAsync(new TrajectoryQuery(Caller.DefaultTenant) { Success = true, MinQuality = Options.Quality.Threshold, Limit = 500 }, cancellationToken);
         var usable = runs.Items.Count(run => run.HasContent && Options.FewShot.SourceProviders.Contains(run.Provider, StringComparer.OrdinalIgnoreCase));
         if (usable == 0)
         {
-            return new Finding(
+            return CheckResult.Warn(
                 "examples",
-                FindingLevel.Warn,
-                string.Create(CultureInfo.InvariantCulture, $"no run of {string.Join(", ", Options.FewShot.SourceProviders)} with content scores {Options.Quality.Threshold:0.##} or more"),
-                "Let Claude do a task through the proxy; \"llmproxy tasks list\" shows what came of it, \"llmproxy demo\" how it should look.");
+                Invariant($"no run of {string.Join(", ", Options.FewShot.SourceProviders)} with content scores {Options.Quality.Threshold:0.##} or more"),
+                "Run a task with Claude through the proxy, then check \"llmproxy tasks list\". \"llmproxy demo\" shows an example.");
         }
 
         if (text is null)
         {
-            return Finding.Ok("examples", string.Create(CultureInfo.InvariantCulture, $"{usable}{(runs.NextCursor is null ? "" : " or more")} runs may serve; --text \"a task\" says which for it"));
+            return CheckResult.Ok("examples", Invariant($"{usable}{(runs.NextCursor is null ? "" : " or more")} runs can be used; --text \"a task\" shows which are found for a task"));
         }
 
         var search = new ExampleSearch(store, store, embeddings, Options.FewShot, Options.Quality, NullLogger<ExampleSearch>.Instance);
         var found = await search.FindAsync(
             new ExampleQuery(Caller.DefaultTenant, text, Math.Max(1, Options.FewShot.Count)) { Providers = Options.FewShot.SourceProviders }, cancellationToken);
-        var best = found.Best is { } b ? string.Create(CultureInfo.InvariantCulture, $"; the best similarity is {Math.Floor(b * 1000) / 1000:0.000}") : "";
+        var best = found.Best is { } b ? Invariant($"; the best similarity is {Math.Floor(b * 1000) / 1000:0.000}") : "";
         return found.Chosen.Count > 0
-            ? Finding.Ok("examples", string.Create(CultureInfo.InvariantCulture, $"{found.Chosen.Count} for this task (similarity >= {found.Threshold:0.00}{best})"))
-            : new Finding("examples", FindingLevel.Warn, string.Create(CultureInfo.InvariantCulture, $"none for this task: the threshold is {found.Threshold:0.00}{best}"), "\"llmproxy search\" gives the reason for each run; LlmProxy:FewShot:MinSimilarity lowers the threshold.");
+            ? CheckResult.Ok("examples", Invariant($"{found.Chosen.Count} for this task (similarity >= {found.Threshold:0.00}{best})"))
+            : CheckResult.Warn("examples", Invariant($"none for this task: the threshold is {found.Threshold:0.00}{best}"), "\"llmproxy search\" shows the reason for each run; LlmProxy:FewShot:MinSimilarity sets the threshold.");
     }
 
-    /// <summary>Runs that have no vector of the embedder in use; null where every run has one.</summary>
-    private static async Task<Finding?> VectorsAsync(SqlTrajectoryStore store, EmbeddingService embeddings, CancellationToken cancellationToken)
+    /// <summary>Counts trajectories without a vector of the current embedder; null if there are none.</summary>
+    private static async Task<CheckResult?> VectorsAsync(SqlTrajectoryStore store, EmbeddingService embeddings, CancellationToken cancellationToken)
     {
         var lacking = await store.CountRunTextsAsync(
             new TrajectoryTextsQuery(Caller.DefaultTenant, 1) { Lacking = [new VectorKind(embeddings.Model, embeddings.Dimensions)] }, cancellationToken);
         return lacking == 0
             ? null
-            : new Finding("vectors", FindingLevel.Warn, string.Create(CultureInfo.InvariantCulture, $"{lacking} runs have no vector of {embeddings.Model} and are found by their words alone"), "llmproxy embed");
+            : CheckResult.Warn("vectors", Invariant($"{lacking} runs have no vector of {embeddings.Model} and are found by their words only"), "Run llmproxy embed.");
     }
 
     private static string Innermost(Exception error)

@@ -3,18 +3,18 @@ using System.Runtime.InteropServices;
 namespace LlmProxy.Server.Cli;
 
 /// <summary>
-/// Cancels a verb when the process is asked to end (Ctrl-C, SIGTERM). A second signal ends the process at once.
+/// Cancels a verb on Ctrl-C or SIGTERM. A second signal ends the process immediately.
 /// </summary>
-/// <remarks>The command line's library listens only after a verb has started: a verb that says that Ctrl-C ends it could be killed by one.</remarks>
+/// <remarks>System.CommandLine handles signals only after a verb has started, so an early Ctrl-C would kill the process.</remarks>
 internal sealed class EndingSignals : IDisposable
 {
-    // Not disposed: a signal can be under way while this is.
+    // Not disposed: a signal handler may be running.
     private readonly CancellationTokenSource _ended = new();
     private readonly CancellationTokenRegistration _link;
     private readonly PosixSignalRegistration[] _registrations;
 
-    /// <summary>Listens until it is disposed.</summary>
-    /// <param name="cancellationToken">What else cancels the verb.</param>
+    /// <summary>Handles signals until it is disposed.</summary>
+    /// <param name="cancellationToken">Also cancels the verb.</param>
     public EndingSignals(CancellationToken cancellationToken)
     {
         _link = cancellationToken.UnsafeRegister(static ended => ((CancellationTokenSource)ended!).Cancel(), _ended);

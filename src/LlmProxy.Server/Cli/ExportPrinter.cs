@@ -3,11 +3,11 @@ using System.Text.Json.Nodes;
 using LlmProxy.TrainingData;
 using LlmProxy.TrainingData.Export;
 using LlmProxy.TrainingData.Validation;
-using Spectre.Console;
+using static System.FormattableString;
 
 namespace LlmProxy.Server.Cli;
 
-/// <summary>Prints what an export or a check gave.</summary>
+/// <summary>Prints the result of an export or a check.</summary>
 internal static class ExportPrinter
 {
     private const int ShownProblems = 20;
@@ -32,7 +32,7 @@ internal static class ExportPrinter
             return;
         }
 
-        console.Line(string.Create(CultureInfo.InvariantCulture, $"{result.Added} lines of {result.Summary.Runs} {(format.IsPreference() ? "pairs" : "runs")} written in the format {format.Name()}."));
+        console.Line(Invariant($"{result.Added} lines of {result.Summary.Runs} {(format.IsPreference() ? "pairs" : "runs")} written in the format {format.Name()}."));
         Print(console, "training", result.Training);
         if (result.Validation is not null)
         {
@@ -42,39 +42,25 @@ internal static class ExportPrinter
         console.Line($"  origin of each line: {result.OriginsPath}");
         if (result.Images > 0)
         {
-            console.Line(string.Create(CultureInfo.InvariantCulture, $"  {result.Images} image files beside it"));
+            console.Line(Invariant($"  {result.Images} image files in the folder next to it"));
         }
 
         Print(console, "Runs left out:", result.Summary.LeftOut);
-        Print(console, "Within the lines:", result.Summary.Notes);
-        console.Line($"To go on later: --since {Time(result.Summary.NextSince)}");
+        Print(console, "Notes on the lines:", result.Summary.Notes);
+        console.Line($"To continue later: --since {Time(result.Summary.NextSince)}");
     }
 
-    /// <summary>How the runs of preference lines were paired.</summary>
+    /// <summary>Prints how the trajectories of preference lines were paired.</summary>
     public static void PrintPairs(CliConsole console, IReadOnlyList<ExportOrigin> origins, int more)
     {
-        if (origins.Count == 0)
+        console.Table(["Better", "Worse", "Why", "Alike", "Compared", "Task"], origins.Select(origin => new[]
         {
-            return;
-        }
-
-        var table = console.NewTable("Better", "Worse", "Why", "Alike", "Compared", "Task");
-        foreach (var origin in origins)
-        {
-            var pair = origin.Pair!;
-            table.AddRow(
-                new Text(Short(origin.TrajectoryId)),
-                new Text(Short(pair.TrajectoryId)),
-                new Text(pair.Reason),
-                new Text(pair.Similarity.ToString("0.00", CultureInfo.InvariantCulture)),
-                new Text(pair.Compared),
-                new Text(TextFold.Short(origin.TaskDescription, 60)));
-        }
-
-        console.Ansi.Write(table);
+            Short(origin.TrajectoryId), Short(origin.Pair!.TrajectoryId), origin.Pair.Reason, Invariant($"{origin.Pair.Similarity:0.00}"), origin.Pair.Compared,
+            TextFold.Short(origin.TaskDescription, 60),
+        }));
         if (more > 0)
         {
-            console.Line(string.Create(CultureInfo.InvariantCulture, $"and {more} more; the origins file names them all"));
+            console.Line(Invariant($"and {more} more; the origins file lists all of them"));
         }
     }
 
@@ -105,7 +91,7 @@ internal static class ExportPrinter
 
         foreach (var (what, count) in counts)
         {
-            console.Line(string.Create(CultureInfo.InvariantCulture, $"  {count,6}  {what}"));
+            console.Line(Invariant($"  {count,6}  {what}"));
         }
     }
 
@@ -113,27 +99,27 @@ internal static class ExportPrinter
     {
         foreach (var problem in report.Problems.Take(ShownProblems))
         {
-            console.Line(string.Create(CultureInfo.InvariantCulture, $"    {(problem.Line == 0 ? "file" : $"line {problem.Line}")}: {problem.Rule}: {problem.Reason}"));
+            console.Line(Invariant($"    {(problem.Line == 0 ? "file" : $"line {problem.Line}")}: {problem.Rule}: {problem.Reason}"));
         }
 
         if (report.ProblemCount > ShownProblems)
         {
-            console.Line(string.Create(CultureInfo.InvariantCulture, $"    and {report.ProblemCount - ShownProblems} more"));
+            console.Line(Invariant($"    and {report.ProblemCount - ShownProblems} more"));
         }
     }
 
     private static string Describe(string path, FormatReport report)
     {
         var limits = report.Format.Limits();
-        var size = string.Create(CultureInfo.InvariantCulture, $"{report.Lines} examples, {Bytes(report.Bytes)}{Of(limits.MaxBytes is { } bytes ? Bytes(bytes) : null)}, about {report.Tokens:N0} tokens, the largest {report.LargestTokens:N0}{Of(limits.MaxTokens?.ToString("N0", CultureInfo.InvariantCulture))}");
-        return $"{path}: {size}; {(report.IsValid ? "valid" : string.Create(CultureInfo.InvariantCulture, $"{report.ProblemCount} problems"))}";
+        var size = Invariant($"{report.Lines} examples, {Bytes(report.Bytes)}{Of(limits.MaxBytes is { } bytes ? Bytes(bytes) : null)}, about {report.Tokens:N0} tokens, the largest {report.LargestTokens:N0}{Of(limits.MaxTokens?.ToString("N0", CultureInfo.InvariantCulture))}");
+        return $"{path}: {size}; {(report.IsValid ? "valid" : Invariant($"{report.ProblemCount} problems"))}";
 
         string Of(string? limit) => limit is null ? "" : $" ({limits.Source} takes {limit})";
     }
 
     private static string Bytes(long bytes) => bytes < 10 << 20
-        ? string.Create(CultureInfo.InvariantCulture, $"{bytes / 1024.0:0.#} KiB")
-        : string.Create(CultureInfo.InvariantCulture, $"{bytes / 1024.0 / 1024:0.#} MiB");
+        ? Invariant($"{bytes / 1024.0:0.#} KiB")
+        : Invariant($"{bytes / 1024.0 / 1024:0.#} MiB");
 
     private static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.fffffffZ", CultureInfo.InvariantCulture);
 

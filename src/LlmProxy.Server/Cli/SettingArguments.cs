@@ -1,11 +1,11 @@
 namespace LlmProxy.Server.Cli;
 
-/// <summary>Settings on the command line: <c>--LlmProxy:FewShot:Count=2</c>, the same with a blank, and <c>--set KEY=VALUE</c>.</summary>
+/// <summary>Settings on the command line: <c>--LlmProxy:FewShot:Count=2</c>, the same with a space, and <c>--set KEY=VALUE</c>.</summary>
 internal static class SettingArguments
 {
     private static readonly string[] Sections = ["--LlmProxy:", "--ReverseProxy:"];
 
-    /// <summary>Takes the settings out of the arguments, which the parser of verbs does not know.</summary>
+    /// <summary>Separates the settings from the other arguments, since the parser does not know them.</summary>
     public static (string[] Others, List<KeyValuePair<string, string?>> Settings) Take(IReadOnlyList<string> arguments)
     {
         var rest = new List<string>();
@@ -30,19 +30,19 @@ internal static class SettingArguments
             }
             else
             {
-                throw new CliException($"{argument} has no value: write {argument}=VALUE.", ExitCodes.WrongUsage);
+                throw new CliException($"Missing value of {argument}: write {argument}=VALUE.", ExitCodes.WrongUsage);
             }
         }
 
         return ([.. rest], settings);
     }
 
-    /// <summary>A value of <c>--set</c>.</summary>
+    /// <summary>Parses a value of <c>--set</c>.</summary>
     public static KeyValuePair<string, string?> Parse(string text)
     {
         var equals = text.IndexOf('=', StringComparison.Ordinal);
         return equals > 0
             ? new(text[..equals], text[(equals + 1)..])
-            : throw new CliException($"--set {text}: write --set KEY=VALUE, such as --set LlmProxy:FewShot:Count=2.", ExitCodes.WrongUsage);
+            : throw new CliException($"Invalid option --set {text}: write --set KEY=VALUE, such as --set LlmProxy:FewShot:Count=2.", ExitCodes.WrongUsage);
     }
 }

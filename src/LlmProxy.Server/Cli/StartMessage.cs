@@ -10,14 +10,14 @@ using LlmProxy.Server.Upstreams;
 namespace LlmProxy.Server.Cli;
 
 /// <summary>
-/// What <c>serve</c> says when it has started: where to point which agent, which store and embedder are in use, what
-/// text is sent to whom, what is off and why, and how to see runs. Plain text: it is read in logs too.
+/// The message of <c>serve</c> after its start: base URLs for agents, store and embedder, where texts are sent, what is
+/// off and why, and how to list runs. Plain text, since it also ends up in logs.
 /// </summary>
 internal sealed class StartMessage(WebApplication app, ProxyConfiguration configuration, bool isShared)
 {
     private LlmProxyOptions Options => configuration.Options;
 
-    /// <summary>Writes it.</summary>
+    /// <summary>Writes the message.</summary>
     public async Task WriteAsync(TextWriter output, CancellationToken cancellationToken)
     {
         var store = app.Services.GetRequiredService<IStoreLifecycle>();
@@ -42,10 +42,10 @@ internal sealed class StartMessage(WebApplication app, ProxyConfiguration config
             yield return $"  {Speaks(url),-30} {url.Address,-38} -> {url.Upstream}";
         }
 
-        yield return "  \"llmproxy connect claude-code\" (codex, gemini-cli, opencode, bytebot, sdk) prints a client's settings.";
+        yield return "  \"llmproxy connect claude-code\" (codex, gemini-cli, opencode, bytebot, sdk) prints the settings of a client.";
         yield return "";
-        yield return Field("Settings", configuration.File ?? "built-in defaults (\"llmproxy init\" writes them for editing)");
-        yield return Field("Store", $"{store.Provider}, {StorePlace.Describe(Options.Storage, configuration.BaseDirectory)}{(health.Ok ? "" : $" -- NOT REACHABLE: {health.Error}")}");
+        yield return Field("Settings", configuration.File ?? "built-in defaults (\"llmproxy init\" writes them to files)");
+        yield return Field("Store", $"{store.Provider}, {StorePlace.Describe(Options.Storage, configuration.BaseDirectory)}{(health.Ok ? "" : $" -- UNAVAILABLE: {health.Error}")}");
         yield return Field("Spool", configuration.Resolve(Options.Recording.Spool.Directory));
         foreach (var line in Embeddings())
         {
@@ -55,14 +55,14 @@ internal sealed class StartMessage(WebApplication app, ProxyConfiguration config
         yield return Field("Recording", Recording());
         yield return Field("Examples", Examples());
         yield return Field("Prompts", Prompts());
-        yield return Field("Text goes to", "each call to the upstream of its route; recorded text to the store above; " + (app.Services.GetRequiredService<EmbeddingService>().IsRemote ? "task descriptions to the embedder above." : "nothing to anybody else."));
+        yield return Field("Text goes to", "requests to the upstream of their route; recorded text to the store above; " + (app.Services.GetRequiredService<EmbeddingService>().IsRemote ? "task descriptions to the embedder above." : "nothing else is sent anywhere."));
         foreach (var off in Off(health))
         {
             yield return Field("Off", off);
         }
 
         yield return Field("Runs", $"llmproxy tasks list, llmproxy tasks show last, {origin}{ApiEndpoints.Prefix}/trajectories");
-        yield return Field("Trouble", "llmproxy doctor");
+        yield return Field("Problems", "llmproxy doctor");
         yield return "";
     }
 
@@ -84,10 +84,10 @@ internal sealed class StartMessage(WebApplication app, ProxyConfiguration config
             return "off";
         }
 
-        return $"content of {(recording.Providers.Count == 0 ? "nobody's" : string.Join(", ", recording.Providers))} runs; metrics of every run. "
+        return $"content of {(recording.Providers.Count == 0 ? "no" : string.Join(", ", recording.Providers))} runs; metrics of every run. "
             + (recording.MinDuration > TimeSpan.Zero ? string.Create(CultureInfo.InvariantCulture, $"Runs under {recording.MinDuration.TotalSeconds:0.##} s lose their content. ") : "")
             + (recording.Failures ? "" : "Failed runs lose their content. ")
-            + (recording.Redaction.Enabled ? "Secrets are removed before anything is stored." : "Secrets are NOT removed (LlmProxy:Recording:Redaction is off).");
+            + (recording.Redaction.Enabled ? "Secrets are redacted before storing." : "Secrets are NOT redacted (LlmProxy:Recording:Redaction is off).");
     }
 
     private string Examples()
@@ -108,7 +108,7 @@ internal sealed class StartMessage(WebApplication app, ProxyConfiguration config
         var templates = app.Services.GetRequiredService<TemplateDirectory>().Status;
         var folder = configuration.Resolve(Options.Prompts.Directory);
         return (Directory.Exists(folder) ? folder : "built-in templates") + $" ({templates.Count} files), before the heading \"{Options.Prompts.InsertBefore}\"; "
-            + (Options.Prompts.RewriteClaude ? "Claude's too" : "Claude's requests are never changed");
+            + (Options.Prompts.RewriteClaude ? "Claude's prompts too" : "requests to Claude are never changed");
     }
 
     private IEnumerable<string> Off(StoreHealth health)
@@ -120,7 +120,7 @@ internal sealed class StartMessage(WebApplication app, ProxyConfiguration config
 
         if (isShared)
         {
-            yield return "examples: --insecure without keys lets strangers share one tenant; LlmProxy:Auth:SharedTenant=true allows them, keys separate them";
+            yield return "examples: with --insecure and no keys, all callers share one tenant. Configure keys, or allow it with LlmProxy:Auth:SharedTenant=true";
         }
         else if (StatusEndpoints.WhyNoExamples(Options, health) is { } reason)
         {
@@ -139,7 +139,7 @@ internal sealed class StartMessage(WebApplication app, ProxyConfiguration config
 
         if (Options.Auth.Keys.Count == 0)
         {
-            yield return "keys: everybody who reaches this address may use it";
+            yield return "keys: anyone who can connect to this address can use the proxy";
         }
     }
 

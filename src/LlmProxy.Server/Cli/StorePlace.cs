@@ -3,7 +3,7 @@ using LlmProxy.Core.Configuration;
 
 namespace LlmProxy.Server.Cli;
 
-/// <summary>Where the store is, for people: no password is in it.</summary>
+/// <summary>Describes the location of the store without its password.</summary>
 internal static class StorePlace
 {
     private static readonly string[] Places = ["Host", "Server", "Port", "Database", "Username", "User ID"];

@@ -1,12 +1,13 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using LlmProxy.Core.Trajectories;
-using LlmProxy.Server.Api.Shapes;
+using LlmProxy.Server.Api.Dtos;
 using Spectre.Console;
+using static System.FormattableString;
 
 namespace LlmProxy.Server.Cli;
 
-/// <summary>Prints a run the way a person reads it.</summary>
+/// <summary>Prints a trajectory for people.</summary>
 internal sealed class TrajectoryPrinter(CliConsole console, bool full = false)
 {
     private const int LongestArguments = 160;
@@ -18,14 +19,14 @@ internal sealed class TrajectoryPrinter(CliConsole console, bool full = false)
     private static readonly Style Good = new(Color.Green);
     private static readonly Style Bad = new(Color.Red);
 
-    /// <summary>A time for people, UTC.</summary>
+    /// <summary>Formats a time in UTC.</summary>
     public static string Time(DateTime time) => time.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
 
-    /// <summary>A score, or a dash.</summary>
+    /// <summary>Formats a score; a dash without one.</summary>
     public static string Score(double? score) => score is { } s ? s.ToString("0.00##", CultureInfo.InvariantCulture) : "-";
 
-    /// <summary>How a run stands, in words.</summary>
-    public static string StatusOf(TrajectoryShape run) => (run.Status, run.Success, run.Provisional) switch
+    /// <summary>Describes the status of a trajectory.</summary>
+    public static string StatusOf(TrajectoryDto run) => (run.Status, run.Success, run.Provisional) switch
     {
         ("completed", null, _) => "completed, success unknown",
         ("completed", false, _) => "completed without success",
@@ -33,16 +34,16 @@ internal sealed class TrajectoryPrinter(CliConsole console, bool full = false)
         var (status, _, _) => status,
     };
 
-    /// <summary>Prints everything.</summary>
-    public void Print(TrajectoryDetailShape run)
+    /// <summary>Prints a trajectory with its steps.</summary>
+    public void Print(TrajectoryDetailDto run)
     {
         console.Line(Shorten(run.TaskDescription.Length > 0 ? run.TaskDescription : "(no description)", LongestText), Strong);
         Field("Task", run.TaskId + (run.TaskId == run.Id ? "" : $"   run {run.Id}"));
         Field("Model", string.Join(" · ", new[] { run.Provider, run.Model, TextFold.Short(run.Client, 60) }.Where(part => part.Length > 0)));
         Field("Status", $"{StatusOf(run)}{(run.OutcomeSource is { } source ? $" (by {source})" : "")} · {Duration(run.DurationMs)} · {Time(run.StartedAt)} UTC", run.Success switch { true => Good, false => Bad, null => default(Style?) });
         Field("Score", ScoreWithTerms(run));
-        Field("Effort", string.Create(CultureInfo.InvariantCulture, $"{run.IterationCount} steps, {run.ToolCallsCount} tool calls, error rate {run.ErrorRate:0.###}, {run.UserInterventions} interventions{(run.ClickAccuracy is { } clicks ? $", click accuracy {clicks:0.##}" : "")}"));
-        Field("Tokens", Tokens(run.TokenUsage) + (run.CostUsd is { } cost ? string.Create(CultureInfo.InvariantCulture, $" · ${cost:0.######}") : ""));
+        Field("Effort", Invariant($"{run.IterationCount} steps, {run.ToolCallsCount} tool calls, error rate {run.ErrorRate:0.###}, {run.UserInterventions} interventions{(run.ClickAccuracy is { } clicks ? $", click accuracy {clicks:0.##}" : "")}"));
+        Field("Tokens", Tokens(run.TokenUsage) + (run.CostUsd is { } cost ? Invariant($" · ${cost:0.######}") : ""));
         if (run.ExampleIds.Count > 0)
         {
             Field("Examples", string.Join(", ", run.ExampleIds));
@@ -56,7 +57,7 @@ internal sealed class TrajectoryPrinter(CliConsole console, bool full = false)
         if (run.Steps.Count == 0)
         {
             console.Line();
-            console.Line("Its steps are not kept: the metrics above are all there is.", Dim);
+            console.Line("Its steps are not kept; only the metrics above are.", Dim);
         }
 
         foreach (var step in run.Steps)
@@ -65,7 +66,7 @@ internal sealed class TrajectoryPrinter(CliConsole console, bool full = false)
         }
     }
 
-    private static string ScoreWithTerms(TrajectoryDetailShape run)
+    private static string ScoreWithTerms(TrajectoryDetailDto run)
     {
         if (run.QualityScore is null)
         {
@@ -73,11 +74,11 @@ internal sealed class TrajectoryPrinter(CliConsole console, bool full = false)
         }
 
         var terms = run.Scoring.Terms.Where(term => Math.Abs(term.Value) > 1e-12)
-            .Select(term => string.Create(CultureInfo.InvariantCulture, $" - {-term.Value:0.####} {term.Key}"));
+            .Select(term => Invariant($" - {-term.Value:0.####} {term.Key}"));
         return $"{Score(run.QualityScore)} = 1{string.Concat(terms)}";
     }
 
-    private void Print(StepShape step)
+    private void Print(StepDto step)
     {
         console.Line();
         var isOk = StepStatuses.Parse(step.Status) == StepStatus.Ok;
@@ -115,7 +116,7 @@ internal sealed class TrajectoryPrinter(CliConsole console, bool full = false)
         }
     }
 
-    /// <summary>What a person wrote in a message of any dialect; results of tools are shown with their calls.</summary>
+    /// <summary>The user's text in a message of any dialect; tool results are shown with their calls.</summary>
     private static string? UserText(JsonObject message)
     {
         if ((message["role"] as JsonValue)?.ToString() is not ("user" or "human"))
@@ -155,12 +156,11 @@ internal sealed class TrajectoryPrinter(CliConsole console, bool full = false)
     private string Shorten(string text, int length) => full ? text : TextFold.Short(text, length);
 
     private static string Duration(double milliseconds) => milliseconds < 1000
-        ? string.Create(CultureInfo.InvariantCulture, $"{milliseconds:0} ms")
+        ? Invariant($"{milliseconds:0} ms")
         : milliseconds < 120_000
-            ? string.Create(CultureInfo.InvariantCulture, $"{milliseconds / 1000:0.0} s")
-            : string.Create(CultureInfo.InvariantCulture, $"{milliseconds / 60_000:0.0} min");
+            ? Invariant($"{milliseconds / 1000:0.0} s")
+            : Invariant($"{milliseconds / 60_000:0.0} min");
 
-    private static string Tokens(TokenUsageShape usage) => string.Create(
-        CultureInfo.InvariantCulture,
+    private static string Tokens(TokenUsageDto usage) => Invariant(
         $"{usage.Input:N0} tokens in{(usage.CacheRead > 0 ? $" ({usage.CacheRead:N0} cached)" : "")}, {usage.Output:N0} out");
 }

@@ -3,18 +3,16 @@ using System.Text.Json.Nodes;
 
 namespace LlmProxy.Server.Demo;
 
-/// <summary>Plays the agents: each sends what a real one would, to the proxy's base URLs.</summary>
+/// <summary>Simulates the agents: sends the requests of real agents to the proxy's base URLs.</summary>
 internal sealed class DemoAgents(HttpClient client, DemoScript script)
 {
-    /// <summary>Plays Claude's whole run, with a history that grows as an agent's does. Gives the task's id.</summary>
-    public async Task<string> PlayClaudeAsync(Action<int> onStep, CancellationToken cancellationToken)
+    /// <summary>Runs Claude's whole task, with a history that grows as an agent's does, and returns the task's id.</summary>
+    public async Task<string> RunClaudeAsync(CancellationToken cancellationToken)
     {
         var messages = new JsonArray(new JsonObject { ["role"] = "user", ["content"] = script.Task });
         string? taskId = null;
-        for (var i = 0; i < script.Steps.Count; i++)
+        foreach (var step in script.Steps)
         {
-            onStep(i + 1);
-            var step = script.Steps[i];
             var request = new JsonObject
             {
                 ["model"] = script.Model,
@@ -37,43 +35,34 @@ internal sealed class DemoAgents(HttpClient client, DemoScript script)
             }
         }
 
-        return taskId ?? throw new DemoException("The proxy gave Claude's run no task.");
+        return taskId ?? throw new DemoException("The proxy assigned no task to Claude's requests.");
     }
 
-    /// <summary>Sends the first call of a GPT agent with a similar task.</summary>
-    /// <returns>What <c>LlmProxy-Few-Shot-Result</c> says.</returns>
-    public async Task<string?> AskGptAsync(CancellationToken cancellationToken)
+    /// <summary>Sends the first request of a GPT agent with a similar task.</summary>
+    /// <returns>Value of <c>LlmProxy-Few-Shot-Result</c>.</returns>
+    public Task<string?> AskGptAsync(CancellationToken cancellationToken) => AskAsync("openai", _ => "/openai/v1/chat/completions", (model, task) => new JsonObject
     {
-        var (model, task, _) = script.Agent("openai");
-        using var answer = await PostAsync(
-            "/openai/v1/chat/completions",
-            new JsonObject
-            {
-                ["model"] = model,
-                ["messages"] = new JsonArray(
-                    new JsonObject { ["role"] = "system", ["content"] = script.System },
-                    new JsonObject { ["role"] = "user", ["content"] = task }),
-                ["tools"] = new JsonArray([.. script.Tools.Select(tool => (JsonNode)new JsonObject { ["type"] = "function", ["function"] = tool.DeepClone() })]),
-            },
-            cancellationToken);
-        return Header(answer, "LlmProxy-Few-Shot-Result");
-    }
+        ["model"] = model,
+        ["messages"] = new JsonArray(
+            new JsonObject { ["role"] = "system", ["content"] = script.System },
+            new JsonObject { ["role"] = "user", ["content"] = task }),
+        ["tools"] = new JsonArray([.. script.Tools.Select(tool => (JsonNode)new JsonObject { ["type"] = "function", ["function"] = tool.DeepClone() })]),
+    }, cancellationToken);
 
-    /// <summary>Sends the first call of a Gemini agent with a similar task.</summary>
-    /// <returns>What <c>LlmProxy-Few-Shot-Result</c> says.</returns>
-    public async Task<string?> AskGeminiAsync(CancellationToken cancellationToken)
+    /// <summary>Sends the first request of a Gemini agent with a similar task.</summary>
+    /// <returns>Value of <c>LlmProxy-Few-Shot-Result</c>.</returns>
+    public Task<string?> AskGeminiAsync(CancellationToken cancellationToken) => AskAsync("gemini", model => $"/gemini/v1beta/models/{model}:generateContent", (_, task) => new JsonObject
     {
-        var (model, task, _) = script.Agent("gemini");
-        using var answer = await PostAsync(
-            $"/gemini/v1beta/models/{model}:generateContent",
-            new JsonObject
-            {
-                ["systemInstruction"] = new JsonObject { ["parts"] = new JsonArray(new JsonObject { ["text"] = script.System }) },
-                ["contents"] = new JsonArray(new JsonObject { ["role"] = "user", ["parts"] = new JsonArray(new JsonObject { ["text"] = task }) }),
-                ["tools"] = new JsonArray(new JsonObject { ["functionDeclarations"] = new JsonArray([.. script.Tools.Select(tool => tool.DeepClone())]) }),
-            },
-            cancellationToken);
-        return Header(answer, "LlmProxy-Few-Shot-Result");
+        ["systemInstruction"] = new JsonObject { ["parts"] = new JsonArray(new JsonObject { ["text"] = script.System }) },
+        ["contents"] = new JsonArray(new JsonObject { ["role"] = "user", ["parts"] = new JsonArray(new JsonObject { ["text"] = task }) }),
+        ["tools"] = new JsonArray(new JsonObject { ["functionDeclarations"] = new JsonArray([.. script.Tools.Select(tool => tool.DeepClone())]) }),
+    }, cancellationToken);
+
+    private async Task<string?> AskAsync(string provider, Func<string, string> path, Func<string, string, JsonObject> request, CancellationToken cancellationToken)
+    {
+        var (model, task, _) = script.Agent(provider);
+        using var response = await PostAsync(path(model), request(model, task), cancellationToken);
+        return Header(response, "LlmProxy-Few-Shot-Result");
     }
 
     /// <summary>The system prompt of an OpenAI chat request.</summary>
@@ -109,7 +98,7 @@ internal sealed class DemoAgents(HttpClient client, DemoScript script)
         {
             var text = await answer.Content.ReadAsStringAsync(cancellationToken);
             answer.Dispose();
-            throw new DemoException($"{path} was answered with {(int)answer.StatusCode}: {text}");
+            throw new DemoException($"{path} responded with status {(int)answer.StatusCode}: {text}");
         }
 
         return answer;
@@ -118,5 +107,5 @@ internal sealed class DemoAgents(HttpClient client, DemoScript script)
     private static string? Header(HttpResponseMessage answer, string name) => answer.Headers.TryGetValues(name, out var values) ? values.First() : null;
 }
 
-/// <summary>The demo did not show what it is there to show.</summary>
+/// <summary>The demo failed.</summary>
 internal sealed class DemoException(string message) : Exception(message);

@@ -10,23 +10,23 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 
 namespace LlmProxy.Server.Demo;
 
-/// <summary>A system prompt as an agent sent it and as it arrived.</summary>
+/// <summary>A system prompt before and after the proxy.</summary>
 /// <param name="Provider">The provider.</param>
 /// <param name="Model">The agent's model.</param>
 /// <param name="Task">The agent's task.</param>
 /// <param name="Before">What the agent sent.</param>
 /// <param name="After">What the upstream received.</param>
-/// <param name="Result">What <c>LlmProxy-Few-Shot-Result</c> said.</param>
+/// <param name="Result">Value of <c>LlmProxy-Few-Shot-Result</c>.</param>
 internal sealed record DemoPrompt(string Provider, string Model, string Task, string Before, string After, string Result);
 
-/// <summary>What the demo shows.</summary>
-/// <param name="Recorded">The recorded run with score and steps, as the API gives it.</param>
-/// <param name="Examples">The runs that were found for the new tasks.</param>
-/// <param name="Prompts">The prompts before and after.</param>
-/// <param name="Recording">The run's calls and answers, as tests replay them.</param>
+/// <summary>Result of the demo.</summary>
+/// <param name="Recorded">The recorded trajectory with score and steps, in the API's format.</param>
+/// <param name="Examples">The trajectories that were found for the new tasks.</param>
+/// <param name="Prompts">The system prompts.</param>
+/// <param name="Recording">The recorded exchanges, for replays in tests.</param>
 internal sealed record DemoResult(JsonObject Recorded, JsonArray Examples, IReadOnlyList<DemoPrompt> Prompts, RecordedTrajectory Recording)
 {
-    /// <summary>The same for programs.</summary>
+    /// <summary>The result as JSON.</summary>
     public JsonObject ToJson()
     {
         var prompts = new JsonObject();
@@ -40,17 +40,17 @@ internal sealed record DemoResult(JsonObject Recorded, JsonArray Examples, IRead
 }
 
 /// <summary>
-/// Runs the real proxy between played agents and played providers, all on loopback in a temporary folder: nothing of
-/// the user's settings, keys or store is read or written.
+/// Runs the real proxy between simulated agents and providers, on loopback and in a temporary folder. The user's settings,
+/// keys and store are neither read nor written.
 /// </summary>
 internal static class DemoRunner
 {
     private const string Heading = "OPERATING PRINCIPLES";
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(2);
     private static readonly string[] Clusters = ["anthropic", "openai", "codex", "gemini", "proxy"];
 
-    /// <summary>Runs it.</summary>
-    /// <exception cref="DemoException">Something did not work.</exception>
+    /// <summary>Runs the demo.</summary>
+    /// <exception cref="DemoException">A step failed.</exception>
     public static async Task<DemoResult> RunAsync(Action<string> progress, CancellationToken cancellationToken)
     {
         var script = DemoScript.Read();
@@ -62,15 +62,15 @@ internal static class DemoRunner
             {
                 builder.Logging.ClearProviders();
 
-                // A call of real traffic does not wait for a slow store; the demo does, on a machine that may be slow.
-                builder.Services.AddSingleton(p => new StoreCircuitBreaker(p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<StoreCircuitBreaker>>(), Patience));
+                // Real requests do not wait for a slow store; the demo does, since it may run on a slow machine.
+                builder.Services.AddSingleton(p => new StoreCircuitBreaker(p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<StoreCircuitBreaker>>(), Timeout));
             });
             await using (app)
             {
                 await app.StartAsync(cancellationToken);
                 var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
-                using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = new Uri(address), Timeout = Patience };
-                progress($"The proxy listens on {address}; a local upstream plays Claude, GPT and Gemini.");
+                using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = new Uri(address), Timeout = Timeout };
+                progress($"The proxy is running on {address}; a local server simulates Claude, GPT and Gemini.");
                 var result = await PlayAsync(client, script, upstream, progress, cancellationToken);
                 await app.StopAsync(cancellationToken);
                 return result;
@@ -89,7 +89,7 @@ internal static class DemoRunner
             ["LlmProxy:Storage:Provider"] = "sqlite",
             ["LlmProxy:Storage:ConnectionString"] = $"Data Source={Path.Combine(folder, "llmproxy.db")}",
             ["LlmProxy:Recording:Spool:Directory"] = Path.Combine(folder, "spool"),
-            // A played run takes no time, and the machine may be slow where the demo is tried.
+            // A simulated run is shorter than the default minimum, and the machine may be slow.
             ["LlmProxy:Recording:MinDuration"] = "00:00:00",
             ["LlmProxy:FewShot:Timeout"] = "00:00:30",
             ["LlmProxy:Embeddings:Provider"] = "lexical",
@@ -106,28 +106,28 @@ internal static class DemoRunner
     {
         var agents = new DemoAgents(client, script);
 
-        // 1. Claude works; the proxy looks on.
-        var taskId = await agents.PlayClaudeAsync(_ => { }, cancellationToken);
-        progress($"Claude did its task in {script.Steps.Count} calls.");
-        await CallAsync(client, HttpMethod.Post, $"/tasks/{Uri.EscapeDataString(taskId)}/complete", """{"success":true,"comment":"the demo's run"}""", cancellationToken);
+        // 1. Claude works; the proxy records.
+        var taskId = await agents.RunClaudeAsync(cancellationToken);
+        progress($"Claude completed its task in {script.Steps.Count} steps; the proxy recorded them.");
+        await CallAsync(client, HttpMethod.Post, $"/tasks/{Uri.EscapeDataString(taskId)}/complete", """{"success":true,"comment":"recorded by the demo"}""", cancellationToken);
         await SettleAsync(client, cancellationToken);
         var recorded = (await CallAsync(client, HttpMethod.Get, $"/trajectories/{Uri.EscapeDataString(taskId)}", null, cancellationToken)).AsObject();
         if (recorded["steps"]!.AsArray().Count != script.Steps.Count || recorded["qualityScore"] is null)
         {
-            throw new DemoException($"The run was recorded with {recorded["steps"]!.AsArray().Count} of {script.Steps.Count} steps and the score {recorded["qualityScore"]?.ToJsonString() ?? "none"}.");
+            throw new DemoException($"Recorded {recorded["steps"]!.AsArray().Count} of {script.Steps.Count} steps, with the score {recorded["qualityScore"]?.ToJsonString() ?? "none"}.");
         }
 
-        // 2. Others get similar tasks.
+        // 2. Other agents get similar tasks.
         var gpt = await agents.AskGptAsync(cancellationToken);
         var gemini = await agents.AskGeminiAsync(cancellationToken);
-        progress("A GPT and a Gemini agent asked for similar tasks.");
+        progress("A GPT and a Gemini agent sent similar tasks; the proxy added the recorded run to their prompts.");
         var prompts = new List<DemoPrompt>
         {
             Prompt("openai", gpt, DemoAgents.GptPrompt),
             Prompt("gemini", gemini, DemoAgents.GeminiPrompt),
         };
 
-        // 3. What was found for them.
+        // 3. The examples that were found for them.
         var examples = new JsonArray();
         foreach (var prompt in prompts)
         {
@@ -145,10 +145,10 @@ internal static class DemoRunner
         DemoPrompt Prompt(string provider, string? result, Func<JsonObject, string> read)
         {
             var (model, task, _) = script.Agent(provider);
-            var after = upstream.Received(provider) is { } request ? read(request) : throw new DemoException($"No call for {provider} reached the upstream.");
+            var after = upstream.Received(provider) is { } request ? read(request) : throw new DemoException($"No request for {provider} arrived at the upstream.");
             if (result?.StartsWith("injected=", StringComparison.Ordinal) != true || after.IndexOf(Heading, StringComparison.Ordinal) <= after.IndexOf("Nordwind", StringComparison.Ordinal))
             {
-                throw new DemoException($"The prompt for {provider} got no example before its heading {Heading} ({result ?? "no result"}).");
+                throw new DemoException($"The prompt for {provider} contains no example before the heading {Heading} ({result ?? "no result"}).");
             }
 
             return new DemoPrompt(provider, model, task, script.System, after, result);
@@ -160,9 +160,9 @@ internal static class DemoRunner
         var start = Stopwatch.GetTimestamp();
         while ((await CallAsync(client, HttpMethod.Get, "/status", null, cancellationToken))["recording"]!["spool"]!["pending"]!.GetValue<long>() > 0)
         {
-            if (Stopwatch.GetElapsedTime(start) > Patience)
+            if (Stopwatch.GetElapsedTime(start) > Timeout)
             {
-                throw new DemoException("The recorded calls did not reach the store in time.");
+                throw new DemoException("Timeout while storing the recorded steps.");
             }
 
             await Task.Delay(TimeSpan.FromMilliseconds(20), cancellationToken);
@@ -179,6 +179,6 @@ internal static class DemoRunner
 
         using var answer = await client.SendAsync(request, cancellationToken);
         var text = await answer.Content.ReadAsStringAsync(cancellationToken);
-        return answer.IsSuccessStatusCode ? JsonNode.Parse(text)! : throw new DemoException($"{path} was answered with {(int)answer.StatusCode}: {text}");
+        return answer.IsSuccessStatusCode ? JsonNode.Parse(text)! : throw new DemoException($"{path} responded with status {(int)answer.StatusCode}: {text}");
     }
 }

@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace LlmProxy.Server.Demo;
 
-/// <summary>The recorded run that the demo replays, and what the agents that learn from it ask for.</summary>
+/// <summary>The scripted run of Claude, and the tasks of the other agents.</summary>
 internal sealed class DemoScript
 {
     private readonly JsonObject _script;
@@ -29,14 +29,14 @@ internal sealed class DemoScript
     /// <summary>The tools: name, description, parameters.</summary>
     public IEnumerable<JsonObject> Tools => _script["tools"]!.AsArray().Select(tool => tool!.AsObject());
 
-    /// <summary>Reads the script that the program carries.</summary>
+    /// <summary>Reads the embedded script.</summary>
     public static DemoScript Read()
     {
         using var stream = typeof(DemoScript).Assembly.GetManifestResourceStream("demo-run.json")!;
         return new DemoScript(JsonNode.Parse(stream)!.AsObject());
     }
 
-    /// <summary>The agent of a provider: its model, its task, and what its model answers.</summary>
+    /// <summary>The agent of a provider: its model, its task, and the reply of its model.</summary>
     public (string Model, string Task, string Answer) Agent(string provider)
     {
         var agent = _script["agents"]![provider]!;

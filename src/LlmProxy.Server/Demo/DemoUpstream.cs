@@ -11,7 +11,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace LlmProxy.Server.Demo;
 
-/// <summary>Plays the providers on a free loopback port: replays Claude's run, answers as GPT and as Gemini, and keeps what it received.</summary>
+/// <summary>Simulates the providers on a free loopback port: responds with the scripted replies and keeps the requests.</summary>
 internal sealed class DemoUpstream : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -24,13 +24,13 @@ internal sealed class DemoUpstream : IAsyncDisposable
         _script = script;
     }
 
-    /// <summary>Its address.</summary>
+    /// <summary>Address of the server.</summary>
     public string Address { get; private set; } = "";
 
-    /// <summary>Starts it.</summary>
+    /// <summary>Starts the server.</summary>
     public static async Task<DemoUpstream> StartAsync(DemoScript script, CancellationToken cancellationToken)
     {
-        // It is started in somebody's folder, which may be large: nothing there is to be watched.
+        // The working directory may be large: do not watch it for changes.
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = ["--hostBuilder:reloadConfigOnChange=false"] });
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http1));
@@ -44,7 +44,7 @@ internal sealed class DemoUpstream : IAsyncDisposable
         return upstream;
     }
 
-    /// <summary>The request that a provider received last.</summary>
+    /// <summary>The last request to a provider, or null.</summary>
     public JsonObject? Received(string provider) => _received.GetValueOrDefault(provider);
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();

@@ -4,7 +4,7 @@ using LlmProxy.Storage;
 
 namespace LlmProxy.Server.Hosting;
 
-/// <summary>All sources of settings, stacked, and what was read from them.</summary>
+/// <summary>The sources of settings, and the options read from them.</summary>
 internal sealed class ProxyConfiguration
 {
     private const string FileName = "proxy.json";
@@ -27,31 +27,31 @@ internal sealed class ProxyConfiguration
         BaseDirectory = baseDirectory;
     }
 
-    /// <summary>All sources.</summary>
+    /// <summary>The merged sources.</summary>
     public IConfigurationRoot Root { get; }
 
     /// <summary>Section <c>LlmProxy</c>.</summary>
     public LlmProxyOptions Options { get; }
 
-    /// <summary>Everything that is wrong.</summary>
+    /// <summary>Invalid settings.</summary>
     public IReadOnlyList<ConfigurationProblem> Problems { get; }
 
-    /// <summary>The settings file, or null where the built-in defaults hold.</summary>
+    /// <summary>The settings file, or null if the built-in settings apply.</summary>
     public string? File { get; }
 
-    /// <summary>Folder that relative paths in the settings start from.</summary>
+    /// <summary>Base folder of relative paths in the settings.</summary>
     public string BaseDirectory { get; }
 
     /// <summary>Reads the settings: built-in, <c>proxy.json</c>, Bytebot's variables, the environment, the command line; later ones win.</summary>
-    /// <param name="configFile">Value of <c>--config</c>, or null to look in the working directory and beside the program.</param>
+    /// <param name="configFile">Value of <c>--config</c>, or null to look in the working directory and in the folder of the program.</param>
     /// <param name="overrides">Settings of the command line, as keys and values.</param>
-    /// <exception cref="FileNotFoundException">The file of <c>--config</c> is not there.</exception>
+    /// <exception cref="FileNotFoundException">The file of <c>--config</c> does not exist.</exception>
     /// <exception cref="InvalidDataException">The file is not JSON.</exception>
     public static ProxyConfiguration Load(string? configFile, IEnumerable<KeyValuePair<string, string?>>? overrides = null)
     {
         var file = Find(configFile);
 
-        // Given twice, the later one holds.
+        // The last of repeated settings wins.
         var top = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase);
         foreach (var (key, value) in overrides ?? [])
         {
@@ -91,9 +91,9 @@ internal sealed class ProxyConfiguration
         return new ProxyConfiguration(root, options, problems, file, baseDirectory, [.. top]);
     }
 
-    /// <summary>The built-in settings alone, whatever files and variables there are.</summary>
+    /// <summary>Reads the built-in settings only, ignoring files and environment variables.</summary>
     /// <param name="overrides">Settings that differ.</param>
-    /// <param name="baseDirectory">Folder that relative paths start from.</param>
+    /// <param name="baseDirectory">Base folder of relative paths.</param>
     public static ProxyConfiguration BuiltIn(IEnumerable<KeyValuePair<string, string?>> overrides, string baseDirectory)
     {
         var root = new ConfigurationBuilder().Add(new BuiltInConfigurationSource()).AddInMemoryCollection(overrides).Build();
@@ -102,10 +102,10 @@ internal sealed class ProxyConfiguration
         return new ProxyConfiguration(root, options, problems, null, baseDirectory);
     }
 
-    /// <summary>The same with further settings on top.</summary>
+    /// <summary>Adds settings that override the current ones.</summary>
     public ProxyConfiguration With(IEnumerable<KeyValuePair<string, string?>> overrides) => Load(File, [.. _overrides, .. overrides]);
 
-    /// <summary>A path of the settings, absolute.</summary>
+    /// <summary>Resolves a path of the settings.</summary>
     public string Resolve(string path) => Path.GetFullPath(path, BaseDirectory);
 
     private static string? Find(string? configFile)
@@ -113,7 +113,7 @@ internal sealed class ProxyConfiguration
         if (configFile is not null)
         {
             var path = Path.GetFullPath(configFile);
-            return System.IO.File.Exists(path) ? path : throw new FileNotFoundException($"There is no settings file {path}.", path);
+            return System.IO.File.Exists(path) ? path : throw new FileNotFoundException($"Settings file not found: {path}. Check --config.", path);
         }
 
         return new[] { Directory.GetCurrentDirectory(), AppContext.BaseDirectory }

@@ -14,7 +14,7 @@ namespace LlmProxy.Server.Hosting;
 /// <summary>Builds the web application. Used by <c>serve</c>, by <c>demo</c> and by tests.</summary>
 internal static class ProxyHost
 {
-    /// <summary>The address where none is given.</summary>
+    /// <summary>The default address.</summary>
     public const string DefaultUrl = "http://127.0.0.1:8080";
 
     /// <summary>Builds the application, ready to start.</summary>
@@ -23,10 +23,10 @@ internal static class ProxyHost
     /// <param name="configure">Further services, or null.</param>
     public static WebApplication Build(ProxyConfiguration configuration, IReadOnlyList<string> urls, Action<WebApplicationBuilder>? configure = null)
     {
-        // Without the last setting the host watches its whole folder for changes, and the spool in it changes with every call.
+        // Otherwise the host watches its whole folder for changes, where the spool changes with every request.
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = configuration.BaseDirectory, Args = ["--hostBuilder:reloadConfigOnChange=false"] });
         builder.Configuration.Sources.Clear();
-        // A copy: the host writes its own settings into the sources it is given.
+        // A copy, since the host writes its own settings into the sources.
         builder.Configuration.AddInMemoryCollection(configuration.Root.AsEnumerable());
         builder.Logging.ClearProviders();
         builder.Logging.AddSimpleConsole(console =>
@@ -45,7 +45,7 @@ internal static class ProxyHost
         builder.Services.AddPipeline(configuration);
         builder.Services.AddAccess(configuration.Options.Auth, urls);
         builder.Services.AddApi(configuration.Options);
-        // Only session affinity's encrypted cookie needs it: keep its keys in memory instead of ~/.aspnet.
+        // Used only for session affinity's encrypted cookie: keep the keys in memory instead of in ~/.aspnet.
         builder.Services.AddSingleton<IDataProtectionProvider, EphemeralDataProtectionProvider>();
         configure?.Invoke(builder);
 
@@ -75,7 +75,7 @@ internal static class ProxyHost
         return app;
     }
 
-    /// <summary>Addresses that are not loopback: there the proxy wants keys.</summary>
+    /// <summary>Selects the addresses that are not loopback, which require keys.</summary>
     public static IEnumerable<string> NotLoopback(IEnumerable<string> urls) => urls.Where(url =>
         !Uri.TryCreate(url.Replace("://*", "://0.0.0.0", StringComparison.Ordinal).Replace("://+", "://0.0.0.0", StringComparison.Ordinal), UriKind.Absolute, out var uri)
         || !(uri.IsLoopback || (IPAddress.TryParse(uri.Host, out var address) && IPAddress.IsLoopback(address))));
@@ -87,12 +87,12 @@ internal static class ProxyHost
         kestrel.ResponseHeaderEncodingSelector = _ => Encoding.Latin1;
         kestrel.Limits.MaxRequestBodySize = options.Limits.MaxRequestBytes;
 
-        // CallLimits answers in the client's dialect; Kestrel's own limits, which answer without a body, stand behind it.
+        // CallLimits responds in the client's dialect; Kestrel's limits respond without a body, so they are higher.
         kestrel.Limits.MaxRequestHeadersTotalSize = (int)options.Limits.MaxHeaderBytes * 2;
         kestrel.Limits.MaxRequestHeaderCount = 1_000;
         kestrel.Limits.MaxRequestLineSize = 64 << 10;
 
-        // A model that thinks is silent for minutes, and so may its client be slow: neither is an attack here.
+        // A reasoning model sends nothing for minutes, and a client may be slow: a low data rate is no attack here.
         kestrel.Limits.MinRequestBodyDataRate = null;
         kestrel.Limits.MinResponseDataRate = null;
     }

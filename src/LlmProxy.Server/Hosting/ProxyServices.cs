@@ -8,17 +8,17 @@ using Yarp.ReverseProxy.Forwarder;
 
 namespace LlmProxy.Server.Hosting;
 
-/// <summary>What the program is made of.</summary>
+/// <summary>Registers the services of the proxy.</summary>
 internal static class ProxyServices
 {
-    /// <summary>Everything that works without a web server: store, retrieval, prompts. Verbs that talk to the store use it too.</summary>
+    /// <summary>Adds store, retrieval and prompts, which need no web server.</summary>
     public static IServiceCollection AddLearning(this IServiceCollection services, ProxyConfiguration configuration) =>
         services.AddSingleton(configuration)
             .AddLlmProxyCore(configuration.Options, configuration.BaseDirectory)
             .AddLlmProxyStorage()
             .AddLlmProxyTrainingData();
 
-    /// <summary>The request path.</summary>
+    /// <summary>Adds the request pipeline.</summary>
     public static IServiceCollection AddPipeline(this IServiceCollection services, ProxyConfiguration configuration)
     {
         var options = configuration.Options;
@@ -31,7 +31,7 @@ internal static class ProxyServices
         services.AddHostedService<ScheduledCleanup>();
         services.AddResiliencePipelineRegistry<UpstreamPipeline>(UpstreamResilience.Configure);
         services.AddResilienceEnricher();
-        // UpstreamResilience logs retries and breaks at their own levels.
+        // UpstreamResilience logs retries and circuit breaks itself, at suitable levels.
         services.Configure<TelemetryOptions>(telemetry => telemetry.SeverityProvider = static _ => ResilienceEventSeverity.Debug);
         services.AddSingleton<UpstreamResilience>();
         services.AddSingleton<IForwarderHttpClientFactory, UpstreamClientFactory>();

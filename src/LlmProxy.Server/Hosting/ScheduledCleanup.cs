@@ -5,12 +5,12 @@ using LlmProxy.Core.Trajectories;
 namespace LlmProxy.Server.Hosting;
 
 /// <summary>
-/// Deletes old poor runs of all tenants every <c>Cleanup:Every</c>, for the first time a minute after the start, so that
-/// a process that is restarted each night cleans up too. Several replicas may do so at once: each deletes what is left.
+/// Deletes old trajectories with a low score for all tenants every <c>Cleanup:Every</c>, first a minute after the start,
+/// so that a process that is restarted every night cleans up too. Safe to run in several replicas at the same time.
 /// </summary>
 internal sealed partial class ScheduledCleanup(ITrajectoryStore store, CleanupOptions options, TimeProvider time, ILogger<ScheduledCleanup> log) : BackgroundService
 {
-    /// <summary>From the start to the first cleanup, where <c>Every</c> is longer.</summary>
+    /// <summary>Delay of the first cleanup, unless <c>Every</c> is shorter.</summary>
     public static readonly TimeSpan FirstAfter = TimeSpan.FromMinutes(1);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

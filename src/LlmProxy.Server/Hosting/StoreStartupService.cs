@@ -5,8 +5,8 @@ using LlmProxy.Core.Stores;
 namespace LlmProxy.Server.Hosting;
 
 /// <summary>
-/// Opens the store and sets the recorder going. A store that is not there does not keep the proxy from starting: calls
-/// are forwarded and wait in the spool while it is tried again.
+/// Opens the store and starts the recorder. The proxy starts even if the store is unavailable: requests are forwarded
+/// and recorded in the spool while opening the store is retried.
 /// </summary>
 internal sealed partial class StoreStartupService(
     IStoreLifecycle store,
@@ -16,8 +16,8 @@ internal sealed partial class StoreStartupService(
     TimeProvider time,
     ILogger<StoreStartupService> log) : IHostedService, IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan Again = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(2);
 
     private readonly CancellationTokenSource _stopping = new();
     private Task _starting = Task.CompletedTask;
@@ -25,7 +25,7 @@ internal sealed partial class StoreStartupService(
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         _starting = OpenAsync();
-        await Task.WhenAny(_starting, Task.Delay(Patience, time, cancellationToken));
+        await Task.WhenAny(_starting, Task.Delay(StartTimeout, time, cancellationToken));
     }
 
     public async Task StopAsync(CancellationToken cancellationToken)
@@ -45,14 +45,14 @@ internal sealed partial class StoreStartupService(
             {
                 await start.StartAsync(_stopping.Token);
 
-                // The first search of a process pays for its code being compiled; a task must not lose its examples to that.
+                // The first search is slow until its code is compiled; no task should lose its examples to that.
                 await warmUp.RunAsync(_stopping.Token);
                 return;
             }
             catch (StoreException error)
             {
-                LogStoreMissing(store.Provider, Again.TotalSeconds, error);
-                await Task.Delay(Again, time, _stopping.Token);
+                LogStoreMissing(store.Provider, RetryDelay.TotalSeconds, error);
+                await Task.Delay(RetryDelay, time, _stopping.Token);
             }
         }
     }

@@ -8,8 +8,8 @@ using LlmProxy.Wire;
 namespace LlmProxy.Server.Hosting;
 
 /// <summary>
-/// Goes once through reading, search, condensing and rendering with a made-up run before the first call comes, so that
-/// no task pays for the code being compiled with its examples. Nothing of it is stored, and no text is sent anywhere.
+/// Runs reading, search, condensing and rendering once with an artificial trajectory before the first request, so that
+/// the code is compiled when the first task needs its examples. Nothing is stored, and no text is sent anywhere.
 /// </summary>
 internal sealed partial class WarmUp(ITrajectoryStore store, ICorrelationStore correlation, ISearchStore search, IPromptPinStore pins, TemplateDirectory templates, LlmProxyOptions options, TimeProvider time, ILogger<WarmUp> log)
 {
@@ -18,7 +18,7 @@ internal sealed partial class WarmUp(ITrajectoryStore store, ICorrelationStore c
 
     private static readonly byte[] Request = """{"model":"m","messages":[{"role":"system","content":"You help."},{"role":"user","content":"Look it up"},{"role":"assistant","content":null,"tool_calls":[{"id":"call_1","type":"function","function":{"name":"look_up","arguments":"{\"what\":\"hours\"}"}}]},{"role":"tool","tool_call_id":"call_1","content":"9 to 17"}],"tools":[{"type":"function","function":{"name":"look_up","description":"Looks up"}}]}"""u8.ToArray();
 
-    /// <summary>Runs; a failure is logged and keeps nothing from starting.</summary>
+    /// <summary>Runs the warm-up; a failure is logged and does not prevent the start.</summary>
     public async System.Threading.Tasks.Task RunAsync(CancellationToken cancellationToken)
     {
         try
@@ -32,7 +32,7 @@ internal sealed partial class WarmUp(ITrajectoryStore store, ICorrelationStore c
             await store.FindTaskAsync(NoTenant, "", cancellationToken);
             await pins.FindUsableExamplesAsync(NoTenant, ["none"], cancellationToken);
 
-            // The first write opens its connection; the template set is one that the first task would write anyway.
+            // The first write opens a connection; the first task would write this template set anyway.
             await pins.SaveTemplateSetAsync(templates.Current.Hash, templates.Current.Files, cancellationToken);
 
             using var keys = new TurnKeys(Encoding.UTF8.GetBytes(NoTenant));

@@ -1,14 +1,11 @@
 namespace LlmProxy.Server.Pipeline;
 
-/// <summary>Bytes of buffered request bodies of all requests together; beyond the limit a body is forwarded as a stream.</summary>
+/// <summary>Limits the bytes of all buffered request bodies together; above the limit a body is streamed.</summary>
 internal sealed class BufferBudget(long maxBytes)
 {
     private long _used;
 
-    /// <summary>Bytes in use.</summary>
-    public long Used => Interlocked.Read(ref _used);
-
-    /// <summary>Takes bytes; false where that would pass the limit.</summary>
+    /// <summary>Reserves bytes; false if that would exceed the limit.</summary>
     public bool TryTake(long bytes)
     {
         if (Interlocked.Add(ref _used, bytes) <= maxBytes)
@@ -20,6 +17,6 @@ internal sealed class BufferBudget(long maxBytes)
         return false;
     }
 
-    /// <summary>Gives bytes back.</summary>
+    /// <summary>Releases bytes.</summary>
     public void Return(long bytes) => Interlocked.Add(ref _used, -bytes);
 }

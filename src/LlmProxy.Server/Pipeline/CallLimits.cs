@@ -8,28 +8,28 @@ using Yarp.ReverseProxy.Model;
 namespace LlmProxy.Server.Pipeline;
 
 /// <summary>
-/// Holds the limits of a call: size of headers and body, calls at a time, total time. Who passes one is told which, in
-/// the client's dialect. Behind the routing and the key check, in front of everything that costs.
+/// Enforces the limits of a call: size of headers and body, concurrent calls, total time. The error names the limit, in
+/// the client's dialect. Runs after routing and authentication, before anything expensive.
 /// </summary>
 internal sealed class CallLimits(RequestDelegate next, LlmProxyOptions options, TimeProvider time)
 {
-    private readonly ConcurrentDictionary<string, StrongBox<int>> _underWay = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, StrongBox<int>> _active = new(StringComparer.Ordinal);
 
     public Task InvokeAsync(HttpContext context)
     {
-        // 1. Sizes that the request's head tells.
+        // 1. Sizes known from the request's head.
         var limits = options.Limits;
         if (HeaderBytes(context.Request.Headers) is var headers && headers > limits.MaxHeaderBytes)
         {
-            return RefuseAsync(context, StatusCodes.Status431RequestHeaderFieldsTooLarge, $"LlmProxy: the request's headers have {headers} bytes, more than LlmProxy:Limits:MaxHeaderBytes ({limits.MaxHeaderBytes}) allows.");
+            return RefuseAsync(context, StatusCodes.Status431RequestHeaderFieldsTooLarge, $"LlmProxy: request headers too large ({headers} bytes). Shorten them, or raise LlmProxy:Limits:MaxHeaderBytes ({limits.MaxHeaderBytes}).");
         }
 
         if (context.Request.ContentLength > limits.MaxRequestBytes)
         {
-            return RefuseAsync(context, StatusCodes.Status413PayloadTooLarge, $"LlmProxy: the request body has {context.Request.ContentLength} bytes, more than LlmProxy:Limits:MaxRequestBytes ({limits.MaxRequestBytes}) allows.");
+            return RefuseAsync(context, StatusCodes.Status413PayloadTooLarge, $"LlmProxy: request body too large ({context.Request.ContentLength} bytes). Shorten it, or raise LlmProxy:Limits:MaxRequestBytes ({limits.MaxRequestBytes}).");
         }
 
-        // 2. Calls at a time, and 3. the total time; both are off by default.
+        // 2. Concurrent calls, and 3. total time; both are unlimited by default.
         var cluster = context.Features.Get<IReverseProxyFeature>()?.Cluster.Config.ClusterId ?? "";
         var totalTimeout = options.Upstreams.GetValueOrDefault(cluster)?.TotalTimeout;
         return limits.MaxStreamsPerKey is { } most ? CountAsync(context, most, cluster, totalTimeout)
@@ -40,13 +40,13 @@ internal sealed class CallLimits(RequestDelegate next, LlmProxyOptions options, 
     private async Task CountAsync(HttpContext context, int most, string cluster, TimeSpan? totalTimeout)
     {
         var key = context.GetCaller().KeyName;
-        var underWay = _underWay.GetOrAdd(key ?? "", static _ => new StrongBox<int>());
+        var active = _active.GetOrAdd(key ?? "", static _ => new StrongBox<int>());
         try
         {
-            if (Interlocked.Increment(ref underWay.Value) > most)
+            if (Interlocked.Increment(ref active.Value) > most)
             {
                 context.Response.Headers.RetryAfter = "1";
-                await RefuseAsync(context, StatusCodes.Status429TooManyRequests, $"LlmProxy: {(key is null ? "this proxy" : $"the key '{key}'")} has {most} calls under way, as many as LlmProxy:Limits:MaxStreamsPerKey allows. Try again when one of them has ended.");
+                await RefuseAsync(context, StatusCodes.Status429TooManyRequests, $"LlmProxy: too many concurrent calls {(key is null ? "to this proxy" : $"with the key '{key}'")} (limit: {most}). Retry when one has ended, or raise LlmProxy:Limits:MaxStreamsPerKey.");
                 return;
             }
 
@@ -54,7 +54,7 @@ internal sealed class CallLimits(RequestDelegate next, LlmProxyOptions options, 
         }
         finally
         {
-            Interlocked.Decrement(ref underWay.Value);
+            Interlocked.Decrement(ref active.Value);
         }
     }
 

@@ -10,30 +10,30 @@ using LlmProxy.Wire;
 namespace LlmProxy.Server.Pipeline;
 
 /// <summary>
-/// One call as telemetry sees it; one for a request, on <see cref="HttpContext.Features"/>, where telemetry is on. The
-/// request path fills in what it knows while the request's memory is still there.
+/// Telemetry of one call; one per request, on <see cref="HttpContext.Features"/>, if telemetry is on. The pipeline fills
+/// it while the request's memory is available.
 /// </summary>
 internal sealed class CallSpan(Activity? activity, Redactor? content, long started, TimeProvider time)
 {
     private CallSession? _call;
     private string? _responseModel;
 
-    /// <summary>The span; null where nobody collects it.</summary>
+    /// <summary>The span; null if no listener collects it.</summary>
     public Activity? Activity => activity;
 
-    /// <summary>From the call's arrival to its end.</summary>
+    /// <summary>From the request to the end of the call.</summary>
     public TimeSpan Duration { get; private set; }
 
-    /// <summary>What the proxy added; null where the body streamed through.</summary>
+    /// <summary>Overhead of the proxy; null if the body was streamed.</summary>
     public TimeSpan? Overhead { get; private set; }
 
-    /// <summary>From the call's arrival to the first bytes of the answer's body.</summary>
+    /// <summary>From the request to the first bytes of the response body.</summary>
     public TimeSpan? TimeToFirstChunk { get; private set; }
 
-    /// <summary>Tokens, where the answer names them.</summary>
+    /// <summary>Tokens, if the response reports them.</summary>
     public TokenUsage? Usage { get; private set; }
 
-    /// <summary>Describes a completion call, while its bodies can still be read.</summary>
+    /// <summary>Describes a completion call while its bodies are available.</summary>
     public void Describe(CallSession call, UpstreamCall upstream)
     {
         _call = call;
@@ -84,7 +84,7 @@ internal sealed class CallSpan(Activity? activity, Redactor? content, long start
         }
     }
 
-    /// <summary>Ends the call and notes its figures.</summary>
+    /// <summary>Ends the span and records the metrics.</summary>
     public void End(HttpContext context, ProxyMetrics metrics)
     {
         Duration = time.GetElapsedTime(started);

@@ -6,19 +6,19 @@ using LlmProxy.Wire;
 namespace LlmProxy.Server.Pipeline;
 
 /// <summary>
-/// The way of a request, in YARP's pipeline, after routing and before forwarding:
+/// The stages of a request in YARP's pipeline, after routing and before forwarding:
 /// <code>
 /// client ──► 1 recognise ─► 2 read ─► 3 assign ─► 4 choose ─► 5 rewrite ─► 6 forward ──► upstream
 ///        ◄─────────────────────── 7 tee, 8 publish keys ◄────────────────────────────────┘
 ///                                     └─► spool ─► 9 recorder ─► store
 /// </code>
-/// Steps 2 to 5 and 9 are <see cref="CallPipeline"/>. Whatever fails there, the call is forwarded as the client sent it.
+/// Steps 2 to 5 and 9 are <see cref="CallPipeline"/>. If one of them fails, the request is forwarded unmodified.
 /// </summary>
 internal sealed partial class ExchangeMiddleware(RequestDelegate next, CallPipeline calls, RequestBuffers buffers, ILogger<ExchangeMiddleware> log)
 {
     public async Task InvokeAsync(HttpContext context)
     {
-        // 1. Everything but a completion call is forwarded at once, unbuffered.
+        // 1. Requests other than completion calls are forwarded immediately, unbuffered.
         var arrived = calls.Timestamp();
         if (DialectCatalog.Recognize(context.Request.Method, context.Request.Path.Value ?? "") is not { } dialect || context.Request.ContentLength == 0)
         {
@@ -26,7 +26,7 @@ internal sealed partial class ExchangeMiddleware(RequestDelegate next, CallPipel
             return;
         }
 
-        // 2. The body is read once. A body that cannot be received has been answered with an error.
+        // 2. The body is read once. If that fails, the client has got an error already.
         using var body = await buffers.ReadAsync(context, dialect);
         if (body is null)
         {

@@ -3,7 +3,7 @@ using LlmProxy.Server.Upstreams;
 
 namespace LlmProxy.Server.Pipeline;
 
-/// <summary>The request that YARP forwards in place of the client's: its body from memory, rewritten or not. Disposing it restores the client's.</summary>
+/// <summary>Replaces the request's body by the buffered or rewritten one for forwarding. Disposing it restores the original body.</summary>
 internal sealed class ForwardedRequest : IAsyncDisposable
 {
     private readonly HttpContext _context;
@@ -15,10 +15,10 @@ internal sealed class ForwardedRequest : IAsyncDisposable
         (_context, _original, _forwarded, Upstream) = (context, context.Request.Body, forwarded, upstream);
     }
 
-    /// <summary>What the sending side knows of the call.</summary>
+    /// <summary>State of sending the call.</summary>
     public UpstreamCall Upstream { get; }
 
-    /// <summary>Puts a call's body in place of the request's.</summary>
+    /// <summary>Replaces the request's body by that of a call.</summary>
     public static ForwardedRequest Attach(HttpContext context, RequestBody body, CallSession call)
     {
         var request = context.Request;

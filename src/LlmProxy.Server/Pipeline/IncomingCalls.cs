@@ -6,10 +6,10 @@ using LlmProxy.Wire;
 
 namespace LlmProxy.Server.Pipeline;
 
-/// <summary>What an HTTP request says of its completion call.</summary>
+/// <summary>Reads completion calls from HTTP requests.</summary>
 internal static class IncomingCalls
 {
-    /// <summary>The call that a request makes.</summary>
+    /// <summary>Reads the call of a request.</summary>
     /// <param name="context">The request.</param>
     /// <param name="dialect">Its wire format.</param>
     /// <param name="body">Its body.</param>

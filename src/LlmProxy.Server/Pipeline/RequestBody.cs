@@ -3,8 +3,8 @@ using System.Buffers;
 namespace LlmProxy.Server.Pipeline;
 
 /// <summary>
-/// A request body, read once into pooled memory within the two limits (one body, all bodies together). Where a limit
-/// is passed, what was read so far goes in front of the rest and all of it is forwarded as a stream.
+/// A request body, read once into pooled memory within two limits (of one body, and of all bodies together). If a limit
+/// is exceeded, the buffered part and the rest are forwarded as one stream.
 /// </summary>
 internal sealed class RequestBody : IDisposable
 {
@@ -23,7 +23,7 @@ internal sealed class RequestBody : IDisposable
     /// <summary>Whether the whole body is in memory.</summary>
     public bool IsWhole { get; private set; }
 
-    /// <summary>The body, or the part of it that was read before a limit was passed.</summary>
+    /// <summary>The body, or the part that was read before a limit was exceeded.</summary>
     public ReadOnlyMemory<byte> Bytes => _buffer.AsMemory(0, _length);
 
     /// <summary>Reads the body.</summary>
@@ -47,7 +47,7 @@ internal sealed class RequestBody : IDisposable
         }
     }
 
-    /// <summary>A stream with the whole body for forwarding: what is in memory, then what was not read.</summary>
+    /// <summary>Creates a stream of the whole body: the buffered part, then the rest.</summary>
     public Stream ToStream(Stream rest) => IsWhole ? new MemoryStream(_buffer!, 0, _length, writable: false) : new PrefixedStream(Bytes, rest);
 
     /// <inheritdoc />
@@ -101,7 +101,7 @@ internal sealed class RequestBody : IDisposable
             return false;
         }
 
-        // One byte more than announced, so that the end is seen without growing.
+        // One byte more than Content-Length, so that the end is detected without growing.
         _buffer = ArrayPool<byte>.Shared.Rent((int)Math.Max(length + 1, 1));
         return true;
     }

@@ -8,8 +8,8 @@ namespace LlmProxy.Server.Pipeline;
 /// <remarks>Safe for concurrent use.</remarks>
 internal sealed partial class RequestBuffers(BufferBudget budget, RecordingOptions options, ILogger<RequestBuffers> log)
 {
-    /// <summary>Reads a request's body. Null if it broke off: then the client has been answered, or is gone.</summary>
-    /// <exception cref="OperationCanceledException">The call's total time is over.</exception>
+    /// <summary>Reads a request's body. Null if that failed: the client has got an error, or has disconnected.</summary>
+    /// <exception cref="OperationCanceledException">The call's total time has passed.</exception>
     public async Task<RequestBody?> ReadAsync(HttpContext context, DialectKind dialect)
     {
         try
@@ -27,7 +27,7 @@ internal sealed partial class RequestBuffers(BufferBudget budget, RecordingOptio
             if (!context.Response.HasStarted && !context.RequestAborted.IsCancellationRequested)
             {
                 var status = (error as BadHttpRequestException)?.StatusCode ?? StatusCodes.Status400BadRequest;
-                await UpstreamErrors.WriteAsync(context, status, dialect, $"LlmProxy: the request body could not be read ({error.Message})");
+                await UpstreamErrors.WriteAsync(context, status, dialect, $"LlmProxy: reading the request body failed: {error.Message}");
             }
 
             return null;

@@ -2,10 +2,10 @@ using LlmProxy.Core.Calls;
 
 namespace LlmProxy.Server.Pipeline;
 
-/// <summary>The headers of a response that say what became of its call.</summary>
+/// <summary>Adds the headers that report how a call was processed.</summary>
 internal static class ResponseStamp
 {
-    /// <summary>Adds the headers that say what became of a call, when its response starts: YARP clears headers that were set before an error.</summary>
+    /// <summary>Adds the headers when the response starts, since YARP clears headers that were set before an error.</summary>
     public static void OnStart(HttpContext context, CallSession call)
     {
         if (call.TaskId is null)

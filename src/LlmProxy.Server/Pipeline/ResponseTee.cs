@@ -5,8 +5,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace LlmProxy.Server.Pipeline;
 
 /// <summary>
-/// Passes a response to the client byte for byte and gives each piece first to the call's copy. The copy never changes,
-/// delays or breaks what the client gets. Disposing the tee restores the response's own body.
+/// Passes a response to the client byte for byte, and appends each chunk to the call's copy first. The copy never
+/// changes, delays or interrupts the response. Disposing the tee restores the response's own body.
 /// </summary>
 internal sealed class ResponseTee : Stream, IHttpResponseBodyFeature
 {
@@ -37,7 +37,7 @@ internal sealed class ResponseTee : Stream, IHttpResponseBodyFeature
 
     public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
-    /// <summary>Puts a tee in front of a response's body.</summary>
+    /// <summary>Inserts a tee in front of the response body.</summary>
     public static ResponseTee Attach(HttpContext context, CallSession call)
     {
         var tee = new ResponseTee(context, call);

@@ -12,7 +12,7 @@ namespace LlmProxy.Server.Pipeline;
 
 /// <summary>
 /// Texts of a call in the form of the GenAI conventions ("input messages", "output messages", "system instructions":
-/// JSON of messages with parts), without secrets. Only where <c>Telemetry:CaptureContent</c> asks for them.
+/// JSON of messages with parts), redacted. Only with <c>Telemetry:CaptureContent</c>.
 /// </summary>
 internal static class SpanContent
 {

@@ -5,7 +5,7 @@ using LlmProxy.Server.Telemetry;
 
 namespace LlmProxy.Server.Pipeline;
 
-/// <summary>Puts a span around every forwarded call, in the trace that the client names. Part of the pipeline only where telemetry is on.</summary>
+/// <summary>Creates a span for every forwarded call, in the client's trace. Part of the pipeline only if telemetry is on.</summary>
 internal sealed class TelemetryMiddleware(RequestDelegate next, LlmProxyOptions options, ProxyMetrics metrics, Redactor redactor, TimeProvider time)
 {
     private static readonly ActivitySource Source = new(TelemetryNames.Source);
@@ -14,7 +14,7 @@ internal sealed class TelemetryMiddleware(RequestDelegate next, LlmProxyOptions 
     {
         var started = time.GetTimestamp();
 
-        // The server's own activity is not sent anywhere; as a parent it would tear the trace.
+        // The server's own activity is not exported; as a parent it would break the trace.
         Activity.Current = null;
         var headers = context.Request.Headers;
         _ = ActivityContext.TryParse(headers.TraceParent.ToString(), headers.TraceState.ToString() is { Length: > 0 } state ? state : null, isRemote: true, out var parent);

@@ -4,18 +4,10 @@ using Yarp.ReverseProxy.Transforms.Builder;
 
 namespace LlmProxy.Server.Pipeline;
 
-/// <summary>With <c>Telemetry:Propagate</c> the upstream is told the trace (W3C Trace Context); without, it gets what the client sent and no more.</summary>
-internal sealed class TraceContext(LlmProxyOptions options) : ITransformProvider
+/// <summary>With <c>Telemetry:Propagate</c> sends the trace upstream (W3C Trace Context); otherwise the upstream gets only the client's own headers.</summary>
+internal sealed class TraceContext(LlmProxyOptions options) : RouteTransform
 {
-    public void ValidateRoute(TransformRouteValidationContext context)
-    {
-    }
-
-    public void ValidateCluster(TransformClusterValidationContext context)
-    {
-    }
-
-    public void Apply(TransformBuilderContext context)
+    public override void Apply(TransformBuilderContext context)
     {
         if (!options.Telemetry.Propagate)
         {

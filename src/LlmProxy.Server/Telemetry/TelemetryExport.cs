@@ -14,7 +14,7 @@ namespace LlmProxy.Server.Telemetry;
 /// </summary>
 internal static class TelemetryExport
 {
-    /// <summary>Where Prometheus scrapes.</summary>
+    /// <summary>Path that Prometheus scrapes.</summary>
     public const string MetricsPath = "/metrics";
 
     // The port that the OpenTelemetry specification gives to OTLP over gRPC; everything else speaks HTTP.
@@ -100,7 +100,7 @@ internal static class TelemetryExport
     }
 }
 
-/// <summary>Observes the recorder while the program runs, and flushes the providers at its end: their own disposal would wait five seconds for a receiver that does not respond.</summary>
+/// <summary>Observes the recorder, and flushes the providers at shutdown: their own disposal would wait five seconds for an unavailable receiver.</summary>
 internal sealed class TelemetryLifetime(IServiceProvider services, ProxyMetrics metrics, Spool spool, NotRecordedCounts notRecorded) : IHostedService
 {
     private const int ShutdownMilliseconds = 2_000;

@@ -1,7 +1,7 @@
 namespace LlmProxy.Server.Telemetry;
 
 /// <summary>
-/// Every name that telemetry sends. The GenAI conventions (github.com/open-telemetry/semantic-conventions-genai) are in
+/// All names in telemetry. The GenAI conventions (github.com/open-telemetry/semantic-conventions-genai) are in
 /// development and rename; a new version of them is a change of this file, and of the two words that a dialect has there
 /// (<see cref="Wire.IDialect.ProviderConvention"/>, <see cref="Wire.IDialect.OperationConvention"/>).
 /// </summary>

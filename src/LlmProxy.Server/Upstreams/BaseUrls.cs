@@ -3,17 +3,17 @@ namespace LlmProxy.Server.Upstreams;
 /// <summary>A base URL that agents use.</summary>
 /// <param name="Route">Name of the route.</param>
 /// <param name="Provider">Its provider.</param>
-/// <param name="Address">The address to give to an agent.</param>
-/// <param name="Upstream">Where its calls go.</param>
+/// <param name="Address">The base URL to configure in an agent.</param>
+/// <param name="Upstream">Address of the upstream.</param>
 internal sealed record BaseUrl(string Route, string Provider, string Address, string Upstream);
 
-/// <summary>The base URLs that the configured routes make.</summary>
+/// <summary>The base URLs of the configured routes.</summary>
 internal static class BaseUrls
 {
-    // Configuration knows no order; people look for these first.
-    private static readonly string[] FirstOnes = ["anthropic", "openai", "codex", "gemini", "proxy"];
+    // Configuration is unordered; list the most common routes first.
+    private static readonly string[] CommonRoutes = ["anthropic", "openai", "codex", "gemini", "proxy"];
 
-    /// <summary>The base URLs below an origin such as <c>http://127.0.0.1:8080</c>.</summary>
+    /// <summary>Lists the base URLs under an origin such as <c>http://127.0.0.1:8080</c>.</summary>
     public static IReadOnlyList<BaseUrl> Of(IConfiguration configuration, string origin)
     {
         var clusters = configuration.GetSection("ReverseProxy:Clusters");
@@ -22,7 +22,7 @@ internal static class BaseUrls
             .. configuration.GetSection("ReverseProxy:Routes").GetChildren()
                 .Select(route => (Route: route, Prefix: route[$"Metadata:{RawTargetTransform.PrefixMetadata}"], Provider: route[$"Metadata:{RouteProvider.Metadata}"] ?? "proxy"))
                 .Where(entry => entry.Prefix is not null)
-                .OrderBy(entry => Array.IndexOf(FirstOnes, entry.Route.Key) is >= 0 and var place ? place : FirstOnes.Length)
+                .OrderBy(entry => Array.IndexOf(CommonRoutes, entry.Route.Key) is >= 0 and var place ? place : CommonRoutes.Length)
                 .DistinctBy(entry => entry.Prefix, StringComparer.Ordinal)
                 .Select(entry => new BaseUrl(
                     entry.Route.Key,
@@ -32,7 +32,7 @@ internal static class BaseUrls
         ];
     }
 
-    // The clients of these two want the version in their base URL; those of the others add it themselves.
+    // Clients of these two expect the version in their base URL; other clients add it.
     private static string VersionOf(string route) => route is "openai" or "proxy" ? "/v1" : "";
 
     private static string UpstreamOf(IConfigurationSection cluster) =>

@@ -5,25 +5,17 @@ using Yarp.ReverseProxy.Transforms.Builder;
 namespace LlmProxy.Server.Upstreams;
 
 /// <summary>
-/// Makes every route faithful: the upstream target is built from the request target as it was written (encoded
-/// slashes, dot segments and queries stay), no forwarding headers are added, the proxy's own headers stay here.
+/// Preserves requests: the upstream target is the raw request target (encoded slashes, dot segments and queries are
+/// kept), no forwarding headers are added, and the proxy's own headers are removed.
 /// </summary>
-internal sealed class RawTargetTransform : ITransformProvider
+internal sealed class RawTargetTransform : RouteTransform
 {
     /// <summary>Metadata of a route: the first segment of its base URL, which the upstream does not see.</summary>
     public const string PrefixMetadata = "LlmProxy.Prefix";
 
     private static readonly UriCreationOptions AsWritten = new() { DangerousDisablePathAndQueryCanonicalization = true };
 
-    public void ValidateRoute(TransformRouteValidationContext context)
-    {
-    }
-
-    public void ValidateCluster(TransformClusterValidationContext context)
-    {
-    }
-
-    public void Apply(TransformBuilderContext context)
+    public override void Apply(TransformBuilderContext context)
     {
         var hasPrefix = context.Route.Metadata?.ContainsKey(PrefixMetadata) == true;
         context.UseDefaultForwarders = false;
@@ -40,14 +32,14 @@ internal sealed class RawTargetTransform : ITransformProvider
                 headers.Remove(name);
             }
 
-            // Kestrel has answered it by reading the body; passed on it would cost a second of waiting upstream.
+            // Kestrel answers Expect by reading the body; forwarding it would delay the request upstream by a second.
             headers.ExpectContinue = null;
             headers.Remove("Expect");
             return ValueTask.CompletedTask;
         });
     }
 
-    /// <summary>Path and query as the client wrote them, without the first segment where that is the proxy's own.</summary>
+    /// <summary>The raw path and query, without the first segment if that is the route's prefix.</summary>
     internal static string TargetOf(HttpContext context, bool hasPrefix)
     {
         var raw = context.Features.Get<IHttpRequestFeature>()!.RawTarget;

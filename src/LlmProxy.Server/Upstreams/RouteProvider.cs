@@ -3,7 +3,7 @@ using Yarp.ReverseProxy.Model;
 
 namespace LlmProxy.Server.Upstreams;
 
-/// <summary>The provider that a route names.</summary>
+/// <summary>Reads the provider of a route.</summary>
 internal static class RouteProvider
 {
     /// <summary>Metadata of a route that names its provider.</summary>

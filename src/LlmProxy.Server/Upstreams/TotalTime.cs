@@ -1,14 +1,14 @@
 namespace LlmProxy.Server.Upstreams;
 
-/// <summary>The time limit of a whole call, on <see cref="HttpContext.Features"/> where there is one.</summary>
+/// <summary>The time limit of a whole call, on <see cref="HttpContext.Features"/> if one is set.</summary>
 /// <param name="Timeout">The limit.</param>
 /// <param name="Token">Cancelled when it has passed.</param>
 internal sealed record TotalTime(TimeSpan Timeout, CancellationToken Token)
 {
-    /// <summary>Whether a call's time is over.</summary>
+    /// <summary>Whether the limit of a call has passed.</summary>
     public static bool IsOver(HttpContext context) => context.Features.Get<TotalTime>()?.Token.IsCancellationRequested == true;
 
-    /// <summary>What the client is told.</summary>
+    /// <summary>The error for the client.</summary>
     public static string Message(string cluster, TimeSpan timeout) =>
-        $"LlmProxy: the call to '{cluster}' was not over within {timeout:c}. Raise LlmProxy:Upstreams:{cluster}:TotalTimeout if it needs longer.";
+        $"LlmProxy: timeout of the call to upstream '{cluster}' after {timeout:c}. If it needs longer, raise LlmProxy:Upstreams:{cluster}:TotalTimeout.";
 }

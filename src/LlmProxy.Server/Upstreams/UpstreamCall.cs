@@ -4,8 +4,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace LlmProxy.Server.Upstreams;
 
 /// <summary>
-/// What the sending side knows of one call: its body, where that is whole in memory, and what sending it took. One for
-/// a request, on <see cref="HttpContext.Features"/>, and with the message that goes upstream.
+/// State of sending one call: its body if that is buffered, and timestamps. One per request, on
+/// <see cref="HttpContext.Features"/> and on the message to the upstream.
 /// </summary>
 internal sealed class UpstreamCall : IAsyncDisposable
 {
@@ -16,22 +16,22 @@ internal sealed class UpstreamCall : IAsyncDisposable
     private Task _sending = Task.CompletedTask;
     private bool _isOver;
 
-    /// <summary>The whole body, in memory that is lent until the call is disposed; null where the body streams through.</summary>
+    /// <summary>The buffered body, in memory rented until the call is disposed; null if the body is streamed.</summary>
     public ReadOnlyMemory<byte>? Body { get; set; }
 
-    /// <summary>When the client's request was whole, by the monotonic clock.</summary>
+    /// <summary>Monotonic timestamp at which the client's request was complete.</summary>
     public required long ReadTimestamp { get; init; }
 
-    /// <summary>When the call was first handed to the connection, by the monotonic clock; 0 for not yet.</summary>
+    /// <summary>Monotonic timestamp of the first attempt; 0 before it.</summary>
     public long SentTimestamp { get; set; }
 
-    /// <summary>How often it was sent.</summary>
+    /// <summary>Number of attempts.</summary>
     public int Tries { get; set; }
 
     /// <summary>The call that a message belongs to, or null.</summary>
     public static UpstreamCall? Of(HttpRequestMessage message) => message.Options.TryGetValue(Option, out var call) ? call : null;
 
-    /// <summary>Sends the request's call along with a message.</summary>
+    /// <summary>Attaches the request's call to a message.</summary>
     public static void Attach(IFeatureCollection features, HttpRequestMessage message)
     {
         if (features.Get<UpstreamCall>() is { } call)
@@ -40,8 +40,8 @@ internal sealed class UpstreamCall : IAsyncDisposable
         }
     }
 
-    /// <summary>Writes the whole body; may be called again for another try.</summary>
-    /// <exception cref="ObjectDisposedException">The call is over, its memory is no longer its own.</exception>
+    /// <summary>Writes the buffered body; can be called again for a retry.</summary>
+    /// <exception cref="ObjectDisposedException">The call has ended and its memory was returned.</exception>
     public async Task WriteBodyAsync(Stream stream, CancellationToken cancellationToken)
     {
         using var either = cancellationToken.UnsafeRegister(static stop => ((CancellationTokenSource)stop!).Cancel(), _stop);
@@ -56,7 +56,7 @@ internal sealed class UpstreamCall : IAsyncDisposable
         await writing;
     }
 
-    /// <summary>Ends the call: nothing reads its memory afterwards, also where the answer came before the request was read.</summary>
+    /// <summary>Ends the call and waits until its memory is no longer read, even if the response came before the request was sent.</summary>
     public async ValueTask DisposeAsync()
     {
         Task sending;
@@ -76,13 +76,13 @@ internal sealed class UpstreamCall : IAsyncDisposable
     }
 }
 
-/// <summary>A body in memory, which can be sent more than once. YARP's own content is a stream that ends with the first try.</summary>
+/// <summary>A buffered body, which can be sent more than once. YARP's own content is a stream that is consumed by the first attempt.</summary>
 internal sealed class BufferedContent : HttpContent
 {
     private readonly UpstreamCall _call;
     private readonly long _length;
 
-    /// <summary>The call's body with the headers of the content in whose place it is sent.</summary>
+    /// <summary>Creates content from a call's body with the headers of the content that it replaces.</summary>
     public BufferedContent(UpstreamCall call, ReadOnlyMemory<byte> body, HttpContent original)
     {
         _call = call;

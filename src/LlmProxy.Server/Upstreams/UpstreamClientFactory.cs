@@ -5,7 +5,7 @@ using Yarp.ReverseProxy.Forwarder;
 
 namespace LlmProxy.Server.Upstreams;
 
-/// <summary>Makes the clients that talk to upstreams: headers as they were written, no added trace headers, the cluster's resilience pipelines around the connection. The platform validates certificates.</summary>
+/// <summary>Creates the HTTP clients of the upstreams: raw header encoding, no added trace headers, and the cluster's resilience pipelines. The platform validates certificates.</summary>
 internal sealed class UpstreamClientFactory(LlmProxyOptions options, UpstreamResilience resilience, TimeProvider time) : ForwarderHttpClientFactory
 {
     protected override void ConfigureHandler(ForwarderHttpClientContext context, SocketsHttpHandler handler)
@@ -28,7 +28,7 @@ internal sealed class UpstreamClientFactory(LlmProxyOptions options, UpstreamRes
     }
 }
 
-/// <summary>One attempt to send a request: counts it, and sends a body that is in memory from there, so that it can be sent again.</summary>
+/// <summary>Counts an attempt to send a request, and replaces its content by the buffered body, which can be sent again.</summary>
 internal sealed class UpstreamAttempt(TimeProvider time) : DelegatingHandler
 {
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)

@@ -8,7 +8,7 @@ using Yarp.ReverseProxy.Model;
 
 namespace LlmProxy.Server.Upstreams;
 
-/// <summary>Says how forwarding failed, and tells the client in the shape that its SDK understands.</summary>
+/// <summary>Classifies failures of forwarding, and reports them to the client in its dialect.</summary>
 internal static partial class UpstreamErrors
 {
     /// <summary>How the forwarding of a request ended.</summary>
@@ -30,7 +30,7 @@ internal static partial class UpstreamErrors
         };
     }
 
-    /// <summary>Writes the error body where forwarding failed before anything went to the client; logs the cause in one line.</summary>
+    /// <summary>Logs a failure of forwarding, and reports it to the client unless the response has started.</summary>
     public static async Task WriteAsync(HttpContext context, ExchangeOutcome outcome, DialectKind dialect, ILogger logger)
     {
         if (outcome == ExchangeOutcome.Complete)
@@ -46,7 +46,7 @@ internal static partial class UpstreamErrors
             LogClientLeft(logger, cluster, cause);
             if (Find<BadHttpRequestException>(error?.Exception) is { } bad && !context.Response.HasStarted)
             {
-                await WriteAsync(context, bad.StatusCode, dialect, $"LlmProxy: the request body could not be read ({bad.Message})");
+                await WriteAsync(context, bad.StatusCode, dialect, $"LlmProxy: reading the request body failed: {bad.Message}");
             }
 
             return;
@@ -62,7 +62,7 @@ internal static partial class UpstreamErrors
         {
             var seconds = Math.Max(1, (int)Math.Ceiling((broken.RetryAfter ?? TimeSpan.Zero).TotalSeconds)).ToString(CultureInfo.InvariantCulture);
             context.Response.Headers.RetryAfter = seconds;
-            await WriteAsync(context, StatusCodes.Status503ServiceUnavailable, dialect, $"LlmProxy: the upstream '{cluster}' keeps failing and is tried again in {seconds} s. LlmProxy:Upstreams:{cluster}:BreakAfter and BreakFor say when it is left alone and how long.");
+            await WriteAsync(context, StatusCodes.Status503ServiceUnavailable, dialect, $"LlmProxy: circuit breaker open for upstream '{cluster}' after repeated failures. Retry in {seconds} s; LlmProxy:Upstreams:{cluster}:BreakAfter and BreakFor configure the breaker.");
             return;
         }
 
@@ -70,14 +70,14 @@ internal static partial class UpstreamErrors
         var message = outcome switch
         {
             ExchangeOutcome.UpstreamTimeout when context.Features.Get<TotalTime>() is { Token.IsCancellationRequested: true } total => TotalTime.Message(cluster, total.Timeout),
-            ExchangeOutcome.UpstreamTimeout => $"LlmProxy: the upstream '{cluster}' did not answer in time ({cause}). Raise LlmProxy:Upstreams:{cluster}:FirstByteTimeout or ActivityTimeout if it needs longer.",
-            ExchangeOutcome.UpstreamRefused => $"LlmProxy: the upstream '{cluster}' could not be reached ({cause}). Check ReverseProxy:Clusters:{cluster}:Destinations:default:Address.",
-            _ => $"LlmProxy: the upstream '{cluster}' broke off ({cause}).",
+            ExchangeOutcome.UpstreamTimeout => $"LlmProxy: timeout of upstream '{cluster}' ({cause}). If it needs longer, raise LlmProxy:Upstreams:{cluster}:FirstByteTimeout or ActivityTimeout.",
+            ExchangeOutcome.UpstreamRefused => $"LlmProxy: connection to upstream '{cluster}' failed ({cause}). Check ReverseProxy:Clusters:{cluster}:Destinations:default:Address.",
+            _ => $"LlmProxy: upstream '{cluster}' closed the connection before the response was complete ({cause}). Retry the request.",
         };
         await WriteAsync(context, status, dialect, message);
     }
 
-    /// <summary>Writes an error in a dialect's shape.</summary>
+    /// <summary>Writes an error in a dialect's format.</summary>
     public static async Task WriteAsync(HttpContext context, int status, DialectKind dialect, string message)
     {
         var body = DialectCatalog.Get(dialect).FormatError(status, message);
@@ -85,11 +85,11 @@ internal static partial class UpstreamErrors
         context.Response.ContentType = "application/json";
         context.Response.ContentLength = body.Length;
 
-        // A call whose time is over is cancelled, and its client is still to hear of it.
+        // The request is cancelled after a timeout, and the client still needs the response.
         await context.Response.Body.WriteAsync(body, CancellationToken.None);
     }
 
-    /// <summary>Whether there was a connection at all, over which the request may have gone.</summary>
+    /// <summary>Whether a connection was made, so that the request may have been sent.</summary>
     private static bool WasReached(Exception? exception) =>
         Find<BrokenCircuitException>(exception) is null
         && Find<HttpRequestException>(exception)?.HttpRequestError is not (HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError or HttpRequestError.ProxyTunnelError);

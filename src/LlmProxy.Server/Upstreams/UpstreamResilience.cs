@@ -17,25 +17,24 @@ internal readonly record struct UpstreamPipeline(string Cluster, string Authorit
 /// <summary>Which strategies a pipeline holds.</summary>
 internal enum UpstreamPipelineKind
 {
-    /// <summary>The destination's circuit breaker alone, for a body that streams through: its client decides how long an upload takes, and ActivityTimeout ends one in which nothing moves.</summary>
+    /// <summary>The destination's circuit breaker alone, for streamed bodies: the client determines how long an upload takes, and ActivityTimeout ends a stalled one.</summary>
     Breaker,
 
-    /// <summary>Timeout of the first byte, retries, and the circuit breaker, for a body that can be sent again.</summary>
+    /// <summary>Timeout of the first byte, retries, and the circuit breaker, for buffered bodies, which can be sent again.</summary>
     Whole,
 }
 
 /// <summary>
-/// The resilience pipelines of the upstreams: they retry what failed before the first byte of a response, and leave a
-/// destination alone that keeps failing. Clients retry, too, so that by default only connections that could not be made
-/// are retried: nothing of the request has left then. Polly's meter and log show every strategy under the names
-/// "cluster/destination".
+/// The resilience pipelines of the upstreams: retries of failures before the first byte of a response, and a circuit
+/// breaker for each destination. Clients retry too, so by default only failed connections are retried, since nothing of
+/// the request has been sent then. Polly's metrics and logs name every strategy "cluster/destination".
 /// </summary>
 internal sealed partial class UpstreamResilience(ResiliencePipelineRegistry<UpstreamPipeline> registry, ProxyMetrics metrics, TimeProvider time, ILogger<UpstreamResilience> log)
 {
     /// <summary>A response that asks for a longer delay (Retry-After) is not retried: the client gets it at once.</summary>
     internal static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(30);
 
-    // Failures further back say nothing about a destination now.
+    // Older failures say nothing about the destination's current state.
     private static readonly TimeSpan Memory = TimeSpan.FromSeconds(30);
 
     /// <summary>Names the pipelines in metrics and logs.</summary>
@@ -45,7 +44,7 @@ internal sealed partial class UpstreamResilience(ResiliencePipelineRegistry<Upst
         options.InstanceNameFormatter = key => key.Authority;
     }
 
-    /// <summary>The pipeline for a request: with retries only if its body can be sent again.</summary>
+    /// <summary>Selects the pipeline for a request: with retries only if its body can be sent again.</summary>
     public ResiliencePipeline<HttpResponseMessage> For(string cluster, UpstreamOptions settings, HttpRequestMessage request)
     {
         var canSendAgain = request.Content is null || UpstreamCall.Of(request) is { Body: not null };
@@ -53,7 +52,7 @@ internal sealed partial class UpstreamResilience(ResiliencePipelineRegistry<Upst
         return registry.TryGetPipeline<HttpResponseMessage>(key, out var pipeline) ? pipeline : Build(key, settings);
     }
 
-    /// <summary>Whether no connection could be made. A certificate that does not hold is no such failure: trying again does not heal it.</summary>
+    /// <summary>Whether no connection could be made. An invalid certificate does not count: a retry does not fix it.</summary>
     internal static bool IsConnectionFailure(Exception? error, CancellationToken cancellationToken) => error switch
     {
         HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError, InnerException: SocketException } => true,
@@ -61,7 +60,7 @@ internal sealed partial class UpstreamResilience(ResiliencePipelineRegistry<Upst
         _ => false,
     };
 
-    /// <summary>How long an answer asks to be left alone, in either form of the header (RFC 9110, section 10.2.3); null where it does not say.</summary>
+    /// <summary>The delay that a response asks for, in either form of Retry-After (RFC 9110, section 10.2.3), or null.</summary>
     internal static TimeSpan? RetryAfter(HttpResponseMessage? answer, TimeProvider time) => answer?.Headers.RetryAfter switch
     {
         { Delta: { } delta } => delta,
@@ -127,7 +126,7 @@ internal sealed partial class UpstreamResilience(ResiliencePipelineRegistry<Upst
             MaxRetryAttempts = settings.Retries,
             Delay = TimeSpan.FromMilliseconds(100),
             MaxDelay = LongestDelay,
-            ShouldHandle = args => ValueTask.FromResult(IsWorthAnotherTry(settings, args.Outcome, args.Context.CancellationToken)),
+            ShouldHandle = args => ValueTask.FromResult(ShouldRetry(settings, args.Outcome, args.Context.CancellationToken)),
             OnRetry = args =>
             {
                 var cause = args.Outcome.Result is { } answer ? ((int)answer.StatusCode).ToString(CultureInfo.InvariantCulture) : args.Outcome.Exception!.Message;
@@ -138,7 +137,7 @@ internal sealed partial class UpstreamResilience(ResiliencePipelineRegistry<Upst
         });
     }
 
-    private bool IsWorthAnotherTry(UpstreamOptions settings, Outcome<HttpResponseMessage> outcome, CancellationToken cancellationToken) =>
+    private bool ShouldRetry(UpstreamOptions settings, Outcome<HttpResponseMessage> outcome, CancellationToken cancellationToken) =>
         outcome.Result is { } answer
             ? settings.RetryStatuses.Contains((int)answer.StatusCode) && (RetryAfter(answer, time) ?? TimeSpan.Zero) <= LongestDelay
             : IsConnectionFailure(outcome.Exception, cancellationToken);

@@ -3,7 +3,7 @@ using Yarp.ReverseProxy.Configuration;
 
 namespace LlmProxy.Server.Upstreams;
 
-/// <summary>Lays <c>LlmProxy:Upstreams</c> over YARP's clusters, whose own limit of 100 s of silence is too short for a reasoning model.</summary>
+/// <summary>Applies <c>LlmProxy:Upstreams</c> to YARP's clusters, whose default activity timeout of 100 s is too short for reasoning models.</summary>
 internal sealed class UpstreamTimeoutFilter(LlmProxyOptions options) : IProxyConfigFilter
 {
     public ValueTask<ClusterConfig> ConfigureClusterAsync(ClusterConfig cluster, CancellationToken cancel)

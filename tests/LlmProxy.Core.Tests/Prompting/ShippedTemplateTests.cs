@@ -128,9 +128,9 @@ public class ShippedTemplateTests
     {
         var prompt = PromptSamples.Render(PromptSamples.Values("openai", model));
 
-        Assert.Equal(reasoning, prompt.Contains("Hold each action to these checks", StringComparison.Ordinal));
+        Assert.Equal(reasoning, prompt.Contains("Apply these checks to each action", StringComparison.Ordinal));
         Assert.Equal(!reasoning, prompt.Contains("Work in rounds", StringComparison.Ordinal));
-        foreach (var word in (string[])["Observe", "Analyze", "Plan", "Execute", "Verify", "Errors:", "Confidence", "High", "Medium", "Low", "Before you declare success"])
+        foreach (var word in (string[])["Observe", "Analyze", "Plan", "Execute", "Verify", "Errors:", "Confidence", "High", "Medium", "Low", "Before you report success"])
         {
             Assert.Contains(word, prompt, StringComparison.Ordinal);
         }
@@ -148,7 +148,7 @@ public class ShippedTemplateTests
     {
         var prompt = PromptSamples.Render(PromptSamples.Values("gemini", tools: tool is null ? [] : [tool]));
 
-        Assert.Equal(looks, prompt.Contains("See first, then act", StringComparison.Ordinal));
+        Assert.Equal(looks, prompt.Contains("Look first, then act", StringComparison.Ordinal));
         Assert.Equal(looks, tool is not null && prompt.Contains(tool, StringComparison.Ordinal));
         Assert.Equal(tool is not null, prompt.Contains("Batch your calls", StringComparison.Ordinal));
         Assert.Contains("Be brief", prompt, StringComparison.Ordinal);
@@ -164,7 +164,7 @@ public class ShippedTemplateTests
     {
         var prompt = PromptSamples.Render(PromptSamples.Values("proxy", tools: [tool]));
 
-        Assert.Equal(detects, prompt.Contains("detect elements before you touch anything", StringComparison.Ordinal));
+        Assert.Equal(detects, prompt.Contains("detect elements before you act", StringComparison.Ordinal));
         Assert.Equal(detects, prompt.Contains(tool, StringComparison.Ordinal));
         Assert.Contains("ONE action", prompt, StringComparison.Ordinal);
         Assert.Contains("Fallbacks", prompt, StringComparison.Ordinal);

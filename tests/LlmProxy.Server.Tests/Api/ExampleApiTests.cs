@@ -45,12 +45,12 @@ public sealed class ExampleApiTests
     [Theory]
     [InlineData("""{"pinned":"yes"}""", "'pinned' must be true or false")]
     [InlineData("""{"retired":1}""", "'retired' must be true or false")]
-    [InlineData("""{"taskDescription":[]}""", "'taskDescription' must be a text")]
+    [InlineData("""{"taskDescription":[]}""", "'taskDescription' must be a string")]
     [InlineData("""{"edited":"x"}""", "'edited' must be an object")]
     [InlineData("""{"edited":{"step":[]}}""", "'edited' \"step\" is not known; task, outcome and steps can be edited")]
     [InlineData("""{"edited":{"steps":[{"tool":1}]}}""", "'edited' \"steps\" must be a list of objects with the texts reasoning, tool, arguments, result")]
-    [InlineData("""[]""", "The body must be a JSON object.")]
-    [InlineData("""{"pinned":""", "'pinned' is no JSON (")]
+    [InlineData("""[]""", "The request body must be a JSON object.")]
+    [InlineData("""{"pinned":""", "'pinned' is not valid JSON (")]
     public async Task Wrong_input_is_a_problem_that_names_the_field_and_changes_nothing(string body, string detail)
     {
         await using var proxy = await RunningProxy.StartAsync();

@@ -64,7 +64,7 @@ public sealed class ExperimentApiTests
 
         var text = await Llmproxy.RunAsync(proxy, "stats", "--experiments");
 
-        Assert.Contains("There is no experiment: LlmProxy:Experiments:Enabled", text.Output, StringComparison.Ordinal);
+        Assert.Contains("No experiment is running. LlmProxy:Experiments:Enabled=true", text.Output, StringComparison.Ordinal);
     }
 
     private static async Task<RunningProxy> ProxyAsync()

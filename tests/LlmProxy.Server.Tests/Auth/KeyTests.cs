@@ -20,7 +20,7 @@ public sealed class KeyTests
     public KeyTests() => Environment.SetEnvironmentVariable(Variable, ProviderKey);
 
     [Theory]
-    [InlineData("/anthropic/v1/messages", """{"type":"error","error":{"type":"authentication_error","message":"LlmProxy: this proxy needs one of its keys in the header LlmProxy-Key; the provider's own key stays where it is."}}""")]
+    [InlineData("/anthropic/v1/messages", """{"type":"error","error":{"type":"authentication_error","message":"LlmProxy: missing API key. Send a key of this proxy in header LlmProxy-Key, in addition to the provider's key."}}""")]
     [InlineData("/openai/v1/chat/completions", null)]
     [InlineData("/gemini/v1beta/models/g:generateContent", null)]
     public async Task A_call_without_a_key_is_refused_in_its_own_dialect(string path, string? whole)

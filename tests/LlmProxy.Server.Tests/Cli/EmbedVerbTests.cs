@@ -25,7 +25,7 @@ public sealed class EmbedVerbTests : IDisposable
 
         Assert.Equal((0, 70, 70, 0), (first.Code, (int?)first.Json["total"], (int?)first.Json["embedded"], first.Json["failed"]!.AsArray().Count));
         Assert.Equal((Model, 1536), ((string?)first.Json["model"], (int?)first.Json["dimensions"]));
-        Assert.Equal($"Every run has its vector of {Model} (1536 numbers).\n", again.Output);
+        Assert.Equal($"All runs have a vector of {Model} (1536 dimensions).\n", again.Output);
         Assert.Equal(2, _embedder.Requests.Count);
         Assert.All(_embedder.Requests, r => Assert.Equal("Bearer operator-key", r.Authorization));
         foreach (var model in (string[])[Model, "lexical-1"])
@@ -44,7 +44,7 @@ public sealed class EmbedVerbTests : IDisposable
         var moved = await Llmproxy.RunAsync(proxy, ["embed", "--rebuild", .. settings]);
 
         Assert.Equal("", moved.Error);
-        Assert.StartsWith($"3 of 3 runs embedded by {Model} (1536 numbers).\nThe running server still searches with lexical-1 (1536 numbers).", moved.Output, StringComparison.Ordinal);
+        Assert.StartsWith($"3 of 3 runs embedded with {Model} (1536 dimensions).\nThe running server still searches with lexical-1 (1536 dimensions).", moved.Output, StringComparison.Ordinal);
         Assert.Equal(0, moved.Code);
         Assert.Equal(0, await proxy.Store.CountRunTextsAsync(new TrajectoryTextsQuery("default", 1) { Lacking = [new VectorKind(Model, 1536)] }, default));
     }
@@ -59,8 +59,8 @@ public sealed class EmbedVerbTests : IDisposable
         var done = await Llmproxy.RunAsync(proxy, "embed");
 
         Assert.Equal(1, done.Code);
-        Assert.Equal($"4 of 5 runs embedded by {Model} (1536 numbers).\n", done.Output);
-        Assert.StartsWith("Run run-3 was refused and has its lexical vector alone: ", done.Error, StringComparison.Ordinal);
+        Assert.Equal($"4 of 5 runs embedded with {Model} (1536 dimensions).\n", done.Output);
+        Assert.StartsWith("The embedder rejected run run-3, which keeps only its lexical vector: ", done.Error, StringComparison.Ordinal);
         Assert.Equal(["run-3"], (await proxy.Store.ListRunTextsAsync(new TrajectoryTextsQuery("default", 9) { Lacking = [new VectorKind(Model, 1536)] }, default)).Select(r => r.Run.Id));
         Assert.Equal(0, await proxy.Store.CountRunTextsAsync(new TrajectoryTextsQuery("default", 1) { Lacking = [new VectorKind("lexical-1", 1536)] }, default));
     }
@@ -79,7 +79,7 @@ public sealed class EmbedVerbTests : IDisposable
         var done = await Llmproxy.RunAsync(proxy, "embed", "--rebuild");
 
         Assert.Equal("", done.Error);
-        Assert.Equal($"An interrupted rebuild went on where it had ended.\n36 of 36 runs embedded by {Model} (1536 numbers).\n1 vectors of other models removed.\n", done.Output);
+        Assert.Equal($"An interrupted rebuild was resumed.\n36 of 36 runs embedded with {Model} (1536 dimensions).\n1 vectors of other models removed.\n", done.Output);
         Assert.Equal(1, await proxy.Store.CountRunTextsAsync(new TrajectoryTextsQuery("default", 1) { Lacking = [new VectorKind("older-model", 2)], AfterRow = (await proxy.Store.ListRunTextsAsync(new TrajectoryTextsQuery("default", 100), default))[98].Row }, default));
         Assert.StartsWith("100 of 100 runs", (await Llmproxy.RunAsync(proxy, "embed", "--rebuild")).Output, StringComparison.Ordinal);
     }
@@ -95,10 +95,10 @@ public sealed class EmbedVerbTests : IDisposable
         var done = await Llmproxy.RunAsync(proxy, "embed");
 
         Assert.Equal(1, stopped.Code);
-        Assert.Equal($"0 of 3 runs embedded by {Model} (1536 numbers).\n", stopped.Output);
-        Assert.StartsWith("The embedder does not answer: ", stopped.Error, StringComparison.Ordinal);
-        Assert.Contains("the same command goes on from here", stopped.Error, StringComparison.Ordinal);
-        Assert.Equal((0, $"3 of 3 runs embedded by {Model} (1536 numbers).\n"), (done.Code, done.Output));
+        Assert.Equal($"0 of 3 runs embedded with {Model} (1536 dimensions).\n", stopped.Output);
+        Assert.StartsWith("The embedder is unavailable: ", stopped.Error, StringComparison.Ordinal);
+        Assert.Contains("run the same command again to resume", stopped.Error, StringComparison.Ordinal);
+        Assert.Equal((0, $"3 of 3 runs embedded with {Model} (1536 dimensions).\n"), (done.Code, done.Output));
     }
 
     [Fact]

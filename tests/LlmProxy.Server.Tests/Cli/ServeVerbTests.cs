@@ -22,7 +22,7 @@ public sealed class ServeVerbTests
         Assert.Contains($"Store         sqlite, {folder["llmproxy.db"]}\n", text, StringComparison.Ordinal);
         Assert.Contains("Embedder      lexical, lexical-1. ", text, StringComparison.Ordinal);
         Assert.Contains("content of anthropic runs; metrics of every run. Runs under 5 s lose their content.", text, StringComparison.Ordinal);
-        Assert.Contains("keys: everybody who reaches this address may use it", text, StringComparison.Ordinal);
+        Assert.Contains("keys: anyone who can connect to this address can use the proxy", text, StringComparison.Ordinal);
         Assert.Contains("llmproxy tasks list", text, StringComparison.Ordinal);
         Assert.DoesNotContain('\u001b', text);
     }
@@ -49,7 +49,7 @@ public sealed class ServeVerbTests
         var (text, code) = await ServeAsync(folder.Alone[2..], "--urls", "http://0.0.0.0:0", "--insecure");
 
         Assert.Equal(0, code);
-        Assert.Contains("examples: --insecure without keys", text, StringComparison.Ordinal);
+        Assert.Contains("examples: with --insecure and no keys", text, StringComparison.Ordinal);
         Assert.Contains("Examples      off\n", text, StringComparison.Ordinal);
     }
 

@@ -64,7 +64,7 @@ public sealed class TasksVerbTests
         var shown = await Llmproxy.RunAsync(proxy, "tasks", "show", "none");
 
         Assert.Equal(1, shown.Code);
-        Assert.Contains("There is no trajectory 'none'", shown.Error, StringComparison.Ordinal);
+        Assert.Contains("No trajectory with id 'none'", shown.Error, StringComparison.Ordinal);
         Assert.Empty(shown.Output);
     }
 

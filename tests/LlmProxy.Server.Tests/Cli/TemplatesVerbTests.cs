@@ -13,7 +13,7 @@ public sealed class TemplatesVerbTests
         { "model | string.downcase", "model | string.downcas", "openai.sbn(4,30): error LLMP203: There is no function `string.downcas`: did you mean `string.downcase`?" },
         { "{{ system.tail }}{{ end -}}", "{{ system.tial }}{{ end -}}", "openai.sbn(43,11): error LLMP202: `system` has no member `tial`: did you mean `tail`?" },
         { "if string.contains($name, prefix)", "if string.contains($name)", "openai.sbn(7,6): error LLMP204: `string.contains` is given 1 argument and takes 2: string.contains text value." },
-        { "{{ else }}do exactly that", "{{ elseif true }}do exactly that", "openai.sbn(27,140): error LLMP112: `elseif` is no keyword of this language, it is read as a name: write `else if`." },
+        { "{{ else }}do exactly that", "{{ elseif true }}do exactly that", "openai.sbn(27,121): error LLMP112: `elseif` is no keyword of this language, it is read as a name: write `else if`." },
     };
 
     [Fact]

@@ -55,7 +55,7 @@ public sealed class AnthropicSdkTests
         var error = await Assert.ThrowsAsync<Anthropic5xxException>(() => SendAsync(client, [new UserMessageParam(SdkRun.Task)], streamed));
 
         Assert.Equal(502, (int)error.StatusCode);
-        Assert.Contains("LlmProxy: the upstream 'anthropic' could not be reached", error.ApiMessage, StringComparison.Ordinal);
+        Assert.Contains("LlmProxy: connection to upstream 'anthropic' failed", error.ApiMessage, StringComparison.Ordinal);
         Assert.Equal("api_error", error.Body.GetProperty("error").GetProperty("type").GetString());
     }
 

@@ -95,7 +95,7 @@ public sealed class OpenAiSdkTests
         ];
 
         Assert.All(errors, e => Assert.Equal(502, e.Status));
-        Assert.All(errors, e => Assert.Contains("LlmProxy: the upstream 'openai' could not be reached", e.Message, StringComparison.Ordinal));
+        Assert.All(errors, e => Assert.Contains("LlmProxy: connection to upstream 'openai' failed", e.Message, StringComparison.Ordinal));
     }
 
     private static Task<RunningProxy> StartAsync() => RunningProxy.StartAsync(null, ("LlmProxy:Recording:Providers", "anthropic,openai"), ("LlmProxy:FewShot:Enabled", "false"), ("LlmProxy:Prompts:Enabled", "false"));

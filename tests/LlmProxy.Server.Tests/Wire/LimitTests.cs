@@ -80,7 +80,7 @@ public sealed class LimitTests
         using var third = await CallAsync("key-ann");
         Assert.Equal(HttpStatusCode.TooManyRequests, third.StatusCode);
         Assert.Equal("1", third.Headers.GetValues("Retry-After").Single());
-        Assert.Contains("the key 'ann' has 2 calls under way, as many as LlmProxy:Limits:MaxStreamsPerKey allows", await DialectCalls.ReadErrorAsync(DialectCalls.Anthropic, third), StringComparison.Ordinal);
+        Assert.Contains("too many concurrent calls with the key 'ann' (limit: 2). Retry when one has ended, or raise LlmProxy:Limits:MaxStreamsPerKey", await DialectCalls.ReadErrorAsync(DialectCalls.Anthropic, third), StringComparison.Ordinal);
         var bob = CallAsync("key-bob");
         await arrived.WaitAsync();
 

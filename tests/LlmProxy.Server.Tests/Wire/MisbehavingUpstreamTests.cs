@@ -55,7 +55,7 @@ public sealed class MisbehavingUpstreamTests
             failed = (int)answer.StatusCode == 502;
             if (failed)
             {
-                Assert.Contains("broke off", await DialectCalls.ReadErrorAsync(DialectCalls.Anthropic, answer), StringComparison.Ordinal);
+                Assert.Contains("closed the connection", await DialectCalls.ReadErrorAsync(DialectCalls.Anthropic, answer), StringComparison.Ordinal);
             }
             else
             {
@@ -175,7 +175,7 @@ public sealed class MisbehavingUpstreamTests
         using var answer = await proxy.PostAsync(path, new string('x', 20 << 20)).WaitAsync(TimeSpan.FromSeconds(60));
 
         Assert.Equal(HttpStatusCode.BadGateway, answer.StatusCode);
-        Assert.Contains("broke off", await DialectCalls.ReadErrorAsync(path, answer), StringComparison.Ordinal);
+        Assert.Contains("closed the connection", await DialectCalls.ReadErrorAsync(path, answer), StringComparison.Ordinal);
         Assert.Equal(1, upstream.Connections);
     }
 

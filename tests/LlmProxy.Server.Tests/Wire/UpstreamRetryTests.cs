@@ -193,7 +193,7 @@ public sealed class UpstreamRetryTests
         Assert.Equal(HttpStatusCode.ServiceUnavailable, open.StatusCode);
         Assert.Equal(0, upstream.Connections);
         Assert.InRange(open.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 2);
-        Assert.Contains($"the upstream '{cluster}' keeps failing", await DialectCalls.ReadErrorAsync(path, open), StringComparison.Ordinal);
+        Assert.Contains($"circuit breaker open for upstream '{cluster}'", await DialectCalls.ReadErrorAsync(path, open), StringComparison.Ordinal);
         var started = Stopwatch.GetTimestamp();
         while (true)
         {

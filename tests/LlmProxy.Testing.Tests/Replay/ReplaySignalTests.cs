@@ -23,7 +23,7 @@ public sealed class ReplaySignalTests
             {
                 line = await process.StandardOutput.ReadLineAsync(limit.Token);
             }
-            while (line is not (null or "Ctrl-C ends it."));
+            while (line is not (null or "Press Ctrl-C to stop."));
 
             if (line is null)
             {

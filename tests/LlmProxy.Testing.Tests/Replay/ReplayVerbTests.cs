@@ -61,7 +61,7 @@ public sealed class ReplayVerbTests
         var flavor = await Llmproxy.RunAsync(proxy, "replay", "export", "--task", taskId, "--flavor", "mountebank", "--output", folder["out"]);
 
         Assert.Equal((1, 1, 2), (missing.Code, empty.Code, flavor.Code));
-        Assert.Contains("There is no trajectory 'nobody'", missing.Error, StringComparison.Ordinal);
+        Assert.Contains("No trajectory with id 'nobody'", missing.Error, StringComparison.Ordinal);
         Assert.Contains("has no recorded content", empty.Error, StringComparison.Ordinal);
         Assert.False(Directory.Exists(folder["out"]));
     }
@@ -109,8 +109,8 @@ public sealed class ReplayVerbTests
 
         Assert.Equal([2, 2, 2, 2], new[] { ofClaude.Code, ofNobody.Code, withoutFolder.Code, withBroken.Code });
         Assert.Contains("Claude's prompts are never rewritten", ofClaude.Error, StringComparison.Ordinal);
-        Assert.Contains("There is no trajectory 'nobody'", ofNobody.Error, StringComparison.Ordinal);
-        Assert.Contains("There is no folder", withoutFolder.Error, StringComparison.Ordinal);
+        Assert.Contains("No trajectory with id 'nobody'", ofNobody.Error, StringComparison.Ordinal);
+        Assert.Contains("Folder not found", withoutFolder.Error, StringComparison.Ordinal);
         Assert.Contains("openai.sbn", withBroken.Error, StringComparison.Ordinal);
     }
 

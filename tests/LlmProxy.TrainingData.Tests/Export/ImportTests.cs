@@ -135,14 +135,14 @@ public sealed class ImportTests
 
         var imported = await Llmproxy.RunAsync(["import", folder[Session + ".jsonl"], "--from", "claude-code", .. folder.Alone]);
         Assert.Equal("", imported.Error);
-        Assert.StartsWith("3 runs in 1 files: 3 added, 0 updated, 0 known already; 5 steps.\n", imported.Output, StringComparison.Ordinal);
-        Assert.Contains("Records that are not known: broken JSON 1, novel-record 1", imported.Output, StringComparison.Ordinal);
+        Assert.StartsWith("3 runs in 1 files: 3 added, 0 updated, 0 unchanged; 5 steps.\n", imported.Output, StringComparison.Ordinal);
+        Assert.Contains("Skipped records of unknown kinds: broken JSON 1, novel-record 1", imported.Output, StringComparison.Ordinal);
 
         var exported = await Llmproxy.RunAsync(["export", "--format", "trl", "--output", folder["x.jsonl"], .. folder.Alone]);
         Assert.Contains("outputs of anthropic (1 runs)", exported.Error, StringComparison.Ordinal);
         Assert.StartsWith("1 lines of 1 runs written in the format trl.\n", exported.Output, StringComparison.Ordinal);
         Assert.Contains("2  did not succeed", exported.Output, StringComparison.Ordinal);
-        Assert.Contains("To go on later: --since 2026-02-18T10:01:25.0000001Z", exported.Output, StringComparison.Ordinal);
+        Assert.Contains("To continue later: --since 2026-02-18T10:01:25.0000001Z", exported.Output, StringComparison.Ordinal);
         Assert.Equal(0, exported.Code);
         Assert.DoesNotContain("went back from", await File.ReadAllTextAsync(folder["x.jsonl"]), StringComparison.Ordinal);
 

@@ -96,9 +96,7 @@ internal sealed partial class PromptFlow
                 });
             case ScriptBinaryOperator.EmptyCoalescing or ScriptBinaryOperator.NotEmptyCoalescing:
                 return FlowValue.Either(left, right);
-            case ScriptBinaryOperator.Add or ScriptBinaryOperator.Multiply:
-                return FlowValue.MadeFrom([left, right]);
-            case ScriptBinaryOperator.ShiftLeft:
+            case ScriptBinaryOperator.Add or ScriptBinaryOperator.Multiply or ScriptBinaryOperator.ShiftLeft:
                 return FlowValue.MadeFrom([left, right]);
             default:
                 return FlowValue.Unknown;

@@ -6,12 +6,12 @@ using Span = Scriban.Parsing.SourceSpan;
 namespace LlmProxy.Prompts.Checking.Flow;
 
 /// <summary>
-/// Follows the renderings of one template through branches, loops, includes and functions, with the shapes of values
-/// in place of values: which names are known, and what the prompt holds in the end.
+/// Abstract interpretation of a template: follows branches, loops, includes and functions with types instead of values,
+/// to find unknown names and to determine what the prompt contains.
 /// </summary>
 /// <remarks>
-/// Loops are gone through twice, so that what a round leaves behind is seen by the next. The steps are counted, so that
-/// no template, however it nests, takes long: beyond them nothing more is reported.
+/// Loop bodies run twice, so that an iteration sees the effects of the previous one. The number of steps is limited, so
+/// that deeply nested templates do not take long; nothing is reported beyond the limit.
 /// </remarks>
 internal sealed partial class PromptFlow
 {
@@ -30,7 +30,7 @@ internal sealed partial class PromptFlow
     private int _loops;
     private int _calls;
 
-    // Members of objects that are not known may be names here: "with" and "import".
+    // Members of unknown objects may be names here ("with", "import").
     private int _openNames;
 
     private PromptFlow(TemplateIndex index, TemplateFile root, Action<TemplateDiagnostic> report)
@@ -43,13 +43,13 @@ internal sealed partial class PromptFlow
         }
     }
 
-    /// <summary>Whether the template was followed to its end; otherwise the output says nothing.</summary>
+    /// <summary>Whether the template was followed to its end; otherwise the output is incomplete.</summary>
     public bool IsComplete { get; private set; } = true;
 
     private TemplateFile File => _files.Peek();
 
     /// <summary>Follows a template.</summary>
-    /// <returns>What its output holds; null where a part of it cannot be told.</returns>
+    /// <returns>What its output contains; null if a part is unknown.</returns>
     public static FlowOutput? Follow(TemplateIndex index, TemplateFile root, Action<TemplateDiagnostic> report)
     {
         var flow = new PromptFlow(index, root, report);
@@ -75,7 +75,7 @@ internal sealed partial class PromptFlow
         _files.Pop();
     }
 
-    /// <summary>Ends a page or function: the ways that ended early meet the one that went to the end.</summary>
+    /// <summary>Ends a page or function: joins the paths that returned early with the one that ran to the end.</summary>
     private void Leave(FlowFrame outer)
     {
         foreach (var exit in _state.Frame.Exits)
@@ -233,7 +233,7 @@ internal sealed partial class PromptFlow
             statement.Span);
     }
 
-    /// <summary>Goes both ways from here, and on from where they meet.</summary>
+    /// <summary>Follows both branches, then joins them.</summary>
     private void Branch(Action one, Action other, AgentParts asked, Span span)
     {
         var before = _state.Clone();
@@ -243,7 +243,7 @@ internal sealed partial class PromptFlow
         other();
         if (after.IsDone || _state.IsDone)
         {
-            // A way that ended with "ret" is in the frame's exits.
+            // A path that ended with "ret" is in the frame's exits.
             _state = after.IsDone && !_state.IsDone ? _state : after;
             return;
         }
@@ -353,7 +353,7 @@ internal sealed partial class PromptFlow
         _state.IsDone = true;
     }
 
-    /// <summary>What stands in functions that nothing calls is checked, too; it writes nothing.</summary>
+    /// <summary>Also checks the bodies of uncalled functions, which write nothing.</summary>
     private void RunUncalledFunctions()
     {
         var output = _state.Output;

@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace LlmProxy.Server.Cli.Verbs;
 
-/// <summary><c>connect</c>: prints a client's settings for this proxy; changes nothing.</summary>
+/// <summary><c>connect</c>: prints the settings of a client for this proxy; changes nothing.</summary>
 internal static class ConnectVerb
 {
     private static readonly string[] Clients = ["claude-code", "codex", "gemini-cli", "opencode", "bytebot", "sdk"];
@@ -11,7 +11,7 @@ internal static class ConnectVerb
     {
         var client = new Argument<string>("CLIENT") { Description = string.Join(", ", Clients) };
         client.AcceptOnlyFromAmong(Clients);
-        var command = new Command("connect", "Prints a client's settings for this proxy; changes nothing") { client };
+        var command = new Command("connect", "Print the settings of a client for this proxy; changes nothing") { client };
         command.SetAction(parse =>
         {
             var configuration = context.ReadConfiguration(parse);
@@ -38,29 +38,29 @@ internal static class ConnectVerb
         $$"""
         Claude Code
 
-        1. In the shell that starts it:
+        1. In the shell that starts Claude Code:
 
              export ANTHROPIC_BASE_URL={{address}}/anthropic
         {{(hasKeys ? "     export ANTHROPIC_CUSTOM_HEADERS=\"LlmProxy-Key: YOUR_KEY\"\n" : "")}}
-           or for good, in ~/.claude/settings.json:
+           or permanently, in ~/.claude/settings.json:
 
              { "env": { "ANTHROPIC_BASE_URL": "{{address}}/anthropic" } }
 
-        2. To report that a session went well, a hook in ~/.claude/settings.json. It gets the session's id as JSON on
-           its input and tells the proxy; without it the proxy judges by the last reply:
+        2. To report that a session succeeded, add a hook to ~/.claude/settings.json. It reads the session id from the
+           JSON on its standard input. Without the hook, the proxy derives the outcome from the last reply:
 
              { "hooks": { "SessionEnd": [ { "hooks": [ { "type": "command", "command": "{{Hook(address, hasKeys)}}" } ] } ] } }
 
-           SessionEnd runs once, when you leave. "Stop" in its place runs after every turn. The hook says "success";
-           to report a failure by hand: llmproxy tasks complete session:ID --failed
+           SessionEnd runs once, when you leave; "Stop" instead would run after every turn. The hook reports success;
+           to report a failure manually: llmproxy tasks complete session:ID --failed
 
-        What a base URL that is not Anthropic's changes in Claude Code:
-           - MCP tool search is off, so all tools stand in each prompt. The proxy passes everything on, so switch it on:
+        Claude Code behaves differently with a base URL other than Anthropic's:
+           - MCP tool search is off, so each prompt contains all tools. The proxy supports it, so switch it on:
                export ENABLE_TOOL_SEARCH=true
-           - its connection check goes to that address; the proxy answers it without a key.
-           - with HTTPS_PROXY set it sends even this address through that proxy; make it an exception:
+           - its connection check uses that address; the proxy responds to it without a key.
+           - with HTTPS_PROXY set, requests to this address use that proxy as well; add an exception:
                export NO_PROXY=localhost,127.0.0.1
-           Its own key or login stays as it is and is passed on untouched.
+           Claude Code's own key or login is forwarded unchanged.
 
         """;
 
@@ -86,8 +86,8 @@ internal static class ConnectVerb
 
              openai_base_url = "{address}/codex"
 
-        The built-in provider ignores OPENAI_BASE_URL. It first tries a WebSocket; the proxy answers 426 and Codex goes
-        on over HTTP at once (LlmProxy:Recording:WebSockets=pass lets the WebSocket through, unrecorded).
+        The built-in provider ignores OPENAI_BASE_URL. It first tries a WebSocket; the proxy responds with 426 and Codex
+        falls back to HTTP (LlmProxy:Recording:WebSockets=pass forwards the WebSocket instead, without recording it).
 
         """;
 
@@ -97,26 +97,27 @@ internal static class ConnectVerb
 
              export GOOGLE_GEMINI_BASE_URL={address}/gemini
              export GEMINI_API_KEY=...
-        {(hasKeys ? "     export GEMINI_API_KEY=YOUR_KEY        # in place of Google's, with LlmProxy:Upstreams:gemini:ApiKeyEnv\n" : "")}
-        With HTTPS_PROXY set it sends even this address through that proxy: export NO_PROXY=localhost,127.0.0.1
+        {(hasKeys ? "     export GEMINI_API_KEY=YOUR_KEY        # instead of Google's, with LlmProxy:Upstreams:gemini:ApiKeyEnv\n" : "")}
+        With HTTPS_PROXY set, requests to this address use that proxy as well; add an exception: export NO_PROXY=localhost,127.0.0.1
 
         """;
 
-    private static string OpenCode(string address, bool hasKeys) =>
-        $$"""
-        opencode, in opencode.json (those that you use):
+    private static string OpenCode(string address, bool hasKeys)
+    {
+        var headers = hasKeys ? ", \"headers\": { \"LlmProxy-Key\": \"YOUR_KEY\" }" : "";
+        return $$"""
+        opencode, in opencode.json (only the providers that you use):
 
              {
                "provider": {
-                 "anthropic": { "options": { "baseURL": "{{address}}/anthropic/v1"{{Headers()}} } },
-                 "openai":    { "options": { "baseURL": "{{address}}/openai/v1"{{Headers()}} } },
-                 "google":    { "options": { "baseURL": "{{address}}/gemini/v1beta"{{Headers()}} } }
+                 "anthropic": { "options": { "baseURL": "{{address}}/anthropic/v1"{{headers}} } },
+                 "openai":    { "options": { "baseURL": "{{address}}/openai/v1"{{headers}} } },
+                 "google":    { "options": { "baseURL": "{{address}}/gemini/v1beta"{{headers}} } }
                }
              }
 
-        """.Replace("HEADERS", hasKeys ? ", \"headers\": { \"LlmProxy-Key\": \"YOUR_KEY\" }" : "", StringComparison.Ordinal);
-
-    private static string Headers() => "HEADERS";
+        """;
+    }
 
     private static string Bytebot(string address, bool hasKeys) =>
         $"""
@@ -127,15 +128,15 @@ internal static class ConnectVerb
              GOOGLE_GEMINI_BASE_URL={address}/gemini
              BYTEBOT_LLM_PROXY_URL={address}/proxy/v1
 
-        The last one is for models behind LiteLLM and the like, at the address of the cluster "proxy". Bytebot's own
+        The last one is for models served by LiteLLM and similar, at the address of the cluster "proxy". Bytebot's own
         settings (BYTEBOT_RECORD_TRAJECTORIES, BYTEBOT_FEW_SHOT_COUNT and the others) work in the proxy's environment.
-        Its tool set_task_status tells the proxy how a task ended; the examples stand before OPERATING PRINCIPLES.
-        {(hasKeys ? "\nGive YOUR_KEY as ANTHROPIC_API_KEY, OPENAI_API_KEY and GEMINI_API_KEY; the proxy puts the providers' keys in\ntheir place where LlmProxy:Upstreams:CLUSTER:ApiKeyEnv is set.\n" : "")}
+        Its tool set_task_status reports the outcome of a task; examples are inserted before OPERATING PRINCIPLES.
+        {(hasKeys ? "\nSet YOUR_KEY as ANTHROPIC_API_KEY, OPENAI_API_KEY and GEMINI_API_KEY; the proxy replaces it by the provider's key\nif LlmProxy:Upstreams:CLUSTER:ApiKeyEnv is set.\n" : "")}
         """;
 
     private static string Sdk(string address, bool hasKeys) =>
         $"""
-        SDKs read these variables, or take the same as an option:
+        SDKs read these variables, or accept the same as an option:
 
              export ANTHROPIC_BASE_URL={address}/anthropic          # Anthropic SDKs: baseURL, base_url
              export OPENAI_BASE_URL={address}/openai/v1             # OpenAI SDKs: baseURL, base_url, Endpoint
@@ -144,14 +145,14 @@ internal static class ConnectVerb
         Any other server (LiteLLM, Ollama, vLLM, OpenRouter): {address}/proxy/v1, with its address in
              ReverseProxy__Clusters__proxy__Destinations__default__Address=http://localhost:4000/
 
-        Vercel AI SDK wants the version in all of them: {address}/anthropic/v1, {address}/openai/v1, {address}/gemini/v1beta.
+        Vercel AI SDK requires the version in all of them: {address}/anthropic/v1, {address}/openai/v1, {address}/gemini/v1beta.
 
-        Calls find their task by themselves. To say more, send headers: LlmProxy-Task: an id of yours,
-        LlmProxy-Task-Description: what it is, LlmProxy-Few-Shot: off, LlmProxy-Record: off. None of them goes on to the provider.
-        When the task is over:
+        Requests are assigned to tasks automatically. To control that, send headers: LlmProxy-Task: an id of your choice,
+        LlmProxy-Task-Description: what was asked, LlmProxy-Few-Shot: off, LlmProxy-Record: off. They are not forwarded.
+        When the task has ended:
 
              curl -X POST {address}/_llmproxy/tasks/last/complete -H 'Content-Type: application/json' -d '{SuccessBody}'
-        {(hasKeys ? "\nThis proxy has keys: send yours in the header LlmProxy-Key with every call.\n" : "")}
+        {(hasKeys ? "\nThis proxy requires a key: send yours in header LlmProxy-Key with every request.\n" : "")}
         """;
 
     private const string SuccessBody = "{\"success\":true}";

@@ -5,37 +5,32 @@ using LlmProxy.Core.Stores;
 using LlmProxy.Server.Hosting;
 using LlmProxy.Storage;
 using LlmProxy.Storage.Sql;
-using Spectre.Console;
 
 namespace LlmProxy.Server.Cli.Verbs;
 
-/// <summary><c>db init|check|copy</c>: the store's schema, and the way from a laptop's file to a server's database.</summary>
+/// <summary><c>db init|check|copy</c>: manages the store's schema, and copies a SQLite store into PostgreSQL.</summary>
 internal static class DbVerb
 {
-    public static Command Create(CliContext context) => new("db", "The store: its schema, and a copy of it") { CreateInit(context), CreateCheck(context), CreateCopy(context) };
+    public static Command Create(CliContext context) => new("db", "Manage the store: its schema, and a copy of it")
+    {
+        CreateSchemaVerb(context, "init", "Create or upgrade the schema of the configured store; safe to repeat", upgrades: true),
+        CreateSchemaVerb(context, "check", "Check that the configured store is reachable and has the required schema; changes nothing", upgrades: false),
+        CreateCopy(context),
+    };
 
-    private static Command CreateInit(CliContext context)
+    private static Command CreateSchemaVerb(CliContext context, string name, string description, bool upgrades)
     {
         var json = CliContext.JsonOption();
-        var command = new Command("init", "Creates or upgrades the schema of the configured store; may be called again at any time") { json };
+        var command = new Command(name, description) { json };
         command.SetAction(async (parse, cancellationToken) =>
         {
             var configuration = context.Configuration(parse);
             await using var store = Open(configuration);
-            await store.InitializeAsync(cancellationToken);
-            return Print(context.Console, parse.GetValue(json), configuration, await store.CheckAsync(cancellationToken));
-        });
-        return command;
-    }
+            if (upgrades)
+            {
+                await store.InitializeAsync(cancellationToken);
+            }
 
-    private static Command CreateCheck(CliContext context)
-    {
-        var json = CliContext.JsonOption();
-        var command = new Command("check", "Whether the configured store answers and has the schema that this program needs; changes nothing") { json };
-        command.SetAction(async (parse, cancellationToken) =>
-        {
-            var configuration = context.Configuration(parse);
-            await using var store = Open(configuration);
             return Print(context.Console, parse.GetValue(json), configuration, await store.CheckAsync(cancellationToken));
         });
         return command;
@@ -43,9 +38,9 @@ internal static class DbVerb
 
     private static Command CreateCopy(CliContext context)
     {
-        var to = new Option<string>("--to") { Description = "The PostgreSQL database: postgres://user:password@host/database, or a connection string of Npgsql", HelpName = "CONNECTION", Required = true };
+        var to = new Option<string>("--to") { Description = "The PostgreSQL database: postgres://user:password@host/database, or an Npgsql connection string", HelpName = "CONNECTION", Required = true };
         var json = CliContext.JsonOption();
-        var command = new Command("copy", "Copies the configured SQLite store into a PostgreSQL database; called again it brings the copy up to date") { to, json };
+        var command = new Command("copy", "Copy the configured SQLite store into a PostgreSQL database; run it again to update the copy") { to, json };
         command.SetAction(async (parse, cancellationToken) =>
         {
             var configuration = context.Configuration(parse);
@@ -53,16 +48,16 @@ internal static class DbVerb
             await using var target = OpenTarget(configuration, parse.GetValue(to)!);
             if (configuration.Options.Storage.Provider != StoreProvider.Sqlite)
             {
-                throw new CliException("The configured store is PostgreSQL already; copy moves a SQLite store there. Name it with --LlmProxy:Storage:Provider=sqlite and --LlmProxy:Storage:ConnectionString=\"Data Source=FILE\".");
+                throw new CliException("The configured store is PostgreSQL, but copy reads a SQLite store. Select one with --LlmProxy:Storage:Provider=sqlite and --LlmProxy:Storage:ConnectionString=\"Data Source=FILE\".");
             }
 
             var health = await source.CheckAsync(cancellationToken);
             if (!health.Ok)
             {
-                throw new CliException($"There is nothing to copy: {health.Error}");
+                throw new CliException($"The configured store cannot be copied: {health.Error}");
             }
 
-            var result = await CopyAsync(context.Console, source, target, cancellationToken);
+            var result = await context.Console.ProgressAsync("Runs", onProgress => StoreCopy.RunAsync(source, target, new Reporter(onProgress), cancellationToken));
             Print(context.Console, parse.GetValue(json), result);
             return ExitCodes.Done;
         });
@@ -74,7 +69,7 @@ internal static class DbVerb
 
     private static SqlTrajectoryStore OpenTarget(ProxyConfiguration configuration, string connection)
     {
-        // Read as settings are: an address of DATABASE_URL's kind is translated, and what is wrong is told with its fix.
+        // Parsed like the settings: a postgres:// URL is translated, and a problem comes with its fix.
         var target = configuration.With(
         [
             new("LlmProxy:Storage:Provider", "postgres"),
@@ -83,20 +78,6 @@ internal static class DbVerb
         return target.Problems.Count == 0
             ? Open(target)
             : throw new CliException("--to: " + string.Join(' ', target.Problems.Select(problem => problem.Fix)), ExitCodes.WrongUsage);
-    }
-
-    private static async Task<CopyResult> CopyAsync(CliConsole console, SqlTrajectoryStore source, SqlTrajectoryStore target, CancellationToken cancellationToken)
-    {
-        if (!console.IsTerminal)
-        {
-            return await StoreCopy.RunAsync(source, target, null, cancellationToken);
-        }
-
-        return await console.Ansi.Progress().HideCompleted(true).StartAsync(async bars =>
-        {
-            var bar = bars.AddTask("Runs");
-            return await StoreCopy.RunAsync(source, target, new Bar(bar), cancellationToken);
-        });
     }
 
     private static int Print(CliConsole console, bool json, ProxyConfiguration configuration, StoreHealth health)
@@ -117,7 +98,7 @@ internal static class DbVerb
         else
         {
             console.Line($"{configuration.Options.Storage.Provider.Word()}, {place} ({health.Details})");
-            console.Line(health.Ok ? $"Schema version {health.SchemaVersion}: as it should be." : health.Error!);
+            console.Line(health.Ok ? $"Schema version {health.SchemaVersion} is up to date." : health.Error!);
         }
 
         return health.Ok ? ExitCodes.Done : ExitCodes.Failed;
@@ -138,27 +119,23 @@ internal static class DbVerb
             return;
         }
 
-        console.Line($"{result.Copied} runs copied, {result.Unchanged} were there already, {result.Pins} prompt pins.");
+        console.Line($"{result.Copied} runs copied, {result.Unchanged} unchanged, {result.Pins} prompt pins.");
         if (result.NewerThere > 0)
         {
-            console.Line($"{result.NewerThere} runs have gone on in the target since and stay as they are there.");
+            console.Line($"{result.NewerThere} runs are newer in the target and were not overwritten.");
         }
 
         if (result.TakenTasks > 0)
         {
-            console.Line($"{result.TakenTasks} runs were left out: the target has another run of the same task.");
+            console.Line($"{result.TakenTasks} runs were skipped: the target has another run of the same task.");
         }
 
-        console.Line("What a running server records from now on is not in it: set LlmProxy:Storage:Provider to postgres and LlmProxy:Storage:ConnectionString to the new database, restart the server, and call this once more.");
+        console.Line("To move a running server: set LlmProxy:Storage:Provider to postgres and LlmProxy:Storage:ConnectionString to the new database, restart the server, then run this command again to copy what was recorded in the meantime.");
     }
 
-    /// <summary>Moves a bar at once; the platform's own progress would do it on another thread, in any order.</summary>
-    private sealed class Bar(ProgressTask task) : IProgress<CopyProgress>
+    /// <summary>Reports synchronously; <see cref="Progress{T}"/> would do so on another thread, out of order.</summary>
+    private sealed class Reporter(Action<long, long> onProgress) : IProgress<CopyProgress>
     {
-        public void Report(CopyProgress value)
-        {
-            task.MaxValue = Math.Max(1, value.Total);
-            task.Value = value.Done;
-        }
+        public void Report(CopyProgress value) => onProgress(value.Done, value.Total);
     }
 }

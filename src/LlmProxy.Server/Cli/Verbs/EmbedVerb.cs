@@ -2,42 +2,41 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Server.Api.Shapes;
-using Spectre.Console;
+using LlmProxy.Server.Api.Dtos;
 
 namespace LlmProxy.Server.Cli.Verbs;
 
-/// <summary><c>embed</c>: vectors for stored runs that have none, or of another model.</summary>
+/// <summary><c>embed</c>: computes the vectors that stored trajectories lack, or replaces those of another model.</summary>
 internal static class EmbedVerb
 {
     private const int NamedInText = 20;
 
     public static Command Create(CliContext context)
     {
-        var missing = new Option<bool>("--missing") { Description = "Runs that have no vector of the configured embedder (default)" };
-        var rebuild = new Option<bool>("--rebuild") { Description = "All runs anew; vectors of models that are not in use any more are removed at the end" };
+        var missing = new Option<bool>("--missing") { Description = "Only runs without a vector of the configured embedder (default)" };
+        var rebuild = new Option<bool>("--rebuild") { Description = "Recompute the vectors of all runs, then remove vectors of other models" };
         var json = CliContext.JsonOption();
-        var command = new Command("embed", "Vectors for runs that have none, or of another model; an interrupted call goes on where it ended") { missing, rebuild, json };
+        var command = new Command("embed", "Compute missing vectors of runs, or recompute all; an interrupted command resumes") { missing, rebuild, json };
         command.SetAction(async (parse, cancellationToken) =>
         {
             if (parse.GetValue(missing) && parse.GetValue(rebuild))
             {
-                throw new CliException("--missing and --rebuild exclude each other.", ExitCodes.WrongUsage);
+                throw new CliException("--missing and --rebuild cannot be combined: give one of them.", ExitCodes.WrongUsage);
             }
 
-            // 1. Through the server where it has the same embedder; a store is moved to another one beside it.
+            // 1. Through the running server if it uses the same embedder, else through a local one on the same store.
             var (api, otherModel) = await OpenAsync(context, parse, cancellationToken);
             await using var connection = api;
 
-            // 2. Portion by portion.
+            // 2. Batch by batch.
             var isRebuild = parse.GetValue(rebuild);
             var request = new EmbedRequest(Rebuild: isRebuild, RemoveOthers: isRebuild && otherModel is null);
-            var done = await RunAsync(context.Console, connection, request, cancellationToken);
+            var done = await context.Console.ProgressAsync("Runs", onProgress => RunAsync(connection, request, onProgress, cancellationToken));
 
-            // 3. What became of it.
+            // 3. Report.
             if (parse.GetValue(json))
             {
-                context.Console.Json(JsonSerializer.SerializeToNode(done, ApiJson.Default.EmbedShape));
+                context.Console.Json(JsonSerializer.SerializeToNode(done, ApiJson.Default.EmbedResponse));
             }
             else
             {
@@ -49,7 +48,7 @@ internal static class EmbedVerb
         return command;
     }
 
-    /// <summary>The API to use, and the model of a running server that uses another one.</summary>
+    /// <summary>Opens the API to use, and returns the model of a running server that uses another one.</summary>
     private static async Task<(ApiConnection Api, string? OtherModel)> OpenAsync(CliContext context, ParseResult parse, CancellationToken cancellationToken)
     {
         var configuration = context.Configuration(parse);
@@ -60,8 +59,8 @@ internal static class EmbedVerb
         }
 
         using var wanted = new EmbeddingService(configuration.Options.Embeddings);
-        var status = (await api.GetAsync("/status", cancellationToken)).Deserialize(ApiJson.Default.StatusShape)!.Embeddings;
-        // Every run has its lexical vector in any case; and who has no key here may have given it to the server alone.
+        var status = (await api.GetAsync("/status", cancellationToken)).Deserialize(ApiJson.Default.StatusResponse)!.Embeddings;
+        // Every run has its lexical vector in any case, and the embedder's key may be configured for the server alone.
         if (!wanted.IsRemote || (status.Model == wanted.Model && status.Dimensions == wanted.Dimensions))
         {
             return (api, null);
@@ -71,30 +70,13 @@ internal static class EmbedVerb
         return (await ApiConnection.OpenLocalAsync(configuration, cancellationToken), Name(status.Model, status.Dimensions));
     }
 
-    private static Task<EmbedShape> RunAsync(CliConsole console, ApiConnection api, EmbedRequest request, CancellationToken cancellationToken) =>
-        !console.IsTerminal
-            ? RunAsync(api, request, (_, _) => { }, cancellationToken)
-            : console.Ansi.Progress().AutoClear(true).StartAsync(progress =>
-            {
-                var bar = progress.AddTask("Runs");
-                return RunAsync(
-                    api,
-                    request,
-                    (done, all) =>
-                    {
-                        bar.MaxValue = Math.Max(1, all);
-                        bar.Value = done;
-                    },
-                    cancellationToken);
-            });
-
-    private static async Task<EmbedShape> RunAsync(ApiConnection api, EmbedRequest request, Action<long, long> onProgress, CancellationToken cancellationToken)
+    private static async Task<EmbedResponse> RunAsync(ApiConnection api, EmbedRequest request, Action<long, long> onProgress, CancellationToken cancellationToken)
     {
-        EmbedShape? all = null;
+        EmbedResponse? all = null;
         do
         {
             var answer = await api.PostAsync("/embeddings", request, ApiJson.Default.EmbedRequest, cancellationToken);
-            var portion = answer.Deserialize(ApiJson.Default.EmbedShape)!;
+            var portion = answer.Deserialize(ApiJson.Default.EmbedResponse)!;
             all = all is null
                 ? portion
                 : all with
@@ -112,17 +94,17 @@ internal static class EmbedVerb
         return all;
     }
 
-    private static void Print(CliConsole console, EmbedShape done, string? otherModel)
+    private static void Print(CliConsole console, EmbedResponse done, string? otherModel)
     {
         var name = Name(done.Model, done.Dimensions);
         if (done.Resumed)
         {
-            console.Line("An interrupted rebuild went on where it had ended.");
+            console.Line("An interrupted rebuild was resumed.");
         }
 
         console.Line(done is { Total: 0, Stopped: null }
-            ? $"Every run has its vector of {name}."
-            : string.Create(CultureInfo.InvariantCulture, $"{done.Embedded} of {done.Total} runs embedded by {name}."));
+            ? $"All runs have a vector of {name}."
+            : string.Create(CultureInfo.InvariantCulture, $"{done.Embedded} of {done.Total} runs embedded with {name}."));
         if (done.Removed > 0)
         {
             console.Line(string.Create(CultureInfo.InvariantCulture, $"{done.Removed} vectors of other models removed."));
@@ -130,23 +112,23 @@ internal static class EmbedVerb
 
         foreach (var failure in done.Failed.Take(NamedInText))
         {
-            console.Error.WriteLine($"Run {failure.TrajectoryId} was refused and has its lexical vector alone: {failure.Reason}");
+            console.Error.WriteLine($"The embedder rejected run {failure.TrajectoryId}, which keeps only its lexical vector: {failure.Reason}");
         }
 
         if (done.Failed.Count > NamedInText)
         {
-            console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"… and {done.Failed.Count - NamedInText} more; --json names all."));
+            console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"… and {done.Failed.Count - NamedInText} more; --json lists all."));
         }
 
         if (done.Stopped is { } reason)
         {
-            console.Error.WriteLine($"The embedder does not answer: {reason} What was made is kept; the same command goes on from here.");
+            console.Error.WriteLine($"The embedder is unavailable: {reason} Finished vectors are kept; run the same command again to resume.");
         }
         else if (otherModel is not null)
         {
-            console.Line($"The running server still searches with {otherModel}. Restart it with these settings to search with {name}, then run \"llmproxy embed\" once more for what was recorded meanwhile.");
+            console.Line($"The running server still searches with {otherModel}. Restart it with these settings to search with {name}, then run \"llmproxy embed\" again for runs recorded in the meantime.");
         }
     }
 
-    private static string Name(string model, int dimensions) => string.Create(CultureInfo.InvariantCulture, $"{model} ({dimensions} numbers)");
+    private static string Name(string model, int dimensions) => string.Create(CultureInfo.InvariantCulture, $"{model} ({dimensions} dimensions)");
 }

@@ -9,9 +9,9 @@ internal static class InitVerb
 {
     public static Command Create(CliContext context)
     {
-        var folder = new Argument<string>("DIR") { Description = "Where to", DefaultValueFactory = _ => "." };
-        var force = new Option<bool>("--force") { Description = "Overwrite what is there" };
-        var command = new Command("init", "Writes proxy.json, its schema and the templates for editing") { folder, force };
+        var folder = new Argument<string>("DIR") { Description = "Folder to write to", DefaultValueFactory = _ => "." };
+        var force = new Option<bool>("--force") { Description = "Overwrite existing files" };
+        var command = new Command("init", "Write proxy.json, its schema and the templates for editing") { folder, force };
         command.SetAction(parse => Run(context.Console, Path.GetFullPath(parse.GetValue(folder)!), parse.GetValue(force)));
         return command;
     }
@@ -22,7 +22,7 @@ internal static class InitVerb
         var existing = files.Keys.Where(File.Exists).ToList();
         if (existing.Count > 0 && !force)
         {
-            throw new CliException("Nothing was written, since these are there already:\n" + string.Join('\n', existing.Select(path => "  " + path)) + "\nGive another folder, or --force to overwrite them.");
+            throw new CliException("Nothing was written because these files exist:\n" + string.Join('\n', existing.Select(path => "  " + path)) + "\nName another folder, or overwrite them with --force.");
         }
 
         foreach (var (path, text) in files)
@@ -34,7 +34,7 @@ internal static class InitVerb
 
         console.Line();
         console.Line($"Start with: llmproxy serve --config {Path.Combine(folder, "proxy.json")}");
-        console.Line("In that folder \"llmproxy\" finds them by itself. Templates are reloaded when they change.");
+        console.Line("Without --config, \"llmproxy\" uses proxy.json of the working directory. Changed templates are reloaded automatically.");
         return ExitCodes.Done;
     }
 

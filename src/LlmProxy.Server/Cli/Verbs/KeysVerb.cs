@@ -6,16 +6,16 @@ using LlmProxy.Server.Access;
 
 namespace LlmProxy.Server.Cli.Verbs;
 
-/// <summary><c>keys create</c>: prints a key once, and the entry for <c>Auth:Keys</c>.</summary>
+/// <summary><c>keys create</c>: creates a key and the entry for <c>Auth:Keys</c>.</summary>
 internal static class KeysVerb
 {
     public static Command Create(CliContext context)
     {
-        var name = new Option<string>("--name") { Description = "Its name in logs", Required = true };
-        var tenant = new Option<string>("--tenant") { Description = "Whose runs it sees", DefaultValueFactory = _ => Caller.DefaultTenant };
-        var admin = new Option<bool>("--admin") { Description = "It opens /_llmproxy" };
+        var name = new Option<string>("--name") { Description = "Name of the key in logs", Required = true };
+        var tenant = new Option<string>("--tenant") { Description = "Tenant whose runs the key can access", DefaultValueFactory = _ => Caller.DefaultTenant };
+        var admin = new Option<bool>("--admin") { Description = "Allow access to /_llmproxy" };
         var json = CliContext.JsonOption();
-        var create = new Command("create", "Prints a key once, and the entry for Auth:Keys") { name, tenant, admin, json };
+        var create = new Command("create", "Create a key, and print it with its entry for Auth:Keys") { name, tenant, admin, json };
         create.SetAction(parse =>
         {
             var key = "llmp-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(24));
@@ -32,12 +32,12 @@ internal static class KeysVerb
                 return ExitCodes.Done;
             }
 
-            context.Console.Line($"The key, shown this once: {key}");
+            context.Console.Line($"Key (not shown again): {key}");
             context.Console.Line();
-            context.Console.Line("The entry for LlmProxy:Auth:Keys in proxy.json (the key itself is not in it):");
+            context.Console.Line("Entry for LlmProxy:Auth:Keys in proxy.json (holds only the hash of the key):");
             context.Console.Json(entry);
             return ExitCodes.Done;
         });
-        return new Command("keys", "Keys of this proxy") { create };
+        return new Command("keys", "Manage the keys of this proxy") { create };
     }
 }

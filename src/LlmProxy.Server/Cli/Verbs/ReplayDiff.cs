@@ -3,7 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Stores;
-using LlmProxy.Server.Api.Shapes;
+using LlmProxy.Server.Api.Dtos;
 using LlmProxy.Server.Hosting;
 using LlmProxy.Testing.Replay;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -11,7 +11,7 @@ using Spectre.Console;
 
 namespace LlmProxy.Server.Cli.Verbs;
 
-/// <summary><c>replay diff</c>: the prompts of a recorded run by other templates; a test of a change of templates.</summary>
+/// <summary><c>replay diff</c>: renders the prompts of a recorded trajectory with other templates, to test a change of templates.</summary>
 internal static class ReplayDiff
 {
     private const int Equal = 0;
@@ -22,10 +22,10 @@ internal static class ReplayDiff
 
     public static Command Create(CliContext context)
     {
-        var task = new Option<string>("--task") { Description = "The task's or run's id, session:ID, or last", HelpName = "ID", Required = true };
-        var templates = new Option<string?>("--templates") { Description = "The folder of the templates to try (else Prompts:Directory)", HelpName = "DIR" };
+        var task = new Option<string>("--task") { Description = "Id of the task or the run, session:ID, or last", HelpName = "ID", Required = true };
+        var templates = new Option<string?>("--templates") { Description = "Folder of the templates to try (default: LlmProxy:Prompts:Directory)", HelpName = "DIR" };
         var json = CliContext.JsonOption();
-        var command = new Command("diff", "Renders the prompts of a recorded run with other templates and shows the difference; exit code 0 equal, 1 different, 2 wrong usage") { task, templates, json };
+        var command = new Command("diff", "Render the prompts of a recorded run with other templates and show the difference; exit code 0: equal, 1: different, 2: wrong usage") { task, templates, json };
         command.SetAction(async (parse, cancellationToken) =>
         {
             var comparisons = await CompareAsync(context, parse, parse.GetValue(task)!, parse.GetValue(templates), cancellationToken);
@@ -47,25 +47,25 @@ internal static class ReplayDiff
     {
         try
         {
-            // 1. The templates to try, as the proxy takes them up.
+            // 1. The templates to try, loaded as the proxy loads them.
             var configuration = context.Configuration(parse);
             var set = ReadTemplates(configuration, folder);
 
-            // 2. The run's prompts, and the values that were pinned for its task.
+            // 2. The recorded prompts, and the pin of the task.
             await using var api = await ApiConnection.OpenAsync(configuration, context.Addresses(parse, configuration), cancellationToken);
-            var recorded = (await api.GetAsync($"/trajectories/{Uri.EscapeDataString(task)}/prompts", cancellationToken)).Deserialize(ApiJson.Default.RecordedPromptsShape)!;
+            var recorded = (await api.GetAsync($"/trajectories/{Uri.EscapeDataString(task)}/prompts", cancellationToken)).Deserialize(ApiJson.Default.RecordedPromptsResponse)!;
             if (PromptValues.FromJson(recorded.Values.GetRawText()) is not { } values)
             {
-                throw new CliException($"The values that were pinned for {task} cannot be read by this version.", ExitCodes.WrongUsage);
+                throw new CliException($"This version cannot read the pinned values of {task}.", ExitCodes.WrongUsage);
             }
 
-            // 3. Rendered again.
+            // 3. Render them again.
             var before = recorded.Templates is { } files ? TemplateSet.Parse(files) : null;
             return PromptReplay.Compare(values, before, set, configuration.Options.Prompts.InsertBefore, recorded.Steps.Select(step => new RecordedPrompt(step.Index, step.SystemPrompt, step.SentSystemPrompt)));
         }
         catch (Exception error) when (error is StoreException or IOException or HttpRequestException || (error is CliException { ExitCode: not ExitCodes.WrongUsage }))
         {
-            // 1 says that prompts differ; whatever keeps them from being compared must not look like that.
+            // Exit code 1 means that prompts differ; a failure to compare them must have another one.
             throw new CliException(error.Message, ExitCodes.WrongUsage);
         }
     }
@@ -74,12 +74,12 @@ internal static class ReplayDiff
     {
         if (folder is not null && !Directory.Exists(folder))
         {
-            throw new CliException($"There is no folder {folder}.", ExitCodes.WrongUsage);
+            throw new CliException($"Folder not found: {folder}. Check --templates.", ExitCodes.WrongUsage);
         }
 
         using var templates = new TemplateDirectory(folder ?? configuration.Resolve(configuration.Options.Prompts.Directory), NullLogger.Instance);
         return templates.Status.FirstOrDefault(file => !file.Ok) is { } broken
-            ? throw new CliException($"The templates are not used as they are: {broken.Error}", ExitCodes.WrongUsage)
+            ? throw new CliException($"The templates have an error, so the proxy would reject them: {broken.Error}", ExitCodes.WrongUsage)
             : templates.Current;
     }
 

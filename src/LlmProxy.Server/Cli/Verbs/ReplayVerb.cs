@@ -8,17 +8,17 @@ using Microsoft.AspNetCore.Connections;
 
 namespace LlmProxy.Server.Cli.Verbs;
 
-/// <summary><c>replay</c>: a recorded run as stub mappings, as a server, and as a test of prompt templates.</summary>
+/// <summary><c>replay</c>: replays a recorded trajectory as stub mappings or as a server, and tests prompt templates with it.</summary>
 internal static class ReplayVerb
 {
-    /// <summary>Where a replay listens, beside the proxy itself.</summary>
+    /// <summary>Default address of a replay; not the proxy's, so that both can run.</summary>
     private const string DefaultUrl = "http://127.0.0.1:8090";
 
     private const string WireMock = "wiremock";
     private const string WireMockNet = "wiremock.net";
     private const string Recorded = "recorded";
 
-    public static Command Create(CliContext context) => new("replay", "A recorded run again: as stub mappings, as a server, with other templates")
+    public static Command Create(CliContext context) => new("replay", "Replay a recorded run: as stub mappings, as a server, or with other templates")
     {
         Export(context),
         Serve(context),
@@ -28,12 +28,12 @@ internal static class ReplayVerb
     private static Command Export(CliContext context)
     {
         var task = TaskOption();
-        var flavor = new Option<string>("--flavor") { Description = "wiremock, wiremock.net, or recorded (one file for LlmProxy.Testing and replay serve)", Required = true };
+        var flavor = new Option<string>("--flavor") { Description = "Format: wiremock, wiremock.net, or recorded (one file for LlmProxy.Testing and replay serve)", Required = true };
         flavor.AcceptOnlyFromAmong(WireMock, WireMockNet, Recorded);
-        var output = new Option<string>("--output") { Description = "The folder to write; for recorded the file", HelpName = "DIR", Required = true };
-        var fast = new Option<bool>("--fast") { Description = "Leave the recorded pauses out" };
+        var output = new Option<string>("--output") { Description = "Folder to write; for recorded, the file", HelpName = "DIR", Required = true };
+        var fast = new Option<bool>("--fast") { Description = "Omit the recorded pauses" };
         var json = CliContext.JsonOption();
-        var command = new Command("export", "Writes a run as stub mappings that load as they are") { task, flavor, output, fast, json };
+        var command = new Command("export", "Write a run as stub mappings") { task, flavor, output, fast, json };
         command.SetAction(async (parse, cancellationToken) =>
         {
             var run = await ReadAsync(context, parse, parse.GetValue(task)!, listens: false, cancellationToken);
@@ -50,7 +50,7 @@ internal static class ReplayVerb
                 stubs.WriteTo(target);
             }
 
-            // The path that the server is given, to be copied into a test that runs in another folder.
+            // An absolute path, to be copied into a test that runs in another folder.
             var loadFrom = stubs is null ? null : Path.GetFullPath(Path.Combine(target, stubs.LoadedFrom));
             if (parse.GetValue(json))
             {
@@ -58,7 +58,7 @@ internal static class ReplayVerb
             }
             else
             {
-                var what = stubs is null ? $" in {target}" : FormattableString.Invariant($" as {stubs.Mappings} mappings in {loadFrom}; {Path.Combine(target, "README.md")} says how to load them");
+                var what = stubs is null ? $" in {target}" : FormattableString.Invariant($" as {stubs.Mappings} mappings in {loadFrom}; {Path.Combine(target, "README.md")} explains how to load them");
                 context.Console.Line(FormattableString.Invariant($"{run.Calls.Count} calls of {run.Name}{what}."));
             }
 
@@ -70,9 +70,9 @@ internal static class ReplayVerb
     private static Command Serve(CliContext context)
     {
         var task = TaskOption();
-        var fast = new Option<bool>("--fast") { Description = "As fast as possible instead of in the recorded rhythm" };
-        var loose = new Option<bool>("--loose") { Description = "Answer the nearest recorded call instead of the same one" };
-        var command = new Command("serve", $"Answers calls as a recorded run has them, event by event, on --urls ({DefaultUrl}); Ctrl-C ends it") { task, fast, loose };
+        var fast = new Option<bool>("--fast") { Description = "Respond immediately instead of at the recorded pace" };
+        var loose = new Option<bool>("--loose") { Description = "Accept a similar request instead of only the recorded one" };
+        var command = new Command("serve", $"Serve the recorded responses of a run, event by event, on --urls (default: {DefaultUrl}) until Ctrl-C") { task, fast, loose };
         command.SetAction(async (parse, cancellationToken) =>
         {
             var run = await ReadAsync(context, parse, parse.GetValue(task)!, listens: true, cancellationToken);
@@ -87,7 +87,7 @@ internal static class ReplayVerb
             }
             catch (IOException error) when (error.InnerException is AddressInUseException)
             {
-                throw new CliException($"{string.Join(", ", urls)} is in use: take another port with --urls.");
+                throw new CliException($"{string.Join(", ", urls)} is in use: choose another port with --urls.");
             }
 
             Summarize(context.Console, session);
@@ -96,8 +96,8 @@ internal static class ReplayVerb
         return command;
     }
 
-    /// <summary>A run by its file, else from the server or the store.</summary>
-    /// <exception cref="CliException">There is no such run, or its content is not kept.</exception>
+    /// <summary>Reads a trajectory from a file, or from the server or the store.</summary>
+    /// <exception cref="CliException">The trajectory does not exist, or its content is not kept.</exception>
     private static async Task<RecordedTrajectory> ReadAsync(CliContext context, ParseResult parse, string task, bool listens, CancellationToken cancellationToken)
     {
         try
@@ -119,13 +119,13 @@ internal static class ReplayVerb
 
     private static void Print(CliConsole console, RecordedTrajectory run, ReplayServer server)
     {
-        console.Line(FormattableString.Invariant($"Replays {run.Calls.Count} calls of {run.Name}{(run.Task.Length == 0 ? "" : ": " + TextFold.Short(run.Task, 80))}"));
+        console.Line(FormattableString.Invariant($"Replaying {run.Calls.Count} calls of {run.Name}{(run.Task.Length == 0 ? "" : ": " + TextFold.Short(run.Task, 80))}"));
         foreach (var (dialect, address) in server.BaseUrls)
         {
             console.Line($"  {dialect,-10} {address}");
         }
 
-        console.Line("Ctrl-C ends it.");
+        console.Line("Press Ctrl-C to stop.");
     }
 
     private static void Summarize(CliConsole console, ReplaySession session)
@@ -146,9 +146,9 @@ internal static class ReplayVerb
         }
         catch (OperationCanceledException)
         {
-            // Ctrl-C: the way in which it ends.
+            // Stopped by Ctrl-C.
         }
     }
 
-    private static Option<string> TaskOption() => new("--task") { Description = "The task's or run's id, session:ID, last, or a file of a recorded run", HelpName = "ID|FILE", Required = true };
+    private static Option<string> TaskOption() => new("--task") { Description = "Id of the task or the run, session:ID, last, or a file of a recorded run", HelpName = "ID|FILE", Required = true };
 }

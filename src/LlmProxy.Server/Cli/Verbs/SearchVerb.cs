@@ -1,70 +1,43 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
-using LlmProxy.Server.Api.Shapes;
-using Spectre.Console;
+using LlmProxy.Server.Api.Dtos;
+using static System.FormattableString;
 
 namespace LlmProxy.Server.Cli.Verbs;
 
-/// <summary><c>search</c>: similar runs, the section they would give, and why others were left out.</summary>
+/// <summary><c>search</c>: similar trajectories, the prompt section they produce, and why others were left out.</summary>
 internal static class SearchVerb
 {
     public static Command Create(CliContext context)
     {
-        var text = new Argument<string>("TEXT") { Description = "The task" };
-        var top = new Option<int?>("--top") { Description = "At most so many (LlmProxy:FewShot:Count)" };
-        var similarity = new Option<double?>("--min-similarity") { Description = "Least cosine similarity (the embedder's own)" };
-        var json = CliContext.JsonOption();
-        var command = new Command("search", "Similar runs, the few-shot section they would give, and why others were left out") { text, top, similarity, json };
-        command.SetAction(async (parse, cancellationToken) =>
-        {
-            await using var api = await TasksVerb.OpenAsync(context, parse, cancellationToken);
-            var request = new SearchRequest(parse.GetValue(text), parse.GetValue(top), parse.GetValue(similarity));
-            var answer = await api.PostAsync("/search", request, ApiJson.Default.SearchRequest, cancellationToken);
-            if (parse.GetValue(json))
-            {
-                context.Console.Json(answer);
-            }
-            else
-            {
-                Print(context.Console, answer.Deserialize(ApiJson.Default.SearchShape)!);
-            }
-
-            return ExitCodes.Done;
-        });
-        return command;
+        var text = new Argument<string>("TEXT") { Description = "The task to search for" };
+        var top = new Option<int?>("--top") { Description = "Maximum number of results (default: LlmProxy:FewShot:Count)" };
+        var similarity = new Option<double?>("--min-similarity") { Description = "Minimum cosine similarity (default: the embedder's)" };
+        return ApiVerb.Create(
+            context,
+            "search",
+            "Find similar runs, show the few-shot section they produce, and why others were left out",
+            [text, top, similarity],
+            (api, parse, cancellationToken) => api.PostAsync(
+                "/search",
+                new SearchRequest(parse.GetValue(text), parse.GetValue(top), parse.GetValue(similarity)),
+                ApiJson.Default.SearchRequest,
+                cancellationToken),
+            ApiJson.Default.SearchResponse,
+            (console, _, found) => Print(console, found));
     }
 
-    private static void Print(CliConsole console, SearchShape found)
+    private static void Print(CliConsole console, SearchResponse found)
     {
-        console.Line(string.Create(CultureInfo.InvariantCulture, $"{found.Items.Count} runs with similarity >= {found.Threshold:0.00} ({found.Embedder})"));
-        if (found.Items.Count > 0)
-        {
-            var table = console.NewTable("Run", "Similarity", "Score", "Steps", "Task");
-            foreach (var item in found.Items)
-            {
-                table.AddRow(
-                    new Text(item.TrajectoryId),
-                    new Text(Number(item.Similarity)),
-                    new Text(TrajectoryPrinter.Score(item.QualityScore)),
-                    new Text(item.IterationCount.ToString(CultureInfo.InvariantCulture)),
-                    new Text(TextFold.Short(item.TaskDescription, 80)));
-            }
-
-            console.Ansi.Write(table);
-        }
-
+        console.Line(Invariant($"{found.Items.Count} runs with similarity >= {found.Threshold:0.00} ({found.Embedder})"));
+        PrintFound(console, found.Items);
         if (found.LeftOut.Count > 0)
         {
             console.Line();
             console.Line("Left out:");
-            var table = console.NewTable("Run", "Similarity", "Reason", "Task");
-            foreach (var item in found.LeftOut)
-            {
-                table.AddRow(new Text(item.TrajectoryId), new Text(item.Similarity is { } s ? Number(s) : "-"), new Text(item.Reason), new Text(TextFold.Short(item.TaskDescription, 80)));
-            }
-
-            console.Ansi.Write(table);
+            console.Table(
+                ["Run", "Similarity", "Reason", "Task"],
+                found.LeftOut.Select(item => new[] { item.TrajectoryId, Number(item.Similarity), item.Reason, TextFold.Short(item.TaskDescription, 80) }));
         }
 
         if (found.FewShot.Length > 0)
@@ -76,5 +49,13 @@ internal static class SearchVerb
         }
     }
 
-    private static string Number(double value) => value.ToString("0.000", CultureInfo.InvariantCulture);
+    /// <summary>Prints the trajectories that a search found.</summary>
+    public static void PrintFound(CliConsole console, IEnumerable<SimilarTrajectoryDto> found) => console.Table(
+        ["Run", "Similarity", "Score", "Steps", "Task"],
+        found.Select(item => new[]
+        {
+            item.TrajectoryId, Number(item.Similarity), TrajectoryPrinter.Score(item.QualityScore), Invariant($"{item.IterationCount}"), TextFold.Short(item.TaskDescription, 80),
+        }));
+
+    private static string Number(double? value) => value?.ToString("0.000", CultureInfo.InvariantCulture) ?? "-";
 }

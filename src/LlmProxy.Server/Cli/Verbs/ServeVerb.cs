@@ -4,15 +4,15 @@ using Microsoft.AspNetCore.Connections;
 
 namespace LlmProxy.Server.Cli.Verbs;
 
-/// <summary><c>serve</c>: runs the proxy. Also what happens without a verb.</summary>
+/// <summary><c>serve</c>: runs the proxy; the default verb.</summary>
 internal static class ServeVerb
 {
     public const string Name = "serve";
 
     public static void AddTo(RootCommand root, CliContext context)
     {
-        var insecure = new Option<bool>("--insecure") { Description = "Listen on other addresses than loopback without keys" };
-        var command = new Command(Name, "Runs the proxy (default)") { insecure };
+        var insecure = new Option<bool>("--insecure") { Description = "Allow addresses other than loopback without keys" };
+        var command = new Command(Name, "Run the proxy (default)") { insecure };
         command.SetAction((parse, cancellationToken) => RunAsync(context, parse, parse.GetValue(insecure), cancellationToken));
         root.Add(command);
         root.Add(insecure);
@@ -30,12 +30,12 @@ internal static class ServeVerb
             if (!insecure)
             {
                 throw new CliException(
-                    $"Refused to listen on {string.Join(", ", open)}: without keys everybody who reaches it could use it and read what was recorded.\n"
-                    + "Make a key with \"llmproxy keys create --name NAME --tenant TENANT --admin\" and put its entry into LlmProxy:Auth:Keys,\n"
-                    + $"or listen on loopback ({ProxyHost.DefaultUrl}), or give --insecure if everybody there may.");
+                    $"Refused to listen on {string.Join(", ", open)}: without keys, anyone who can connect could use the proxy and read its records.\n"
+                    + "Create a key with \"llmproxy keys create --name NAME --tenant TENANT --admin\" and add its entry to LlmProxy:Auth:Keys,\n"
+                    + $"or listen on loopback ({ProxyHost.DefaultUrl}), or pass --insecure to allow it.");
             }
 
-            // Strangers' runs must not steer each other's models by accident.
+            // Trajectories of unrelated users must not influence each other's models by accident.
             isShared = !configuration.Options.Auth.SharedTenant;
             configuration = isShared ? configuration.With([new("LlmProxy:FewShot:Enabled", "false")]) : configuration;
         }
@@ -62,10 +62,10 @@ internal static class ServeVerb
                 await app.DisposeAsync();
             }
 
-            // Two of them in one folder meet at the spool first, and only then at the port.
+            // A second process in the same folder fails on the spool before it fails on the port.
             if (error is IOException && (error.InnerException is AddressInUseException || await ApiConnection.FindServerAsync(urls, key: null, cancellationToken) is not null))
             {
-                throw new CliException($"{string.Join(", ", urls)} is in use, perhaps by another llmproxy. Stop that, or take another port: llmproxy serve --urls http://127.0.0.1:8081");
+                throw new CliException($"{string.Join(", ", urls)} is in use, perhaps by another llmproxy. Stop it, or use another port: llmproxy serve --urls http://127.0.0.1:8081");
             }
 
             throw;

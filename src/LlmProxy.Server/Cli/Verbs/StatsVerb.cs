@@ -1,93 +1,75 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
-using LlmProxy.Server.Api.Shapes;
-using Spectre.Console;
+using LlmProxy.Server.Api.Dtos;
+using static System.FormattableString;
 
 namespace LlmProxy.Server.Cli.Verbs;
 
-/// <summary><c>stats</c>: numbers over all runs.</summary>
+/// <summary><c>stats</c>: statistics over all trajectories.</summary>
 internal static class StatsVerb
 {
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     public static Command Create(CliContext context)
     {
-        var since = new Option<string?>("--since") { Description = "Runs that started since, such as 2026-11-22 or 30d" };
-        var until = new Option<string?>("--until") { Description = "Runs that started before" };
-        var model = new Option<string?>("--model") { Description = "Only this model" };
-        var interval = new Option<string?>("--interval") { Description = "day or week" };
+        var since = new Option<string?>("--since") { Description = "Only runs that started at or after this time, such as 2026-11-22 or 30d" };
+        var until = new Option<string?>("--until") { Description = "Only runs that started before this time" };
+        var model = new Option<string?>("--model") { Description = "Only runs of this model" };
+        var interval = new Option<string?>("--interval") { Description = "Group by day or week" };
         interval.AcceptOnlyFromAmong("day", "week");
-        var experiments = new Option<bool>("--experiments") { Description = "Does it help? Tasks with examples against those without, by model" };
-        var output = new Option<string?>("--output") { Description = "Write the JSON to a file", HelpName = "FILE" };
-        var json = CliContext.JsonOption();
-        var command = new Command("stats", "Success, quality, effort and cost") { since, until, model, interval, experiments, output, json };
-        command.SetAction(async (parse, cancellationToken) =>
-        {
-            await using var api = await TasksVerb.OpenAsync(context, parse, cancellationToken);
-            var query = TasksVerb.Query(("since", parse.GetValue(since)), ("until", parse.GetValue(until)), ("model", parse.GetValue(model)), ("interval", parse.GetValue(interval)), ("experiments", parse.GetValue(experiments) ? "true" : null));
-            var answer = await api.GetAsync("/statistics" + query, cancellationToken);
-            if (parse.GetValue(output) is { } file)
+        var experiments = new Option<bool>("--experiments") { Description = "Compare tasks with examples against tasks without, by model" };
+        var output = new Option<string?>("--output") { Description = "Also write the JSON to this file", HelpName = "FILE" };
+        return ApiVerb.Create(
+            context,
+            "stats",
+            "Show success, quality, effort and cost",
+            [since, until, model, interval, experiments, output],
+            async (api, parse, cancellationToken) =>
             {
-                await File.WriteAllTextAsync(file, answer.ToJsonString(Indented) + "\n", cancellationToken);
-            }
+                var query = ApiVerb.Query(
+                    ("since", parse.GetValue(since)), ("until", parse.GetValue(until)), ("model", parse.GetValue(model)),
+                    ("interval", parse.GetValue(interval)), ("experiments", parse.GetValue(experiments) ? "true" : null));
+                var answer = await api.GetAsync("/statistics" + query, cancellationToken);
+                if (parse.GetValue(output) is { } file)
+                {
+                    await File.WriteAllTextAsync(file, answer.ToJsonString(Indented) + "\n", cancellationToken);
+                }
 
-            if (parse.GetValue(json))
-            {
-                context.Console.Json(answer);
-            }
-            else
-            {
-                Print(context.Console, answer.Deserialize(ApiJson.Default.StatisticsShape)!);
-            }
-
-            return ExitCodes.Done;
-        });
-        return command;
+                return answer;
+            },
+            ApiJson.Default.StatisticsResponse,
+            (console, _, all) => Print(console, all));
     }
 
-    private static void Print(CliConsole console, StatisticsShape all)
+    private static void Print(CliConsole console, StatisticsResponse all)
     {
-        console.Line(string.Create(CultureInfo.InvariantCulture, $"{all.Total} runs ended, {all.Active} under way · success {Percent(all.SuccessRate)} · mean score {TrajectoryPrinter.Score(all.AverageQuality)}"));
+        console.Line($"{all.Total} runs ended, {all.Active} under way · success {Percent(all.SuccessRate)} · mean score {TrajectoryPrinter.Score(all.AverageQuality)}");
         var q = all.QualityDistribution;
-        console.Line(string.Create(CultureInfo.InvariantCulture, $"Scores: {q.Excellent} excellent, {q.Good} good, {q.Fair} fair, {q.Poor} poor{(all.TrainingReady ? " · enough good runs to train on" : "")}"));
-        console.Line(string.Create(CultureInfo.InvariantCulture, $"Store: {all.Storage.Bytes / 1024.0 / 1024:0.0} MiB, {all.Storage.Trajectories} runs, {all.Storage.Steps} steps"));
+        console.Line($"Scores: {q.Excellent} excellent, {q.Good} good, {q.Fair} fair, {q.Poor} poor{(all.TrainingReady ? " · enough good runs to train on" : "")}");
+        console.Line(Invariant($"Store: {all.Storage.Bytes / 1024.0 / 1024:0.0} MiB, {all.Storage.Trajectories} runs, {all.Storage.Steps} steps"));
         if (all.ByModel.Count > 0)
         {
             console.Line();
-            var table = console.NewTable("Provider", "Model", "Runs", "Success", "Score", "Steps", "Tokens", "Cost");
-            foreach (var model in all.ByModel)
-            {
-                table.AddRow(
-                    new Text(model.Provider),
-                    new Text(model.Model),
-                    new Text(model.Total.ToString(CultureInfo.InvariantCulture)),
-                    new Text(Percent(model.SuccessRate)),
-                    new Text(TrajectoryPrinter.Score(model.AverageQuality)),
-                    new Text(Number(model.AverageMetrics.Iterations, "0.#")),
-                    new Text(Number(model.AverageMetrics.Tokens, "N0")),
-                    new Text(model.CostUsd is { } cost ? "$" + cost.ToString("0.####", CultureInfo.InvariantCulture) : "-"));
-            }
-
-            console.Ansi.Write(table);
+            console.Table(
+                ["Provider", "Model", "Runs", "Success", "Score", "Steps", "Tokens", "Cost"],
+                all.ByModel.Select(m => new[]
+                {
+                    m.Provider, m.Model, Invariant($"{m.Total}"), Percent(m.SuccessRate), TrajectoryPrinter.Score(m.AverageQuality),
+                    Number(m.AverageMetrics.Iterations, "0.#"), Number(m.AverageMetrics.Tokens, "N0"), Cost(m.CostUsd),
+                }));
         }
 
         if (all.Intervals.Count > 0)
         {
             console.Line();
-            var table = console.NewTable("From", "Runs", "Success", "Score", "Steps", "Tokens");
-            foreach (var part in all.Intervals)
-            {
-                table.AddRow(
-                    new Text(part.Start.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)),
-                    new Text(part.Total.ToString(CultureInfo.InvariantCulture)),
-                    new Text(Percent(part.SuccessRate)),
-                    new Text(TrajectoryPrinter.Score(part.AverageQuality)),
-                    new Text(Number(part.Iterations, "0.#")),
-                    new Text(Number(part.Tokens, "N0")));
-            }
-
-            console.Ansi.Write(table);
+            console.Table(
+                ["From", "Runs", "Success", "Score", "Steps", "Tokens"],
+                all.Intervals.Select(part => new[]
+                {
+                    part.Start.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture), Invariant($"{part.Total}"), Percent(part.SuccessRate),
+                    TrajectoryPrinter.Score(part.AverageQuality), Number(part.Iterations, "0.#"), Number(part.Tokens, "N0"),
+                }));
         }
 
         if (all.Experiments is { } experiments)
@@ -96,36 +78,20 @@ internal static class StatsVerb
         }
     }
 
-    private static void Print(CliConsole console, ExperimentsShape experiments)
+    private static void Print(CliConsole console, ExperimentsDto experiments)
     {
         console.Line();
         if (experiments.Models.Count == 0)
         {
             console.Line(experiments.Enabled
                 ? "No task of an experiment has ended yet."
-                : "There is no experiment: LlmProxy:Experiments:Enabled gives a share of tasks (Holdout) no examples, for comparison.");
+                : "No experiment is running. LlmProxy:Experiments:Enabled=true withholds examples from a share of tasks (Holdout) for comparison.");
             return;
         }
 
-        var table = console.NewTable("Provider", "Model", "Arm", "Tasks", "Success", "Steps", "Interventions", "Tokens", "Cost per success");
-        foreach (var model in experiments.Models)
-        {
-            foreach (var (name, arm) in ((string, ArmShape)[])[("examples", model.WithExamples), ("holdout", model.Holdout)])
-            {
-                table.AddRow(
-                    new Text(model.Provider),
-                    new Text(model.Model),
-                    new Text(name),
-                    new Text(arm.Tasks.ToString(CultureInfo.InvariantCulture)),
-                    new Text(Percent(arm.SuccessRate)),
-                    new Text(Number(arm.Iterations, "0.#")),
-                    new Text(Number(arm.Interventions, "0.##")),
-                    new Text(Number(arm.Tokens, "N0")),
-                    new Text(arm.CostPerSuccess is { } cost ? "$" + cost.ToString("0.####", CultureInfo.InvariantCulture) : "-"));
-            }
-        }
-
-        console.Ansi.Write(table);
+        console.Table(
+            ["Provider", "Model", "Arm", "Tasks", "Success", "Steps", "Interventions", "Tokens", "Cost per success"],
+            experiments.Models.SelectMany(m => new[] { Row(m, "examples", m.WithExamples), Row(m, "holdout", m.Holdout) }));
         foreach (var model in experiments.Models)
         {
             console.Line(model.Verdict);
@@ -133,11 +99,19 @@ internal static class StatsVerb
 
         foreach (var harmful in experiments.Harmful)
         {
-            console.Line(string.Create(
-                CultureInfo.InvariantCulture,
-                $"Example {harmful.TrajectoryId} seems to harm: {harmful.Evidence.Successes} of {harmful.Evidence.Tasks} tasks with it succeeded, {harmful.Evidence.Difference * 100:+0;-0} points against the holdout, probability of harm {1 - harmful.Evidence.ProbabilityOfHelp:0.000}"));
+            var evidence = harmful.Evidence;
+            console.Line(Invariant(
+                $"Example {harmful.TrajectoryId} seems to harm: {evidence.Successes} of {evidence.Tasks} tasks with it succeeded, {evidence.Difference * 100:+0;-0} points against the holdout, probability of harm {1 - evidence.ProbabilityOfHelp:0.000}"));
         }
+
+        static string[] Row(ExperimentDto model, string name, ArmDto arm) =>
+        [
+            model.Provider, model.Model, name, Invariant($"{arm.Tasks}"), Percent(arm.SuccessRate),
+            Number(arm.Iterations, "0.#"), Number(arm.Interventions, "0.##"), Number(arm.Tokens, "N0"), Cost(arm.CostPerSuccess),
+        ];
     }
+
+    private static string Cost(decimal? usd) => usd is { } cost ? "$" + cost.ToString("0.####", CultureInfo.InvariantCulture) : "-";
 
     private static string Percent(double? share) => share is { } s ? (s * 100).ToString("0.#", CultureInfo.InvariantCulture) + " %" : "-";
 

@@ -6,23 +6,23 @@ using LlmProxy.Server.Hosting;
 
 namespace LlmProxy.Server.Cli.Verbs;
 
-/// <summary>The rules for templates without a build.</summary>
+/// <summary>Checks templates by their rules without a build.</summary>
 internal static class TemplateCheck
 {
     /// <summary>Checks a folder, or the templates that the proxy would use.</summary>
     /// <returns>1 when a template has an error, else 0.</returns>
     public static int Run(CliConsole console, ProxyConfiguration configuration, string? folder, bool asJson)
     {
-        // 1. The files, under the path that the caller would open them by.
+        // 1. The files, under the paths that the caller would open.
         var (place, files) = Read(configuration, folder);
         var settings = configuration.File is { } file ? SettingsFile.Parse(Relative(file), File.ReadAllText(file)) : null;
 
-        // 2. The rules.
+        // 2. Check them.
         var found = TemplateChecker.Check(files.Select(pair => TemplateFile.Parse(pair.Key, pair.Value)), settings)
             .Select(diagnostic => diagnostic.Span.FileName == settings?.Path ? diagnostic : diagnostic with { Span = diagnostic.Span with { FileName = place(diagnostic.Span.FileName) } })
             .ToList();
 
-        // 3. What they found, as a compiler writes it.
+        // 3. Report in a compiler's format.
         var errors = found.Count(diagnostic => diagnostic.Rule.Severity == RuleSeverity.Error);
         if (asJson)
         {
@@ -54,13 +54,13 @@ internal static class TemplateCheck
         {
             return folder is null
                 ? (name => "(built in) " + name, TemplateSet.Shipped.Files)
-                : throw new CliException($"There is no folder {directory}: name the one that holds the templates.", ExitCodes.WrongUsage);
+                : throw new CliException($"Folder not found: {directory}. Name the folder of the templates.", ExitCodes.WrongUsage);
         }
 
         var files = TemplateFiles.Read(directory);
         return files.Count > 0
             ? (name => Relative(Path.Combine(directory, name.Replace('/', Path.DirectorySeparatorChar))), files)
-            : throw new CliException($"{directory} holds no template: their names end with .sbn.", ExitCodes.WrongUsage);
+            : throw new CliException($"{directory} contains no template. Template files end with .sbn.", ExitCodes.WrongUsage);
     }
 
     private static string Relative(string path)

@@ -9,23 +9,23 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LlmProxy.Server.Cli.Verbs;
 
-/// <summary>The prompt that a request would be sent with.</summary>
+/// <summary>Renders the prompt that a request would be sent with.</summary>
 internal static class TemplateRender
 {
     private const string SamplePrompt = "You are an agent.\n\nOPERATING PRINCIPLES\n1. Do what the user asks.\n";
 
-    /// <summary>What to render.</summary>
+    /// <summary>The values to render with.</summary>
     internal sealed record Request(string Provider, string Model, string Task, string? SystemFile, IReadOnlyList<string> Tools);
 
-    /// <summary>Renders, and writes the prompt and nothing else, so that it can be compared and kept.</summary>
-    /// <exception cref="CliException">There is no such prompt; the message says why.</exception>
+    /// <summary>Writes the rendered prompt and nothing else, so that the output can be compared and kept.</summary>
+    /// <exception cref="CliException">The prompt cannot be rendered.</exception>
     public static async Task<int> RunAsync(CliConsole console, ProxyConfiguration configuration, Request request, CancellationToken cancellationToken)
     {
-        // 1. The templates as the proxy takes them up.
+        // 1. The templates, loaded as the proxy loads them.
         using var templates = new TemplateDirectory(configuration.Resolve(configuration.Options.Prompts.Directory), NullLogger.Instance);
         if (templates.Status.FirstOrDefault(file => !file.Ok) is { } broken)
         {
-            throw new CliException($"The templates are not used as they are: {broken.Error}");
+            throw new CliException($"The templates have an error, so the proxy would reject them: {broken.Error}");
         }
 
         // 2. The agent's own prompt and the examples.
@@ -37,7 +37,7 @@ internal static class TemplateRender
         var prompt = PromptRenderer.Prepare(templates.Current, values);
         if (!prompt.HasTemplate)
         {
-            throw new CliException($"There is no template for {request.Provider}: its prompts stay as they are.");
+            throw new CliException($"No template for {request.Provider}: the proxy does not change its prompts.");
         }
 
         var rendering = prompt.Render(system, configuration.Options.Prompts.InsertBefore);
@@ -59,7 +59,7 @@ internal static class TemplateRender
             case "-":
                 return await Console.In.ReadToEndAsync(cancellationToken);
             default:
-                return File.Exists(file) ? await File.ReadAllTextAsync(file, cancellationToken) : throw new CliException($"There is no file {file}.", ExitCodes.WrongUsage);
+                return File.Exists(file) ? await File.ReadAllTextAsync(file, cancellationToken) : throw new CliException($"File not found: {file}. Check --system.", ExitCodes.WrongUsage);
         }
     }
 

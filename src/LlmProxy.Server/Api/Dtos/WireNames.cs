@@ -1,6 +1,6 @@
 using LlmProxy.Core.Trajectories;
 
-namespace LlmProxy.Server.Api.Shapes;
+namespace LlmProxy.Server.Api.Dtos;
 
 /// <summary>Names of enumerated values as the API writes them.</summary>
 internal static class WireNames

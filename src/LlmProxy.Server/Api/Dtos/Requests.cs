@@ -1,0 +1,67 @@
+using System.Text.Json.Nodes;
+
+namespace LlmProxy.Server.Api.Dtos;
+
+/// <summary>Starts a task.</summary>
+/// <param name="TaskId">Id of the task; generated if omitted.</param>
+/// <param name="Description">What is asked.</param>
+/// <param name="Provider">The provider that will work on it.</param>
+/// <param name="Model">The model.</param>
+public sealed record StartTaskRequest(string? TaskId = null, string? Description = null, string? Provider = null, string? Model = null);
+
+/// <summary>Reports the outcome of a task.</summary>
+/// <param name="Success">Whether it succeeded; required.</param>
+/// <param name="Metrics">Measured values, which override the counted ones.</param>
+/// <param name="Comment">A comment to keep with the trajectory.</param>
+public sealed record CompleteTaskRequest(bool? Success = null, MetricsRequest? Metrics = null, string? Comment = null);
+
+/// <summary>Measured values of a trajectory.</summary>
+/// <param name="ErrorRate">0 to 1.</param>
+/// <param name="ClickAccuracy">0 to 1.</param>
+/// <param name="UserInterventions">0 or more.</param>
+/// <param name="IterationCount">0 or more.</param>
+public sealed record MetricsRequest(double? ErrorRate = null, double? ClickAccuracy = null, int? UserInterventions = null, int? IterationCount = null);
+
+/// <summary>Searches for trajectories that are similar to a task.</summary>
+/// <param name="TaskDescription">The task; required.</param>
+/// <param name="TopK">Maximum number of results; defaults to the setting.</param>
+/// <param name="MinSimilarity">Minimum cosine similarity; defaults to that of the embedder.</param>
+/// <param name="Providers">Providers of the trajectories; defaults to the setting.</param>
+/// <param name="SuccessOnly">Only successful trajectories (default).</param>
+/// <param name="MinQuality">Minimum score; defaults to the setting.</param>
+public sealed record SearchRequest(
+    string? TaskDescription = null,
+    int? TopK = null,
+    double? MinSimilarity = null,
+    IReadOnlyList<string>? Providers = null,
+    bool? SuccessOnly = null,
+    double? MinQuality = null);
+
+/// <summary>The text to compute a trajectory's vectors from.</summary>
+/// <param name="TaskDescription">The text; required.</param>
+public sealed record EmbeddingRequest(string? TaskDescription = null);
+
+/// <summary>Reports the outcome of a use of an example.</summary>
+/// <param name="Success">Whether the task with the example in its prompt succeeded.</param>
+public sealed record ExampleUsageRequest(bool? Success = null);
+
+/// <summary>Changes an example; omitted fields are kept.</summary>
+/// <param name="Pinned">Preferred to other examples.</param>
+/// <param name="Retired">Excluded from use.</param>
+/// <param name="TaskDescription">Replaces the description of its task.</param>
+/// <param name="Edited">Replaces task, outcome or steps of the condensed example; an empty object reverts an earlier edit.</param>
+public sealed record UpdateExampleRequest(bool? Pinned = null, bool? Retired = null, string? TaskDescription = null, JsonNode? Edited = null);
+
+/// <summary>Selects the trajectories to delete.</summary>
+/// <param name="OlderThanDays">Minimum age in days; defaults to the setting.</param>
+/// <param name="MaxQuality">Maximum score; defaults to the setting.</param>
+/// <param name="IncludeUnscored">Includes trajectories without a score.</param>
+/// <param name="DryRun">Only counts them.</param>
+public sealed record CleanupRequest(int? OlderThanDays = null, double? MaxQuality = null, bool? IncludeUnscored = null, bool? DryRun = null);
+
+/// <summary>Selects the trajectories to embed. Repeat the request with the response's <c>nextCursor</c> until that is null.</summary>
+/// <param name="Rebuild">All trajectories; else those without a vector of the current embedder.</param>
+/// <param name="Cursor">Cursor of the previous response.</param>
+/// <param name="Limit">Approximate maximum of the batch; a batch also ends after about 20 s.</param>
+/// <param name="RemoveOthers">Removes the vectors of other models at the end of a rebuild.</param>
+public sealed record EmbedRequest(bool? Rebuild = null, string? Cursor = null, int? Limit = null, bool? RemoveOthers = null);

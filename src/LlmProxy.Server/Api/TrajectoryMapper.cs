@@ -1,0 +1,94 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Recording;
+using LlmProxy.Core.Trajectories;
+using LlmProxy.Server.Api.Dtos;
+using LlmProxy.Wire;
+
+namespace LlmProxy.Server.Api;
+
+/// <summary>Maps trajectories with their steps to the API's DTOs.</summary>
+internal sealed class TrajectoryMapper(TrajectoryReader reader, QualityOptions quality, TaskRulesCatalog catalog)
+{
+    /// <summary>A trajectory with the terms of its score and its steps.</summary>
+    public async Task<TrajectoryDetailDto> ReadAsync(Trajectory run, CancellationToken cancellationToken) =>
+        new(run) { Scoring = Score(run), Steps = [.. (await reader.ReadAsync(run.Id, cancellationToken)).Select(Step)] };
+
+    /// <summary>One step of a trajectory, or null.</summary>
+    public async Task<StepDto?> ReadStepAsync(Trajectory run, int index, CancellationToken cancellationToken) =>
+        (await reader.ReadAsync(run.Id, cancellationToken)).FirstOrDefault(view => view.Step.Index == index) is { } view ? Step(view) : null;
+
+    private ScoringDto Score(Trajectory run)
+    {
+        var scoring = QualityScore.Compute(run, quality, catalog.Get(run.Preset).FreeIterations);
+        return new ScoringDto(scoring.Preset, scoring.Inputs, scoring.Terms);
+    }
+
+    private static StepDto Step(StepView view) => new(
+        view.Step.Index,
+        view.SystemPrompt,
+        view.SentSystemPrompt,
+        [.. view.Messages.SelectMany(entry => Messages(entry.Message, entry.IsForeign))],
+        view.Reply is null && view.Step.StopReason is null ? null : new ReplyDto(view.Reply?.Text ?? "", view.Step.StopReason),
+        view.Reply?.Reasoning,
+        [.. (view.Reply?.ToolCalls ?? []).Select(call => new ToolCallDto(call.Id, call.Name, Arguments(call.Arguments)))],
+        [.. view.ToolResults.Select(result => new ToolResultDto(result.Id, result.Content, result.IsError))],
+        TokenUsageDto.Of(view.Step.TokenUsage),
+        view.Step.StartedAt.UtcDateTime,
+        view.Step.DurationMs,
+        view.Step.TimeToFirstByteMs,
+        view.Step.Status.ToWord());
+
+    /// <summary>The message as it was sent; a message of several items becomes one for each, with its role.</summary>
+    private static IEnumerable<JsonNode> Messages(ConversationMessage message, bool isForeign)
+    {
+        var node = Parse(message.Json) ?? JsonValue.Create(message.Text);
+        if (node is JsonArray items)
+        {
+            foreach (var item in items.ToList())
+            {
+                items.Remove(item);
+                yield return Mark(item);
+            }
+        }
+        else
+        {
+            yield return Mark(node);
+        }
+
+        JsonObject Mark(JsonNode? item)
+        {
+            var marked = item as JsonObject ?? new JsonObject { ["content"] = item };
+            if (!marked.ContainsKey("role"))
+            {
+                marked.Insert(0, "role", message.Role);
+            }
+
+            if (isForeign)
+            {
+                marked["foreign"] = true;
+            }
+
+            return marked;
+        }
+    }
+
+    private static JsonNode? Arguments(string text) =>
+        Parse(System.Text.Encoding.UTF8.GetBytes(text)) is JsonObject known ? known : JsonValue.Create(text);
+
+    private static JsonNode? Parse(ReadOnlyMemory<byte> json)
+    {
+        try
+        {
+            // Duplicate keys show only when a node is first looked into; a parsed document has them all read here.
+            var node = JsonNode.Parse(json.Span);
+            _ = (node as JsonObject)?.Count;
+            return node;
+        }
+        catch (Exception error) when (error is JsonException or ArgumentException)
+        {
+            return null;
+        }
+    }
+}
