@@ -92,7 +92,12 @@ internal static class SearchScenario
             var memory = (GC.GetTotalMemory(forceFullCollection: true) - before) / 1e6;
             return await MeasureAsync("SQLite", store, vectors, exact, cancellationToken) with
             {
-                Runs = runs, Dimensions = dimensions, Exact = exactTime, First = first, MemoryMb = memory, FillSeconds = fill,
+                Runs = runs,
+                Dimensions = dimensions,
+                Exact = exactTime,
+                First = first,
+                MemoryMb = memory,
+                FillSeconds = fill,
             };
         }
         finally
@@ -131,7 +136,12 @@ internal static class SearchScenario
             var first = await TimeAsync(() => store.SearchAsync(Query(vectors.Query(0), ""), cancellationToken));
             return await MeasureAsync("PostgreSQL", store, vectors, exact, cancellationToken) with
             {
-                Runs = runs, Dimensions = dimensions, Exact = exactTime, First = first, FillSeconds = fill, IndexSeconds = index,
+                Runs = runs,
+                Dimensions = dimensions,
+                Exact = exactTime,
+                First = first,
+                FillSeconds = fill,
+                IndexSeconds = index,
             };
         }
         finally

@@ -30,11 +30,17 @@ public sealed class TrajectoryRecorderTests
         AITool[] tools = [AIFunctionFactory.CreateDeclaration("list_files", "Lists files.", System.Text.Json.JsonDocument.Parse("""{"type":"object","properties":{"folder":{"type":"string"}}}""").RootElement)];
         var first = new ChatResponse(new ChatMessage(ChatRole.Assistant, [new TextContent("I look first."), new FunctionCallContent("toolu_1", "list_files", new Dictionary<string, object?> { ["folder"] = "reports" })]))
         {
-            ResponseId = "msg_1", ModelId = "claude-sonnet-4-6", FinishReason = ChatFinishReason.ToolCalls, Usage = new UsageDetails { InputTokenCount = 100, OutputTokenCount = 20 },
+            ResponseId = "msg_1",
+            ModelId = "claude-sonnet-4-6",
+            FinishReason = ChatFinishReason.ToolCalls,
+            Usage = new UsageDetails { InputTokenCount = 100, OutputTokenCount = 20 },
         };
         var second = new ChatResponse(new ChatMessage(ChatRole.Assistant, "It is done."))
         {
-            ResponseId = "msg_2", ModelId = "claude-sonnet-4-6", FinishReason = ChatFinishReason.Stop, Usage = new UsageDetails { InputTokenCount = 150, OutputTokenCount = 10 },
+            ResponseId = "msg_2",
+            ModelId = "claude-sonnet-4-6",
+            FinishReason = ChatFinishReason.Stop,
+            Usage = new UsageDetails { InputTokenCount = 150, OutputTokenCount = 10 },
         };
         await lab.Recorder.StartTrajectoryAsync("mine", "anthropic", "claude-sonnet-4-6");
         var one = await lab.Recorder.RecordIterationAsync("mine", new IterationSnapshot { SystemPrompt = "You keep files in order.", Tools = tools, Messages = [question], Response = first });
@@ -54,8 +60,16 @@ public sealed class TrajectoryRecorderTests
 
         static Trajectory Plain(Trajectory run) => run with
         {
-            Id = "", TaskId = "", ConversationId = "", Client = "", Version = null, ToolsUsed = [], ExampleIds = [],
-            StartedAt = default, LastActivityAt = default, CompletedAt = null,
+            Id = "",
+            TaskId = "",
+            ConversationId = "",
+            Client = "",
+            Version = null,
+            ToolsUsed = [],
+            ExampleIds = [],
+            StartedAt = default,
+            LastActivityAt = default,
+            CompletedAt = null,
         };
 
         static object PlainStep(StepView view) => (

@@ -42,7 +42,8 @@ public sealed class MutatedRequestTests(ITestOutputHelper output)
         {
             run.Go();
             ended.SetResult();
-        }, 256 * 1024) { IsBackground = true };
+        }, 256 * 1024)
+        { IsBackground = true };
         thread.Start();
         while (!ended.Task.IsCompleted)
         {

@@ -59,7 +59,12 @@ public sealed class StoreCopyTests(PostgresServer server) : IAsyncLifetime, IDis
         var secret = await _from.ReadCorrelationSecretAsync(default);
         var run = Run("run-1", "Zähle die Wörter 数えて") with
         {
-            CostUsd = 1.25m, QualityScore = 0.123456789, ToolsUsed = ["a", "b"], ExampleIds = ["x"], SessionId = "s", TokenUsage = new TokenUsage(5_000_000_000, 2, 3, 4, 5),
+            CostUsd = 1.25m,
+            QualityScore = 0.123456789,
+            ToolsUsed = ["a", "b"],
+            ExampleIds = ["x"],
+            SessionId = "s",
+            TokenUsage = new TokenUsage(5_000_000_000, 2, 3, 4, 5),
         };
         var image = Content.Of(Enumerable.Range(0, 100_000).Select(i => (byte)(i * 7919 >> 3)).ToArray());
         await _from.SaveAsync([FullChange(run) with { Contents = [Text("message"), Text("prompt"), image, Screenshot("toolu_1")] }], default);

@@ -25,7 +25,7 @@ internal static class ApiTestRuns
         Assert.True(first.IsSuccessStatusCode, await first.Content.ReadAsStringAsync());
         using var second = await proxy.PostAsync(
             "/anthropic/v1/messages",
-            Request(task, ""","""  + """{"role":"assistant","content":[{"type":"text","text":"I look first."},{"type":"tool_use","id":"toolu_1","name":"list_files","input":{"folder":"reports"}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"toolu_1","content":"q3.pdf"}]}"""),
+            Request(task, """,""" + """{"role":"assistant","content":[{"type":"text","text":"I look first."},{"type":"tool_use","id":"toolu_1","name":"list_files","input":{"folder":"reports"}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"toolu_1","content":"q3.pdf"}]}"""),
             headers);
         Assert.True(second.IsSuccessStatusCode, await second.Content.ReadAsStringAsync());
         await proxy.SettleAsync();
