@@ -235,7 +235,7 @@ public sealed class RedactorTests
     public void Hostile_text_is_scanned_in_linear_time(string piece)
     {
         Scaling.AssertLinear(
-            100_000,
+            20_000,
             size => (
                 Json: Encoding.UTF8.GetBytes("{\"a\":" + JsonSerializer.Serialize(string.Concat(Enumerable.Repeat(piece, size / piece.Length)) + "!") + "}"),
                 Token: "eyJ" + string.Concat(Enumerable.Repeat("-eyJ", size / 10)) + "." + new string('a', size / 10)),

@@ -172,7 +172,7 @@ public sealed class StoreCopyTests(PostgresServer server) : IAsyncLifetime, IDis
         var json = await Llmproxy.RunAsync(["db", "copy", "--to", _database, "--json", .. _folder.Alone]);
 
         Assert.Equal((0, ""), (text.Code, text.Error));
-        Assert.StartsWith("1 runs copied, 0 were there already, 0 prompt pins.", text.Output, StringComparison.Ordinal);
+        Assert.StartsWith("1 runs copied, 0 unchanged, 0 prompt pins.", text.Output, StringComparison.Ordinal);
         Assert.Contains("LlmProxy:Storage:Provider", text.Output, StringComparison.Ordinal);
         Assert.Equal("""{"copied":0,"unchanged":1,"newerThere":0,"takenTasks":0,"pins":0}""", json.Json.ToJsonString());
     }

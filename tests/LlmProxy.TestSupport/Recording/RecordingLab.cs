@@ -75,7 +75,7 @@ internal sealed class RecordingLab : IAsyncDisposable
     private readonly string _folder = Path.Combine(Path.GetTempPath(), "llmproxy-recording-" + Guid.NewGuid().ToString("N"));
     private readonly SqliteTrajectoryStore _sqlite;
     private readonly CorrelationSecret _secret;
-    private ServiceProvider _services = null!;
+    private ServiceProvider? _services;
 
     private RecordingLab(LlmProxyOptions options, RecordingLab? beside = null, bool isShared = false)
     {
@@ -298,6 +298,7 @@ internal sealed class RecordingLab : IAsyncDisposable
         Faults.Wait = null;
         await Recorder.StopAsync(TimeSpan.Zero);
         Spool.Dispose();
+        StopWatchingTemplates();
         await _sqlite.DisposeAsync();
         SqliteConnection.ClearAllPools();
         Directory.Delete(_folder, recursive: true);
@@ -305,6 +306,7 @@ internal sealed class RecordingLab : IAsyncDisposable
 
     private void Open()
     {
+        StopWatchingTemplates();
         Spool = new Spool(Options.Recording.Spool, SpoolFolder, Time, NullLogger<Spool>.Instance);
         _services = new ServiceCollection()
             .AddSingleton<TimeProvider>(Time)
@@ -323,8 +325,11 @@ internal sealed class RecordingLab : IAsyncDisposable
             .BuildServiceProvider();
     }
 
+    // The system has few watchers for all the labs of a run.
+    private void StopWatchingTemplates() => _services?.GetRequiredService<TemplateDirectory>().Dispose();
+
     private T Get<T>()
-        where T : notnull => _services.GetRequiredService<T>();
+        where T : notnull => _services!.GetRequiredService<T>();
 
     private Task<IReadOnlyList<TrajectoryEmbedding>> EmbedAsync(string text, CancellationToken cancellationToken)
     {
