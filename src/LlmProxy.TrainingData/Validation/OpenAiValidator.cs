@@ -9,6 +9,8 @@ namespace LlmProxy.TrainingData.Validation;
 /// <summary>OpenAI's rules for a supervised chat line (FineTuneChatRequestInput; Azure's "Vision fine-tuning" for the kinds of images).</summary>
 internal class OpenAiValidator(FormatLimits limits) : LineValidator(limits)
 {
+    private readonly OpenAiTokens _tokens = new();
+
     protected override void CheckObject(JsonElement line, LineFindings findings)
     {
         CheckKeys(line, "the line", findings, "messages", "tools", "parallel_tool_calls", "functions");
@@ -24,7 +26,9 @@ internal class OpenAiValidator(FormatLimits limits) : LineValidator(limits)
                 "nothing-trained", "every assistant message has weight 0");
     }
 
-    protected override int CountTokens(string text) => LineTokens.OfOpenAiText(text);
+    protected override int CountTokens(string text) => _tokens.Count(text);
+
+    protected override int CountTokensExactly(string text) => OpenAiTokens.OfText(text);
 
     /// <summary>Tools and what goes with them.</summary>
     protected static void CheckTools(JsonElement holder, LineFindings findings)
