@@ -63,6 +63,7 @@ internal static class ProxyHost
             proxy.UseSessionAffinity();
             proxy.UseLoadBalancing();
             proxy.UsePassiveHealthChecks();
+            proxy.UseMiddleware<AbortAfterFlush>();
             if (TelemetryExport.IsOn(configuration.Options.Telemetry))
             {
                 proxy.UseMiddleware<TelemetryMiddleware>();

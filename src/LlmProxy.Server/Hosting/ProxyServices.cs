@@ -29,7 +29,6 @@ internal static class ProxyServices
         services.AddTelemetry(options.Telemetry);
         services.AddHostedService<StoreStartupService>();
         services.AddHostedService<ScheduledCleanup>();
-        services.AddResiliencePipelineRegistry<UpstreamPipeline>(UpstreamResilience.Configure);
         services.AddResilienceEnricher();
         // UpstreamResilience logs retries and circuit breaks itself, at suitable levels.
         services.Configure<TelemetryOptions>(telemetry => telemetry.SeverityProvider = static _ => ResilienceEventSeverity.Debug);
