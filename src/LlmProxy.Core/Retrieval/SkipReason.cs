@@ -85,20 +85,20 @@ public readonly record struct FewShotResult(int Injected, SkipReason? Reason = n
     /// <returns>The result; an unknown reason, of a newer version, is <see cref="SkipReason.UnreadablePin"/>.</returns>
     public static FewShotResult Parse(string text)
     {
-        const string Injected = "injected=", None = "none; reason=", Best = "; best=";
-        if (text.StartsWith(Injected, StringComparison.Ordinal) && int.TryParse(text.AsSpan(Injected.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var count))
+        const string CountMark = "injected=", ReasonMark = "none; reason=", BestMark = "; best=";
+        if (text.StartsWith(CountMark, StringComparison.Ordinal) && int.TryParse(text.AsSpan(CountMark.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var count))
         {
             return new FewShotResult(count);
         }
 
-        if (!text.StartsWith(None, StringComparison.Ordinal))
+        if (!text.StartsWith(ReasonMark, StringComparison.Ordinal))
         {
             return FewShotResult.None(SkipReason.UnreadablePin);
         }
 
-        var end = text.IndexOf(Best, StringComparison.Ordinal);
-        var reason = EnumWords.ParseKebab<SkipReason>(text[None.Length..(end < 0 ? text.Length : end)]) ?? SkipReason.UnreadablePin;
-        return FewShotResult.None(reason, end >= 0 && double.TryParse(text.AsSpan(end + Best.Length), NumberStyles.Float, CultureInfo.InvariantCulture, out var best) ? best : null);
+        var end = text.IndexOf(BestMark, StringComparison.Ordinal);
+        var reason = EnumWords.ParseKebab<SkipReason>(text[ReasonMark.Length..(end < 0 ? text.Length : end)]) ?? SkipReason.UnreadablePin;
+        return FewShotResult.None(reason, end >= 0 && double.TryParse(text.AsSpan(end + BestMark.Length), NumberStyles.Float, CultureInfo.InvariantCulture, out var best) ? best : null);
     }
 
     // A similarity just below the threshold must not read as if it had reached it. What has two digits stays as it is.
