@@ -1,6 +1,5 @@
 using LlmProxy.Benchmarks.Wire;
 using LlmProxy.Core.Calls;
-using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Sdk;
 using LlmProxy.Server.Hosting;
