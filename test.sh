@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds everything in Release, with analyzers, and runs every test. The last line is "N passed, N failed, N skipped".
 #   --install    first installs PostgreSQL, pgvector, Java and WireMock with apt-get and npm (as CI does)
-#   --long       runs a million mutated requests instead of some thousands
+#   --long       runs a million mutated requests instead of some thousands, and kills the server 50 times under load instead of twice
 #   --coverage   adds line coverage by assembly
 # Other options are passed to "dotnet test", for example --filter "FullyQualifiedName~Wire".
 set -uo pipefail
@@ -12,7 +12,7 @@ install=0; coverage=0; passed_on=()
 while [ $# -gt 0 ]; do
   case "$1" in
     --install) install=1 ;;
-    --long) export LLMPROXY_MUTATIONS=1000000 ;;
+    --long) export LLMPROXY_MUTATIONS=1000000 LLMPROXY_KILLS=50 ;;
     --coverage) coverage=1 ;;
     *) passed_on+=("$1") ;;
   esac

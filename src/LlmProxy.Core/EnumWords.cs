@@ -10,6 +10,10 @@ internal static class EnumWords
     public static string Kebab<T>(T value)
         where T : struct, Enum => Words<T>.Kebab[value];
 
+    /// <summary>The member of a word of <see cref="Kebab"/>; null for an unknown word.</summary>
+    public static T? ParseKebab<T>(string word)
+        where T : struct, Enum => Words<T>.ByKebab.TryGetValue(word, out var value) ? value : null;
+
     /// <summary>A member's name in lower case with underscores: <c>ClientLeft</c> gives <c>client_left</c>.</summary>
     public static string Snake<T>(T value)
         where T : struct, Enum => Words<T>.Snake[value];
@@ -18,10 +22,15 @@ internal static class EnumWords
     public static T? ParseSnake<T>(string word)
         where T : struct, Enum => Words<T>.BySnake.TryGetValue(word, out var value) ? value : null;
 
+    /// <summary>The words of <see cref="Snake"/>, in the order of the enumeration.</summary>
+    public static IReadOnlyList<string> SnakeWords<T>()
+        where T : struct, Enum => [.. Enum.GetValues<T>().Select(Snake)];
+
     private static class Words<T>
         where T : struct, Enum
     {
         public static readonly FrozenDictionary<T, string> Kebab = Of(JsonNamingPolicy.KebabCaseLower);
+        public static readonly FrozenDictionary<string, T> ByKebab = Kebab.ToFrozenDictionary(p => p.Value, p => p.Key, StringComparer.Ordinal);
         public static readonly FrozenDictionary<T, string> Snake = Of(JsonNamingPolicy.SnakeCaseLower);
         public static readonly FrozenDictionary<string, T> BySnake = Snake.ToFrozenDictionary(p => p.Value, p => p.Key, StringComparer.Ordinal);
 

@@ -57,7 +57,7 @@ internal sealed class ReplyCopy(CallSession call, long maxBytes, TimeProvider ti
             {
                 var isStream = ResponseHead.IsEventStream(contentType) || (call.Reading.Stream && contentLength is null && status < 400);
                 _rhythm = isStream ? new RhythmMeter() : null;
-                record.WriteAnswerHead(new ResponseHead(
+                record.WriteResponseHead(new ResponseHead(
                     status,
                     contentType,
                     contentEncoding.Length == 0 ? null : contentEncoding,
@@ -93,7 +93,7 @@ internal sealed class ReplyCopy(CallSession call, long maxBytes, TimeProvider ti
                 return;
             }
 
-            call.Record?.WriteAnswer(bytes);
+            call.Record?.WriteResponse(bytes);
             _rhythm?.Add(time.GetElapsedTime(_headTimestamp), bytes.Length);
             if (_assembler is null || _decoder is null)
             {

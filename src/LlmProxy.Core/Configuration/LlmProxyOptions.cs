@@ -6,7 +6,7 @@ public sealed class LlmProxyOptions
     /// <summary>What is recorded.</summary>
     public RecordingOptions Recording { get; init; } = new();
 
-    /// <summary>How calls become tasks.</summary>
+    /// <summary>How calls are assigned to tasks.</summary>
     public TaskOptions Tasks { get; init; } = new();
 
     /// <summary>Examples in prompts.</summary>
@@ -24,16 +24,16 @@ public sealed class LlmProxyOptions
     /// <summary>The store.</summary>
     public StorageOptions Storage { get; init; } = new();
 
-    /// <summary>Does it help? A share of tasks gets no examples, for comparison.</summary>
+    /// <summary>Holdout experiment: a share of tasks gets no examples, for comparison.</summary>
     public ExperimentOptions Experiments { get; init; } = new();
 
-    /// <summary>Scheduled deletion of old poor runs.</summary>
+    /// <summary>Scheduled deletion of old trajectories with low scores.</summary>
     public CleanupOptions Cleanup { get; init; } = new();
 
     /// <summary>Settings of single upstreams, by the id of their cluster in <c>ReverseProxy:Clusters</c>.</summary>
     public IReadOnlyDictionary<string, UpstreamOptions> Upstreams { get; init; } = new Dictionary<string, UpstreamOptions>(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>Limits of the traffic.</summary>
+    /// <summary>Limits of requests.</summary>
     public LimitOptions Limits { get; init; } = new();
 
     /// <summary>Keys and tenants.</summary>
@@ -45,7 +45,7 @@ public sealed class LlmProxyOptions
     /// <summary>OpenTelemetry.</summary>
     public TelemetryOptions Telemetry { get; init; } = new();
 
-    /// <summary>Which provider a model belongs to; the first match wins, and comes before the route's own provider. A model that matches nothing has the route's. Open-weight models come first, so that a model distilled from Claude never counts as Claude.</summary>
+    /// <summary>Which provider a model belongs to; the first match wins, and comes before the route's own provider. A model that matches no entry has the route's provider. Open-weight models come first, so that a model distilled from Claude never counts as Claude.</summary>
     public IReadOnlyList<ModelProvider> Models { get; init; } = [];
 
     /// <summary>USD per million tokens; the first match wins, and a model without an entry costs null. List prices of standard processing as read in November 2026: Claude from platform.claude.com/docs/en/about-claude/pricing and its model pages (5-minute cache writes; Opus 5.5, Sonnet 5.5 and Haiku 5.5 as transcribed from there by docs.rs/synaps and the release notes of kurofune/claudit), GPT from the model pages and transcriptions of developers.openai.com/api/docs/pricing (docs.github.com models-and-pricing; docs.rs/openai-models; RooCodeInc/Roo-Code), Gemini from transcriptions of ai.google.dev/gemini-api/docs/pricing. Prices that rise with the prompt's length (Haiku 5.5 above 100k tokens, GPT-5.4 and later above 272k, Luna and Gemini Pro above 200k) are those of short prompts, so longer ones cost more than is shown. Left out: what was contradictory (GPT-5.6 Sol) and what is promotional until the end of 2026 (Gemini 3.6 to 3.8 Flash). OpenAI and Gemini have no price of cache writes where cacheWrite equals input. Correct for your contract.</summary>
@@ -61,22 +61,22 @@ public sealed class RecordingOptions
     /// <summary>Providers whose content is recorded. Every finished task of every provider leaves its metrics row.</summary>
     [Setting(Kind = TextKind.Provider)] public IReadOnlyList<string> Providers { get; init; } = ["anthropic"];
 
-    /// <summary>Keep the content of failed runs too.</summary>
+    /// <summary>Whether the content of failed trajectories is kept, too.</summary>
     public bool Failures { get; init; }
 
-    /// <summary>From first request to last answer; shorter tasks keep their metrics and lose their content.</summary>
+    /// <summary>Minimum time from a task's first request to its last response. Of shorter tasks, only metrics are kept.</summary>
     [Setting(Range = "0s..21d")] public TimeSpan MinDuration { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Removal of secrets and of configured patterns before anything reaches store, log or trace. False switches it off.</summary>
     [Setting(Switch = true)] public RedactionOptions Redaction { get; init; } = new();
 
-    /// <summary>Largest body that is buffered and recorded. A larger one is forwarded as a stream and its record is marked truncated.</summary>
+    /// <summary>Maximum size of a body that is buffered and recorded. A larger one is forwarded as a stream and its record is marked truncated.</summary>
     [Setting(Range = ">0")] public long MaxBodyBytes { get; init; } = 64L << 20;
 
-    /// <summary>Largest sum of the buffered bodies of all requests.</summary>
+    /// <summary>Maximum size of the buffered bodies of all requests together.</summary>
     [Setting(Range = ">0")] public long MaxBufferedBytes { get; init; } = 256L << 20;
 
-    /// <summary>Calls wait here until they are in the store.</summary>
+    /// <summary>The spool, in which exchanges wait until they are in the store.</summary>
     public SpoolOptions Spool { get; init; } = new();
 
     /// <summary>Responses over WebSocket, while recording or prompts apply.</summary>
@@ -96,10 +96,10 @@ public sealed class RedactionOptions
 /// <summary>Settings <c>LlmProxy:Recording:Spool</c>.</summary>
 public sealed class SpoolOptions
 {
-    /// <summary>Its folder; one process each. A relative path is relative to proxy.json.</summary>
+    /// <summary>The spool's folder. Each process needs its own. A relative path is relative to proxy.json.</summary>
     public string Directory { get; init; } = "data/spool";
 
-    /// <summary>Its largest size; beyond it new calls are not recorded, and counted.</summary>
+    /// <summary>Maximum size of the spool. While it is full, new exchanges are not recorded, and counted.</summary>
     [Setting(Range = ">0")] public long MaxBytes { get; init; } = 1L << 30;
 
     /// <summary>Time between syncs to the disk; 0s for never.</summary>
@@ -109,7 +109,7 @@ public sealed class SpoolOptions
 /// <summary>Settings <c>LlmProxy:Tasks</c>.</summary>
 public sealed class TaskOptions
 {
-    /// <summary><c>auto</c> recognises the client by its own marks; else a preset's name.</summary>
+    /// <summary><c>auto</c> recognises the client by its headers and its system prompt; else a preset's name.</summary>
     public string Preset { get; init; } = "auto";
 
     /// <summary>Where a task ends. Null: as the preset says.</summary>
@@ -124,17 +124,17 @@ public sealed class TaskOptions
     /// <summary>Whether a task without an explicit outcome can count as a success.</summary>
     public IdleSuccess IdleSuccess { get; init; }
 
-    /// <summary>Presets by name: the shipped generic, bytebot, claude-code, codex, opencode and gemini-cli, and your own. Entries are laid over the shipped ones key by key. How sure the shipped rules are: those of bytebot come from its source; the session headers of claude-code, codex and opencode and the title prompts of claude-code and opencode were seen on the wire; the user agent of gemini-cli, the prompts of older versions, of compaction and of loop detection, and the texts of refused or failed tools are written tolerantly, since clients change them.</summary>
+    /// <summary>Presets by name: the shipped generic, bytebot, claude-code, codex, opencode and gemini-cli, and your own. Entries are merged with the shipped ones by key. Sources of the shipped rules: those of bytebot come from its source; the session headers of claude-code, codex and opencode and the title prompts of claude-code and opencode were seen on the wire; the user agent of gemini-cli, the prompts of older versions, of compaction and of loop detection, and the texts of refused or failed tools are matched tolerantly, since clients change them.</summary>
     public IReadOnlyDictionary<string, TaskPreset> Presets { get; init; } = new Dictionary<string, TaskPreset>(StringComparer.OrdinalIgnoreCase);
 }
 
 /// <summary>Rules of one kind of client. What is not given keeps the shipped preset of that name. Regular expressions are .NET's, culture-invariant and case-sensitive.</summary>
 public sealed class TaskPreset
 {
-    /// <summary>How <c>auto</c> recognises the client: header name to a regular expression of its value; all must match. Null takes away an entry of the shipped preset. Empty: not by headers.</summary>
+    /// <summary>How <c>auto</c> recognises the client: header name to a regular expression of its value; all must match. Null removes an entry of the shipped preset. Empty: not by headers.</summary>
     [Setting(Kind = TextKind.Expression)] public IReadOnlyDictionary<string, string> RecognizeHeaders { get; init; } = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>Or by its system prompt.</summary>
+    /// <summary>Recognises the client by its system prompt, if no header does.</summary>
     [Setting(Kind = TextKind.Expression)] public string? RecognizeSystem { get; init; }
 
     /// <summary>Where a task ends.</summary>
@@ -146,7 +146,7 @@ public sealed class TaskPreset
     /// <summary>A call is a side call (a title, a summary) when one of these matches its system prompt.</summary>
     [Setting(Kind = TextKind.Expression)] public IReadOnlyList<string> SideCallSystem { get; init; } = [];
 
-    /// <summary>Every call of this client's main loop offers tools, so that a call without any is a side call.</summary>
+    /// <summary>Whether a call without tools is a side call, for clients whose main loop always offers tools.</summary>
     public bool SideCallWithoutTools { get; init; }
 
     /// <summary>Tools whose call ends a task.</summary>
@@ -167,7 +167,7 @@ public sealed class TaskPreset
     /// <summary>A click whose result matches one of these hit.</summary>
     [Setting(Kind = TextKind.Expression)] public IReadOnlyList<string> ClickHits { get; init; } = [];
 
-    /// <summary>What is cut from the first user message to get the task's description.</summary>
+    /// <summary>Text that is removed from the first user message to get the task's description.</summary>
     [Setting(Kind = TextKind.Expression)] public IReadOnlyList<string> Boilerplate { get; init; } = [];
 
     /// <summary>Iterations that cost no quality. Null: <c>Quality:FreeIterations</c>, else 10.</summary>
@@ -199,41 +199,41 @@ public sealed class FewShotOptions
     /// <summary>Whether examples are put into prompts.</summary>
     public bool Enabled { get; init; } = true;
 
-    /// <summary>How many at most; 0 is none.</summary>
+    /// <summary>Maximum number of examples in a prompt; 0 for none.</summary>
     [Setting(Range = "0..")] public int Count { get; init; } = 3;
 
-    /// <summary>Providers whose runs may be examples.</summary>
+    /// <summary>Providers whose trajectories may be examples.</summary>
     [Setting(Kind = TextKind.Provider)] public IReadOnlyList<string> SourceProviders { get; init; } = ["anthropic"];
 
-    /// <summary>Least cosine similarity. Null: the embedder's own default, 0.7 for text-embedding-3-small.</summary>
+    /// <summary>Minimum cosine similarity. Null: the embedder's own default, 0.7 for text-embedding-3-small.</summary>
     [Setting(Range = "0..1")] public double? MinSimilarity { get; init; }
 
-    /// <summary>Largest size of the section, in tokens (characters / 4).</summary>
+    /// <summary>Maximum size of the section with the examples, in tokens (characters / 4).</summary>
     [Setting(Range = ">0")] public int MaxTokens { get; init; } = 1500;
 
-    /// <summary>Largest share of the agent's own prompt, if that is large.</summary>
+    /// <summary>Maximum size of the section as a share of the agent's own prompt, if that is large.</summary>
     [Setting(Range = "0..1")] public double MaxPromptShare { get; init; } = 0.25;
 
-    /// <summary>Runs whose decisive tools (those that change something) the request does not offer.</summary>
+    /// <summary>Use of trajectories whose decisive tools (those that change something) the request does not offer.</summary>
     public ToolMatch ToolMatch { get; init; }
 
-    /// <summary>Longest time for finding examples on a task's first call. Null: 300ms with the lexical embedder, 1.5s with a remote one.</summary>
+    /// <summary>Maximum time for finding examples on a task's first call. Null: 300ms with the lexical embedder, 1.5s with a remote one.</summary>
     public TimeSpan? Timeout { get; init; }
 }
 
 /// <summary>Settings <c>LlmProxy:Quality</c>.</summary>
 public sealed class QualityOptions
 {
-    /// <summary>Only runs at or above it become examples.</summary>
+    /// <summary>Minimum score of trajectories that become examples.</summary>
     [Setting(Range = "0..1")] public double Threshold { get; init; } = 0.7;
 
     /// <summary>Iterations that cost nothing. Null: the preset's, 60 for coding agents, else 10.</summary>
     [Setting(Range = "0..")] public int? FreeIterations { get; init; }
 
-    /// <summary>Cost of one intervention.</summary>
+    /// <summary>Weight of one intervention.</summary>
     [Setting(Range = "0..1")] public double InterventionPenalty { get; init; } = 0.3;
 
-    /// <summary>Interventions that count at most.</summary>
+    /// <summary>Maximum number of interventions that count.</summary>
     [Setting(Range = "0..")] public int MaxInterventions { get; init; } = 3;
 
     /// <summary>Weight of the error rate above <see cref="FreeErrorRate"/>.</summary>
@@ -248,7 +248,7 @@ public sealed class QualityOptions
     /// <summary>Click accuracy that costs nothing.</summary>
     [Setting(Range = "0..1")] public double WantedClickAccuracy { get; init; } = 0.8;
 
-    /// <summary>Cost of one iteration above the free ones.</summary>
+    /// <summary>Weight of one iteration above the free ones.</summary>
     [Setting(Range = "0..1")] public double IterationPenalty { get; init; } = 0.02;
 }
 
@@ -267,7 +267,7 @@ public sealed class PromptOptions
     /// <summary>Which calls are rewritten.</summary>
     public PromptScope ApplyTo { get; init; }
 
-    /// <summary>Rewrite Claude's prompts too, with <c>anthropic.sbn</c>.</summary>
+    /// <summary>Whether Claude's prompts are rewritten, too, with <c>anthropic.sbn</c>.</summary>
     public bool RewriteClaude { get; init; }
 }
 
@@ -280,13 +280,13 @@ public sealed class EmbeddingOptions
     /// <summary>The remote embedder's model.</summary>
     public string Model { get; init; } = "text-embedding-3-small";
 
-    /// <summary>Length of its vectors.</summary>
+    /// <summary>Length of the remote embedder's vectors.</summary>
     [Setting(Range = ">0")] public int Dimensions { get; init; } = 1536;
 
-    /// <summary>Its address, with <c>/v1</c>. Null: OpenAI's own.</summary>
+    /// <summary>Address of the remote embedder, with <c>/v1</c>. Null: OpenAI's own.</summary>
     [Setting(Kind = TextKind.Address, Fix = "write an address such as http://localhost:11434/v1.")] public string? Endpoint { get; init; }
 
-    /// <summary>Its key. Null: from <c>BYTEBOT_EMBEDDING_API_KEY</c> or <c>OPENAI_API_KEY</c>. A client's key is never used. Rather than here, set it in the environment: <c>LlmProxy__Embeddings__ApiKey</c>.</summary>
+    /// <summary>Key of the remote embedder. Null: from <c>BYTEBOT_EMBEDDING_API_KEY</c> or <c>OPENAI_API_KEY</c>. A client's key is never used. Preferably set it in the environment: <c>LlmProxy__Embeddings__ApiKey</c>.</summary>
     [Setting(Secret = true)] public string? ApiKey { get; init; }
 }
 
@@ -296,17 +296,17 @@ public sealed class StorageOptions
     /// <summary>Which database holds the store.</summary>
     public StoreProvider Provider { get; init; }
 
-    /// <summary>Connection string; for PostgreSQL a <c>postgres://</c> address is understood, too. <c>DATABASE_URL</c> is used if neither setting of this section was changed.</summary>
+    /// <summary>Connection string; for PostgreSQL a <c>postgres://</c> address is accepted, too. <c>DATABASE_URL</c> is used if neither setting of this section was changed.</summary>
     [Setting(Secret = true)] public string ConnectionString { get; init; } = "Data Source=data/llmproxy.db";
 }
 
 /// <summary>Settings <c>LlmProxy:Experiments</c>.</summary>
 public sealed class ExperimentOptions
 {
-    /// <summary>Whether there is such a share.</summary>
+    /// <summary>Whether a share of tasks gets no examples.</summary>
     public bool Enabled { get; init; }
 
-    /// <summary>The share.</summary>
+    /// <summary>Share of tasks that get no examples.</summary>
     [Setting(Range = "0..1")] public double Holdout { get; init; } = 0.1;
 
     /// <summary>Whether examples whose tasks succeed less often than those without examples, with a probability of 99 %, are retired automatically. Pinned ones stay.</summary>
@@ -316,61 +316,61 @@ public sealed class ExperimentOptions
 /// <summary>Settings <c>LlmProxy:Cleanup</c>.</summary>
 public sealed class CleanupOptions
 {
-    /// <summary>How often. Null: never.</summary>
+    /// <summary>Interval between cleanups. Null: never.</summary>
     public TimeSpan? Every { get; init; }
 
-    /// <summary>Only runs that ended at least this many days ago.</summary>
+    /// <summary>Only trajectories that ended at least this many days ago are deleted.</summary>
     [Setting(Range = "0..")] public int OlderThanDays { get; init; } = 90;
 
-    /// <summary>Only runs with at most this score.</summary>
+    /// <summary>Only trajectories with at most this score are deleted.</summary>
     [Setting(Range = "0..1")] public double MaxQuality { get; init; } = 0.3;
 }
 
-/// <summary>How the proxy treats one upstream.</summary>
+/// <summary>Settings <c>LlmProxy:Upstreams</c> of one upstream.</summary>
 public sealed class UpstreamOptions
 {
-    /// <summary>Environment variable with the provider's key, which this proxy then adds. Null: the client's own key goes through.</summary>
+    /// <summary>Environment variable with the provider's key, which the proxy adds to requests. Null: the client's own key is forwarded.</summary>
     public string? ApiKeyEnv { get; init; }
 
-    /// <summary>Retries of connection failures, and of answers with one of <see cref="RetryStatuses"/>, before the first byte.</summary>
+    /// <summary>Maximum number of retries after connection failures, and after responses with one of <see cref="RetryStatuses"/>, before the first byte.</summary>
     [Setting(Range = "0..")] public int Retries { get; init; } = 2;
 
-    /// <summary>Statuses of answers that are retried, such as 429, 502, 503, 529, after the time that Retry-After asks for. Only calls whose body was buffered. Empty: left to the clients.</summary>
+    /// <summary>Statuses of responses that are retried, such as 429, 502, 503, 529, after the time in Retry-After. Only requests whose body was buffered are retried. Empty: retries are left to the clients.</summary>
     [Setting(Range = "400..599", Fix = "write HTTP statuses from 400 to 599, such as 429, 502, 503, 529.")] public IReadOnlyList<int> RetryStatuses { get; init; } = [];
 
-    /// <summary>Tries of one destination within 30 s, half of which must have failed, after which it is left alone for <see cref="BreakFor"/> and calls are answered at once. 0: never; else 2 or more.</summary>
+    /// <summary>Minimum number of attempts on one destination within 30 s, half of which must have failed, before its circuit breaker opens for <see cref="BreakFor"/> and requests are rejected at once. 0: never; else 2 or more.</summary>
     [Setting(Range = "0..")] public int BreakAfter { get; init; } = 10;
 
-    /// <summary>How long a destination that keeps failing is left alone.</summary>
+    /// <summary>How long the circuit breaker of a failing destination stays open.</summary>
     [Setting(Range = "500ms..1d")] public TimeSpan BreakFor { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Longest silence between two reads.</summary>
+    /// <summary>Maximum time between two reads.</summary>
     public TimeSpan ActivityTimeout { get; init; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>Longest wait for the answer's headers.</summary>
+    /// <summary>Maximum wait for the response's headers.</summary>
     public TimeSpan FirstByteTimeout { get; init; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>Longest time of a whole call. Null: none.</summary>
+    /// <summary>Maximum time of a whole exchange. Null: none.</summary>
     public TimeSpan? TotalTimeout { get; init; }
 }
 
 /// <summary>Settings <c>LlmProxy:Limits</c>.</summary>
 public sealed class LimitOptions
 {
-    /// <summary>Largest request body. Null: none.</summary>
+    /// <summary>Maximum size of a request body. Null: none.</summary>
     [Setting(Range = ">0")] public long? MaxRequestBytes { get; init; }
 
-    /// <summary>Largest sum of a request's header names and values.</summary>
+    /// <summary>Maximum size of a request's header names and values together.</summary>
     [Setting(Range = "1KiB..1MiB")] public long MaxHeaderBytes { get; init; } = 64 << 10;
 
-    /// <summary>Calls under way at a time of one key; without keys, of all callers together. Null: any number.</summary>
+    /// <summary>Maximum number of concurrent requests of one key; without keys, of all callers together. Null: any number.</summary>
     [Setting(Range = ">0")] public int? MaxStreamsPerKey { get; init; }
 }
 
 /// <summary>Settings <c>LlmProxy:Auth</c>.</summary>
 public sealed class AuthOptions
 {
-    /// <summary>With keys every call needs one, in <c>LlmProxy-Key</c>. <c>llmproxy keys create</c> prints an entry. Without keys the proxy listens on loopback alone.</summary>
+    /// <summary>If there are keys, every request needs one in <c>LlmProxy-Key</c>. <c>llmproxy keys create</c> prints an entry. Without keys the proxy listens on loopback alone.</summary>
     public IReadOnlyList<AuthKey> Keys { get; init; } = [];
 
     /// <summary>With <c>--insecure</c>: all callers share one tenant, and examples are used.</summary>
@@ -380,19 +380,19 @@ public sealed class AuthOptions
 /// <summary>A key. Either sha256 or env.</summary>
 public sealed class AuthKey
 {
-    /// <summary>Its name in logs.</summary>
+    /// <summary>Name of the key in logs.</summary>
     [Setting(Required = "give the key a name for the logs.")] public string Name { get; init; } = "";
 
-    /// <summary>Whose runs it sees.</summary>
+    /// <summary>Tenant whose trajectories the key gives access to.</summary>
     public string Tenant { get; init; } = "default";
 
     /// <summary>SHA-256 of the key.</summary>
     [Setting(Secret = true, Pattern = "^[0-9A-Fa-f]{64}$", Fix = "is no SHA-256: write its 64 hexadecimal digits (printf %s KEY | sha256sum), not the key itself.")] public string? Sha256 { get; init; }
 
-    /// <summary>Or the environment variable that holds the key.</summary>
+    /// <summary>Environment variable that holds the key, instead of sha256.</summary>
     public string? Env { get; init; }
 
-    /// <summary>Whether it opens <c>/_llmproxy</c>.</summary>
+    /// <summary>Whether the key gives access to <c>/_llmproxy</c>.</summary>
     public bool Admin { get; init; }
 }
 
@@ -409,13 +409,13 @@ public sealed class TelemetryOptions
     /// <summary>Address of an OTLP receiver, such as <c>http://localhost:4317</c>. Null: off.</summary>
     [Setting(Kind = TextKind.Address, Fix = "write an address such as http://localhost:4317.")] public string? Otlp { get; init; }
 
-    /// <summary>Send trace context upstream.</summary>
+    /// <summary>Whether trace context is sent upstream.</summary>
     public bool Propagate { get; init; }
 
-    /// <summary>Put the text of prompts and answers into spans.</summary>
+    /// <summary>Whether spans contain the text of prompts and replies.</summary>
     public bool CaptureContent { get; init; }
 
-    /// <summary>Serve metrics in Prometheus' text format at <c>GET /metrics</c>.</summary>
+    /// <summary>Whether metrics are served in Prometheus' text format at <c>GET /metrics</c>.</summary>
     public bool Prometheus { get; init; }
 }
 

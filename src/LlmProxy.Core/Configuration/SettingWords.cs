@@ -3,7 +3,7 @@ namespace LlmProxy.Core.Configuration;
 /// <summary>Values of <c>Recording:WebSockets</c>.</summary>
 public enum WebSocketMode
 {
-    /// <summary>Answered 426, upon which clients fall back to HTTP.</summary>
+    /// <summary>Rejected with 426, after which clients fall back to HTTP.</summary>
     Refuse,
     /// <summary>Passed through unrecorded.</summary>
     Pass,

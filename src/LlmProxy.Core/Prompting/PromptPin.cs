@@ -1,3 +1,5 @@
+using LlmProxy.Core.Retrieval;
+
 namespace LlmProxy.Core.Prompting;
 
 /// <summary>What a task's first call pinned, so that every later call renders the same prompt.</summary>
@@ -5,7 +7,7 @@ namespace LlmProxy.Core.Prompting;
 /// <param name="TaskId">The task.</param>
 /// <param name="TemplateSet">Hash of the template set's text.</param>
 /// <param name="ValuesJson">Every value but <c>system.*</c> that templates may read, as JSON.</param>
-/// <param name="ExampleIds">Runs whose examples are in it.</param>
-/// <param name="Result">Value of <c>LlmProxy-Few-Shot-Result</c>.</param>
+/// <param name="ExampleIds">Trajectories whose examples are in it.</param>
+/// <param name="Result">How many examples are in it, or why there are none.</param>
 /// <param name="At">The time.</param>
-public sealed record PromptPin(string Tenant, string TaskId, string TemplateSet, string ValuesJson, IReadOnlyList<string> ExampleIds, string Result, DateTimeOffset At);
+public sealed record PromptPin(string Tenant, string TaskId, string TemplateSet, string ValuesJson, IReadOnlyList<string> ExampleIds, FewShotResult Result, DateTimeOffset At);

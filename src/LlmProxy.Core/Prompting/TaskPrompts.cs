@@ -63,13 +63,13 @@ public sealed partial class TaskPrompts(
                 return new PromptResult(null, null, [], FewShotResult.None(SkipReason.TemplateFailed).ToString(), pinned.Arm);
             }
 
-            return new PromptResult(null, null, [], pinned.Pin.ExampleIds.Count > 0 ? FewShotResult.None(composition.Reason!.Value).ToString() : pinned.Pin.Result, pinned.Arm);
+            return new PromptResult(null, null, [], pinned.Pin.ExampleIds.Count > 0 ? FewShotResult.None(composition.Reason!.Value).ToString() : pinned.ResultText, pinned.Arm);
         }
 
         var body = composition.Literal is { } literal
             ? PromptSplicer.Replace(request.Reading.Body, literal, text)
             : PromptSplicer.Insert(request.Reading.Body, composition.Insertion!, text);
-        return new PromptResult(body, text, pinned.Pin.ExampleIds, pinned.Pin.Result, pinned.Arm) { TemplateSet = pinned.Pin.TemplateSet };
+        return new PromptResult(body, text, pinned.Pin.ExampleIds, pinned.ResultText, pinned.Arm) { TemplateSet = pinned.Pin.TemplateSet };
     }
 
     private async ValueTask<PinnedPrompt?> FindAsync(PromptRequest request, CancellationToken cancellationToken)
@@ -103,7 +103,7 @@ public sealed partial class TaskPrompts(
         var tools = request.Reading.ReadTools();
         var selection = await SelectAsync(request, tools, cancellationToken);
         var values = new PromptValues(request.TaskId, request.TaskDescription, request.Provider, request.Model, tools, selection.Examples);
-        var pin = new PromptPin(request.Tenant, request.TaskId, set.Hash, values.ToJson(), selection.ExampleIds, selection.Result, time.GetUtcNow());
+        var pin = new PromptPin(request.Tenant, request.TaskId, set.Hash, values.ToJson(), selection.ExampleIds, selection.Outcome, time.GetUtcNow());
 
         // The first of several replicas (or of several first calls) decides for all of them.
         var (stored, answered) = await gate.AskAsync<PromptPin?>(
@@ -124,7 +124,7 @@ public sealed partial class TaskPrompts(
         {
             // No other process can read this pin, so it must hold nothing that another process would have to know.
             selection = selection with { Outcome = FewShotResult.None(selection.Reason ?? SkipReason.Store) };
-            pin = pin with { ValuesJson = (values with { Examples = [] }).ToJson(), ExampleIds = [], Result = FewShotResult.None(SkipReason.Store).ToString() };
+            pin = pin with { ValuesJson = (values with { Examples = [] }).ToJson(), ExampleIds = [], Result = FewShotResult.None(SkipReason.Store) };
         }
 
         // One count for each task without examples, whatever else failed with it.
@@ -206,7 +206,7 @@ public sealed partial class TaskPrompts(
         var pin = pinned.Pin with
         {
             ExampleIds = [.. values.Examples.Select(e => e.TrajectoryId)],
-            Result = (left > 0 ? new FewShotResult(left) : FewShotResult.None(SkipReason.Purged)).ToString(),
+            Result = left > 0 ? new FewShotResult(left) : FewShotResult.None(SkipReason.Purged),
         };
         var changed = new PinnedPrompt(pin, values, PromptRenderer.Prepare(pinned.Set, values), pinned.Set, pinned.Arm) { ExamplesChecked = now, ChangesSeen = changes };
         _pinned.AddOrUpdate((request.Tenant, request.TaskId), changed);
@@ -279,6 +279,9 @@ public sealed partial class TaskPrompts(
     private sealed class PinnedPrompt(PromptPin pin, PromptValues values, PreparedPrompt prompt, TemplateSet set, string? arm)
     {
         public PromptPin Pin { get; } = pin;
+
+        /// <summary>The pin's result as the header has it, written once for all calls of the task.</summary>
+        public string ResultText { get; } = pin.Result.ToString();
 
         public PromptValues Values { get; } = values;
 

@@ -136,8 +136,9 @@ public sealed class TemplateDirectory : IDisposable
         }
 
         var source = stamp is null ? "the program itself" : _directory;
-        PromptingLog.TemplatesInUse(_logger, source, set.Files.Count, set.Hash[..12]);
+        // Logged last, so that a reader of the log finds the set in use.
         Volatile.Write(ref _state, new State(set, StatusOf(set.Files.Keys, [], stamp is null)));
+        PromptingLog.TemplatesInUse(_logger, source, set.Files.Count, set.Hash[..12]);
     }
 
     private void KeepServing(IReadOnlyList<TemplateProblem> problems, IEnumerable<string> files)
@@ -145,9 +146,8 @@ public sealed class TemplateDirectory : IDisposable
         var status = StatusOf(files, problems, shipped: false);
         if (!status.SequenceEqual(_state.Status))
         {
-            // Logged first, so that a reader of the status finds the log line too.
-            PromptingLog.TemplatesBroken(_logger, _directory, problems[0].ToString(), problems.Count);
             Volatile.Write(ref _state, _state with { Status = status });
+            PromptingLog.TemplatesBroken(_logger, _directory, problems[0].ToString(), problems.Count);
         }
     }
 

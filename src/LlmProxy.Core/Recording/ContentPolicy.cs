@@ -19,6 +19,6 @@ internal sealed class ContentPolicy(RecordingOptions options)
     }
 
     /// <summary>What callers get: an active trajectory is not too short yet.</summary>
-    public (bool Recorded, NotRecordedReason? Reason) Tell(Trajectory row) =>
+    public (bool Recorded, NotRecordedReason? Reason) Decide(Trajectory row) =>
         Of(row) is { Reason: NotRecordedReason.ShorterThanMinDuration } && row is { CompletedAt: null, HasContent: true } ? (true, null) : Of(row);
 }

@@ -9,7 +9,7 @@ public sealed record ExchangeHead
     /// <summary>The exchange's own id.</summary>
     public required string ExchangeId { get; init; }
 
-    /// <summary>Whose call.</summary>
+    /// <summary>The tenant that owns the task.</summary>
     public required string Tenant { get; init; }
 
     /// <summary>The task it belongs to; for a side call the task that it is for, or null where that is unknown.</summary>
@@ -26,6 +26,16 @@ public sealed record ExchangeHead
 
     /// <summary>The client's session id, or null.</summary>
     public string? SessionId { get; init; }
+
+    /// <summary>The ids of the call's task; null if the task is unknown. In JSON they are properties of the head itself.</summary>
+    [JsonIgnore]
+    public TaskIdentity? Task
+    {
+        get => TaskId is null || TrajectoryId is null
+            ? null
+            : new() { TaskId = TaskId, TrajectoryId = TrajectoryId, Tenant = Tenant, ConversationId = ConversationId ?? TaskId, ParentId = ParentId, SessionId = SessionId };
+        init => (TaskId, TrajectoryId, ConversationId, ParentId, SessionId) = (value?.TaskId, value?.TrajectoryId, value?.ConversationId, value?.ParentId, value?.SessionId);
+    }
 
     /// <summary>Number of the step from 1; the same again for a retry.</summary>
     public int StepIndex { get; init; }
@@ -79,26 +89,30 @@ public sealed record ExchangeHead
     public required DateTimeOffset StartedAt { get; init; }
 
     /// <summary>The row of the task that it opens.</summary>
-    public Trajectory ToRow() => new()
+    public Trajectory ToRow()
     {
-        Id = TrajectoryId ?? throw new InvalidOperationException("An exchange without a task opens none."),
-        TaskId = TaskId!,
-        Tenant = Tenant,
-        ConversationId = ConversationId ?? TaskId!,
-        ParentId = ParentId,
-        SessionId = SessionId,
-        Provider = Provider,
-        Model = Model,
-        Client = Client,
-        Preset = Preset,
-        TaskDescription = TaskDescription ?? "",
-        StartedAt = StartedAt,
-        LastActivityAt = StartedAt,
-        HasContent = KeepContent,
-        ExampleIds = ExampleIds,
-        Arm = Arm,
-        TemplateSet = TemplateSet,
-    };
+        var task = Task ?? throw new InvalidOperationException("An exchange without a task opens none.");
+        return new()
+        {
+            Id = task.TrajectoryId,
+            TaskId = task.TaskId,
+            Tenant = task.Tenant,
+            ConversationId = task.ConversationId,
+            ParentId = task.ParentId,
+            SessionId = task.SessionId,
+            Provider = Provider,
+            Model = Model,
+            Client = Client,
+            Preset = Preset,
+            TaskDescription = TaskDescription ?? "",
+            StartedAt = StartedAt,
+            LastActivityAt = StartedAt,
+            HasContent = KeepContent,
+            ExampleIds = ExampleIds,
+            Arm = Arm,
+            TemplateSet = TemplateSet,
+        };
+    }
 
     /// <summary>The head of a call that has its place; who calls and what was sent is the caller's to add.</summary>
     /// <param name="place">The place.</param>
@@ -111,11 +125,7 @@ public sealed record ExchangeHead
     {
         ExchangeId = Guid.CreateVersion7(now).ToString("N"),
         Tenant = task.Tenant,
-        TaskId = task.TaskId,
-        TrajectoryId = task.TrajectoryId,
-        ConversationId = task.ConversationId,
-        ParentId = task.ParentId,
-        SessionId = task.SessionId,
+        Task = task.Identity,
         StepIndex = place.StepIndex,
         IsRetry = place.IsRetry,
         IsSideCall = place.IsSideCall,

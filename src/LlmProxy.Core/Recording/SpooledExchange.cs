@@ -34,10 +34,10 @@ public sealed class SpooledExchange(Spool spool, ExchangeHead head, long number)
     internal bool HasRequest => Slices(SpoolRecordKind.Request).Count > 0;
 
     /// <summary>Takes the response's head. It is written together with the first piece of the body, or with the end.</summary>
-    public void WriteAnswerHead(ResponseHead head) => _answerHead = JsonSerializer.SerializeToUtf8Bytes(head, ExchangeJson.Default.ResponseHead);
+    public void WriteResponseHead(ResponseHead head) => _answerHead = JsonSerializer.SerializeToUtf8Bytes(head, ExchangeJson.Default.ResponseHead);
 
     /// <summary>Writes a piece of the response.</summary>
-    public void WriteAnswer(ReadOnlyMemory<byte> bytes) => Write(SpoolRecordKind.Answer, bytes);
+    public void WriteResponse(ReadOnlyMemory<byte> bytes) => Write(SpoolRecordKind.Answer, bytes);
 
     /// <summary>Marks the copy as truncated: the response continues, the record does not.</summary>
     public void MarkTruncated() => Volatile.Write(ref _truncated, true);

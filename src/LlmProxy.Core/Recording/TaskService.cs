@@ -221,7 +221,7 @@ public sealed class TaskService
 
     private TaskResult Result(Trajectory row)
     {
-        var (recorded, reason) = _policy.Tell(row);
+        var (recorded, reason) = _policy.Decide(row);
         return new TaskResult(row, recorded, reason);
     }
 }

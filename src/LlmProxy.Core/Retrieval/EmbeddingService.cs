@@ -118,7 +118,7 @@ public sealed class EmbeddingService : IDisposable
 
     /// <summary>The vectors to store for a text. Never fails because of the remote embedder.</summary>
     /// <param name="text">The text.</param>
-    /// <param name="cancellationToken">Cancels.</param>
+    /// <param name="cancellationToken">Ends the wait for the result.</param>
     /// <param name="kind">What the text is.</param>
     public async Task<StoreEmbeddings> EmbedForStoreAsync(string text, CancellationToken cancellationToken, string kind = TaskKind) =>
         (await EmbedForStoreAsync([text], cancellationToken, kind))[0];
@@ -192,7 +192,7 @@ public sealed class EmbeddingService : IDisposable
     /// <param name="text">The task at hand.</param>
     /// <param name="reason">Why the remote embedder's is not used; null if there is none.</param>
     /// <param name="frequencies">Document frequencies, or null for none.</param>
-    /// <param name="cancellationToken">Cancels.</param>
+    /// <param name="cancellationToken">Ends the wait for the result.</param>
     public async Task<EmbeddedQuery> EmbedLexicallyAsync(
         string text, string? reason, Func<IReadOnlyCollection<int>, CancellationToken, Task<DocumentFrequencies>>? frequencies, CancellationToken cancellationToken)
     {

@@ -41,13 +41,13 @@ public sealed class ExampleSearch(
 
     /// <summary>Finds the runs for a task.</summary>
     /// <param name="query">What is looked for. Without <see cref="ExampleQuery.MinQuality"/> the setting holds for successful runs; a search that lets failed runs in, which have no score, lets all scores in.</param>
-    /// <param name="cancellationToken">Cancels.</param>
+    /// <param name="cancellationToken">Ends the wait for the result.</param>
     public Task<ExampleSearchResult> FindAsync(ExampleQuery query, CancellationToken cancellationToken) => FindAsync(query, withReasons: false, cancellationToken);
 
     /// <summary>Finds the runs for a task, and why others were left out.</summary>
     /// <param name="query">What is looked for.</param>
     /// <param name="withReasons">Look a second time without filters, to name the runs that they kept out. The chosen runs are the same.</param>
-    /// <param name="cancellationToken">Cancels.</param>
+    /// <param name="cancellationToken">Ends the wait for the result.</param>
     public async Task<ExampleSearchResult> FindAsync(ExampleQuery query, bool withReasons, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(query);

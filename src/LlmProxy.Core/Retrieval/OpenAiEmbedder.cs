@@ -10,8 +10,8 @@ namespace LlmProxy.Core.Retrieval;
 
 /// <summary>
 /// An embedder over the OpenAI SDK: OpenAI's own endpoint or any that speaks its dialect. Retries are the SDK's own.
-/// It is given the operator's key; the key of a client that the proxy serves never comes here. (AsIEmbeddingGenerator of
-/// Microsoft.Extensions.AI.OpenAI ignores the index of a vector: a server that responds out of order would mix texts up.)
+/// It is given the operator's key; the key of a client that the proxy serves never comes here. Why
+/// this is not AsIEmbeddingGenerator of Microsoft.Extensions.AI.OpenAI: docs/decisions/0006.
 /// </summary>
 public sealed class OpenAiEmbedder : IEmbeddingGenerator<string, Embedding<float>>
 {
@@ -53,7 +53,7 @@ public sealed class OpenAiEmbedder : IEmbeddingGenerator<string, Embedding<float
         _dimensions = dimensions;
         _metadata = new EmbeddingGeneratorMetadata("openai", endpoint, model, dimensions);
 
-        // Only these models shorten their vectors; other servers responds 400 to the field.
+        // Only these models shorten their vectors; other servers respond 400 to the field.
         _sendsDimensions = model.StartsWith("text-embedding-3-", StringComparison.Ordinal)
             && dimensions != (string.Equals(model, "text-embedding-3-large", StringComparison.Ordinal) ? 3072 : 1536);
     }

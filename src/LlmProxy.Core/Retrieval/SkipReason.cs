@@ -78,7 +78,29 @@ public readonly record struct FewShotResult(int Injected, SkipReason? Reason = n
     public static FewShotResult None(SkipReason reason, double? best = null) => new(0, reason, best);
 
     /// <summary>The header's text: <c>injected=2</c>, or <c>none; reason=below-threshold; best=0.61</c>.</summary>
-    // Rounded down: a similarity just below the threshold must not read as if it had reached it.
     public override string ToString() => Reason is not { } reason ? string.Create(CultureInfo.InvariantCulture, $"injected={Injected}")
-        : $"none; reason={reason.ToWord()}" + (Best is { } best ? string.Create(CultureInfo.InvariantCulture, $"; best={Math.Floor(best * 100) / 100:0.00}") : "");
+        : $"none; reason={reason.ToWord()}" + (Best is { } best ? string.Create(CultureInfo.InvariantCulture, $"; best={RoundDown(best):0.00}") : "");
+
+    /// <summary>Reads the header's text back, as the store holds it.</summary>
+    /// <returns>The result; an unknown reason, of a newer version, is <see cref="SkipReason.UnreadablePin"/>.</returns>
+    public static FewShotResult Parse(string text)
+    {
+        const string CountMark = "injected=", ReasonMark = "none; reason=", BestMark = "; best=";
+        if (text.StartsWith(CountMark, StringComparison.Ordinal) && int.TryParse(text.AsSpan(CountMark.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var count))
+        {
+            return new FewShotResult(count);
+        }
+
+        if (!text.StartsWith(ReasonMark, StringComparison.Ordinal))
+        {
+            return FewShotResult.None(SkipReason.UnreadablePin);
+        }
+
+        var end = text.IndexOf(BestMark, StringComparison.Ordinal);
+        var reason = EnumWords.ParseKebab<SkipReason>(text[ReasonMark.Length..(end < 0 ? text.Length : end)]) ?? SkipReason.UnreadablePin;
+        return FewShotResult.None(reason, end >= 0 && double.TryParse(text.AsSpan(end + BestMark.Length), NumberStyles.Float, CultureInfo.InvariantCulture, out var best) ? best : null);
+    }
+
+    // A similarity just below the threshold must not read as if it had reached it. What has two digits stays as it is.
+    private static double RoundDown(double best) => Math.Round(best, 2) is var near && near <= best ? near : near - 0.01;
 }

@@ -141,7 +141,7 @@ public sealed class TrajectoryRecorder
 
     /// <summary>Numbers over the tenant's runs.</summary>
     /// <param name="query">Which runs; null for all. Its tenant is this recorder's.</param>
-    /// <param name="cancellationToken">Cancels.</param>
+    /// <param name="cancellationToken">Ends the wait for the result.</param>
     /// <exception cref="StoreException">The store cannot be read.</exception>
     public async Task<TrajectoryStatistics> GetStatisticsAsync(StatisticsQuery? query = null, CancellationToken cancellationToken = default)
     {

@@ -27,7 +27,7 @@ public sealed class TrajectorySearch(
 
     /// <summary>Finds similar runs, best first, with the reasons why others were left out. It takes at most 30 s.</summary>
     /// <param name="query">What is looked for. No providers are all providers.</param>
-    /// <param name="cancellationToken">Cancels.</param>
+    /// <param name="cancellationToken">Ends the wait for the result.</param>
     /// <returns>The runs in <see cref="ExampleSearchResult.Chosen"/> of <see cref="FewShotSelection.Search"/>, and their condensed form in <see cref="FewShotSelection.Examples"/>. A search that failed has no <c>Search</c>, and its <see cref="FewShotSelection.Reason"/> says why.</returns>
     /// <exception cref="StoreException">The store cannot be opened.</exception>
     public async Task<FewShotSelection> FindSimilarAsync(ExampleQuery query, CancellationToken cancellationToken = default)
@@ -55,7 +55,7 @@ public sealed class TrajectorySearch(
     /// <param name="trajectoryId">The run's or its task's id.</param>
     /// <param name="taskDescription">The text; secrets are taken out of it before anything else.</param>
     /// <param name="tenant">The tenant that owns the run.</param>
-    /// <param name="cancellationToken">Cancels.</param>
+    /// <param name="cancellationToken">Ends the wait for the result.</param>
     /// <returns>The run and the models of its vectors; null where there is no such run.</returns>
     /// <exception cref="StoreException">The store cannot be reached.</exception>
     public async Task<(Trajectory Run, IReadOnlyList<string> Models)?> StoreEmbeddingAsync(
@@ -85,7 +85,7 @@ public sealed class TrajectorySearch(
     /// <param name="exampleId">The run's or its task's id.</param>
     /// <param name="success">How the task that used it ended; null where that is not known.</param>
     /// <param name="tenant">The tenant that owns the example.</param>
-    /// <param name="cancellationToken">Cancels.</param>
+    /// <param name="cancellationToken">Ends the wait for the result.</param>
     /// <returns>The trajectory that the example condenses; null if there is none.</returns>
     /// <exception cref="StoreException">The store cannot be reached.</exception>
     public async Task<Trajectory?> RecordExampleUsageAsync(string exampleId, bool? success = null, string tenant = TrajectoryRecorder.DefaultTenant, CancellationToken cancellationToken = default)

@@ -3,23 +3,26 @@ namespace LlmProxy.Core.Trajectories;
 /// <summary>What the request path knows of a task: enough to place its next call. Guarded by the correlator's lock.</summary>
 public sealed class OpenTask
 {
+    /// <summary>The task's ids.</summary>
+    public required TaskIdentity Identity { get; init; }
+
     /// <summary>The task's id.</summary>
-    public required string TaskId { get; init; }
+    public string TaskId => Identity.TaskId;
 
     /// <summary>Its trajectory.</summary>
-    public required string TrajectoryId { get; init; }
+    public string TrajectoryId => Identity.TrajectoryId;
 
     /// <summary>The tenant that owns the task.</summary>
-    public required string Tenant { get; init; }
+    public string Tenant => Identity.Tenant;
 
     /// <summary>Its conversation.</summary>
-    public required string ConversationId { get; init; }
+    public string ConversationId => Identity.ConversationId;
 
     /// <summary>The trajectory that started it, or null.</summary>
-    public string? ParentId { get; init; }
+    public string? ParentId => Identity.ParentId;
 
     /// <summary>The client's session, or null.</summary>
-    public string? SessionId { get; init; }
+    public string? SessionId => Identity.SessionId;
 
     /// <summary>What the task is.</summary>
     public string TaskDescription { get; internal set; } = "";
@@ -78,12 +81,7 @@ public sealed class OpenTask
     /// <summary>A task as the store has it.</summary>
     internal static OpenTask From(Trajectory stored) => new()
     {
-        TaskId = stored.TaskId,
-        TrajectoryId = stored.Id,
-        Tenant = stored.Tenant,
-        ConversationId = stored.ConversationId,
-        ParentId = stored.ParentId,
-        SessionId = stored.SessionId,
+        Identity = TaskIdentity.Of(stored),
         TaskDescription = stored.TaskDescription,
         Model = stored.Model,
         StartedAt = stored.StartedAt,
@@ -97,12 +95,7 @@ public sealed class OpenTask
     /// <summary>A task as another process published it.</summary>
     internal static OpenTask From(ReplicaTask published) => new()
     {
-        TaskId = published.TaskId,
-        TrajectoryId = published.TrajectoryId,
-        Tenant = published.Tenant,
-        ConversationId = published.ConversationId,
-        ParentId = published.ParentId,
-        SessionId = published.SessionId,
+        Identity = published.ToIdentity(),
         TaskDescription = published.TaskDescription,
         StartedAt = published.StartedAt,
         LastStep = published.LastStep,
@@ -140,15 +133,9 @@ public sealed class OpenTask
         }
     }
 
-    /// <summary>The task as other processes are published it.</summary>
-    internal ReplicaTask Snapshot(IReadOnlyList<CorrelationEntry> keys, DateTimeOffset at) => new()
+    /// <summary>The task as it is published to other processes.</summary>
+    internal ReplicaTask Snapshot(IReadOnlyList<CorrelationEntry> keys, DateTimeOffset at) => new(Identity)
     {
-        TaskId = TaskId,
-        TrajectoryId = TrajectoryId,
-        Tenant = Tenant,
-        ConversationId = ConversationId,
-        ParentId = ParentId,
-        SessionId = SessionId,
         TaskDescription = TaskDescription,
         Model = Model,
         StartedAt = StartedAt,

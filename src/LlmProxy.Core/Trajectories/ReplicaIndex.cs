@@ -40,7 +40,7 @@ public sealed partial class ReplicaIndex : IAsyncDisposable
     {
         if (_store is { } store)
         {
-            _correlator.Tell = task => _waiting.Writer.TryWrite(task);
+            _correlator.Announce = task => _waiting.Writer.TryWrite(task);
             _worker = Task.WhenAll(Task.Run(() => PublishAsync(store), _stopping.Token), Task.Run(() => ListenAsync(store), _stopping.Token));
         }
     }
@@ -90,7 +90,7 @@ public sealed partial class ReplicaIndex : IAsyncDisposable
         {
             try
             {
-                await store.ListenAsync(_correlator.Learn, _stopping.Token);
+                await store.ListenAsync(_correlator.Apply, _stopping.Token);
             }
             catch (Exception error) when (!_stopping.IsCancellationRequested)
             {

@@ -1,25 +1,20 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace LlmProxy.Core.Trajectories;
 
 /// <summary>An open task as one process publishes it to the others: when a call begins, and right after its response, before it is recorded.</summary>
-public sealed record ReplicaTask
+public sealed record ReplicaTask : TaskIdentity
 {
-    /// <summary>The task's id.</summary>
-    public required string TaskId { get; init; }
+    /// <summary>A task whose ids are set by its properties.</summary>
+    public ReplicaTask()
+    {
+    }
 
-    /// <summary>Its trajectory.</summary>
-    public required string TrajectoryId { get; init; }
-
-    /// <summary>The tenant that owns the task.</summary>
-    public required string Tenant { get; init; }
-
-    /// <summary>Its conversation.</summary>
-    public required string ConversationId { get; init; }
-
-    /// <summary>The trajectory that started it, or null.</summary>
-    public string? ParentId { get; init; }
-
-    /// <summary>The client's session, or null.</summary>
-    public string? SessionId { get; init; }
+    [SetsRequiredMembers]
+    internal ReplicaTask(TaskIdentity identity)
+        : base(identity)
+    {
+    }
 
     /// <summary>What the task is, without secrets.</summary>
     public string TaskDescription { get; init; } = "";

@@ -42,7 +42,7 @@ public sealed class TaskCorrelator
     }
 
     /// <summary>Publishes every call that begins and every response that ends to other processes; must be quick, since it is called under a lock.</summary>
-    internal Action<ReplicaTask>? Tell { get; set; }
+    internal Action<ReplicaTask>? Announce { get; set; }
 
     /// <summary>Finds the call's place. The place is final: the recorder uses it too.</summary>
     public async ValueTask<TaskAssignment> AssignAsync(IncomingCall call, TurnKeys keys, CancellationToken cancellationToken)
@@ -144,12 +144,12 @@ public sealed class TaskCorrelator
             Signal();
 
             // A later call of the task may be under way; of its response nothing is known yet.
-            Tell?.Invoke(task.Snapshot(entries, now) with { LastStep = stepIndex, LastEndedTurn = reply.EndedTurn, LastAnswered = reply.IsComplete, LastReadable = true });
+            Announce?.Invoke(task.Snapshot(entries, now) with { LastStep = stepIndex, LastEndedTurn = reply.EndedTurn, LastAnswered = reply.IsComplete, LastReadable = true });
         }
     }
 
     /// <summary>Adds an open task that another process published.</summary>
-    public void Learn(ReplicaTask task)
+    public void Apply(ReplicaTask task)
     {
         lock (_lock)
         {
@@ -176,7 +176,7 @@ public sealed class TaskCorrelator
                 if (!answered || !readable)
                 {
                     // Complete responses are published with their keys. This call is found by its history when it is sent again.
-                    Tell?.Invoke(task.Snapshot(
+                    Announce?.Invoke(task.Snapshot(
                         task.LastRequest is { } request ? [new CorrelationEntry(request, CorrelationKind.Request, task.TaskId, stepIndex, task.LastUsed)] : [],
                         task.LastUsed));
                 }
@@ -401,7 +401,7 @@ public sealed class TaskCorrelator
         task.IsUnderWayElsewhere = false;
         var request = new CorrelationEntry(chain, CorrelationKind.Request, task.TaskId, task.LastStep, task.LastUsed);
         _index.Add(task, request);
-        Tell?.Invoke(task.Snapshot([request], task.LastUsed) with { IsUnderWay = true });
+        Announce?.Invoke(task.Snapshot([request], task.LastUsed) with { IsUnderWay = true });
         return new TaskAssignment(task, task.LastStep, IsNewTask: false, IsSideCall: false, IsRetry: same);
     }
 
@@ -414,12 +414,15 @@ public sealed class TaskCorrelator
             .MaxBy(t => (t.ParentId is null, t.LastUsed));
         return new OpenTask
         {
-            TaskId = id,
-            TrajectoryId = Guid.CreateVersion7(_time.GetUtcNow()).ToString("N"),
-            Tenant = call.Tenant,
-            ConversationId = conversation?.ConversationId ?? id,
-            ParentId = conversation?.ParentId ?? parent?.TrajectoryId,
-            SessionId = call.SessionId,
+            Identity = new TaskIdentity
+            {
+                TaskId = id,
+                TrajectoryId = Guid.CreateVersion7(_time.GetUtcNow()).ToString("N"),
+                Tenant = call.Tenant,
+                ConversationId = conversation?.ConversationId ?? id,
+                ParentId = conversation?.ParentId ?? parent?.TrajectoryId,
+                SessionId = call.SessionId,
+            },
             TaskDescription = Describe(call),
             OffersTools = call.Reading.OffersTools,
             StartedAt = _time.GetUtcNow(),

@@ -36,7 +36,7 @@ internal static class LanguageRules
             return FirstOfEachPlace([
                 .. messages.Where(message => message.Rule != Rules.MissingEnd && message.Message.Span.Start.Offset >= 0 && message.Message.Span.Start.Offset < opening)
                     .Select(message => Translate(file, message.Message, message.Rule)),
-                new TemplateDiagnostic(Rules.UnclosedString, start, $"The string that begins here is not closed: write the closing {file.Text[opening]} behind it."),
+                new TemplateDiagnostic(Rules.UnclosedString, start, $"The string that begins here is not closed: write the closing {file.Text[opening]} after it."),
             ]);
         }
 
@@ -61,7 +61,7 @@ internal static class LanguageRules
             yield return new TemplateDiagnostic(
                 Rules.OpenCode,
                 file.Place(open.Span),
-                $"`{mark}` is still open at the end of the file, so everything behind it was read as code: close it with `{closing}`.");
+                $"`{mark}` is still open at the end of the file, so everything after it was read as code: close it with `{closing}`.");
         }
     }
 

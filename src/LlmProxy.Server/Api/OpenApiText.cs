@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LlmProxy.Server.Api.Dtos;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
 
@@ -7,6 +8,8 @@ namespace LlmProxy.Server.Api;
 /// <summary>Title, description and scope of the OpenAPI document.</summary>
 internal static class OpenApiText
 {
+    private static readonly Type[] WithoutRequired = [typeof(TrajectoryDto), typeof(StepDto), typeof(TokenUsageDto), typeof(ScoringDto)];
+
     public static void Configure(OpenApiOptions options)
     {
         // Proxied routes are the APIs of their providers.
@@ -18,6 +21,16 @@ internal static class OpenApiText
             foreach (var parameter in operation.Parameters?.OfType<OpenApiParameter>() ?? [])
             {
                 parameter.Name = JsonNamingPolicy.CamelCase.ConvertName(parameter.Name!);
+            }
+
+            return Task.CompletedTask;
+        });
+        // These schemas never listed required properties, and code that clients generated from them counts on that.
+        options.AddSchemaTransformer((schema, context, _) =>
+        {
+            if (Array.IndexOf(WithoutRequired, context.JsonTypeInfo.Type) >= 0)
+            {
+                schema.Required = null;
             }
 
             return Task.CompletedTask;

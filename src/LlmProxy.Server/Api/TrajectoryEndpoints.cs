@@ -1,3 +1,4 @@
+using LlmProxy.Core;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Sdk;
 using LlmProxy.Core.Trajectories;
@@ -90,7 +91,7 @@ internal static class TrajectoryEndpoints
             Model = ApiInput.Text(Model),
             Status = ApiInput.Text(Status) is not { } status
                 ? null
-                : WireNames.Status(status) ?? throw ApiProblemException.BadField("status", $"must be one of {string.Join(", ", WireNames.Statuses)}, not \"{status}\""),
+                : EnumWords.ParseSnake<TrajectoryStatus>(status.ToLowerInvariant()) ?? throw ApiProblemException.BadField("status", $"must be one of {string.Join(", ", EnumWords.SnakeWords<TrajectoryStatus>())}, not \"{status}\""),
             Success = ApiInput.Truth("success", Success),
             MinQuality = ApiInput.Number("minQuality", MinQuality, 0, 1),
             Since = ApiInput.Time("since", Since, time),

@@ -1,6 +1,6 @@
-using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using LlmProxy.Core.Retrieval;
 
 namespace LlmProxy.Storage.Sql;
 
@@ -32,7 +32,7 @@ internal static class PinnedExamples
                 var left = pin.Examples.Except(ids, StringComparer.Ordinal).ToList();
                 return new SqlStatement("UPDATE prompt_pin SET values_json = @values, example_ids = @examples, result = @result WHERE tenant = @tenant AND task_id = @task")
                     .With("values", Without(pin.Values, ids)).With("examples", JsonLists.Write(left))
-                    .With("result", left.Count > 0 ? string.Create(CultureInfo.InvariantCulture, $"injected={left.Count}") : "none; reason=purged")
+                    .With("result", (left.Count > 0 ? new FewShotResult(left.Count) : FewShotResult.None(SkipReason.Purged)).ToString())
                     .With("tenant", pin.Tenant).With("task", pin.TaskId);
             }).ToList(),
             cancellationToken);

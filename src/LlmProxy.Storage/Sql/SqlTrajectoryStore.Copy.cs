@@ -1,4 +1,5 @@
 using LlmProxy.Core.Prompting;
+using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 
@@ -116,7 +117,7 @@ public abstract partial class SqlTrajectoryStore
                     SELECT tenant, task_id, template_set, values_json, example_ids, result, at FROM prompt_pin
                     WHERE tenant > @tenant OR (tenant = @tenant AND task_id > @task) ORDER BY tenant, task_id LIMIT @limit
                     """).With("tenant", after?.Tenant ?? "").With("task", after?.TaskId ?? "").With("limit", limit),
-                r => new PromptPin(r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), JsonLists.Read(r.GetString(4)), r.GetString(5), s.ReadTime(r, 6)),
+                r => new PromptPin(r.GetString(0), r.GetString(1), r.GetString(2), r.GetString(3), JsonLists.Read(r.GetString(4)), FewShotResult.Parse(r.GetString(5)), s.ReadTime(r, 6)),
                 cancellationToken),
             cancellationToken);
 

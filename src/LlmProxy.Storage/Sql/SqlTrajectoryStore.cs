@@ -1,6 +1,7 @@
 using System.Data.Common;
 using System.Security.Cryptography;
 using System.Text.Json;
+using LlmProxy.Core;
 using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Retrieval;
@@ -134,7 +135,7 @@ public abstract partial class SqlTrajectoryStore :
                 var statement = new SqlStatement(SelectRuns + "t.tenant = @tenant").With("tenant", query.Tenant)
                     .AppendIf(query.Provider, " AND t.provider = @provider", "provider")
                     .AppendIf(query.Model, " AND t.model = @model", "model")
-                    .AppendIf(query.Status is { } status ? EnumWords<TrajectoryStatus>.Of(status) : null, " AND t.status = @status", "status")
+                    .AppendIf(query.Status is { } status ? EnumWords.Snake(status) : null, " AND t.status = @status", "status")
                     .AppendIf(query.Success, " AND t.success = @success", "success")
                     .AppendIf(query.MinQuality, " AND t.quality_score >= @quality", "quality")
                     .AppendIf(query.Since, " AND t.started_at >= @since", "since");
@@ -242,7 +243,7 @@ public abstract partial class SqlTrajectoryStore :
                         ON CONFLICT (tenant, task_id) DO NOTHING
                         """)
                         .With("tenant", pin.Tenant).With("task", pin.TaskId).With("set", pin.TemplateSet).With("values", pin.ValuesJson)
-                        .With("examples", JsonLists.Write(pin.ExampleIds)).With("result", pin.Result).With("at", pin.At),
+                        .With("examples", JsonLists.Write(pin.ExampleIds)).With("result", pin.Result.ToString()).With("at", pin.At),
                     cancellationToken);
                 return (await FindPinAsync(s, pin.Tenant, pin.TaskId, cancellationToken))!;
             },
@@ -306,7 +307,7 @@ public abstract partial class SqlTrajectoryStore :
         session.QueryFirstAsync(
             new SqlStatement("SELECT template_set, values_json, example_ids, result, at FROM prompt_pin WHERE tenant = @tenant AND task_id = @task")
                 .With("tenant", tenant).With("task", taskId),
-            r => new PromptPin(tenant, taskId, r.GetString(0), r.GetString(1), JsonLists.Read(r.GetString(2)), r.GetString(3), session.ReadTime(r, 4)),
+            r => new PromptPin(tenant, taskId, r.GetString(0), r.GetString(1), JsonLists.Read(r.GetString(2)), FewShotResult.Parse(r.GetString(3)), session.ReadTime(r, 4)),
             cancellationToken);
 
     private Task<Trajectory?> FirstRunAsync(SqlStatement statement, CancellationToken cancellationToken) =>

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using LlmProxy.Core;
 using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Storage.Sql;
@@ -18,7 +19,7 @@ internal static class TrajectoryRows
         .Text("client", run => run.Client)
         .Text("preset", run => run.Preset)
         .Text("task_description", run => run.TaskDescription)
-        .Add("status", run => run.Status, static (r, i) => EnumWords<TrajectoryStatus>.Parse(r.Reader.GetString(i)), EnumWords<TrajectoryStatus>.Of)
+        .Add("status", run => run.Status, static (r, i) => StoredWord.Parse<TrajectoryStatus>(r.Reader.GetString(i)), EnumWords.Snake)
         .OptionalTruth("success", run => run.Success)
         .OptionalReal("quality_score", run => run.QualityScore)
         .Number("iteration_count", run => run.IterationCount)
@@ -37,8 +38,8 @@ internal static class TrajectoryRows
         .Add(
             "outcome_source",
             run => run.OutcomeSource,
-            static (r, i) => r.Reader.Text(i) is { } source ? EnumWords<OutcomeSource>.Parse(source) : null,
-            source => source is { } value ? EnumWords<OutcomeSource>.Of(value) : null)
+            static (r, i) => r.Reader.Text(i) is { } source ? StoredWord.Parse<OutcomeSource>(source) : null,
+            source => source is { } value ? EnumWords.Snake(value) : null)
         .Truth("is_provisional", run => run.IsProvisional)
         .Truth("has_content", run => run.HasContent)
         .Texts("example_ids", run => run.ExampleIds)

@@ -16,6 +16,7 @@ internal static class PartsScenario
         ClientParts.Measure(loop);
         await CorrelationParts.MeasureAsync(loop);
         SpoolParts.Measure(loop);
+        await PipelineParts.MeasureAsync(loop);
 
         // In the background.
         await RecorderParts.MeasureAsync(loop);

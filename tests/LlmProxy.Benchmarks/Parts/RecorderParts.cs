@@ -64,8 +64,8 @@ internal static class RecorderParts
         };
         var exchange = spool.Begin(head, template.Body(run, step), null)!;
         recorder.Register(exchange);
-        exchange.WriteAnswerHead(new ResponseHead(200, "application/json", null, 1));
-        exchange.WriteAnswer(answer);
+        exchange.WriteResponseHead(new ResponseHead(200, "application/json", null, 1));
+        exchange.WriteResponse(answer);
         exchange.WriteTail(new ExchangeTail(ExchangeOutcome.Complete, 2, false));
         var assembler = DialectCatalog.Get(template.Wire.Kind).CreateAssembler("application/json", streamRequested: false);
         assembler.Append(answer);

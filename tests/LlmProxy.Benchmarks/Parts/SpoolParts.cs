@@ -35,10 +35,10 @@ internal static class SpoolParts
         loop.Measure($"Spool written, {name}", $"{body.Length / 1024} KB, answer in {answer.Length}", () =>
         {
             var exchange = spool.Begin(Head(++number), body, null)!;
-            exchange.WriteAnswerHead(new ResponseHead(200, "application/json", null, 1));
+            exchange.WriteResponseHead(new ResponseHead(200, "application/json", null, 1));
             foreach (var piece in answer)
             {
-                exchange.WriteAnswer(piece);
+                exchange.WriteResponse(piece);
             }
 
             exchange.WriteTail(new ExchangeTail(ExchangeOutcome.Complete, 2, false));

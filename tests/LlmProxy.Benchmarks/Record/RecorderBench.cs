@@ -66,8 +66,8 @@ internal sealed class RecorderBench : IAsyncDisposable
         };
         var exchange = Spool.Begin(head, body, null) ?? throw new InvalidOperationException("The spool is full.");
         _recorder.Register(exchange);
-        exchange.WriteAnswerHead(new ResponseHead(200, "application/json", null, 1));
-        exchange.WriteAnswer(answer);
+        exchange.WriteResponseHead(new ResponseHead(200, "application/json", null, 1));
+        exchange.WriteResponse(answer);
         exchange.WriteTail(new ExchangeTail(ExchangeOutcome.Complete, 2, false));
         var assembler = DialectCatalog.Get(DialectKind.AnthropicMessages).CreateAssembler("application/json", streamRequested: false);
         assembler.Append(answer);

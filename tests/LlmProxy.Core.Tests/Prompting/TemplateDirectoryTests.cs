@@ -47,7 +47,9 @@ public sealed class TemplateDirectoryTests : IDisposable
 
         Write("openai.sbn", "second, longer {{ system.text }}");
 
-        Assert.True(await UntilAsync(() => directory.Current != before));
+        var changed = TemplateSet.Parse(new Dictionary<string, string>(StringComparer.Ordinal) { ["openai.sbn"] = "second, longer {{ system.text }}" });
+        await _logger.Collector.WaitForAsync(3001, changed.Hash[..12]);
+        Assert.NotSame(before, directory.Current);
         Assert.Equal("second, longer {{ system.text }}", directory.Current.Files["openai.sbn"]);
         Assert.Equal("first {{ system.text }}", before.Files["openai.sbn"]);
     }
@@ -160,6 +162,7 @@ public sealed class TemplateDirectoryTests : IDisposable
         directory.Look();
     }
 
+    /// <summary>Uses a folder that is not watched until it has changed: each use looks at the files at most once a second.</summary>
     private static async Task<bool> UntilAsync(Func<bool> condition)
     {
         for (var round = 0; round < 200; round++)

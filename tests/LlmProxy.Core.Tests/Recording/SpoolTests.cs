@@ -79,7 +79,7 @@ public sealed class SpoolTests : IDisposable
         var exchange = Whole(spool, "e1", "a", "b");
         exchange.Release();
 
-        exchange.WriteAnswer("late"u8.ToArray());
+        exchange.WriteResponse("late"u8.ToArray());
 
         Assert.Empty(Segments);
         Assert.Equal(0, spool.Bytes);
@@ -116,8 +116,8 @@ public sealed class SpoolTests : IDisposable
         {
             Whole(killed, "e1", "request 1", "answer 1");
             var cut = killed.Begin(Head("e2"), "request 2"u8.ToArray(), "the sent prompt")!;
-            cut.WriteAnswerHead(new ResponseHead(200, "text/event-stream", null, 5));
-            cut.WriteAnswer("half an ans"u8.ToArray());
+            cut.WriteResponseHead(new ResponseHead(200, "text/event-stream", null, 5));
+            cut.WriteResponse("half an ans"u8.ToArray());
             Whole(killed, "e3", "request 3", "answer 3");
         }
 
@@ -250,7 +250,7 @@ public sealed class SpoolTests : IDisposable
         using (var killed = Open())
         {
             var exchange = killed.Begin(Head("e1"), forged, null)!;
-            exchange.WriteAnswer(forged);
+            exchange.WriteResponse(forged);
         }
 
         var bytes = File.ReadAllBytes(Segments[0]);
@@ -322,7 +322,7 @@ public sealed class SpoolTests : IDisposable
         var first = spool.Begin(Head("e1"), new byte[1_000], null)!;
 
         Assert.Null(spool.Begin(Head("e2"), new byte[1_000], null));
-        first.WriteAnswer(new byte[3_000]);
+        first.WriteResponse(new byte[3_000]);
         first.WriteTail(new ExchangeTail(ExchangeOutcome.Complete, 1, false));
 
         Assert.Equal(1, spool.Dropped);
@@ -339,7 +339,7 @@ public sealed class SpoolTests : IDisposable
         var exchange = spool.Begin(Head("e1"), "request"u8.ToArray(), null)!;
         spool.Dispose();
 
-        exchange.WriteAnswer("answer"u8.ToArray());
+        exchange.WriteResponse("answer"u8.ToArray());
 
         Assert.True(exchange.IsTruncated);
         Assert.False(spool.IsWritable);
@@ -352,9 +352,9 @@ public sealed class SpoolTests : IDisposable
     {
         using var spool = Open();
         var exchange = spool.Begin(Head("e1"), "request"u8.ToArray(), null)!;
-        exchange.WriteAnswer("before "u8.ToArray());
+        exchange.WriteResponse("before "u8.ToArray());
         exchange.MarkTruncated();
-        exchange.WriteAnswer("after"u8.ToArray());
+        exchange.WriteResponse("after"u8.ToArray());
         exchange.WriteTail(new ExchangeTail(ExchangeOutcome.Complete, 1, false));
 
         Assert.Equal("before ", Encoding.UTF8.GetString(exchange.Read().Answer));
@@ -371,7 +371,7 @@ public sealed class SpoolTests : IDisposable
             var exchange = spool.Begin(Head("e" + i), Encoding.UTF8.GetBytes("request " + i), null)!;
             foreach (var piece in Encoding.UTF8.GetBytes(text).Chunk(17))
             {
-                exchange.WriteAnswer(piece);
+                exchange.WriteResponse(piece);
             }
 
             Assert.Equal(text, Encoding.UTF8.GetString(exchange.Read().Answer));
@@ -402,10 +402,10 @@ public sealed class SpoolTests : IDisposable
     private static SpooledExchange Whole(Spool spool, string id, string request, params string[] answer)
     {
         var exchange = spool.Begin(Head(id), Encoding.UTF8.GetBytes(request), null)!;
-        exchange.WriteAnswerHead(new ResponseHead(200, "application/json", null, 5));
+        exchange.WriteResponseHead(new ResponseHead(200, "application/json", null, 5));
         foreach (var piece in answer)
         {
-            exchange.WriteAnswer(Encoding.UTF8.GetBytes(piece));
+            exchange.WriteResponse(Encoding.UTF8.GetBytes(piece));
         }
 
         exchange.WriteTail(new ExchangeTail(ExchangeOutcome.Complete, 12, false));

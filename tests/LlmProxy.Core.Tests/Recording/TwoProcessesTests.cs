@@ -96,7 +96,7 @@ public sealed class TwoProcessesTests : IAsyncLifetime
         foreach (var lab in labs)
         {
             // What replicas send each other over the store's notifications.
-            lab.Correlator.Tell = task => Array.ForEach(labs, other => other.Correlator.Learn(task));
+            lab.Correlator.Announce = task => Array.ForEach(labs, other => other.Correlator.Apply(task));
         }
 
         for (var step = 0; step < calls.Length; step++)

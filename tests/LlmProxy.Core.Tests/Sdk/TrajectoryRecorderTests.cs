@@ -12,7 +12,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace LlmProxy.Tests.Sdk;
 
-/// <summary>The recorder of the SDK, with the seed's methods.</summary>
+/// <summary>The recorder of the SDK, by its public methods.</summary>
 public sealed class TrajectoryRecorderTests
 {
     [Fact]

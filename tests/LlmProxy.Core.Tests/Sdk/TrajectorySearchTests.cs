@@ -2,7 +2,7 @@ using LlmProxy.Core.Retrieval;
 
 namespace LlmProxy.Tests.Sdk;
 
-/// <summary>The searcher of the SDK, with the seed's methods.</summary>
+/// <summary>The search of the SDK, by its public methods.</summary>
 public sealed class TrajectorySearchTests
 {
     [Fact]

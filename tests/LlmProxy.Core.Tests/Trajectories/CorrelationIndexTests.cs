@@ -16,7 +16,7 @@ public sealed class CorrelationIndexTests
         for (var number = 0; number < 2_000; number++)
         {
             var id = number.ToString(CultureInfo.InvariantCulture);
-            var task = new OpenTask { TaskId = id, TrajectoryId = id, Tenant = "t", ConversationId = id, LastUsed = start.AddSeconds(number), InFlight = number == 0 ? 1 : 0 };
+            var task = new OpenTask { Identity = new() { TaskId = id, TrajectoryId = id, Tenant = "t", ConversationId = id }, LastUsed = start.AddSeconds(number), InFlight = number == 0 ? 1 : 0 };
             index.Add(task);
             for (var step = 1; step <= 100; step++)
             {

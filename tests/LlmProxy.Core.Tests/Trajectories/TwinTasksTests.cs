@@ -103,12 +103,12 @@ public sealed class TwinTasksTests : IAsyncLifetime
     public async Task Another_process_that_was_told_of_them_tells_them_apart_too()
     {
         var told = new List<ReplicaTask>();
-        _lab.Correlator.Tell = told.Add;
+        _lab.Correlator.Announce = told.Add;
         var (brief, polite) = (Steps(c => c.Replace("an agent", "a brief agent", StringComparison.Ordinal)), Steps(c => c.Replace("an agent", "a polite agent", StringComparison.Ordinal)));
         var one = await _lab.SendAsync(brief.First);
         var two = await _lab.SendAsync(polite.First);
         await using var other = await _lab.OpenBesideAsync();
-        told.ForEach(other.Correlator.Learn);
+        told.ForEach(other.Correlator.Apply);
 
         Assert.Equal(one.Task!.TaskId, (await other.SendAsync(brief.Second)).Task!.TaskId);
         Assert.Equal(two.Task!.TaskId, (await other.SendAsync(polite.Second)).Task!.TaskId);

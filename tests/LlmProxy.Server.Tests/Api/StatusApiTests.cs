@@ -124,6 +124,22 @@ public sealed class StatusApiTests
     }
 
     [Theory]
+    [InlineData("TrajectoryDto", false)]
+    [InlineData("StepDto", false)]
+    [InlineData("TokenUsageDto", false)]
+    [InlineData("ScoringDto", false)]
+    [InlineData("ToolCallDto", true)]
+    public async Task The_openapi_document_requires_the_properties_that_it_always_did(string schema, bool expected)
+    {
+        await using var proxy = await RunningProxy.StartAsync();
+
+        var schemas = (await proxy.GetJsonAsync("/_llmproxy/openapi.json"))["components"]!["schemas"]!;
+
+        Assert.NotEmpty(schemas[schema]!["properties"]!.AsObject());
+        Assert.Equal(expected, schemas[schema]!["required"] is not null);
+    }
+
+    [Theory]
     [InlineData("/_llmproxy/nothing")]
     [InlineData("/_llmproxy")]
     [InlineData("/nothing/here")]

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json.Nodes;
 using System.Threading.Channels;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Storage.Postgres;
@@ -145,6 +146,21 @@ public sealed class OpenTasksTests(PostgresServer server) : IAsyncLifetime, IAsy
         Assert.All(payloads, p => Assert.InRange(Encoding.UTF8.GetByteCount(p), 1, 7_999));
         Assert.Equal(tasks.Where(t => t.TaskId != "long").Select(Flat), read.Select(Flat));
         Assert.Equal(tasks.Where(t => t.TaskId != "long").SelectMany(t => t.Keys.Select(k => k.Key)), read.SelectMany(t => t.Keys.Select(k => k.Key)));
+    }
+
+    [Fact]
+    public void A_notice_of_an_earlier_version_is_read_and_its_form_is_kept()
+    {
+        const string Task = """{"Task":{"TaskId":"a","TrajectoryId":"run-of-a","Tenant":"default","ConversationId":"conversation","ParentId":"above","SessionId":"session","TaskDescription":"What it is","LastStep":2,"Keys":[]},"Keys":[]}""";
+        var read = new List<ReplicaTask>();
+
+        new OpenTaskNotices().Read("00000000000000000000000000000000[" + Task + "]", read.Add);
+        var written = new OpenTaskNotices().Write(read).Single();
+
+        var task = Assert.Single(read);
+        Assert.Equal(("a", "run-of-a", "default", "conversation", "above", "session", 2), (task.TaskId, task.TrajectoryId, task.Tenant, task.ConversationId, task.ParentId, task.SessionId, task.LastStep));
+        var form = JsonNode.Parse(written[32..])![0]!["Task"]!.AsObject();
+        Assert.All(JsonNode.Parse(Task)!["Task"]!.AsObject(), p => Assert.True(JsonNode.DeepEquals(p.Value, form[p.Key]), p.Key));
     }
 
     private static TurnKey Key(int number) => new(0x0123456789abcdef, (ulong)number);

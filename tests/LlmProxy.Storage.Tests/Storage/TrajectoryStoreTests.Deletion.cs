@@ -141,7 +141,7 @@ public abstract partial class TrajectoryStoreTests
     {
         const string Values = """{"taskDescription":"Zähle","examples":[{"trajectoryId":"gone","task":"the secret task"},{"trajectoryId":"stays","task":"the other task"}]}""";
         await SaveAsync(Change(Run("gone"), Text("a")), Change(Run("stays"), Text("b")), Change(Run("dropped"), Text("c")));
-        await Store.PinAsync(Pin("task-1", "injected=2") with { ValuesJson = Values, ExampleIds = ["gone", "stays"] }, default);
+        await Store.PinAsync(Pin("task-1", 2) with { ValuesJson = Values, ExampleIds = ["gone", "stays"] }, default);
         await Store.PinAsync(Pin("task-2") with { ValuesJson = Values.Replace("gone", "dropped", StringComparison.Ordinal).Replace("stays", "other", StringComparison.Ordinal), ExampleIds = ["dropped"] }, default);
         await Store.PinAsync(Pin("task-3") with { ValuesJson = "no JSON", ExampleIds = ["gone"] }, default);
         await Store.PinAsync(Pin("task-4") with { ValuesJson = Values, ExampleIds = ["stays"] }, default);
@@ -151,10 +151,10 @@ public abstract partial class TrajectoryStoreTests
 
         var changed = (await Store.FindPinAsync(Tenant, "task-1", default))!;
         Assert.Equal("""{"taskDescription":"Zähle","examples":[{"trajectoryId":"stays","task":"the other task"}]}""", changed.ValuesJson);
-        Assert.Equal(("injected=1", "stays"), (changed.Result, Assert.Single(changed.ExampleIds)));
+        Assert.Equal((new FewShotResult(1), "stays"), (changed.Result, Assert.Single(changed.ExampleIds)));
         var emptied = (await Store.FindPinAsync(Tenant, "task-2", default))!;
         Assert.DoesNotContain("the secret task", emptied.ValuesJson, StringComparison.Ordinal);
-        Assert.Equal(("none; reason=purged", 0), (emptied.Result, emptied.ExampleIds.Count));
+        Assert.Equal((FewShotResult.None(SkipReason.Purged), 0), (emptied.Result, emptied.ExampleIds.Count));
         Assert.Equal("", (await Store.FindPinAsync(Tenant, "task-3", default))!.ValuesJson);
         Assert.Equal(Values, (await Store.FindPinAsync(Tenant, "task-4", default))!.ValuesJson);
     }
@@ -222,9 +222,9 @@ public abstract partial class TrajectoryStoreTests
     {
         var other = OpenStore(ConnectionString);
 
-        var pins = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => Task.Run(() => (i % 2 == 0 ? Store : other).PinAsync(Pin("task-1", $"pin {i}"), default))));
+        var pins = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => Task.Run(() => (i % 2 == 0 ? Store : other).PinAsync(Pin("task-1", i), default))));
 
-        Assert.Single(pins.Select(p => p.Result).Distinct(StringComparer.Ordinal));
+        Assert.Single(pins.Select(p => p.Result).Distinct());
         Assert.Equal(pins[0].Result, (await other.FindPinAsync(Tenant, "task-1", default))!.Result);
     }
 

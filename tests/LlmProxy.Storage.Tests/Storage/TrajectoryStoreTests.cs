@@ -407,34 +407,6 @@ public abstract partial class TrajectoryStoreTests : IAsyncLifetime
         await Assert.ThrowsAsync<ArgumentException>(() => SaveAsync(new TrajectoryChange { Trajectory = Run("a"), Keys = [Key(1, Run("b"), 1)] }));
 
     [StoreFact]
-    public async Task The_first_pin_of_a_task_stays()
-    {
-        Assert.Null(await Store.FindPinAsync(Tenant, "task-1", default));
-
-        var first = await Store.PinAsync(Pin("task-1", "first"), default);
-        var second = await Store.PinAsync(Pin("task-1", "second"), default);
-        var other = await Store.PinAsync(Pin("task-1", "other", "other"), default);
-
-        Assert.Equal(("first", "first", "other"), (first.Result, second.Result, other.Result));
-        var found = await Store.FindPinAsync(Tenant, "task-1", default);
-        Assert.Equal(["run-1"], found!.ExampleIds);
-        Assert.Equal(Pin("task-1", "first") with { ExampleIds = [] }, found with { ExampleIds = [] });
-    }
-
-    [StoreFact]
-    public async Task A_template_set_is_kept_by_its_hash()
-    {
-        await Store.SaveTemplateSetAsync("h1", new Dictionary<string, string>(StringComparer.Ordinal) { ["openai.sbn"] = "{{ system.text }} ü", ["few-shot.sbn"] = "" }, default);
-        await Store.SaveTemplateSetAsync("h1", new Dictionary<string, string>(StringComparer.Ordinal) { ["openai.sbn"] = "other" }, default);
-
-        var files = await Store.FindTemplateSetAsync("h1", default);
-
-        Assert.Equal("{{ system.text }} ü", files!["openai.sbn"]);
-        Assert.Equal(2, files.Count);
-        Assert.Null(await Store.FindTemplateSetAsync("h2", default));
-    }
-
-    [StoreFact]
     public async Task The_schema_can_be_made_again_and_by_several_processes_at_once()
     {
         await SaveAsync(new TrajectoryChange { Trajectory = Run("run-1") });

@@ -1,5 +1,6 @@
 using System.Text;
 using LlmProxy.Core.Prompting;
+using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
 
@@ -66,8 +67,8 @@ internal static class SampleRuns
     public static CorrelationEntry Key(ulong number, Trajectory run, int step, DateTimeOffset? at = null, CorrelationKind kind = CorrelationKind.Chain) =>
         new(new TurnKey(number, number), kind, run.TaskId, step, at ?? Start);
 
-    public static PromptPin Pin(string taskId, string result = "injected=1", string tenant = Tenant) =>
-        new(tenant, taskId, "set-1", """{"task":"x"}""", ["run-1"], result, Start);
+    public static PromptPin Pin(string taskId, int examples = 1, string tenant = Tenant) =>
+        new(tenant, taskId, "set-1", """{"task":"x"}""", ["run-1"], new FewShotResult(examples), Start);
 
     private static byte[] MakeImage()
     {

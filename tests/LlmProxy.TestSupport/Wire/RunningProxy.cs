@@ -56,7 +56,13 @@ internal sealed class RunningProxy : IAsyncDisposable
 
     public TaskService Tasks => Services.GetRequiredService<TaskService>();
 
-    public static async Task<RunningProxy> StartAsync(ScriptedUpstream? upstream = null, params (string Key, string Value)[] settings)
+    public static Task<RunningProxy> StartAsync(ScriptedUpstream? upstream = null, params (string Key, string Value)[] settings) => StartAsync(upstream, _ => { }, settings);
+
+    /// <summary>Starts a proxy.</summary>
+    /// <param name="upstream">The upstream; null for one of its own.</param>
+    /// <param name="services">Adds to its services.</param>
+    /// <param name="settings">Its settings.</param>
+    public static async Task<RunningProxy> StartAsync(ScriptedUpstream? upstream, Action<IServiceCollection> services, params (string Key, string Value)[] settings)
     {
         var own = upstream is null;
         upstream ??= await ScriptedUpstream.StartAsync();
@@ -88,6 +94,7 @@ internal sealed class RunningProxy : IAsyncDisposable
             builder.Logging.ClearProviders();
             builder.Logging.AddProvider(new FakeLoggerProvider(log));
             builder.Services.AddSingleton(p => new StoreCircuitBreaker(p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<StoreCircuitBreaker>>(), TimeSpan.FromSeconds(30)));
+            services(builder.Services);
         });
         await app.StartAsync();
         return new RunningProxy(app, folder, upstream, own, log);

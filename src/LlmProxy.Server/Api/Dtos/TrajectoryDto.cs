@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using LlmProxy.Core;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
@@ -53,10 +54,10 @@ public record TrajectoryDto(
 
     internal static TrajectoryDto Of(Trajectory run) => new(
         run.Id, run.TaskId, run.ConversationId, run.ParentId, run.SessionId, run.Tenant, run.Provider, run.Model, run.Client,
-        run.TaskDescription, WireNames.Of(run.Status), run.IsProvisional, run.Success, run.QualityScore,
+        run.TaskDescription, EnumWords.Snake(run.Status), run.IsProvisional, run.Success, run.QualityScore,
         run.IterationCount, run.ToolCallsCount, run.ToolsUsed, run.ErrorRate, run.ClickAccuracy, run.UserInterventions,
         TokenUsageDto.Of(run.TokenUsage), run.CostUsd, run.StartedAt.UtcDateTime, run.CompletedAt?.UtcDateTime, run.Duration.TotalMilliseconds,
-        run.OutcomeSource is { } source ? WireNames.Of(source) : null, run.Comment, run.HasContent, run.ExampleIds, run.Arm, run.TemplateSet);
+        run.OutcomeSource is { } source ? EnumWords.Snake(source) : null, run.Comment, run.HasContent, run.ExampleIds, run.Arm, run.TemplateSet);
 }
 
 /// <summary>A trajectory with the terms of its score and its steps.</summary>

@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using LlmProxy.Core;
+using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Api.Dtos;
 using static System.FormattableString;
 
@@ -21,8 +23,8 @@ internal static class TasksVerb
     {
         var provider = new Option<string?>("--provider") { Description = "Only runs of this provider" };
         var model = new Option<string?>("--model") { Description = "Only runs of this model" };
-        var status = new Option<string?>("--status") { Description = string.Join(", ", WireNames.Statuses) };
-        status.AcceptOnlyFromAmong([.. WireNames.Statuses]);
+        var status = new Option<string?>("--status") { Description = string.Join(", ", EnumWords.SnakeWords<TrajectoryStatus>()) };
+        status.AcceptOnlyFromAmong([.. EnumWords.SnakeWords<TrajectoryStatus>()]);
         var since = new Option<string?>("--since") { Description = "Only runs that started at or after this time, such as 2026-11-22 or 7d" };
         var search = new Option<string?>("--search") { Description = "Only runs whose task contains these words" };
         var limit = new Option<int>("--limit") { Description = "Maximum number of runs", DefaultValueFactory = _ => 20 };

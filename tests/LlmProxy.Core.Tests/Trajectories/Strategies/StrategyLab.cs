@@ -53,7 +53,7 @@ internal sealed class StrategyLab : IDisposable
     /// <summary>Opens a task without calls.</summary>
     public OpenTask Open(string taskId, string? session = null)
     {
-        var task = new OpenTask { TaskId = taskId, TrajectoryId = "run-" + taskId, Tenant = "t", ConversationId = taskId, SessionId = session, LastUsed = _now };
+        var task = new OpenTask { Identity = new() { TaskId = taskId, TrajectoryId = "run-" + taskId, Tenant = "t", ConversationId = taskId, SessionId = session }, LastUsed = _now };
         _index.Add(task);
         return task;
     }

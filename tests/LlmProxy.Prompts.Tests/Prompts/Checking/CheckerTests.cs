@@ -18,7 +18,7 @@ public sealed class CheckerTests
 
     [Theory]
     [InlineData("one\n{{ if model }}\n{{ for t in tools }}x{{ end }}\n", "t(2,4)-(2,5): error LLMP102: `if` is not closed: write `{{ end }}` where it ends.")]
-    [InlineData("{{ x = 'a\nb }}", "t(1,8)-(1,8): error LLMP104: The string that begins here is not closed: write the closing ' behind it.")]
+    [InlineData("{{ x = 'a\nb }}", "t(1,8)-(1,8): error LLMP104: The string that begins here is not closed: write the closing ' after it.")]
     [InlineData("a\r\n{{ sytem.text }}", "t(2,4)-(2,8): error LLMP201: There is no variable `sytem`: did you mean `system`?")]
     [InlineData("{{ for e in examples limit:2 }}<recorded_run>{{ e.tsk }}</recorded_run>{{ end }}", "t(1,51)-(1,53): error LLMP202: `e` has no member `tsk`: did you mean `task`?")]
     [InlineData("{{ model | string.upcas }}", "t(1,19)-(1,23): error LLMP203: There is no function `string.upcas`: did you mean `string.upcase`?")]
@@ -29,8 +29,8 @@ public sealed class CheckerTests
     [InlineData("{{ $count = 1 }}", "t(1,4)-(1,9): warning LLMP304: `$count` is given a value that nothing reads: remove it, or is it read under another name?")]
     [InlineData("{{ for i in examples }}{{ i.quality }}{{ end }}", "t(1,13)-(1,20): warning LLMP407: This loop takes as many examples as there are, and a long prompt costs in every call: write `for i in examples limit:3`, or another number.")]
     [InlineData("{{ for i in examples limit:0 }}{{ i.quality }}{{ end }}", "t(1,13)-(1,20): warning LLMP407: This loop takes as many examples as there are, and a long prompt costs in every call: write `for i in examples limit:3`, or another number.")]
-    [InlineData("text {{ model", "t(1,6)-(1,7): warning LLMP111: `{{` is still open at the end of the file, so everything behind it was read as code: close it with `}}`.")]
-    [InlineData("text {%%{ {{ model }}", "t(1,6)-(1,9): warning LLMP111: `{%%{` is still open at the end of the file, so everything behind it was read as code: close it with `}%%}`.")]
+    [InlineData("text {{ model", "t(1,6)-(1,7): warning LLMP111: `{{` is still open at the end of the file, so everything after it was read as code: close it with `}}`.")]
+    [InlineData("text {%%{ {{ model }}", "t(1,6)-(1,9): warning LLMP111: `{%%{` is still open at the end of the file, so everything after it was read as code: close it with `}%%}`.")]
     [InlineData("{{ date.now }}", "t(1,4)-(1,11): error LLMP405: `date.now` gives another value in every call, which makes the provider's prompt cache useless, and fails when the prompt is rendered: leave it out.")]
     public void A_mistake_is_told_with_its_place_and_what_to_do(string template, string expected) =>
         Assert.Contains(expected, Check(template));

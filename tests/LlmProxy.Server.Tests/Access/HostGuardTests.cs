@@ -1,6 +1,6 @@
 using LlmProxy.Tests.Wire;
 
-namespace LlmProxy.Tests.Auth;
+namespace LlmProxy.Tests.Access;
 
 public sealed class HostGuardTests
 {

@@ -5,7 +5,7 @@ using LlmProxy.Server.Access;
 using LlmProxy.Tests.Api;
 using LlmProxy.Tests.Wire;
 
-namespace LlmProxy.Tests.Auth;
+namespace LlmProxy.Tests.Access;
 
 public sealed class KeyTests
 {
