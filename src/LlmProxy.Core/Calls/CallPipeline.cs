@@ -89,8 +89,8 @@ internal sealed partial class CallPipeline(
         return reply;
     }
 
-    /// <summary>Whether the history ends in text that a person wrote: only then a turn can begin.</summary>
-    internal static bool EndsInUserText(RequestReading reading)
+    /// <summary>Whether the history ends in text that a person wrote, and not in boilerplate alone: only then a turn can begin.</summary>
+    internal static bool EndsInUserText(RequestReading reading, TaskRules rules)
     {
         if (reading.Messages is not [.., { IsAssistant: false, AnswersCall: false }])
         {
@@ -98,7 +98,7 @@ internal sealed partial class CallPipeline(
         }
 
         var message = reading.ReadMessage(reading.Messages.Count - 1);
-        return message.ToolResults.Count == 0 && message.Text.Length > 0;
+        return message.ToolResults.Count == 0 && rules.IsPersonal(message.Text);
     }
 
     private bool Read(CallSession call)
@@ -143,7 +143,10 @@ internal sealed partial class CallPipeline(
                     RetryCount = start.RetryCount,
                     Description = () => start.Description ?? TaskText.Describe(rules.IsTurnBoundary ? reading.ReadLastUserText() : reading.ReadFirstUserText(), rules.Boilerplate),
                     SystemPrompt = request.SystemPrompt,
-                    EndsInUserText = () => EndsInUserText(reading),
+                    EndsInUserText = () => EndsInUserText(reading, rules),
+                    LastUserText = () => reading.Messages is [.., { IsAssistant: false }] ? reading.ReadMessage(reading.Messages.Count - 1).Text : "",
+                    AgentId = rules.AgentId(start.Header),
+                    ParentAgentId = rules.ParentAgentId(start.Header),
                 },
                 request.Keys,
                 cancellationToken);
@@ -164,9 +167,9 @@ internal sealed partial class CallPipeline(
         try
         {
             call.Prompt = await prompts.EnhanceAsync(
-                new PromptRequest(call.Start.Tenant, task.TaskId, task.TaskDescription, call.Provider, call.Reading.Model ?? "", call.Reading)
+                new PromptRequest(call.Start.Tenant, task.ConversationId, task.TaskDescription, call.Provider, call.Reading.Model ?? "", call.Reading)
                 {
-                    IsFirstStep = place.StepIndex == 1,
+                    IsFirstStep = place.StepIndex == 1 && task.TaskId == task.ConversationId,
                     FewShot = call.Start.FewShot,
                 },
                 cancellationToken);

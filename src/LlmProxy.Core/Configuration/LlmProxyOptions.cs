@@ -146,7 +146,16 @@ public sealed class TaskPreset
     /// <summary>A call is a side call (a title, a summary) when one of these matches its system prompt.</summary>
     [Setting(Kind = TextKind.Expression)] public IReadOnlyList<string> SideCallSystem { get; init; } = [];
 
-    /// <summary>Whether a call without tools is a side call, for clients whose main loop always offers tools.</summary>
+    /// <summary>A call is a side call (a suggestion, a recap, a compaction) when one of these matches the text of its last user message, whatever history and tools it has.</summary>
+    [Setting(Kind = TextKind.Expression)] public IReadOnlyList<string> SideCallLastUser { get; init; } = [];
+
+    /// <summary>Header with the id of the sub-agent that makes a call; the main agent sends none. Null: the client has no such header.</summary>
+    public string? AgentHeader { get; init; }
+
+    /// <summary>Header with the id of the sub-agent that started it; none if the main agent did.</summary>
+    public string? ParentAgentHeader { get; init; }
+
+    /// <summary>Whether a call without tools that continues no recorded response is a side call, for clients whose main loop always offers tools.</summary>
     public bool SideCallWithoutTools { get; init; }
 
     /// <summary>Tools whose call ends a task.</summary>

@@ -28,7 +28,7 @@ public sealed partial class TaskPrompts(
     private const int MaxTemplateSetsInMemory = 32;
     private static readonly TimeSpan ExamplesCheckedEvery = TimeSpan.FromSeconds(5);
 
-    private readonly ConcurrentLru<(string Tenant, string TaskId), PinnedPrompt> _pinned = new(MaxTasksInMemory);
+    private readonly ConcurrentLru<(string Tenant, string ConversationId), PinnedPrompt> _pinned = new(MaxTasksInMemory);
     private readonly ConcurrentLru<string, TemplateSet> _sets = new(MaxTemplateSetsInMemory);
     private readonly ConcurrentDictionary<string, long> _skipped = new(StringComparer.Ordinal);
 
@@ -74,7 +74,7 @@ public sealed partial class TaskPrompts(
 
     private async ValueTask<PinnedPrompt?> FindAsync(PromptRequest request, CancellationToken cancellationToken)
     {
-        var key = (request.Tenant, request.TaskId);
+        var key = (request.Tenant, request.ConversationId);
         if (_pinned.TryGet(key, out var known))
         {
             return known;
@@ -85,7 +85,7 @@ public sealed partial class TaskPrompts(
             // Pinned by another process or before a restart. What cannot be read leaves the request as it is: half of
             // a task with one prompt and half with another would be worse for the model and for its cache.
             var changes = store.ExampleChanges;
-            var (stored, _) = await gate.AskAsync("prompt pin", ct => store.FindPinAsync(request.Tenant, request.TaskId, ct), null, cancellationToken);
+            var (stored, _) = await gate.AskAsync("prompt pin", ct => store.FindPinAsync(request.Tenant, request.ConversationId, ct), null, cancellationToken);
             return stored is null ? null : await KeepAsync(stored, changes, cancellationToken);
         }
 
@@ -102,8 +102,8 @@ public sealed partial class TaskPrompts(
         var set = templates.Current;
         var tools = request.Reading.ReadTools();
         var selection = await SelectAsync(request, tools, cancellationToken);
-        var values = new PromptValues(request.TaskId, request.TaskDescription, request.Provider, request.Model, tools, selection.Examples);
-        var pin = new PromptPin(request.Tenant, request.TaskId, set.Hash, values.ToJson(), selection.ExampleIds, selection.Outcome, time.GetUtcNow());
+        var values = new PromptValues(request.ConversationId, request.TaskDescription, request.Provider, request.Model, tools, selection.Examples);
+        var pin = new PromptPin(request.Tenant, request.ConversationId, set.Hash, values.ToJson(), selection.ExampleIds, selection.Outcome, time.GetUtcNow());
 
         // The first of several replicas (or of several first calls) decides for all of them.
         var (stored, answered) = await gate.AskAsync<PromptPin?>(
@@ -156,7 +156,7 @@ public sealed partial class TaskPrompts(
             count = int.TryParse(header, NumberStyles.None, CultureInfo.InvariantCulture, out var wanted) ? Math.Min(wanted, 10) : count;
         }
 
-        if (ExperimentArm.Of(options.Experiments, request.TaskId) == ExperimentArm.Holdout)
+        if (ExperimentArm.Of(options.Experiments, request.ConversationId) == ExperimentArm.Holdout)
         {
             return None(SkipReason.Holdout);
         }
@@ -171,7 +171,7 @@ public sealed partial class TaskPrompts(
             new ExampleQuery(request.Tenant, request.TaskDescription, count)
             {
                 OfferedTools = [.. tools.Select(t => t.Name)],
-                ExceptTaskId = request.TaskId,
+                ExceptTaskId = request.ConversationId,
                 PromptLength = request.Reading.SystemTexts.Sum(t => t.Literal.Length),
             },
             cancellationToken);
@@ -209,7 +209,7 @@ public sealed partial class TaskPrompts(
             Result = left > 0 ? new FewShotResult(left) : FewShotResult.None(SkipReason.Purged),
         };
         var changed = new PinnedPrompt(pin, values, PromptRenderer.Prepare(pinned.Set, values), pinned.Set, pinned.Arm) { ExamplesChecked = now, ChangesSeen = changes };
-        _pinned.AddOrUpdate((request.Tenant, request.TaskId), changed);
+        _pinned.AddOrUpdate((request.Tenant, request.ConversationId), changed);
         return changed;
     }
 
