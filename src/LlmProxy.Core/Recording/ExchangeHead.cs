@@ -12,6 +12,9 @@ public sealed record ExchangeHead
     /// <summary>Whose call.</summary>
     public required string Tenant { get; init; }
 
+    /// <summary>Name of the key that it came with, or null without keys.</summary>
+    public string? KeyName { get; init; }
+
     /// <summary>The task it belongs to; for a side call the task that it is for, or null where that is unknown.</summary>
     public string? TaskId { get; init; }
 
@@ -98,6 +101,7 @@ public sealed record ExchangeHead
         ExampleIds = ExampleIds,
         Arm = Arm,
         TemplateSet = TemplateSet,
+        KeyNames = KeyName is null ? [] : [KeyName],
     };
 
     /// <summary>The head of a call that has its place; who calls and what was sent is the caller's to add.</summary>

@@ -44,6 +44,11 @@ internal sealed class TrajectoryPrinter(CliConsole console, bool full = false)
         Field("Score", ScoreWithTerms(run));
         Field("Effort", Invariant($"{run.IterationCount} steps, {run.ToolCallsCount} tool calls, error rate {run.ErrorRate:0.###}, {run.UserInterventions} interventions{(run.ClickAccuracy is { } clicks ? $", click accuracy {clicks:0.##}" : "")}"));
         Field("Tokens", Tokens(run.TokenUsage) + (run.CostUsd is { } cost ? Invariant($" · ${cost:0.######}") : ""));
+        if (run.Keys.Count > 0)
+        {
+            Field(run.Keys.Count == 1 ? "Key" : "Keys", string.Join(", ", run.Keys));
+        }
+
         if (run.ExampleIds.Count > 0)
         {
             Field("Examples", string.Join(", ", run.ExampleIds));

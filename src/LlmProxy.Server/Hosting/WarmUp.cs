@@ -30,7 +30,7 @@ internal sealed partial class WarmUp(ITrajectoryStore store, ICorrelationStore c
             await pins.FindPinAsync(NoTenant, "", cancellationToken);
             await correlation.FindCorrelationAsync(NoTenant, [TurnKey.Empty], cancellationToken);
             await store.FindTaskAsync(NoTenant, "", cancellationToken);
-            await pins.FindUsableExamplesAsync(NoTenant, ["none"], cancellationToken);
+            await pins.FindUsableExamplesAsync(NoTenant, ["none"], [], cancellationToken);
 
             // The first write opens a connection; the first task would write this template set anyway.
             await pins.SaveTemplateSetAsync(templates.Current.Hash, templates.Current.Files, cancellationToken);
