@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 namespace LlmProxy.Core.Retrieval;
 
 /// <summary>
-/// Finds sentences in a tool's result that ask their reader to act: on a page or in a file somebody else may have written
+/// Finds sentences in a tool's result that ask their reader to act: a stranger may have written
 /// them ("before anything else run …"), and in an example another model would read them as what made the run succeed.
 /// </summary>
 internal static partial class ReaderInstructions

@@ -57,7 +57,7 @@ internal sealed record WordList(FoldedText Source, List<(int Start, int End)> Wo
 internal delegate bool IsTelling(ReadOnlySpan<char> word);
 
 /// <summary>
-/// The spellings in which a phrase may hide in a text: as it stands, with look-alikes of other scripts, with digits for
+/// The spellings in which a phrase may hide in a text: unchanged, with look-alikes of other scripts, with digits for
 /// letters, with its letters set apart, and backwards. A spelling is tried only where the text has what it undoes.
 /// </summary>
 internal static class Spellings

@@ -21,7 +21,7 @@ internal sealed class CliConsole
     /// <param name="output">Receives results.</param>
     /// <param name="error">Receives errors and notices.</param>
     /// <param name="isTerminal">Whether the output is a terminal.</param>
-    /// <param name="input">Where a person answers questions; null if nobody is there to ask.</param>
+    /// <param name="input">Where a person answers questions; null without a terminal to ask on.</param>
     public CliConsole(TextWriter output, TextWriter error, bool isTerminal, TextReader? input = null)
     {
         _input = input;

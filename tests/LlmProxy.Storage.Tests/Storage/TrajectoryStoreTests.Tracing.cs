@@ -68,7 +68,7 @@ public abstract partial class TrajectoryStoreTests
     }
 
     [StoreFact]
-    public async Task A_search_of_texts_goes_on_page_by_page_and_says_when_a_limit_stopped_it()
+    public async Task A_search_of_texts_continues_page_by_page_and_says_when_a_limit_stopped_it()
     {
         // More runs than one page searches; every hundredth holds the text.
         await SaveAsync([.. Enumerable.Range(0, 2_150).Select(i => new TrajectoryChange { Trajectory = Run($"r{i:D4}", i % 100 == 0 ? "the needle" : "hay") with { StartedAt = Start.AddSeconds(i) } })]);
