@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Text;
+using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
 using LlmProxy.Testing.Replay;
 using LlmProxy.Wire;
@@ -89,8 +90,7 @@ internal sealed class TrajectoryRecording(string file, RecordedUpstreamOptions o
             Task = options.Task ?? "",
             Calls = [.. _calls.OrderBy(call => call.Key).Select(call => call.Value)],
         };
-        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
-        await File.WriteAllTextAsync(file, RecordedTrajectoryFile.Write(run, withTiming: false), CancellationToken.None);
+        await PrivateFiles.WriteAsync(file, RecordedTrajectoryFile.Write(run, withTiming: false), CancellationToken.None);
     }
 
     public void Dispose() => _client.Dispose();

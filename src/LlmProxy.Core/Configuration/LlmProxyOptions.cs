@@ -394,6 +394,9 @@ public sealed class AuthKey
 
     /// <summary>Whether the key gives access to <c>/_llmproxy</c>.</summary>
     public bool Admin { get; init; }
+
+    /// <summary>Whether its runs may become examples for other models. With false they are recorded and never shown to one; it holds for runs that are recorded already, too.</summary>
+    public bool CanTeach { get; init; } = true;
 }
 
 /// <summary>Settings <c>LlmProxy:Export</c>.</summary>

@@ -31,6 +31,25 @@ public sealed partial class TaskPrompts(
     private readonly ConcurrentLru<(string Tenant, string TaskId), PinnedPrompt> _pinned = new(MaxTasksInMemory);
     private readonly ConcurrentLru<string, TemplateSet> _sets = new(MaxTemplateSetsInMemory);
     private readonly ConcurrentDictionary<string, long> _skipped = new(StringComparer.Ordinal);
+    private readonly RemovedText _removed = new();
+    private readonly IReadOnlyList<string> _exceptKeys = new TeachingKeys(options.Auth).Excluded;
+
+    /// <summary>Number of parts that were taken out of recorded texts on their way into prompts, by kind.</summary>
+    public IReadOnlyDictionary<string, long> Removed
+    {
+        get
+        {
+            lock (_removed)
+            {
+                (string Kind, long Count)[] counts =
+                [
+                    ("role-marks", _removed.RoleMarks), ("fences", _removed.Fences), ("headings", _removed.Headings),
+                    ("injections", _removed.Injections), ("instructions", _removed.Instructions), ("secrets", _removed.Secrets),
+                ];
+                return counts.Where(c => c.Count > 0).ToDictionary(c => c.Kind, c => c.Count, StringComparer.Ordinal);
+            }
+        }
+    }
 
     /// <summary>Why tasks got no examples, counted.</summary>
     public IReadOnlyDictionary<string, long> Skipped => _skipped;
@@ -102,6 +121,14 @@ public sealed partial class TaskPrompts(
         var set = templates.Current;
         var tools = request.Reading.ReadTools();
         var selection = await SelectAsync(request, tools, cancellationToken);
+        if (selection.Removed.Total > 0)
+        {
+            lock (_removed)
+            {
+                _removed.Add(selection.Removed);
+            }
+        }
+
         var values = new PromptValues(request.TaskId, request.TaskDescription, request.Provider, request.Model, tools, selection.Examples);
         var pin = new PromptPin(request.Tenant, request.TaskId, set.Hash, values.ToJson(), selection.ExampleIds, selection.Outcome, time.GetUtcNow());
 
@@ -191,7 +218,7 @@ public sealed partial class TaskPrompts(
 
         var (usable, answered) = await gate.AskAsync<IReadOnlySet<string>>(
             "examples of a pin",
-            ct => store.FindUsableExamplesAsync(request.Tenant, pinned.Pin.ExampleIds, ct),
+            ct => store.FindUsableExamplesAsync(request.Tenant, pinned.Pin.ExampleIds, _exceptKeys, ct),
             new HashSet<string>(StringComparer.Ordinal),
             cancellationToken);
         pinned.ExamplesChecked = now;

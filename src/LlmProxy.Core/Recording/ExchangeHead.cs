@@ -12,6 +12,9 @@ public sealed record ExchangeHead
     /// <summary>The tenant that owns the task.</summary>
     public required string Tenant { get; init; }
 
+    /// <summary>Name of the key that it came with, or null without keys.</summary>
+    public string? KeyName { get; init; }
+
     /// <summary>The task it belongs to; for a side call the task that it is for, or null where that is unknown.</summary>
     public string? TaskId { get; init; }
 
@@ -111,6 +114,7 @@ public sealed record ExchangeHead
             ExampleIds = ExampleIds,
             Arm = Arm,
             TemplateSet = TemplateSet,
+            KeyNames = KeyName is null ? [] : [KeyName],
         };
     }
 

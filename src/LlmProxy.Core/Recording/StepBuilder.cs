@@ -31,6 +31,7 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
             ExampleIds = first.ExampleIds,
             Arm = first.Arm,
             TemplateSet = first.TemplateSet,
+            KeyNames = WithKey(run.Row, head),
         };
         run.KeepContent = first.HasContent;
     }
@@ -200,8 +201,13 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
             ToolsUsed = calls.Count == 0 ? row.ToolsUsed : [.. row.ToolsUsed.Union(calls.Select(c => c.Name), StringComparer.Ordinal)],
             LastActivityAt = answered > row.LastActivityAt ? answered : row.LastActivityAt,
             ExampleIds = row.ExampleIds.Count > 0 ? row.ExampleIds : head.ExampleIds,
+            KeyNames = WithKey(row, head),
         };
     }
+
+    /// <summary>The keys of a run with that of a call: a task may be continued with another key of its tenant.</summary>
+    private static IReadOnlyList<string> WithKey(Trajectory row, ExchangeHead head) =>
+        head.KeyName is not { } key || row.KeyNames.Contains(key, StringComparer.Ordinal) ? row.KeyNames : [.. row.KeyNames, key];
 
     /// <summary>Notes the step's foreign turns, and finds its reply among those of later steps that were recorded before it.</summary>
     private (TrajectoryStep Step, IReadOnlyList<TrajectoryStep> Others) ExplainForeign(

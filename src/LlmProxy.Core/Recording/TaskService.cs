@@ -20,7 +20,8 @@ public sealed record TaskResult(Trajectory Trajectory, bool Recorded, NotRecorde
 /// <param name="Description">What it is, or null.</param>
 /// <param name="Provider">The provider that will work on it, or null.</param>
 /// <param name="Model">The model, or null.</param>
-public sealed record TaskStart(string? TaskId, string? Description, string? Provider, string? Model);
+/// <param name="KeyName">Name of the caller's key, or null without keys.</param>
+public sealed record TaskStart(string? TaskId, string? Description, string? Provider, string? Model, string? KeyName = null);
 
 /// <summary>
 /// Changes that callers make to tasks: start, complete, cancel, count an intervention. They take their place after
@@ -84,6 +85,7 @@ public sealed class TaskService
                 TaskDescription = _redactor.Redact(start.Description ?? ""),
                 StartedAt = now,
                 LastActivityAt = now,
+                KeyNames = start.KeyName is null ? [] : [start.KeyName],
             },
             cancellationToken);
         return Result(row!);
@@ -141,16 +143,14 @@ public sealed class TaskService
             cancellationToken);
 
     /// <summary>Deletes a run and all that was made from it. False if there is none.</summary>
-    public async Task<bool> DeleteAsync(string tenant, string trajectoryId, CancellationToken cancellationToken)
-    {
-        var row = await _store.FindTrajectoryAsync(tenant, trajectoryId, cancellationToken);
-        if (row is null)
-        {
-            return false;
-        }
+    public async Task<bool> DeleteAsync(string tenant, string trajectoryId, CancellationToken cancellationToken) =>
+        await _store.FindTrajectoryAsync(tenant, trajectoryId, cancellationToken) is { } row && await RemoveAsync(row, cancellationToken);
 
-        _correlator.Forget(tenant, row.TaskId);
-        return await _recorder.DeleteAsync(row, cancellationToken);
+    /// <summary>Deletes a run of the store and all that was made from it; false if it is gone already. The bytes of its text are overwritten later: see <see cref="ITrajectoryStore.EraseDeletedAsync"/>.</summary>
+    internal Task<bool> RemoveAsync(Trajectory row, CancellationToken cancellationToken)
+    {
+        _correlator.Forget(row.Tenant, row.TaskId);
+        return _recorder.DeleteAsync(row, cancellationToken);
     }
 
     /// <summary>Saves vectors with a run. False where there is no such run.</summary>

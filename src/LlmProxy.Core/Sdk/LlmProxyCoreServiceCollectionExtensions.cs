@@ -108,6 +108,7 @@ public static class LlmProxyCoreServiceCollectionExtensions
         services.TryAddSingleton<StepBuilder>();
         services.TryAddSingleton(Create<Recorder>);
         services.TryAddSingleton(Create<TaskService>);
+        services.TryAddSingleton<TrajectoryPurge>();
     }
 
     private static void AddRetrieval(IServiceCollection services, LlmProxyOptions options)
@@ -120,6 +121,7 @@ public static class LlmProxyCoreServiceCollectionExtensions
         });
         services.TryAddSingleton<StoreEmbedder>();
         services.TryAddSingleton<ExampleLedger>();
+        services.TryAddSingleton(new TeachingKeys(options.Auth));
         services.TryAddSingleton<ExampleSearch>();
         services.TryAddSingleton(p =>
         {

@@ -130,6 +130,9 @@ public sealed record Trajectory
     /// <summary>Version of the prompt templates: the hash of the set that its prompts were rendered with; null where none were.</summary>
     public string? TemplateSet { get; init; }
 
+    /// <summary>Names of the keys whose calls are part of it, the first one's first; empty without keys.</summary>
+    public IReadOnlyList<string> KeyNames { get; init; } = [];
+
     /// <summary>Names of the tools it called, in the order of first use.</summary>
     public IReadOnlyList<string> ToolsUsed { get; init; } = [];
 

@@ -40,6 +40,7 @@ internal static class ApiEndpoints
         api.MapSearch();
         api.MapExamples();
         api.MapMaintenance();
+        api.MapPurge();
         api.MapExport();
         api.Map("{**rest}", NoSuchCall).ExcludeFromDescription();
         app.MapOpenApi(Prefix + "/{documentName}.json").WithOrder(BeforeRoutes);

@@ -49,7 +49,7 @@ internal static class StatusEndpoints
                     await CountActiveAsync(statistics, health, context.GetTenant(), cancellationToken),
                     notRecorded.Snapshot(),
                     new SpoolStatusDto(spool.Pending, spool.Bytes, spool.Dropped)),
-                new FewShotStatusDto(options.FewShot.Enabled, reason is null, reason, prompts.Skipped),
+                new FewShotStatusDto(options.FewShot.Enabled, reason is null, reason, prompts.Skipped, prompts.Removed),
                 // A full disk can still be read.
                 new StoreStatusDto(store.Provider, health.Ok && recorderStore.Problem is null, health.Error ?? recorderStore.Problem),
                 new EmbeddingsStatusDto(embeddings.Provider, embeddings.Model, embeddings.Dimensions, embeddingError is null, embeddingError),

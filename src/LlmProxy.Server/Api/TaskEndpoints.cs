@@ -35,7 +35,7 @@ internal static class TaskEndpoints
             throw ApiProblemException.BadField("provider", $"must be one of {string.Join(", ", ProviderResolver.Names)}, not \"{provider}\"");
         }
 
-        var start = new TaskStart(request.TaskId, request.Description, request.Provider, request.Model);
+        var start = new TaskStart(request.TaskId, request.Description, request.Provider, request.Model, context.GetCaller().KeyName);
         return Answer(await tasks.StartAsync(context.GetTenant(), start, cancellationToken), request.TaskId ?? "");
     }
 

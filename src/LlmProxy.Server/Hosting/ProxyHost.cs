@@ -5,9 +5,11 @@ using LlmProxy.Server.Access;
 using LlmProxy.Server.Api;
 using LlmProxy.Server.Pipeline;
 using LlmProxy.Server.Telemetry;
+using LlmProxy.Server.Terminal;
 using LlmProxy.Server.Upstreams;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Logging.Console;
 
 namespace LlmProxy.Server.Hosting;
 
@@ -29,9 +31,9 @@ internal static class ProxyHost
         // A copy, since the host writes its own settings into the sources.
         builder.Configuration.AddInMemoryCollection(configuration.Root.AsEnumerable());
         builder.Logging.ClearProviders();
-        builder.Logging.AddSimpleConsole(console =>
+        builder.Logging.AddConsole(console => console.FormatterName = VisibleLogFormatter.FormatterName);
+        builder.Logging.AddConsoleFormatter<VisibleLogFormatter, SimpleConsoleFormatterOptions>(console =>
         {
-            console.SingleLine = true;
             console.TimestampFormat = "HH:mm:ss ";
             console.UseUtcTimestamp = true;
         });

@@ -41,7 +41,7 @@ internal sealed partial class WarmUp(IServiceProvider services, IPromptPinStore 
 
             // Queries of later calls, of a task that another process began.
             await pins.FindPinAsync(NoTenant, "", cancellationToken);
-            await pins.FindUsableExamplesAsync(NoTenant, ["none"], cancellationToken);
+            await pins.FindUsableExamplesAsync(NoTenant, ["none"], [], cancellationToken);
             RenderExamples();
         }
         catch (Exception error) when (error is not OperationCanceledException)

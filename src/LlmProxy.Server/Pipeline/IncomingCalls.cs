@@ -26,6 +26,7 @@ internal static class IncomingCalls
         RetryCount = int.TryParse(Header(context, "x-stainless-retry-count"), CultureInfo.InvariantCulture, out var retries) ? retries : 0,
         FewShot = Header(context, ProxyHeaders.FewShot),
         RecordHeader = Header(context, ProxyHeaders.Record),
+        KeyName = context.GetCaller().KeyName,
         Client = context.Request.Headers.UserAgent.ToString(),
         ArrivedTimestamp = arrived,
     };

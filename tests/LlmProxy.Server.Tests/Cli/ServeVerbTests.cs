@@ -22,6 +22,7 @@ public sealed class ServeVerbTests
         Assert.Contains($"Store         sqlite, {folder["llmproxy.db"]}\n", text, StringComparison.Ordinal);
         Assert.Contains("Embedder      lexical, lexical-1. ", text, StringComparison.Ordinal);
         Assert.Contains("content of anthropic runs; metrics of every run. Runs under 5 s lose their content.", text, StringComparison.Ordinal);
+        Assert.Contains("; recorded text of anthropic runs, as examples in the prompts of other models, to the upstreams of their routes; nothing else is sent anywhere.\n", text, StringComparison.Ordinal);
         Assert.Contains("keys: anyone who can connect to this address can use the proxy", text, StringComparison.Ordinal);
         Assert.Contains("llmproxy tasks list", text, StringComparison.Ordinal);
         Assert.DoesNotContain('\u001b', text);
@@ -51,6 +52,7 @@ public sealed class ServeVerbTests
         Assert.Equal(0, code);
         Assert.Contains("examples: with --insecure and no keys", text, StringComparison.Ordinal);
         Assert.Contains("Examples      off\n", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("prompts of other models", text, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -92,7 +92,7 @@ internal static class DoctorVerb
                 CheckStatus.Warn => ("warn", new Style(Color.Yellow)),
                 _ => ("fail", new Style(Color.Red, decoration: Decoration.Bold)),
             };
-            console.Ansi.Write(new Text(word, style));
+            console.Word(word, style);
             console.Line($"  {result.Check,-11} {result.Text}");
 
             if (result.Fix is { } fix)
