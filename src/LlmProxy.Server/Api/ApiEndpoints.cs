@@ -41,7 +41,7 @@ internal static class ApiEndpoints
         api.MapExamples();
         api.MapMaintenance();
         api.MapExport();
-        api.Map("{**rest}", NoSuchCall).ExcludeFromDescription();
+        api.Map("{**rest}", NoSuchCall).OpenToLocalUsers().ExcludeFromDescription();
         app.MapOpenApi(Prefix + "/{documentName}.json").WithOrder(BeforeRoutes);
         app.MapFallback("{*path}", NoSuchPath);
     }
