@@ -17,155 +17,186 @@ public sealed class CredentialTests
 
     public CredentialTests() => Environment.SetEnvironmentVariable(Variable, Provider);
 
-    public static TheoryData<string, string> HeaderPlaces()
+    private static List<(string Header, string Value)> HeaderPlaces()
     {
         var basic = Convert.ToBase64String(Encoding.UTF8.GetBytes("user:" + Own));
         var name = Convert.ToBase64String(Encoding.UTF8.GetBytes(Own + ":"));
-        return new()
+        return
+        [
+            ("Authorization", $"Bearer {Own}"), ("Authorization", $"bearer {Own}"), ("Authorization", $"BEARER   {Own}"), ("authorization", Own),
+            ("Authorization", $"Token {Own}"), ("Authorization", $"token=\"{Own}\""), ("Authorization", $"ApiKey {Own}"), ("Authorization", $"Basic {basic}"), ("Authorization", $"basic {name}"),
+            ("Authorization", $"Bearer {Uri.EscapeDataString(Own)}"),
+            ("x-api-key", Own), ("X-API-KEY", Own), ("x-goog-api-key", Own), ("api-key", Own), ("Api-Key", $"Bearer {Own}"),
+            ("Proxy-Authorization", $"Bearer {Own}"), ("Proxy-Authorization", $"Basic {basic}"),
+            ("Sec-WebSocket-Protocol", $"realtime, openai-insecure-api-key.{Own}"),
+        ];
+    }
+
+    [Fact]
+    public async Task A_key_in_any_header_opens_and_is_exchanged()
+    {
+        await using var proxy = await StartAsync();
+        foreach (var (header, value) in HeaderPlaces())
         {
-            { "Authorization", $"Bearer {Own}" }, { "Authorization", $"bearer {Own}" }, { "Authorization", $"BEARER   {Own}" }, { "authorization", Own },
-            { "Authorization", $"Token {Own}" }, { "Authorization", $"token=\"{Own}\"" }, { "Authorization", $"ApiKey {Own}" }, { "Authorization", $"Basic {basic}" }, { "Authorization", $"basic {name}" },
-            { "Authorization", $"Bearer {Uri.EscapeDataString(Own)}" },
-            { "x-api-key", Own }, { "X-API-KEY", Own }, { "x-goog-api-key", Own }, { "api-key", Own }, { "Api-Key", $"Bearer {Own}" },
-            { "Proxy-Authorization", $"Bearer {Own}" }, { "Proxy-Authorization", $"Basic {basic}" },
-            { "Sec-WebSocket-Protocol", $"realtime, openai-insecure-api-key.{Own}" },
-        };
-    }
-
-    [Theory]
-    [MemberData(nameof(HeaderPlaces))]
-    public async Task A_key_in_any_header_opens_and_is_exchanged(string header, string value)
-    {
-        await using var proxy = await StartAsync();
-
-        var answer = await SendAsync(proxy, "/proxy/v1/chat/completions", (header, value));
-
-        Assert.StartsWith("HTTP/1.1 200 ", answer, StringComparison.Ordinal);
-        AssertSent(proxy, "Bearer " + Provider);
-    }
-
-    [Theory]
-    [MemberData(nameof(HeaderPlaces))]
-    public async Task A_key_in_any_header_is_removed_also_where_no_provider_key_is_added(string header, string value)
-    {
-        await using var proxy = await StartAsync();
-
-        var answer = await SendAsync(proxy, "/codex/responses", ("LlmProxy-Key", Own), (header, value));
-
-        Assert.StartsWith("HTTP/1.1 200 ", answer, StringComparison.Ordinal);
-        AssertSent(proxy, null);
-    }
-
-    [Theory]
-    [InlineData("Cookie", "a=1; session={0}; b=2", "a=1; b=2")]
-    [InlineData("Cookie", "{0}", null)]
-    [InlineData("Cookie", "session=\"{0}\"", null)]
-    [InlineData("x-litellm-api-key", "Bearer {0}", null)]
-    [InlineData("Ocp-Apim-Subscription-Key", "{0}", null)]
-    [InlineData("X-Auth-Token", "{0}", null)]
-    [InlineData("Sec-WebSocket-Protocol", "realtime, openai-insecure-api-key.{0}, v1", "realtime, v1")]
-    public async Task A_key_in_places_that_do_not_open_is_removed_too(string header, string value, string? left)
-    {
-        await using var proxy = await StartAsync();
-
-        var answer = await SendAsync(proxy, "/proxy/v1/chat/completions", ("LlmProxy-Key", Own), (header, string.Format(System.Globalization.CultureInfo.InvariantCulture, value, Own)));
-
-        Assert.StartsWith("HTTP/1.1 200 ", answer, StringComparison.Ordinal);
-        AssertSent(proxy, "Bearer " + Provider);
-        Assert.Equal(left, proxy.Upstream.Last.Headers.TryGetValue(header, out var sent) ? string.Join(", ", sent) : null);
-    }
-
-    [Theory]
-    [InlineData("Cookie", "llmproxy={0}")]
-    [InlineData("Cookie", "LlmProxy-Key={0}")]
-    [InlineData("X-Other", "{0}")]
-    public async Task No_cookie_is_a_credential(string header, string value)
-    {
-        await using var proxy = await StartAsync();
-
-        var call = await SendAsync(proxy, "/proxy/v1/chat/completions", (header, string.Format(System.Globalization.CultureInfo.InvariantCulture, value, Own)));
-        var api = await proxy.SendRawAsync($"GET /_llmproxy/status HTTP/1.1\r\nHost: 127.0.0.1\r\n{header}: {string.Format(System.Globalization.CultureInfo.InvariantCulture, value, Own)}\r\nConnection: close\r\n\r\n");
-
-        Assert.StartsWith("HTTP/1.1 401 ", call, StringComparison.Ordinal);
-        Assert.StartsWith("HTTP/1.1 401 ", api, StringComparison.Ordinal);
-        Assert.Empty(proxy.Upstream.Received);
-    }
-
-    [Theory]
-    [InlineData("key={0}")]
-    [InlineData("Key={0}")]
-    [InlineData("KEY={0}")]
-    [InlineData("%6bey={0}")]
-    [InlineData("k%65y={0}")]
-    [InlineData("%4B%45%59={0}")]
-    [InlineData("api-key={0}")]
-    [InlineData("access_token={0}")]
-    public async Task A_key_in_a_query_opens_and_is_removed_in_any_spelling(string query)
-    {
-        await using var proxy = await StartAsync();
-        foreach (var spelling in new[] { Uri.EscapeDataString(Own), string.Concat(Encoding.UTF8.GetBytes(Own).Select(b => $"%{b:x2}")) })
-        {
-            var target = $"/gemini/v1beta/models/g:generateContent?a=%2F&{string.Format(System.Globalization.CultureInfo.InvariantCulture, query, spelling)}&b";
-
-            var answer = await SendAsync(proxy, target);
+            proxy.Upstream.Received.Clear();
+            var answer = await SendAsync(proxy, "/proxy/v1/chat/completions", (header, value));
 
             Assert.StartsWith("HTTP/1.1 200 ", answer, StringComparison.Ordinal);
-            Assert.Equal("/v1beta/models/g:generateContent?a=%2F&b", proxy.Upstream.Last.Target);
-            Assert.Equal([Provider], proxy.Upstream.Last.Headers["x-goog-api-key"]);
+            AssertSent(proxy, "Bearer " + Provider);
         }
     }
 
-    [Theory]
-    [InlineData("Authorization", "Bearer {0}")]
-    [InlineData("Authorization", "Basic dXNlcjpwYXNz")]
-    [InlineData("Authorization", "Token {0}")]
-    [InlineData("Authorization", "{0}")]
-    [InlineData("Authorization", "AWS4-HMAC-SHA256 Credential=x/y, Signature=z")]
-    [InlineData("x-api-key", "{0}")]
-    [InlineData("x-goog-api-key", "{0}")]
-    [InlineData("api-key", "{0}")]
-    [InlineData("Sec-WebSocket-Protocol", "realtime, openai-insecure-api-key.{0}")]
-    public async Task A_credential_of_the_client_is_kept_and_none_is_added(string header, string value)
+    [Fact]
+    public async Task A_key_in_any_header_is_removed_also_where_no_provider_key_is_added()
     {
         await using var proxy = await StartAsync();
-        value = string.Format(System.Globalization.CultureInfo.InvariantCulture, value, Client);
-        foreach (var path in (string[])["/proxy/v1/chat/completions", "/gemini/v1beta/models/g:generateContent", "/anthropic/v1/messages"])
+        foreach (var (header, value) in HeaderPlaces())
         {
-            var answer = await SendAsync(proxy, path, ("LlmProxy-Key", Own), (header, value));
+            proxy.Upstream.Received.Clear();
+            var answer = await SendAsync(proxy, "/codex/responses", ("LlmProxy-Key", Own), (header, value));
 
             Assert.StartsWith("HTTP/1.1 200 ", answer, StringComparison.Ordinal);
-            Assert.Equal([value], proxy.Upstream.Last.Headers[header]);
+            AssertSent(proxy, null);
+        }
+    }
+
+    [Fact]
+    public async Task A_key_in_places_that_do_not_open_is_removed_too()
+    {
+        await using var proxy = await StartAsync();
+        (string Header, string Value, string? Left)[] cases =
+        [
+            ("Cookie", "a=1; session={0}; b=2", "a=1; b=2"),
+            ("Cookie", "{0}", null),
+            ("Cookie", "session=\"{0}\"", null),
+            ("x-litellm-api-key", "Bearer {0}", null),
+            ("Ocp-Apim-Subscription-Key", "{0}", null),
+            ("X-Auth-Token", "{0}", null),
+            ("Sec-WebSocket-Protocol", "realtime, openai-insecure-api-key.{0}, v1", "realtime, v1"),
+        ];
+        foreach (var (header, value, left) in cases)
+        {
+            proxy.Upstream.Received.Clear();
+            var answer = await SendAsync(proxy, "/proxy/v1/chat/completions", ("LlmProxy-Key", Own), (header, string.Format(System.Globalization.CultureInfo.InvariantCulture, value, Own)));
+
+            Assert.StartsWith("HTTP/1.1 200 ", answer, StringComparison.Ordinal);
+            AssertSent(proxy, "Bearer " + Provider);
+            Assert.Equal(left, proxy.Upstream.Last.Headers.TryGetValue(header, out var sent) ? string.Join(", ", sent) : null);
+        }
+    }
+
+    [Fact]
+    public async Task No_cookie_is_a_credential()
+    {
+        await using var proxy = await StartAsync();
+        (string Header, string Value)[] cases =
+        [
+            ("Cookie", "llmproxy={0}"),
+            ("Cookie", "LlmProxy-Key={0}"),
+            ("X-Other", "{0}"),
+        ];
+        foreach (var (header, value) in cases)
+        {
+            proxy.Upstream.Received.Clear();
+            var call = await SendAsync(proxy, "/proxy/v1/chat/completions", (header, string.Format(System.Globalization.CultureInfo.InvariantCulture, value, Own)));
+            var api = await proxy.SendRawAsync($"GET /_llmproxy/status HTTP/1.1\r\nHost: 127.0.0.1\r\n{header}: {string.Format(System.Globalization.CultureInfo.InvariantCulture, value, Own)}\r\nConnection: close\r\n\r\n");
+
+            Assert.StartsWith("HTTP/1.1 401 ", call, StringComparison.Ordinal);
+            Assert.StartsWith("HTTP/1.1 401 ", api, StringComparison.Ordinal);
+            Assert.Empty(proxy.Upstream.Received);
+        }
+    }
+
+    [Fact]
+    public async Task A_key_in_a_query_opens_and_is_removed_in_any_spelling()
+    {
+        await using var proxy = await StartAsync();
+        foreach (var query in (string[])["key={0}", "Key={0}", "KEY={0}", "%6bey={0}", "k%65y={0}", "%4B%45%59={0}", "api-key={0}", "access_token={0}"])
+        {
+            proxy.Upstream.Received.Clear();
+            foreach (var spelling in new[] { Uri.EscapeDataString(Own), string.Concat(Encoding.UTF8.GetBytes(Own).Select(b => $"%{b:x2}")) })
+            {
+                var target = $"/gemini/v1beta/models/g:generateContent?a=%2F&{string.Format(System.Globalization.CultureInfo.InvariantCulture, query, spelling)}&b";
+
+                var answer = await SendAsync(proxy, target);
+
+                Assert.StartsWith("HTTP/1.1 200 ", answer, StringComparison.Ordinal);
+                Assert.Equal("/v1beta/models/g:generateContent?a=%2F&b", proxy.Upstream.Last.Target);
+                Assert.Equal([Provider], proxy.Upstream.Last.Headers["x-goog-api-key"]);
+            }
+        }
+    }
+
+    [Fact]
+    public async Task A_credential_of_the_client_is_kept_and_none_is_added()
+    {
+        await using var proxy = await StartAsync();
+        (string Header, string Value)[] cases =
+        [
+            ("Authorization", "Bearer {0}"),
+            ("Authorization", "Basic dXNlcjpwYXNz"),
+            ("Authorization", "Token {0}"),
+            ("Authorization", "{0}"),
+            ("Authorization", "AWS4-HMAC-SHA256 Credential=x/y, Signature=z"),
+            ("x-api-key", "{0}"),
+            ("x-goog-api-key", "{0}"),
+            ("api-key", "{0}"),
+            ("Sec-WebSocket-Protocol", "realtime, openai-insecure-api-key.{0}"),
+        ];
+        foreach (var (header, value) in cases)
+        {
+            proxy.Upstream.Received.Clear();
+            var credential = string.Format(System.Globalization.CultureInfo.InvariantCulture, value, Client);
+            foreach (var path in (string[])["/proxy/v1/chat/completions", "/gemini/v1beta/models/g:generateContent", "/anthropic/v1/messages"])
+            {
+                var answer = await SendAsync(proxy, path, ("LlmProxy-Key", Own), (header, credential));
+
+                Assert.StartsWith("HTTP/1.1 200 ", answer, StringComparison.Ordinal);
+                Assert.Equal([credential], proxy.Upstream.Last.Headers[header]);
+                Assert.DoesNotContain(Provider, Sent(proxy), StringComparison.Ordinal);
+            }
+        }
+    }
+
+    [Fact]
+    public async Task A_credential_of_the_client_in_a_query_is_kept_and_none_is_added()
+    {
+        await using var proxy = await StartAsync();
+        (string Query, string Sent)[] cases =
+        [
+            ("?key=client", "?key=client"),
+            ("?Api-Key=client", "?Api-Key=client"),
+            ("?access_token=client", "?access_token=client"),
+        ];
+        foreach (var (query, sent) in cases)
+        {
+            proxy.Upstream.Received.Clear();
+            await SendAsync(proxy, "/gemini/v1beta/models/g:generateContent" + query, ("LlmProxy-Key", Own));
+
+            Assert.EndsWith(sent, proxy.Upstream.Last.Target, StringComparison.Ordinal);
             Assert.DoesNotContain(Provider, Sent(proxy), StringComparison.Ordinal);
         }
     }
 
-    [Theory]
-    [InlineData("?key=client", "?key=client")]
-    [InlineData("?Api-Key=client", "?Api-Key=client")]
-    [InlineData("?access_token=client", "?access_token=client")]
-    public async Task A_credential_of_the_client_in_a_query_is_kept_and_none_is_added(string query, string sent)
+    [Fact]
+    public async Task An_empty_credential_is_replaced()
     {
         await using var proxy = await StartAsync();
+        (string Header, string Value)[] cases =
+        [
+            ("Authorization", ""),
+            ("Authorization", "Bearer"),
+            ("Authorization", "Bearer "),
+            ("x-api-key", ""),
+        ];
+        foreach (var (header, value) in cases)
+        {
+            proxy.Upstream.Received.Clear();
+            await SendAsync(proxy, "/proxy/v1/chat/completions", ("LlmProxy-Key", Own), (header, value));
 
-        await SendAsync(proxy, "/gemini/v1beta/models/g:generateContent" + query, ("LlmProxy-Key", Own));
-
-        Assert.EndsWith(sent, proxy.Upstream.Last.Target, StringComparison.Ordinal);
-        Assert.DoesNotContain(Provider, Sent(proxy), StringComparison.Ordinal);
-    }
-
-    [Theory]
-    [InlineData("Authorization", "")]
-    [InlineData("Authorization", "Bearer")]
-    [InlineData("Authorization", "Bearer ")]
-    [InlineData("x-api-key", "")]
-    public async Task An_empty_credential_is_replaced(string header, string value)
-    {
-        await using var proxy = await StartAsync();
-
-        await SendAsync(proxy, "/proxy/v1/chat/completions", ("LlmProxy-Key", Own), (header, value));
-
-        AssertSent(proxy, "Bearer " + Provider);
-        Assert.False(proxy.Upstream.Last.Headers.ContainsKey("x-api-key"));
+            AssertSent(proxy, "Bearer " + Provider);
+            Assert.False(proxy.Upstream.Last.Headers.ContainsKey("x-api-key"));
+        }
     }
 
     [Fact]

@@ -10,55 +10,68 @@ namespace LlmProxy.Tests.Auth;
 /// <summary>Without keys the machine's users may read and report outcomes; changes need the token of the user who runs the proxy.</summary>
 public sealed class LocalTokenTests
 {
-    [Theory]
-    [InlineData("DELETE", "/trajectories/x", "", true)]
-    [InlineData("PUT", "/examples/x", """{"pinned":true}""", true)]
-    [InlineData("POST", "/cleanup", """{"dryRun":true}""", true)]
-    [InlineData("POST", "/embeddings", "{}", true)]
-    [InlineData("POST", "/trajectories/x/embedding", """{"taskDescription":"x"}""", true)]
-    [InlineData("POST", "/recording/pause", "", true)]
-    [InlineData("POST", "/recording/resume", "", true)]
-    [InlineData("GET", "/status", "", false)]
-    [InlineData("GET", "/trajectories", "", false)]
-    [InlineData("GET", "/export?format=openai", "", false)]
-    [InlineData("GET", "/openapi.json", "", false)]
-    [InlineData("POST", "/tasks", """{"taskId":"t"}""", false)]
-    [InlineData("POST", "/tasks/t/complete", """{"success":true}""", false)]
-    [InlineData("POST", "/tasks/t/cancel", "", false)]
-    [InlineData("POST", "/tasks/t/interventions", "", false)]
-    [InlineData("POST", "/search", """{"taskDescription":"x"}""", false)]
-    [InlineData("POST", "/examples/x/usage", "", false)]
-    [InlineData("POST", "/nothing", "", false)]
-    public async Task Changing_and_deleting_needs_the_token(string method, string path, string body, bool needsToken)
+    [Fact]
+    public async Task Changing_and_deleting_needs_the_token()
     {
         await using var proxy = await RunningProxy.StartAsync();
-        foreach (var (token, isSent) in new[] { (null, false), ("", false), ("wrong", false), (proxy.LocalToken!.ToUpperInvariant(), false), (proxy.LocalToken, true) })
+        (string Method, string Path, string Body, bool NeedsToken)[] cases =
+        [
+            ("DELETE", "/trajectories/x", "", true),
+            ("PUT", "/examples/x", """{"pinned":true}""", true),
+            ("POST", "/cleanup", """{"dryRun":true}""", true),
+            ("POST", "/embeddings", "{}", true),
+            ("POST", "/trajectories/x/embedding", """{"taskDescription":"x"}""", true),
+            ("POST", "/recording/pause", "", true),
+            ("POST", "/recording/resume", "", true),
+            ("GET", "/status", "", false),
+            ("GET", "/trajectories", "", false),
+            ("GET", "/export?format=openai", "", false),
+            ("GET", "/openapi.json", "", false),
+            ("POST", "/tasks", """{"taskId":"t"}""", false),
+            ("POST", "/tasks/t/complete", """{"success":true}""", false),
+            ("POST", "/tasks/t/cancel", "", false),
+            ("POST", "/tasks/t/interventions", "", false),
+            ("POST", "/search", """{"taskDescription":"x"}""", false),
+            ("POST", "/examples/x/usage", "", false),
+            ("POST", "/nothing", "", false),
+        ];
+        foreach (var (method, path, body, needsToken) in cases)
         {
-            var answer = await SendAsync(proxy, method, path, body, token);
-
-            Assert.Equal(needsToken && !isSent, answer.StartsWith("HTTP/1.1 401 ", StringComparison.Ordinal));
-            if (needsToken && !isSent)
+            proxy.Upstream.Received.Clear();
+            foreach (var (token, isSent) in new[] { (null, false), ("", false), ("wrong", false), (proxy.LocalToken!.ToUpperInvariant(), false), (proxy.LocalToken, true) })
             {
-                Assert.Contains("application/problem+json", answer, StringComparison.Ordinal);
-                Assert.Contains("LlmProxy-Token", answer, StringComparison.Ordinal);
-                Assert.Contains(Path.Combine(proxy.Folder, "data", "local-token"), answer, StringComparison.Ordinal);
+                var answer = await SendAsync(proxy, method, path, body, token);
+
+                Assert.Equal(needsToken && !isSent, answer.StartsWith("HTTP/1.1 401 ", StringComparison.Ordinal));
+                if (needsToken && !isSent)
+                {
+                    Assert.Contains("application/problem+json", answer, StringComparison.Ordinal);
+                    Assert.Contains("LlmProxy-Token", answer, StringComparison.Ordinal);
+                    Assert.Contains(Path.Combine(proxy.Folder, "data", "local-token"), answer, StringComparison.Ordinal);
+                }
             }
         }
     }
 
-    [Theory]
-    [InlineData("GET", "/status")]
-    [InlineData("GET", "/openapi.json")]
-    [InlineData("POST", "/tasks/last/complete")]
-    public async Task It_can_be_asked_for_everywhere(string method, string path)
+    [Fact]
+    public async Task It_can_be_asked_for_everywhere()
     {
         await using var proxy = await RunningProxy.StartAsync(null, ("LlmProxy:Auth:LocalToken", "all"));
         proxy.Upstream.AnswerWith("{}");
-
-        Assert.StartsWith("HTTP/1.1 401 ", await SendAsync(proxy, method, path, """{"success":true}""", null), StringComparison.Ordinal);
-        Assert.DoesNotContain("HTTP/1.1 401 ", await SendAsync(proxy, method, path, """{"success":true}""", proxy.LocalToken), StringComparison.Ordinal);
-        using var call = await proxy.Client.GetAsync(new Uri(proxy.Address, "/openai/v1/models"));
-        Assert.Equal(HttpStatusCode.OK, call.StatusCode);
+        (string Method, string Path)[] cases =
+        [
+            ("GET", "/status"),
+            ("GET", "/openapi.json"),
+            ("POST", "/tasks/last/complete"),
+        ];
+        foreach (var (method, path) in cases)
+        {
+            proxy.Upstream.Received.Clear();
+            Assert.StartsWith("HTTP/1.1 401 ", await SendAsync(proxy, method, path, """{"success":true}""", null), StringComparison.Ordinal);
+            Assert.DoesNotContain("HTTP/1.1 401 ", await SendAsync(proxy, method, path, """{"success":true}""", proxy.LocalToken), StringComparison.Ordinal);
+            using var call = await proxy.Client.GetAsync(new Uri(proxy.Address, "/openai/v1/models"));
+            Assert.Equal(HttpStatusCode.OK, call.StatusCode);
+        }
     }
 
     [Fact]
