@@ -31,7 +31,7 @@ internal sealed record ListenAddresses(IReadOnlyList<string> Urls)
                 || address.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
                 || (IPAddress.TryParse(address.Host, out var ip) && ListenGuard.IsLoopback(ip));
         }
-        catch (FormatException)
+        catch (Exception error) when (error is FormatException or ArgumentException)
         {
             return false;
         }
@@ -44,7 +44,7 @@ internal sealed record ListenAddresses(IReadOnlyList<string> Urls)
             var address = BindingAddress.Parse(url);
             return address.IsUnixPipe || address.IsNamedPipe ? null : address.Host.Trim('[', ']');
         }
-        catch (FormatException)
+        catch (Exception error) when (error is FormatException or ArgumentException)
         {
             return null;
         }

@@ -32,7 +32,13 @@ public sealed class DrainTests
             ["shutdownTimeoutSeconds=600"],
             ["serve", "--urls", "http://127.0.0.1:0", .. folder.Alone[2..], .. upstream.Settings.Select(setting => $"--{setting.Key}={setting.Value}")]);
         var error = process.StandardError.ReadToEndAsync();
-        var line = await process.StandardOutput.ReadLineAsync() ?? await error;
+        string? line;
+        do
+        {
+            line = await process.StandardOutput.ReadLineAsync();
+        }
+        while (line?.StartsWith("LlmProxy ", StringComparison.Ordinal) == false);
+        Assert.True(line is not null, "The server does not start.");
         var port = int.Parse(line.Split(':')[^1], System.Globalization.CultureInfo.InvariantCulture);
         var output = process.StandardOutput.ReadToEndAsync();
         using var socket = new TcpClient();
