@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Globalization;
 using BitFaster.Caching.Lru;
 using LlmProxy.Core.Experiments;
