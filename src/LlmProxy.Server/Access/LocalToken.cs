@@ -69,7 +69,7 @@ internal sealed class LocalToken
             return null;
         }
 
-        if (!OperatingSystem.IsWindows() && (info.UnixFileMode & ~(PrivateFiles.FileMode | UnixFileMode.UserExecute)) != 0)
+        if (!OperatingSystem.IsWindows() && (info.UnixFileMode & ~(PrivateFiles.FileMode | UnixFileMode.UserExecute)) != UnixFileMode.None)
         {
             throw Unusable(file, "can be read by other users");
         }
