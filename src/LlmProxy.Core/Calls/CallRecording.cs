@@ -15,7 +15,7 @@ internal sealed class CallRecording(Spool spool, Recorder recorder, NotRecordedC
             return;
         }
 
-        if (recording.WhyNot(call.Start.RecordHeader) is { } reason)
+        if (recording.WhyNot(call.Start.Tenant, call.Start.RecordHeader) is { } reason)
         {
             Refuse(call, reason);
             return;
@@ -63,6 +63,6 @@ internal sealed class CallRecording(Spool spool, Recorder recorder, NotRecordedC
     public void Refuse(CallSession call, NotRecordedReason reason)
     {
         call.NotRecorded = reason;
-        notRecorded.Count(reason);
+        notRecorded.Count(call.Start.Tenant, reason);
     }
 }

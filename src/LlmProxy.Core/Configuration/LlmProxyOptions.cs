@@ -375,6 +375,15 @@ public sealed class AuthOptions
 
     /// <summary>With <c>--insecure</c>: all callers share one tenant, and examples are used.</summary>
     public bool SharedTenant { get; init; }
+
+    /// <summary>Without keys, host names by which requests may address the proxy, besides those of loopback, of the machine, of its configured addresses, and of the host as containers call it; <c>*</c> stands for any characters. Keeps web pages out whose site resolves its name to this machine.</summary>
+    public IReadOnlyList<string> AllowedHosts { get; init; } = [];
+
+    /// <summary>Origins of web pages that may send requests, such as <c>http://localhost:3000</c>; <c>*</c> stands for any characters.</summary>
+    public IReadOnlyList<string> AllowedOrigins { get; init; } = [];
+
+    /// <summary>Without keys, which requests under <c>/_llmproxy</c> need the local token, which only the user who runs the proxy can read: those that change or delete what is stored, or all of them.</summary>
+    public LocalTokenScope LocalToken { get; init; }
 }
 
 /// <summary>A key. Either sha256 or env.</summary>

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Globalization;
 using BitFaster.Caching.Lru;
 using LlmProxy.Core.Experiments;
@@ -30,7 +29,7 @@ public sealed partial class TaskPrompts(
 
     private readonly ConcurrentLru<(string Tenant, string TaskId), PinnedPrompt> _pinned = new(MaxTasksInMemory);
     private readonly ConcurrentLru<string, TemplateSet> _sets = new(MaxTemplateSetsInMemory);
-    private readonly ConcurrentDictionary<string, long> _skipped = new(StringComparer.Ordinal);
+    private readonly TenantCounts<SkipReason> _skipped = new();
     private readonly RemovedText _removed = new();
     private readonly IReadOnlyList<string> _exceptKeys = new TeachingKeys(options.Auth).Excluded;
 
@@ -51,8 +50,9 @@ public sealed partial class TaskPrompts(
         }
     }
 
-    /// <summary>Why tasks got no examples, counted.</summary>
-    public IReadOnlyDictionary<string, long> Skipped => _skipped;
+    /// <summary>Why tasks of a tenant got no examples, counted.</summary>
+    public IReadOnlyDictionary<string, long> Skipped(string tenant) =>
+        _skipped.Of(tenant).ToDictionary(entry => entry.Key.ToWord(), entry => entry.Value, StringComparer.Ordinal);
 
     /// <summary>Rewrites a call's system prompt where settings, model and task say so.</summary>
     public async ValueTask<PromptResult> EnhanceAsync(PromptRequest request, CancellationToken cancellationToken)
@@ -77,7 +77,7 @@ public sealed partial class TaskPrompts(
         {
             if (composition.Error is { } error)
             {
-                Count(SkipReason.TemplateFailed);
+                _skipped.Count(request.Tenant, SkipReason.TemplateFailed);
                 LogRenderingFailed(request.Provider, error);
                 return new PromptResult(null, null, [], FewShotResult.None(SkipReason.TemplateFailed).ToString(), pinned.Arm);
             }
@@ -157,7 +157,7 @@ public sealed partial class TaskPrompts(
         // One count for each task without examples, whatever else failed with it.
         if (selection.Reason is { } reason)
         {
-            Count(reason);
+            _skipped.Count(request.Tenant, reason);
         }
 
         var kept = await KeepAsync(stored ?? pin, changes, cancellationToken);
@@ -244,7 +244,7 @@ public sealed partial class TaskPrompts(
     {
         if (PromptValues.FromJson(pin.ValuesJson) is not { } values || await FindSetAsync(pin.TemplateSet, cancellationToken) is not { } set)
         {
-            Count(SkipReason.UnreadablePin);
+            _skipped.Count(pin.Tenant, SkipReason.UnreadablePin);
             LogPinUnreadable(pin.TaskId);
             return null;
         }
@@ -287,8 +287,6 @@ public sealed partial class TaskPrompts(
             LogUsageNotCounted(error);
         }
     }
-
-    private void Count(SkipReason reason) => _skipped.AddOrUpdate(reason.ToWord(), 1, static (_, count) => count + 1);
 
     [LoggerMessage(2101, LogLevel.Information, "Injecting {Count} few-shot examples for {Provider}")]
     private partial void LogInjecting(int count, string provider);

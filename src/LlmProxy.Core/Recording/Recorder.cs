@@ -307,7 +307,7 @@ public sealed partial class Recorder : IAsyncDisposable
         {
             // A bug in reading one exchange must not stop the others; the exchange is counted, not silently lost.
             LogExchangeFailed(queue.TaskId, error);
-            _notRecorded.Count(NotRecordedReason.RecorderError);
+            _notRecorded.Count(queue.Tenant, NotRecordedReason.RecorderError);
             GiveUp(queue, item, error);
             return null;
         }
@@ -363,7 +363,7 @@ public sealed partial class Recorder : IAsyncDisposable
             catch (Exception error) when (error is not OperationCanceledException)
             {
                 LogChangeRefused(task.TaskId, error);
-                _notRecorded.Count(NotRecordedReason.StoreRefused);
+                _notRecorded.Count(task.Tenant, NotRecordedReason.StoreRefused);
                 GiveUp(queue, item, error);
                 return null;
             }

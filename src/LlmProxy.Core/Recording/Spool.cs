@@ -90,6 +90,8 @@ public sealed partial class Spool : IDisposable
     /// <summary>Calls that were not recorded because the spool was full or the disk refused.</summary>
     public long Dropped => Interlocked.Read(ref _dropped);
 
+    internal SpoolTenants Tenants { get; } = new();
+
     /// <summary>Whether the last write succeeded.</summary>
     public bool IsWritable => !Volatile.Read(ref _failing);
 
@@ -114,6 +116,7 @@ public sealed partial class Spool : IDisposable
         }
 
         Interlocked.Increment(ref _dropped);
+        exchange.CountDrop();
         Release(exchange);
         return null;
     }
@@ -205,6 +208,8 @@ public sealed partial class Spool : IDisposable
                 }
             }
         }
+
+        exchange.CountRelease();
 
         // Last: if nothing is pending, nothing is on the disk either.
         if (Interlocked.Decrement(ref _pending) > 0)

@@ -29,10 +29,6 @@ public sealed record TaskStart(string? TaskId, string? Description, string? Prov
 /// </summary>
 public sealed class TaskService
 {
-    /// <summary>Longest id of a task that a caller may give.</summary>
-    public const int LongestId = 200;
-
-    private const string SessionPrefix = "session:";
     private static readonly TimeSpan ChangeTimeout = TimeSpan.FromSeconds(5);
 
     private readonly ITrajectoryStore _store;
@@ -48,19 +44,15 @@ public sealed class TaskService
         (_store, _recorder, _correlator, _judge, _policy, _redactor, _time) = (store, recorder, correlator, judge, policy, redactor, time);
     }
 
-    /// <summary>Whether a caller may call a task so: at most 200 characters without / and control characters, and neither <c>last</c> nor <c>session:…</c>, which mean others.</summary>
-    public static bool IsTaskId(string id) =>
-        id.Length is > 0 and <= LongestId && id != "last" && !id.StartsWith(SessionPrefix, StringComparison.Ordinal) && !id.Any(c => char.IsControl(c) || c == '/');
-
     /// <summary>Finds a trajectory by task id, <c>session:ID</c>, <c>last</c>, or its own id; null if there is none.</summary>
     public async Task<Trajectory?> FindAsync(string tenant, string reference, CancellationToken cancellationToken)
     {
-        if (reference.StartsWith(SessionPrefix, StringComparison.Ordinal))
+        if (reference.StartsWith(TaskId.SessionPrefix, StringComparison.Ordinal))
         {
-            return await _store.FindLatestAsync(tenant, reference[SessionPrefix.Length..], cancellationToken);
+            return await _store.FindLatestAsync(tenant, reference[TaskId.SessionPrefix.Length..], cancellationToken);
         }
 
-        if (reference == "last")
+        if (reference == TaskId.Last)
         {
             return await _store.FindLatestAsync(tenant, null, cancellationToken);
         }
@@ -193,8 +185,8 @@ public sealed class TaskService
     /// <summary>The task that a reference means now: calls that are under way count, which the store does not know yet.</summary>
     private async Task<string?> ResolveAsync(string tenant, string reference, CancellationToken cancellationToken)
     {
-        var session = reference.StartsWith(SessionPrefix, StringComparison.Ordinal) ? reference[SessionPrefix.Length..] : null;
-        if (session is null && reference != "last")
+        var session = reference.StartsWith(TaskId.SessionPrefix, StringComparison.Ordinal) ? reference[TaskId.SessionPrefix.Length..] : null;
+        if (session is null && reference != TaskId.Last)
         {
             return reference;
         }

@@ -34,7 +34,7 @@ internal sealed partial class TrajectoryUpdates(
 
         if (run.Row.Status == TrajectoryStatus.Cancelled)
         {
-            notRecorded.Count(NotRecordedReason.Cancelled);
+            notRecorded.Count(queue.Tenant, NotRecordedReason.Cancelled);
             return new TrajectoryUpdate(queue, item, null, run.Row, false);
         }
 
@@ -113,7 +113,7 @@ internal sealed partial class TrajectoryUpdates(
         {
             run.Row = run.Row with { HasContent = false };
             run.KeepContent = false;
-            notRecorded.Count(reason);
+            notRecorded.Count(queue.Tenant, reason);
             LogContentDropped(run.Row.TaskId, reason.ToWord());
         }
 

@@ -42,7 +42,7 @@ internal static class ApiEndpoints
         api.MapMaintenance();
         api.MapPurge();
         api.MapExport();
-        api.Map("{**rest}", NoSuchCall).ExcludeFromDescription();
+        api.Map("{**rest}", NoSuchCall).OpenToLocalUsers().ExcludeFromDescription();
         app.MapOpenApi(Prefix + "/{documentName}.json").WithOrder(BeforeRoutes);
         app.MapFallback("{*path}", NoSuchPath);
     }

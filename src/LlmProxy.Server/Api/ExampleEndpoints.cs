@@ -21,7 +21,7 @@ internal static class ExampleEndpoints
         api.MapGet("/examples", ListAsync).Produces<PageResponse<ExampleDto>>().ProducesProblem(400)
             .WithTags("Examples").WithSummary("Lists examples, pinned ones first, then by uses");
         api.MapPost("/examples/{id}/usage", UseAsync).AcceptsJson<ExampleUsageRequest>().Produces<ExampleDto>().ProducesProblem(404)
-            .WithTags("Examples").WithSummary("Counts one use of an example");
+            .WithTags("Examples").WithSummary("Counts one use of an example").OpenToLocalUsers();
         api.MapPut("/examples/{id}", UpdateAsync).AcceptsJson<UpdateExampleRequest>().Produces<ExampleDto>().ProducesProblem(400).ProducesProblem(404)
             .WithTags("Examples").WithSummary("Pins, retires or edits an example");
     }

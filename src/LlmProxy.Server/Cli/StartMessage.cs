@@ -3,6 +3,7 @@ using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Stores;
+using LlmProxy.Server.Access;
 using LlmProxy.Server.Api;
 using LlmProxy.Server.Hosting;
 using LlmProxy.Server.Upstreams;
@@ -157,7 +158,12 @@ internal sealed class StartMessage(WebApplication app, ProxyConfiguration config
 
         if (Options.Auth.Keys.Count == 0)
         {
-            yield return "keys: anyone who can connect to this address can use the proxy";
+            yield return $"keys: anyone who can connect to this address can use the proxy. Changing and deleting needs the token in {app.Services.GetRequiredService<LocalAccess>().TokenFile}";
+        }
+
+        if (UncheckedUpstreams.Of(configuration.Root) is { Count: > 0 } clusters)
+        {
+            yield return $"certificate checks: not for the upstreams {string.Join(", ", clusters)} (--insecure-upstreams); their connections can be read and changed on the way";
         }
     }
 

@@ -57,11 +57,11 @@ internal sealed class AnthropicExports(ImportReport report)
 
     private static ImportedTrajectory Start(string line, ExportOrigin? origin, JsonElement root)
     {
-        var id = origin?.TrajectoryId ?? ImportedTrajectory.IdOf("anthropic\n" + line);
+        var id = origin is null ? ImportedTrajectory.IdOf("anthropic\n" + line) : Core.Trajectories.TaskId.From(origin.TrajectoryId).Value;
         return new ImportedTrajectory
         {
             Id = id,
-            TaskId = origin?.TaskId ?? id,
+            TaskId = origin is null ? id : Core.Trajectories.TaskId.From(origin.TaskId).Value,
             ConversationId = origin?.ConversationId ?? id,
             Provider = origin?.Provider ?? "anthropic",
             Client = origin?.Client ?? "",

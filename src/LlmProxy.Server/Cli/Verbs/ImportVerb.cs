@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using LlmProxy.Core.Trajectories;
-using LlmProxy.Server.Access;
 using LlmProxy.Storage;
 using LlmProxy.TrainingData.Import;
 
@@ -36,7 +35,7 @@ internal static class ImportVerb
             var importer = new TrajectoryImporter(store, configuration.Options, new TaskRulesCatalog(configuration.Options.Tasks));
             var source = parse.GetValue(from) == Anthropic ? ImportSource.Anthropic : ImportSource.ClaudeCode;
             var report = await context.Console.ProgressAsync("Files", onProgress =>
-                importer.ImportAsync(file, source, Caller.DefaultTenant, parse.GetValue(dryRun), (done, all) => onProgress(done, all), cancellationToken));
+                importer.ImportAsync(file, source, ApiConnection.TenantOf(configuration, parse.GetValue(context.Tenant)), parse.GetValue(dryRun), (done, all) => onProgress(done, all), cancellationToken));
             Print(context.Console, report, parse.GetValue(dryRun), parse.GetValue(json));
             return ExitCodes.Done;
         });
