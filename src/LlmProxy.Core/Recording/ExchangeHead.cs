@@ -127,6 +127,9 @@ public sealed record ExchangeHead
         StartedAt = now,
     };
 
+    /// <summary>How the JSON of a head begins.</summary>
+    internal static ReadOnlySpan<byte> FirstName => "{\"exchangeId\":"u8;
+
     internal byte[] ToUtf8() => JsonSerializer.SerializeToUtf8Bytes(this, ExchangeJson.Default.ExchangeHead);
 
     internal static ExchangeHead? FromUtf8(ReadOnlySpan<byte> json) => JsonSerializer.Deserialize(json, ExchangeJson.Default.ExchangeHead);
