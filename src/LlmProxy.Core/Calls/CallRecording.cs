@@ -35,6 +35,7 @@ internal sealed class CallRecording(Spool spool, Recorder recorder, NotRecordedC
             TemplateSet = call.Prompt.TemplateSet,
             KeepContent = options.Recording.Providers.Contains(call.Provider, StringComparer.OrdinalIgnoreCase),
             StartedAt = start.StartedAt ?? now - time.GetElapsedTime(start.ArrivedTimestamp),
+            Uptime = start.StartedAt is null ? time.GetElapsedTime(0, start.ArrivedTimestamp) : null,
         };
 
         // The agent's own request is recorded, not the rewritten one: injected examples must never be learnt from.

@@ -127,6 +127,13 @@ public sealed record ExchangeHead
         StartedAt = now,
     };
 
+    /// <summary>
+    /// When the call arrived, by the process's monotonic clock; null for one of another process. <see cref="StartedAt"/>
+    /// jumps when the clock is set.
+    /// </summary>
+    [JsonIgnore]
+    public TimeSpan? Uptime { get; init; }
+
     /// <summary>How the JSON of a head begins.</summary>
     internal static ReadOnlySpan<byte> FirstName => "{\"exchangeId\":"u8;
 

@@ -19,7 +19,10 @@ public sealed partial class Recorder : IAsyncDisposable
     private const int BatchSize = 64;
 
     // Each takes long: the others of its lane wait for the whole batch.
-    private const int HeavyBatchSize = 4;
+    private const int LargeBatchSize = 4;
+
+    // A body is in memory several times while it is recorded, in arrays that the collector leaves alone for long.
+    private const long CollectFrom = 32L << 20;
     private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(25);
 
     // Where many come there is more to save together.
@@ -204,7 +207,7 @@ public sealed partial class Recorder : IAsyncDisposable
                 await _urgent.WaitAsync(GatheringMany, _stopping.Token);
             }
 
-            isBehind = await RecordAsync(RecorderLane.Usual, BatchSize) == BatchSize;
+            isBehind = (await RecordAsync(RecorderLane.Usual, BatchSize)).Count == BatchSize;
         }
     }
 
@@ -212,11 +215,14 @@ public sealed partial class Recorder : IAsyncDisposable
     {
         while (await _queues.WaitAsync(RecorderLane.Large, _stopping.Token))
         {
-            await RecordAsync(RecorderLane.Large, HeavyBatchSize);
+            if ((await RecordAsync(RecorderLane.Large, LargeBatchSize)).Bytes >= CollectFrom)
+            {
+                GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: false);
+            }
         }
     }
 
-    private async Task<int> RecordAsync(RecorderLane lane, int size)
+    private async Task<(int Count, long Bytes)> RecordAsync(RecorderLane lane, int size)
     {
         var batch = _queues.TakeBatch(lane, size);
         try
@@ -232,7 +238,7 @@ public sealed partial class Recorder : IAsyncDisposable
         }
 
         _runs.Trim(_queues.Holds);
-        return batch.Count;
+        return (batch.Count, batch.Sum(b => b.Item.Weight));
     }
 
     private async Task TakeLeftoversAsync(IReadOnlyList<SpooledExchange> leftovers)

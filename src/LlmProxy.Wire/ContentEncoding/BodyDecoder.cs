@@ -76,7 +76,7 @@ public sealed class BodyDecoder : IDisposable
 
     /// <summary>Decodes a whole body; null where the encoding is unknown or the data broken from the start. The same memory if there is no encoding.</summary>
     public static ReadOnlyMemory<byte>? DecodeAll(ReadOnlyMemory<byte> bytes, string? contentEncoding) =>
-        TryDecodeAll(bytes, contentEncoding, MaxDecodedBytes, static _ => true, out var decoded) is DecodeResult.Decoded or DecodeResult.TooLarge ? decoded : null;
+        TryDecodeAll(bytes, contentEncoding, MaxDecodedBytes, static _ => true, out var decoded) is DecodeResult.Decoded or DecodeResult.TooLarge ? decoded : default(ReadOnlyMemory<byte>?);
 
     /// <summary>Decodes a whole body within limits.</summary>
     /// <param name="bytes">The body.</param>
