@@ -186,7 +186,7 @@ public sealed partial class Recorder : IAsyncDisposable
         try
         {
             await TakeLeftoversAsync(leftovers);
-            await Task.WhenAll(WorkAsync(), Task.Run(WorkOnLargeAsync));
+            await Task.WhenAll(WorkAsync(), Task.Run(WorkOnLargeAsync, CancellationToken.None));
         }
         catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
         {
