@@ -73,7 +73,7 @@ public sealed class RecordingOptions
     /// <summary>Maximum size of a body that is buffered and recorded. A larger one is forwarded as a stream and its record is marked truncated.</summary>
     [Setting(Range = ">0")] public long MaxBodyBytes { get; init; } = 64L << 20;
 
-    /// <summary>Maximum size of the buffered bodies of all requests together.</summary>
+    /// <summary>Largest sum of all that recording holds in memory: request bodies (decoded and rewritten ones too), replies that are assembled, and what is being stored. Beyond it a request is forwarded as a stream, and a reply is assembled later.</summary>
     [Setting(Range = ">0")] public long MaxBufferedBytes { get; init; } = 256L << 20;
 
     /// <summary>The spool, in which exchanges wait until they are in the store.</summary>

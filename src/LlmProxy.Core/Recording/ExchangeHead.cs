@@ -141,6 +141,16 @@ public sealed record ExchangeHead
         StartedAt = now,
     };
 
+    /// <summary>
+    /// When the call arrived, by the process's monotonic clock; null for one of another process. <see cref="StartedAt"/>
+    /// jumps when the clock is set.
+    /// </summary>
+    [JsonIgnore]
+    public TimeSpan? Uptime { get; init; }
+
+    /// <summary>How the JSON of a head begins.</summary>
+    internal static ReadOnlySpan<byte> FirstName => "{\"exchangeId\":"u8;
+
     internal byte[] ToUtf8() => JsonSerializer.SerializeToUtf8Bytes(this, ExchangeJson.Default.ExchangeHead);
 
     internal static ExchangeHead? FromUtf8(ReadOnlySpan<byte> json) => JsonSerializer.Deserialize(json, ExchangeJson.Default.ExchangeHead);

@@ -33,6 +33,18 @@ public sealed class SpooledExchange(Spool spool, ExchangeHead head, long number)
 
     internal IReadOnlyList<SpoolSegment> Segments => _segments;
 
+    /// <summary>Bytes of its records.</summary>
+    internal long Bytes
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _slices.Sum(s => (long)s.Length);
+            }
+        }
+    }
+
     /// <summary>Number of its next record.</summary>
     internal int NextOrdinal => Volatile.Read(ref _records);
 

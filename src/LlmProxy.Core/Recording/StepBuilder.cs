@@ -101,7 +101,7 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
         var history = said is null ? delta.History : [.. delta.History, run.AddReply(said, turnKeys)];
         run.NoteEnd(index, status, reply);
         var usage = StepUsage.Of(prices, reply, head.Model);
-        var row = AddCall(usage.AddTo(counts.AddTo(run.Row)), head, exchange, said, index) with { HasContent = run.KeepContent };
+        var row = AddCall(usage.AddTo(counts.AddTo(run.Row)), run.StartOf(head), head, exchange, said, index) with { HasContent = run.KeepContent };
 
         var content = new StepContent(redactor);
         // A task that continues with a model whose content is not recorded keeps nothing of that model's.
@@ -189,9 +189,9 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
     private static RequestReading? Read(IDialect dialect, ExchangeHead head, SpooledContent exchange, ParsedExchange? known, TurnKeys turnKeys) =>
         BodyDecoder.DecodeAll(exchange.Request, head.RequestEncoding) is not { } body ? null : known?.Places?.In(body) ?? dialect.ReadRequest(body, head.Path, turnKeys);
 
-    private static Trajectory AddCall(Trajectory row, ExchangeHead head, SpooledContent exchange, AssembledReply? said, int index)
+    private static Trajectory AddCall(Trajectory row, DateTimeOffset started, ExchangeHead head, SpooledContent exchange, AssembledReply? said, int index)
     {
-        var answered = head.StartedAt.AddMilliseconds(exchange.Tail.DurationMs);
+        var answered = started.AddMilliseconds(exchange.Tail.DurationMs);
         IReadOnlyList<ToolCall> calls = said?.Message.ToolCalls ?? [];
         return row with
         {

@@ -95,7 +95,7 @@ public sealed class TaskService
                 Success = success,
                 OutcomeSource = OutcomeSource.Api,
                 IsProvisional = false,
-                CompletedAt = row is { OutcomeSource: OutcomeSource.Api, CompletedAt: { } before } ? before : _time.GetUtcNow(),
+                CompletedAt = row is { OutcomeSource: OutcomeSource.Api, CompletedAt: { } before } ? before : NowAfter(row),
                 StatedErrorRate = metrics?.ErrorRate ?? row.StatedErrorRate,
                 StatedClickAccuracy = metrics?.ClickAccuracy ?? row.StatedClickAccuracy,
                 UserInterventions = metrics?.UserInterventions ?? row.UserInterventions,
@@ -117,7 +117,7 @@ public sealed class TaskService
                 QualityScore = null,
                 OutcomeSource = OutcomeSource.Api,
                 IsProvisional = false,
-                CompletedAt = row.CompletedAt ?? _time.GetUtcNow(),
+                CompletedAt = row.CompletedAt ?? NowAfter(row),
             },
             cancellationToken);
 
@@ -181,6 +181,9 @@ public sealed class TaskService
             cancellationToken);
         return row is null ? null : Result(row);
     }
+
+    /// <summary>Now; not before the last call, if the clock was set back.</summary>
+    private DateTimeOffset NowAfter(Trajectory row) => _time.GetUtcNow() is var now && now > row.LastActivityAt ? now : row.LastActivityAt;
 
     /// <summary>The task that a reference means now: calls that are under way count, which the store does not know yet.</summary>
     private async Task<string?> ResolveAsync(string tenant, string reference, CancellationToken cancellationToken)

@@ -1,7 +1,7 @@
 namespace LlmProxy.Core.Recording;
 
 /// <summary>Turns what waits for a task (calls that are over, requested changes) into changes of its run.</summary>
-/// <remarks>Used by the recorder's worker alone.</remarks>
+/// <remarks>Used by the recorder's workers alone, for each task by one of them.</remarks>
 internal sealed partial class TrajectoryUpdates(
     StepBuilder steps,
     TrajectoryCache runs,

@@ -102,6 +102,7 @@ public static class LlmProxyCoreServiceCollectionExtensions
             p.GetRequiredService<TimeProvider>(),
             p.GetRequiredService<ILogger<Spool>>()));
         services.TryAddSingleton<NotRecordedCounts>();
+        services.TryAddSingleton(new BufferBudget(options.Recording.MaxBufferedBytes));
         services.TryAddSingleton<RetryingStore>();
         services.TryAddSingleton<OutcomeJudge>();
         services.TryAddSingleton<ContentPolicy>();

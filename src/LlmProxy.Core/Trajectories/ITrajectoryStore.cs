@@ -35,6 +35,7 @@ public interface ITrajectoryStore
     Task<IReadOnlyList<TrajectoryStep>> ReadStepsAsync(string trajectoryId, CancellationToken cancellationToken);
 
     /// <summary>Content by hash, decompressed; unknown hashes are omitted.</summary>
+    /// <remarks>Content that is damaged or was removed is left out: one bad row must not keep the others from being read.</remarks>
     Task<IReadOnlyDictionary<ContentHash, ReadOnlyMemory<byte>>> ReadContentAsync(IReadOnlyCollection<ContentHash> hashes, CancellationToken cancellationToken);
 
     /// <summary>Deletes a run with its steps, embeddings, examples, keys, and the content that only it used. False if there is none.</summary>

@@ -151,8 +151,8 @@ public sealed record Trajectory
     /// <summary>The stated click accuracy, else the counted one; null where nothing was measured.</summary>
     public double? ClickAccuracy => StatedClickAccuracy ?? (ClicksTotal == 0 ? null : (double)ClicksHit / ClicksTotal);
 
-    /// <summary>First request to last response.</summary>
-    public TimeSpan Duration => (CompletedAt ?? LastActivityAt) - StartedAt;
+    /// <summary>First request to last response; never negative, also if the clock was set back in between.</summary>
+    public TimeSpan Duration => (CompletedAt ?? LastActivityAt) - StartedAt is var duration && duration > TimeSpan.Zero ? duration : TimeSpan.Zero;
 }
 
 /// <summary>A reference to one stored message.</summary>

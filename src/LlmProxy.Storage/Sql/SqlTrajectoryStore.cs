@@ -161,7 +161,7 @@ public abstract partial class SqlTrajectoryStore :
                 foreach (var group in wanted.Chunk(200))
                 {
                     await ContentRows.ReadAsync(
-                        s, new SqlStatement($"SELECT {ContentRows.Columns} FROM content c WHERE c.hash " + s.AnyBytes("hashes")).With("hashes", group), found, cancellationToken);
+                        s, new SqlStatement($"SELECT {ContentRows.Columns} FROM content c WHERE c.hash " + s.AnyBytes("hashes")).With("hashes", group), found, skipsDamaged: true, cancellationToken);
                 }
 
                 return found;

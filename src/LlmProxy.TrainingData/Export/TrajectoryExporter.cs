@@ -22,6 +22,9 @@ namespace LlmProxy.TrainingData.Export;
 /// <remarks>Safe for concurrent use.</remarks>
 public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectoryStore store, ISearchStore search, TrajectoryReader reader, LlmProxyOptions options, TimeProvider time)
 {
+    private const string CannotBeRead = "content is damaged in the store, or was removed meanwhile";
+    private const string TooDeep = "lines left out: nested too deep for readers of JSON";
+
     /// <summary>
     /// Exports into a training file, with the validation file and the origins next to it. The file takes its name only when
     /// all of it has passed its consumer's rules; see <see cref="ExportedFile.Report"/>.
@@ -60,17 +63,15 @@ public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectorySto
 
     private async IAsyncEnumerable<ExportEvent> RunsAsync(Work work, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var format = (ConversationFormat)work.Format;
         var done = 0;
         await foreach (var run in work.Selection.ReadAsync(cancellationToken))
         {
-            var segment = 0;
             work.WhyNot = ConversationShaper.NoReply;
+            var segment = 0;
             foreach (var conversation in await ReadAsync(run, work, cancellationToken))
             {
                 var images = new ImageFiles(work.Request.ImageUri);
-                var json = work.Write(writer => format.Write(writer, conversation, images));
-                if (!work.Accepts(json))
+                if (work.Write((writer, format) => ((ConversationFormat)format).Write(writer, conversation, images)) is not { } json)
                 {
                     continue;
                 }
@@ -116,7 +117,7 @@ public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectorySto
             {
                 work.Notes.Add("pairs left out: " + reason);
             }
-            else if (work.Write(writer => format.Write(writer, comparison)) is var json && work.Accepts(json))
+            else if (work.Write((writer, _) => format.Write(writer, comparison)) is { } json)
             {
                 yield return work.Line(json, isValidation, OriginOf(pair.Better, better!.Models) with
                 {
@@ -134,9 +135,29 @@ public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectorySto
         }
     }
 
+    /// <summary>The conversations of a run; none where it cannot be read, which keeps no other run from being exported.</summary>
     private async Task<IReadOnlyList<Conversation>> ReadAsync(Trajectory run, Work work, CancellationToken cancellationToken)
     {
+        try
+        {
+            return await ShapeAsync(run, work, cancellationToken);
+        }
+        catch (Exception error) when (error is StoreException { IsOutage: false } or JsonException or InvalidOperationException)
+        {
+            work.WhyNot = CannotBeRead;
+            return [];
+        }
+    }
+
+    private async Task<IReadOnlyList<Conversation>> ShapeAsync(Trajectory run, Work work, CancellationToken cancellationToken)
+    {
         var steps = await reader.ReadAsync(run.Id, cancellationToken);
+        if (steps.Any(s => s.Unreadable > 0))
+        {
+            work.WhyNot = CannotBeRead;
+            return [];
+        }
+
         var others = steps.Any(s => s.Messages.Any(m => m.IsForeign)) ? await work.RepliesOfConversationAsync(run, reader, cancellationToken) : null;
         var segments = SegmentBuilder.Build(steps, print => others?.Contains(print) == true);
         var conversations = new List<Conversation>(segments.Count);
@@ -206,19 +227,30 @@ public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectorySto
         /// <summary>Why the latest run gave no line, where it did not.</summary>
         public string WhyNot { get; set; } = ConversationShaper.NoReply;
 
-        public byte[] Write(Action<Utf8JsonWriter> write)
+        /// <summary>Writes a line; null where it is left out, which is counted.</summary>
+        public byte[]? Write(Action<Utf8JsonWriter, LineFormat> write)
         {
             _buffer.ResetWrittenCount();
-            using (var writer = new Utf8JsonWriter(_buffer, StrictJson.Options))
+            try
             {
-                write(writer);
-            }
+                using (var writer = new Utf8JsonWriter(_buffer, StrictJson.Options))
+                {
+                    write(writer, Format);
+                }
 
-            return _buffer.WrittenSpan.ToArray();
+                var json = _buffer.WrittenSpan.ToArray();
+                return Accepts(json) ? json : null;
+            }
+            catch (Exception error) when (error is JsonException or InvalidOperationException)
+            {
+                // Writer and reader refuse nesting above their limit.
+                notes.Add(TooDeep);
+                return null;
+            }
         }
 
         /// <summary>Whether the consumer would take the line; if not it is left out and counted, since one such line spoils the file.</summary>
-        public bool Accepts(byte[] json)
+        private bool Accepts(byte[] json)
         {
             using var line = JsonDocument.Parse(json, LineValidator.Reading);
             var findings = new LineFindings();

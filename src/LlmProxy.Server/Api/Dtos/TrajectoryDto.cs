@@ -154,7 +154,12 @@ public sealed record PageResponse<T>(IReadOnlyList<T> Items, string? NextCursor)
 public sealed record StepDto(
     int Index, string? SystemPrompt, string? SentSystemPrompt, IReadOnlyList<JsonNode> Messages, ReplyDto? Response, string? Reasoning,
     IReadOnlyList<ToolCallDto> ToolCalls, IReadOnlyList<ToolResultDto> ToolResults, TokenUsageDto TokenUsage,
-    DateTime StartedAt, double DurationMs, double? TimeToFirstByteMs, string Status);
+    DateTime StartedAt, double DurationMs, double? TimeToFirstByteMs, string Status)
+{
+    /// <summary>How many texts and messages of the step are left out, since they are damaged in the store or were removed while they were read; absent for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Unreadable { get; init; }
+}
 
 /// <summary>Text of a reply.</summary>
 /// <param name="Text">The text.</param>
