@@ -231,7 +231,7 @@ internal sealed partial class CallPipeline(
     [LoggerMessage(1010, LogLevel.Error, "Pipeline stage '{Stage}' failed; forwarding the request unmodified")]
     private partial void LogStageFailed(CallStage stage, Exception error);
 
-    [LoggerMessage(1014, LogLevel.Warning, "Forwarding a request unmodified: its rewritten body of {Bytes} bytes exceeds LlmProxy:{Setting}")]
+    [LoggerMessage(1015, LogLevel.Warning, "Forwarding a request unmodified: its rewritten body of {Bytes} bytes exceeds LlmProxy:{Setting}")]
     private partial void LogNotRewritten(int bytes, string setting);
 
     [LoggerMessage(1011, LogLevel.Error, "Recording of a response was truncated; the client response is unaffected")]

@@ -68,7 +68,7 @@ internal sealed class CallRecording(Spool spool, Recorder recorder, NotRecordedC
     }
 
     /// <summary>Counts a reply that is not recorded.</summary>
-    public void CountReply(NotRecordedReason reason) => notRecorded.Count(reason);
+    public void CountReply(CallSession call, NotRecordedReason reason) => notRecorded.Count(call.Start.Tenant, reason);
 
     /// <summary>Notes and counts that a call is not recorded.</summary>
     public void Refuse(CallSession call, NotRecordedReason reason)

@@ -87,7 +87,7 @@ internal sealed class ReplyCopy(
             {
                 // Its bytes say nothing to anyone: they are not kept.
                 _copying = false;
-                recording.CountReply(NotRecordedReason.UnknownEncoding);
+                recording.CountReply(call, NotRecordedReason.UnknownEncoding);
                 return;
             }
 

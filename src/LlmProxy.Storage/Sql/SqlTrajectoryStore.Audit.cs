@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Text.Json;
+using LlmProxy.Core;
 using LlmProxy.Core.Stores;
 
 namespace LlmProxy.Storage.Sql;
@@ -16,7 +17,7 @@ public abstract partial class SqlTrajectoryStore
             s => s.ExecuteAsync(
                 new SqlStatement("INSERT INTO audit (id, at, tenant, actor, action, subject, counts) VALUES (@id, @at, @tenant, @actor, @action, @subject, @counts) ON CONFLICT (id) DO NOTHING")
                     .With("id", entry.Id).With("at", entry.At).With("tenant", entry.Tenant).With("actor", entry.Actor)
-                    .With("action", EnumWords<AuditAction>.Of(entry.Action)).With("subject", entry.Subject).With("counts", JsonSerializer.Serialize(entry.Counts)),
+                    .With("action", EnumWords.Snake(entry.Action)).With("subject", entry.Subject).With("counts", JsonSerializer.Serialize(entry.Counts)),
                 cancellationToken),
             cancellationToken);
 
@@ -43,7 +44,7 @@ public abstract partial class SqlTrajectoryStore
         session.ReadTime(r, 1),
         r.GetString(2),
         r.GetString(3),
-        EnumWords<AuditAction>.Parse(r.GetString(4)),
+        StoredWord.Parse<AuditAction>(r.GetString(4)),
         r.GetString(5),
         JsonSerializer.Deserialize<Dictionary<string, long>>(r.GetString(6)) ?? []);
 }

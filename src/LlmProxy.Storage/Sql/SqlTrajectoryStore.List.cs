@@ -1,3 +1,4 @@
+using LlmProxy.Core;
 using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Storage.Sql;
@@ -80,7 +81,7 @@ public abstract partial class SqlTrajectoryStore
         var statement = new SqlStatement($"SELECT {TrajectoryRows.Columns}, t.row_id FROM task_trajectory t WHERE t.tenant = @tenant").With("tenant", query.Tenant)
             .AppendIf(query.Provider, " AND t.provider = @provider", "provider")
             .AppendIf(query.Model, " AND t.model = @model", "model")
-            .AppendIf(query.Status is { } status ? EnumWords<TrajectoryStatus>.Of(status) : null, " AND t.status = @status", "status")
+            .AppendIf(query.Status is { } status ? EnumWords.Snake(status) : null, " AND t.status = @status", "status")
             .AppendIf(query.Success, " AND t.success = @success", "success")
             .AppendIf(query.MinQuality, " AND t.quality_score >= @quality", "quality")
             .AppendIf(query.Since, " AND t.started_at >= @since", "since")

@@ -66,7 +66,7 @@ internal sealed class TextSearch(string text)
             r => (Id: r.GetInt64(0), Hash: StepRows.HashOf(r.GetFieldValue<byte[]>(1))),
             cancellationToken));
         var contents = new Dictionary<ContentHash, ReadOnlyMemory<byte>>();
-        await ContentRows.ReadAsync(session, new SqlStatement($"SELECT {ContentRows.Columns} FROM content c WHERE c.id " + session.Any("ids")).With("ids", ids), contents, cancellationToken);
+        await ContentRows.ReadAsync(session, new SqlStatement($"SELECT {ContentRows.Columns} FROM content c WHERE c.id " + session.Any("ids")).With("ids", ids), contents, skipsDamaged: true, cancellationToken);
         foreach (var (id, hash) in hashes)
         {
             cancellationToken.ThrowIfCancellationRequested();

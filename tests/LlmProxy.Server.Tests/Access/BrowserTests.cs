@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 using LlmProxy.Tests.Browser;
 using LlmProxy.Tests.Wire;
 
-namespace LlmProxy.Tests.Auth;
+namespace LlmProxy.Tests.Access;
 
 /// <summary>What a page in a real browser can do to a proxy without keys on the same machine: nothing.</summary>
 public sealed class BrowserTests

@@ -3,7 +3,7 @@ using System.Text;
 using LlmProxy.Server.Access;
 using LlmProxy.Tests.Wire;
 
-namespace LlmProxy.Tests.Auth;
+namespace LlmProxy.Tests.Access;
 
 /// <summary>A key of this proxy never leaves it, in any spelling or place; a client's own credential leaves alone.</summary>
 public sealed class CredentialTests

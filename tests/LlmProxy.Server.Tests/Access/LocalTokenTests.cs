@@ -5,7 +5,7 @@ using LlmProxy.Tests.Api;
 using LlmProxy.Tests.Cli;
 using LlmProxy.Tests.Wire;
 
-namespace LlmProxy.Tests.Auth;
+namespace LlmProxy.Tests.Access;
 
 /// <summary>Without keys the machine's users may read and report outcomes; changes need the token of the user who runs the proxy.</summary>
 public sealed class LocalTokenTests

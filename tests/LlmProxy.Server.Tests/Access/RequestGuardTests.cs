@@ -6,7 +6,7 @@ using LlmProxy.Server.Access;
 using LlmProxy.Tests.Api;
 using LlmProxy.Tests.Wire;
 
-namespace LlmProxy.Tests.Auth;
+namespace LlmProxy.Tests.Access;
 
 /// <summary>Without keys no web page of another site reaches the proxy, on any path; everything else does.</summary>
 public sealed class RequestGuardTests

@@ -5,7 +5,7 @@ using LlmProxy.Tests.Api;
 using LlmProxy.Tests.Cli;
 using LlmProxy.Tests.Wire;
 
-namespace LlmProxy.Tests.Auth;
+namespace LlmProxy.Tests.Access;
 
 /// <summary>A tenant's admin changes and sees what belongs to the tenant, in the API and in verbs without a server.</summary>
 [Collection(nameof(KeyVariableCollection))]

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
-using LlmProxy.Tests.Auth;
+using LlmProxy.Tests.Access;
 using LlmProxy.Tests.Cli;
 using LlmProxy.Tests.Wire;
 

@@ -3,7 +3,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using LlmProxy.Server.Access;
-using LlmProxy.Tests.Auth;
+using LlmProxy.Tests.Access;
 using LlmProxy.Tests.Wire;
 using Microsoft.Extensions.Configuration;
 
