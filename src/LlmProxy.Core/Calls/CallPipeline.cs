@@ -1,5 +1,6 @@
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Retrieval;
 
 namespace LlmProxy.Core.Calls;
@@ -19,6 +20,7 @@ internal sealed partial class CallPipeline(
     TaskCorrelator correlator,
     TaskPrompts prompts,
     CallRecording recording,
+    Redactor redactor,
     LlmProxyOptions options,
     TimeProvider time,
     ILogger<CallPipeline> log)
@@ -132,14 +134,16 @@ internal sealed partial class CallPipeline(
         var (reading, rules) = (request.Reading, request.Rules);
         try
         {
+            // Ids are stored, logged and asked for by the same placeholder.
+            var clean = redactor.For(start.Tenant);
             call.Place = await correlator.AssignAsync(
                 new IncomingCall
                 {
                     Tenant = start.Tenant,
                     Reading = reading,
                     Rules = rules,
-                    TaskId = start.TaskId,
-                    SessionId = start.SessionId ?? rules.SessionId(start.Header) ?? (rules.Name == TaskRules.Generic ? null : reading.SessionHint),
+                    TaskId = clean.RedactId(start.TaskId),
+                    SessionId = clean.RedactId(start.SessionId ?? rules.SessionId(start.Header) ?? (rules.Name == TaskRules.Generic ? null : reading.SessionHint)),
                     RetryCount = start.RetryCount,
                     Description = () => start.Description ?? TaskText.Describe(rules.IsTurnBoundary ? reading.ReadLastUserText() : reading.ReadFirstUserText(), rules.Boilerplate),
                     SystemPrompt = request.SystemPrompt,

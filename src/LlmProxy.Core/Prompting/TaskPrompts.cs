@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using BitFaster.Caching.Lru;
 using LlmProxy.Core.Experiments;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Retrieval;
 
 namespace LlmProxy.Core.Prompting;
@@ -17,6 +18,7 @@ public sealed partial class TaskPrompts(
     StoreCircuitBreaker gate,
     FewShotService fewShot,
     TemplateDirectory templates,
+    Redactor redactor,
     LlmProxyOptions options,
     TimeProvider time,
     ILogger<TaskPrompts> logger)
@@ -103,7 +105,7 @@ public sealed partial class TaskPrompts(
         var tools = request.Reading.ReadTools();
         var selection = await SelectAsync(request, tools, cancellationToken);
         var values = new PromptValues(request.TaskId, request.TaskDescription, request.Provider, request.Model, tools, selection.Examples);
-        var pin = new PromptPin(request.Tenant, request.TaskId, set.Hash, values.ToJson(), selection.ExampleIds, selection.Result, time.GetUtcNow());
+        var pin = new PromptPin(request.Tenant, request.TaskId, set.Hash, redactor.For(request.Tenant).RedactJson(values.ToJson()), selection.ExampleIds, selection.Result, time.GetUtcNow());
 
         // The first of several replicas (or of several first calls) decides for all of them.
         var (stored, answered) = await gate.AskAsync<PromptPin?>(
