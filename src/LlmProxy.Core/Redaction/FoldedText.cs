@@ -174,7 +174,12 @@ internal sealed class FoldedText : IDisposable
 
         var value = Number(text, letter + 1, count);
         var length = letter + 1 + count - at;
-        return value == Escape ? (null, length + TerminalCode(text, at + length)) : char.IsSurrogate(value) ? ('\uFFFD', length) : (Plain(value), length);
+        return value switch
+        {
+            Escape => (null, length + TerminalCode(text, at + length)),
+            '&' when NumericEntity(text, at + length) is { Length: > 0 } entity => (entity.Value, length + entity.Length),
+            _ => (char.IsSurrogate(value) ? '\uFFFD' : Plain(value), length),
+        };
     }
 
     private static (char? Value, int Length) Entity(ReadOnlySpan<char> text, int at)
@@ -198,11 +203,23 @@ internal sealed class FoldedText : IDisposable
             return ('&', 1);
         }
 
+        return NumericEntity(text, at + 1) is { Length: > 0 } entity ? (entity.Value, entity.Length + 1) : ('&', 1);
+    }
+
+    /// <summary>A numeric entity from its <c>#</c> on; a length of 0 if there is none.</summary>
+    private static (char? Value, int Length) NumericEntity(ReadOnlySpan<char> text, int at)
+    {
+        var rest = text[Math.Min(at, text.Length)..Math.Min(text.Length, at + 9)];
         var end = rest.IndexOf(';');
-        var isHex = rest[2] is 'x' or 'X';
-        return end > 2 && int.TryParse(rest[(isHex ? 3 : 2)..end], isHex ? NumberStyles.AllowHexSpecifier : NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is > 0 and < 0xD800
+        if (end < 2 || rest[0] != '#')
+        {
+            return default;
+        }
+
+        var isHex = rest[1] is 'x' or 'X';
+        return int.TryParse(rest[(isHex ? 2 : 1)..end], isHex ? NumberStyles.AllowHexSpecifier : NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is > 0 and < 0xD800
             ? (Plain((char)number), end + 1)
-            : ('&', 1);
+            : default;
     }
 
     /// <summary>How long a terminal's code is without its first character.</summary>

@@ -133,7 +133,7 @@ public sealed class Redactor
         }
         catch (NotSupportedException error)
         {
-            throw new ArgumentException($"The redaction pattern \"{pattern}\" needs backtracking, whose time has no limit: {error.Message} Write it without lookaround, atomic groups and references back.", error);
+            throw new ArgumentException($"The redaction pattern \"{pattern}\" needs backtracking, whose time has no limit: {error.Message} Write it without lookaround, atomic groups and references back.", nameof(pattern), error);
         }
     }
 

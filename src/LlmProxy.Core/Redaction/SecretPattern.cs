@@ -87,7 +87,7 @@ internal sealed class CharacterRuns
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"),
         SearchValues.Create("0123456789abcdefABCDEF"),
         SearchValues.Create(AlphanumericCharacters + "_-/@.%~=+$"),
-        SearchValues.Create(AlphanumericCharacters + "./$=,"),
+        SearchValues.Create(AlphanumericCharacters + "./$="),
     ];
 
     // Most texts need none.
