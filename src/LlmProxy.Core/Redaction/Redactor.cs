@@ -23,6 +23,8 @@ public sealed class Redactor
     // "type":"text" and the like are between two texts.
     private const int MostPartsBetween = 4;
 
+    private static readonly TimeSpan PatternTimeout = TimeSpan.FromSeconds(2);
+
     private readonly bool _enabled;
     private readonly Regex[] _own;
     private readonly CorrelationSecret? _secret;
@@ -34,12 +36,20 @@ public sealed class Redactor
     /// <param name="secret">The key of placeholders, or null for the plain <see cref="Mark"/>.</param>
     /// <exception cref="ArgumentException">A pattern is none, or needs backtracking.</exception>
     public Redactor(RedactionOptions options, CorrelationSecret? secret = null)
+        : this(options, secret, mayBacktrack: false)
+    {
+    }
+
+    private Redactor(RedactionOptions options, CorrelationSecret? secret, bool mayBacktrack)
     {
         ArgumentNullException.ThrowIfNull(options);
         _enabled = options.Enabled;
-        _own = [.. options.Patterns.Select(Compile)];
+        _own = [.. options.Patterns.Select(pattern => Compile(pattern, mayBacktrack))];
         _secret = secret;
     }
+
+    /// <summary>A redactor for patterns of an application's own code, which may look around: one that misses its time limit removes the whole text.</summary>
+    public static Redactor ForOwnCode(RedactionOptions options) => new(options, null, mayBacktrack: true);
 
     private Redactor(Redactor all, string tenant)
     {
@@ -113,23 +123,34 @@ public sealed class Redactor
             text = SecretScanner.Replace(text, found, secret => Label(secret.Kind, secret.Value, key));
         }
 
-        foreach (var pattern in _own)
+        try
         {
-            text = pattern.Replace(text, match => Label("own-pattern", match.Value, Key()));
-        }
+            foreach (var pattern in _own)
+            {
+                text = pattern.Replace(text, match => Label("own-pattern", match.Value, Key()));
+            }
 
-        return text;
+            return text;
+        }
+        catch (RegexMatchTimeoutException)
+        {
+            return Mark;
+        }
     }
 
     /// <summary>An id, a name or another text of one line without secrets; null for null.</summary>
     public string? RedactId(string? text) => text is null ? null : Redact(text);
 
     /// <summary>In linear time for any text.</summary>
-    private static Regex Compile(string pattern)
+    private static Regex Compile(string pattern, bool mayBacktrack)
     {
         try
         {
             return RuleRegex.CreateLinear(pattern);
+        }
+        catch (NotSupportedException) when (mayBacktrack)
+        {
+            return new Regex(pattern, RegexOptions.CultureInvariant, PatternTimeout);
         }
         catch (NotSupportedException error)
         {
