@@ -20,7 +20,7 @@ internal sealed class TrajectoryRecording(string file, RecordedUpstreamOptions o
         "Host", "Content-Length", "Content-Encoding", "Accept-Encoding", "Expect",
     };
 
-    private readonly Redactor _redactor = new(options.Redaction);
+    private readonly Redactor _redactor = Redactor.ForOwnCode(options.Redaction);
     private readonly HttpClient _client = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, AutomaticDecompression = DecompressionMethods.All }) { Timeout = Timeout.InfiniteTimeSpan };
     private readonly ConcurrentDictionary<int, RecordedCall> _calls = new();
     private int _arrived;

@@ -1,5 +1,6 @@
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Retrieval;
 
 namespace LlmProxy.Core.Calls;
@@ -20,6 +21,7 @@ internal sealed partial class CallPipeline(
     TaskPrompts prompts,
     CallRecording recording,
     BufferBudget budget,
+    Redactor redactor,
     LlmProxyOptions options,
     TimeProvider time,
     ILogger<CallPipeline> log)
@@ -138,14 +140,16 @@ internal sealed partial class CallPipeline(
         var (reading, rules) = (request.Reading, request.Rules);
         try
         {
+            // Ids are stored, logged and asked for by the same placeholder.
+            var clean = redactor.For(start.Tenant);
             call.Place = await correlator.AssignAsync(
                 new IncomingCall
                 {
                     Tenant = start.Tenant,
                     Reading = reading,
                     Rules = rules,
-                    TaskId = start.TaskId,
-                    SessionId = start.SessionId ?? rules.SessionId(start.Header) ?? (rules.Name == TaskRules.Generic ? null : reading.SessionHint),
+                    TaskId = clean.RedactId(start.TaskId),
+                    SessionId = clean.RedactId(start.SessionId ?? rules.SessionId(start.Header) ?? (rules.Name == TaskRules.Generic ? null : reading.SessionHint)),
                     RetryCount = start.RetryCount,
                     Description = () => start.Description ?? TaskText.Describe(rules.IsTurnBoundary ? reading.ReadLastUserText() : reading.ReadFirstUserText(), rules.Boilerplate),
                     SystemPrompt = request.SystemPrompt,

@@ -89,8 +89,8 @@ public sealed class RedactionOptions
     /// <summary>Whether secrets are removed.</summary>
     public bool Enabled { get; init; } = true;
 
-    /// <summary>What else is removed.</summary>
-    [Setting(Kind = TextKind.Expression)] public IReadOnlyList<string> Patterns { get; init; } = [];
+    /// <summary>What else is removed. Lookaround, atomic groups and references back are refused: they have no limit of time.</summary>
+    [Setting(Kind = TextKind.Expression, Linear = true)] public IReadOnlyList<string> Patterns { get; init; } = [];
 }
 
 /// <summary>Settings <c>LlmProxy:Recording:Spool</c>.</summary>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using BitFaster.Caching.Lru;
 using LlmProxy.Core.Experiments;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Retrieval;
 
 namespace LlmProxy.Core.Prompting;
@@ -16,6 +17,7 @@ public sealed partial class TaskPrompts(
     StoreCircuitBreaker gate,
     FewShotService fewShot,
     TemplateDirectory templates,
+    Redactor redactor,
     LlmProxyOptions options,
     TimeProvider time,
     ILogger<TaskPrompts> logger)
@@ -130,7 +132,7 @@ public sealed partial class TaskPrompts(
         }
 
         var values = new PromptValues(request.TaskId, request.TaskDescription, request.Provider, request.Model, tools, selection.Examples);
-        var pin = new PromptPin(request.Tenant, request.TaskId, set.Hash, values.ToJson(), selection.ExampleIds, selection.Outcome, time.GetUtcNow());
+        var pin = new PromptPin(request.Tenant, request.TaskId, set.Hash, redactor.For(request.Tenant).RedactJson(values.ToJson()), selection.ExampleIds, selection.Outcome, time.GetUtcNow());
 
         // The first of several replicas (or of several first calls) decides for all of them.
         var (stored, answered) = await gate.AskAsync<PromptPin?>(

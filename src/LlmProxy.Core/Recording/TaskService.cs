@@ -47,6 +47,7 @@ public sealed class TaskService
     /// <summary>Finds a trajectory by task id, <c>session:ID</c>, <c>last</c>, or its own id; null if there is none.</summary>
     public async Task<Trajectory?> FindAsync(string tenant, string reference, CancellationToken cancellationToken)
     {
+        reference = _redactor.For(tenant).Redact(reference);
         if (reference.StartsWith(TaskId.SessionPrefix, StringComparison.Ordinal))
         {
             return await _store.FindLatestAsync(tenant, reference[TaskId.SessionPrefix.Length..], cancellationToken);
@@ -64,7 +65,8 @@ public sealed class TaskService
     public async Task<TaskResult> StartAsync(string tenant, TaskStart start, CancellationToken cancellationToken)
     {
         var now = _time.GetUtcNow();
-        var taskId = string.IsNullOrWhiteSpace(start.TaskId) ? Guid.CreateVersion7(now).ToString("N") : start.TaskId;
+        var redactor = _redactor.For(tenant);
+        var taskId = string.IsNullOrWhiteSpace(start.TaskId) ? Guid.CreateVersion7(now).ToString("N") : redactor.Redact(start.TaskId);
         var row = await _recorder.AddAsync(
             new Trajectory
             {
@@ -73,8 +75,8 @@ public sealed class TaskService
                 Tenant = tenant,
                 ConversationId = taskId,
                 Provider = start.Provider ?? "",
-                Model = start.Model ?? "",
-                TaskDescription = _redactor.Redact(start.Description ?? ""),
+                Model = redactor.Redact(start.Model ?? ""),
+                TaskDescription = redactor.Redact(start.Description ?? ""),
                 StartedAt = now,
                 LastActivityAt = now,
                 KeyNames = start.KeyName is null ? [] : [start.KeyName],
@@ -100,7 +102,7 @@ public sealed class TaskService
                 StatedClickAccuracy = metrics?.ClickAccuracy ?? row.StatedClickAccuracy,
                 UserInterventions = metrics?.UserInterventions ?? row.UserInterventions,
                 IterationCount = metrics?.IterationCount ?? row.IterationCount,
-                Comment = comment is null ? row.Comment : _redactor.Redact(comment),
+                Comment = comment is null ? row.Comment : _redactor.For(tenant).Redact(comment),
             }),
             cancellationToken);
 
@@ -188,6 +190,7 @@ public sealed class TaskService
     /// <summary>The task that a reference means now: calls that are under way count, which the store does not know yet.</summary>
     private async Task<string?> ResolveAsync(string tenant, string reference, CancellationToken cancellationToken)
     {
+        reference = _redactor.For(tenant).Redact(reference);
         var session = reference.StartsWith(TaskId.SessionPrefix, StringComparison.Ordinal) ? reference[TaskId.SessionPrefix.Length..] : null;
         if (session is null && reference != TaskId.Last)
         {

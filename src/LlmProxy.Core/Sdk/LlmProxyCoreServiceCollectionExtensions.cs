@@ -90,7 +90,7 @@ public static class LlmProxyCoreServiceCollectionExtensions
     private static void AddRecording(IServiceCollection services, LlmProxyOptions options, string baseDirectory)
     {
         services.TryAddSingleton<TaskRulesCatalog>();
-        services.TryAddSingleton(new Redactor(options.Recording.Redaction));
+        services.TryAddSingleton(p => new Redactor(options.Recording.Redaction, p.GetRequiredService<CorrelationSecret>()));
         services.TryAddSingleton(new RecordingSwitch(options.Recording));
         services.TryAddSingleton<CorrelationSecret>();
         services.TryAddSingleton<HistoryPrefixCache>();

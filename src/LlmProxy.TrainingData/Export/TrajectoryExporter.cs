@@ -81,7 +81,7 @@ public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectorySto
                     yield return new ExportImage(name, bytes);
                 }
 
-                yield return work.Line(json, work.Selection.IsValidation(run), OriginOf(run, conversation.Models) with
+                yield return work.Line(json, work.Selection.IsValidation(run), OriginOf(work.Clean(run), conversation.Models) with
                 {
                     Segment = ++segment,
                     Replies = [.. conversation.Turns.Where(t => t.IsAssistant).Select(t => t.IsTrained ? t.Step : 0)],
@@ -119,7 +119,7 @@ public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectorySto
             }
             else if (work.Write((writer, _) => format.Write(writer, comparison)) is { } json)
             {
-                yield return work.Line(json, isValidation, OriginOf(pair.Better, better!.Models) with
+                yield return work.Line(json, isValidation, OriginOf(work.Clean(pair.Better), better!.Models) with
                 {
                     Pair = new PairOrigin(pair.Worse.Id, pair.Worse.QualityScore, pair.Worse.Success, pair.Similarity, pair.Reason, comparison.Compared),
                 });
@@ -159,6 +159,11 @@ public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectorySto
         }
 
         var others = steps.Any(s => s.Messages.Any(m => m.IsForeign)) ? await work.RepliesOfConversationAsync(run, reader, cancellationToken) : null;
+        if (work.Redactor is { } redactor)
+        {
+            steps = [.. steps.Select(step => step with { ToolsJson = step.ToolsJson is { } tools ? redactor.RedactJson(tools) : step.ToolsJson })];
+        }
+
         var segments = SegmentBuilder.Build(steps, print => others?.Contains(print) == true);
         var conversations = new List<Conversation>(segments.Count);
         foreach (var segment in segments)
@@ -215,6 +220,15 @@ public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectorySto
         public ExportNotes Notes => notes;
 
         public Redactor? Redactor => redactor;
+
+        /// <summary>A run whose own texts are redacted like its content.</summary>
+        public Trajectory Clean(Trajectory run) => redactor is null ? run : run with
+        {
+            TaskId = redactor.Redact(run.TaskId),
+            ConversationId = redactor.Redact(run.ConversationId),
+            TaskDescription = redactor.Redact(run.TaskDescription),
+            Client = redactor.Redact(run.Client),
+        };
 
         public LineFormat Format { get; } = LineFormat.Of(request.Format);
 
