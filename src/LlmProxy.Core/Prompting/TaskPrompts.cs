@@ -1,7 +1,7 @@
-using System.Collections.Concurrent;
 using System.Globalization;
 using BitFaster.Caching.Lru;
 using LlmProxy.Core.Experiments;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Retrieval;
 
 namespace LlmProxy.Core.Prompting;
@@ -17,6 +17,7 @@ public sealed partial class TaskPrompts(
     StoreCircuitBreaker gate,
     FewShotService fewShot,
     TemplateDirectory templates,
+    Redactor redactor,
     LlmProxyOptions options,
     TimeProvider time,
     ILogger<TaskPrompts> logger)
@@ -30,10 +31,30 @@ public sealed partial class TaskPrompts(
 
     private readonly ConcurrentLru<(string Tenant, string ConversationId), PinnedPrompt> _pinned = new(MaxTasksInMemory);
     private readonly ConcurrentLru<string, TemplateSet> _sets = new(MaxTemplateSetsInMemory);
-    private readonly ConcurrentDictionary<string, long> _skipped = new(StringComparer.Ordinal);
+    private readonly TenantCounts<SkipReason> _skipped = new();
+    private readonly RemovedText _removed = new();
+    private readonly IReadOnlyList<string> _exceptKeys = new TeachingKeys(options.Auth).Excluded;
 
-    /// <summary>Why tasks got no examples, counted.</summary>
-    public IReadOnlyDictionary<string, long> Skipped => _skipped;
+    /// <summary>Number of parts that were taken out of recorded texts on their way into prompts, by kind.</summary>
+    public IReadOnlyDictionary<string, long> Removed
+    {
+        get
+        {
+            lock (_removed)
+            {
+                (string Kind, long Count)[] counts =
+                [
+                    ("role-marks", _removed.RoleMarks), ("fences", _removed.Fences), ("headings", _removed.Headings),
+                    ("injections", _removed.Injections), ("instructions", _removed.Instructions), ("secrets", _removed.Secrets),
+                ];
+                return counts.Where(c => c.Count > 0).ToDictionary(c => c.Kind, c => c.Count, StringComparer.Ordinal);
+            }
+        }
+    }
+
+    /// <summary>Why tasks of a tenant got no examples, counted.</summary>
+    public IReadOnlyDictionary<string, long> Skipped(string tenant) =>
+        _skipped.Of(tenant).ToDictionary(entry => entry.Key.ToWord(), entry => entry.Value, StringComparer.Ordinal);
 
     /// <summary>Rewrites a call's system prompt where settings, model and task say so.</summary>
     public async ValueTask<PromptResult> EnhanceAsync(PromptRequest request, CancellationToken cancellationToken)
@@ -58,7 +79,7 @@ public sealed partial class TaskPrompts(
         {
             if (composition.Error is { } error)
             {
-                Count(SkipReason.TemplateFailed);
+                _skipped.Count(request.Tenant, SkipReason.TemplateFailed);
                 LogRenderingFailed(request.Provider, error);
                 return new PromptResult(null, null, [], FewShotResult.None(SkipReason.TemplateFailed).ToString(), pinned.Arm);
             }
@@ -102,8 +123,16 @@ public sealed partial class TaskPrompts(
         var set = templates.Current;
         var tools = request.Reading.ReadTools();
         var selection = await SelectAsync(request, tools, cancellationToken);
+        if (selection.Removed.Total > 0)
+        {
+            lock (_removed)
+            {
+                _removed.Add(selection.Removed);
+            }
+        }
+
         var values = new PromptValues(request.ConversationId, request.TaskDescription, request.Provider, request.Model, tools, selection.Examples);
-        var pin = new PromptPin(request.Tenant, request.ConversationId, set.Hash, values.ToJson(), selection.ExampleIds, selection.Outcome, time.GetUtcNow());
+        var pin = new PromptPin(request.Tenant, request.ConversationId, set.Hash, redactor.For(request.Tenant).RedactJson(values.ToJson()), selection.ExampleIds, selection.Outcome, time.GetUtcNow());
 
         // The first of several replicas (or of several first calls) decides for all of them.
         var (stored, answered) = await gate.AskAsync<PromptPin?>(
@@ -130,7 +159,7 @@ public sealed partial class TaskPrompts(
         // One count for each task without examples, whatever else failed with it.
         if (selection.Reason is { } reason)
         {
-            Count(reason);
+            _skipped.Count(request.Tenant, reason);
         }
 
         var kept = await KeepAsync(stored ?? pin, changes, cancellationToken);
@@ -191,7 +220,7 @@ public sealed partial class TaskPrompts(
 
         var (usable, answered) = await gate.AskAsync<IReadOnlySet<string>>(
             "examples of a pin",
-            ct => store.FindUsableExamplesAsync(request.Tenant, pinned.Pin.ExampleIds, ct),
+            ct => store.FindUsableExamplesAsync(request.Tenant, pinned.Pin.ExampleIds, _exceptKeys, ct),
             new HashSet<string>(StringComparer.Ordinal),
             cancellationToken);
         pinned.ExamplesChecked = now;
@@ -217,7 +246,7 @@ public sealed partial class TaskPrompts(
     {
         if (PromptValues.FromJson(pin.ValuesJson) is not { } values || await FindSetAsync(pin.TemplateSet, cancellationToken) is not { } set)
         {
-            Count(SkipReason.UnreadablePin);
+            _skipped.Count(pin.Tenant, SkipReason.UnreadablePin);
             LogPinUnreadable(pin.TaskId);
             return null;
         }
@@ -260,8 +289,6 @@ public sealed partial class TaskPrompts(
             LogUsageNotCounted(error);
         }
     }
-
-    private void Count(SkipReason reason) => _skipped.AddOrUpdate(reason.ToWord(), 1, static (_, count) => count + 1);
 
     [LoggerMessage(2101, LogLevel.Information, "Injecting {Count} few-shot examples for {Provider}")]
     private partial void LogInjecting(int count, string provider);

@@ -475,7 +475,7 @@ public sealed class TaskCorrelator
         return !stored.IsEmpty;
     }
 
-    private string Describe(IncomingCall call) => _redactor?.Redact(call.Description()) ?? call.Description();
+    private string Describe(IncomingCall call) => _redactor?.For(call.Tenant).Redact(call.Description()) ?? call.Description();
 
     private void Signal()
     {

@@ -22,7 +22,6 @@ internal static class ProxyServices
     public static IServiceCollection AddPipeline(this IServiceCollection services, ProxyConfiguration configuration)
     {
         var options = configuration.Options;
-        services.AddSingleton(new BufferBudget(options.Recording.MaxBufferedBytes));
         services.AddSingleton<RequestBuffers>();
         services.AddSingleton<WarmUp>();
         services.AddSingleton<ProxyMetrics>();

@@ -75,6 +75,10 @@ internal sealed class ImportedTrajectory
 /// <summary>What an import found and did.</summary>
 public sealed class ImportReport
 {
+    private const int MaxSkippedLines = 1_000;
+
+    private readonly List<string> _skipped = [];
+
     /// <summary>Files that were read.</summary>
     public int Files { get; internal set; }
 
@@ -98,6 +102,21 @@ public sealed class ImportReport
 
     /// <summary>Records by kind that are not known.</summary>
     public SortedDictionary<string, int> Unknown { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Lines that were skipped, each with its file, its number and the reason; the first thousand.</summary>
+    public IReadOnlyList<string> SkippedLines => _skipped;
+
+    /// <summary>How many lines were skipped.</summary>
+    public int Skipped { get; private set; }
+
+    internal void Skip(string path, int line, string reason)
+    {
+        Skipped++;
+        if (_skipped.Count < MaxSkippedLines)
+        {
+            _skipped.Add(FormattableString.Invariant($"{path}({line}) {reason}"));
+        }
+    }
 
     internal static void Count(SortedDictionary<string, int> counts, string kind) => counts[kind] = counts.GetValueOrDefault(kind) + 1;
 }

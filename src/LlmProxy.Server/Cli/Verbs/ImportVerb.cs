@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using LlmProxy.Core.Trajectories;
-using LlmProxy.Server.Access;
 using LlmProxy.Storage;
 using LlmProxy.TrainingData.Import;
 
@@ -36,7 +35,7 @@ internal static class ImportVerb
             var importer = new TrajectoryImporter(store, configuration.Options, new TaskRulesCatalog(configuration.Options.Tasks));
             var source = parse.GetValue(from) == Anthropic ? ImportSource.Anthropic : ImportSource.ClaudeCode;
             var report = await context.Console.ProgressAsync("Files", onProgress =>
-                importer.ImportAsync(file, source, Caller.DefaultTenant, parse.GetValue(dryRun), (done, all) => onProgress(done, all), cancellationToken));
+                importer.ImportAsync(file, source, ApiConnection.TenantOf(configuration, parse.GetValue(context.Tenant)), parse.GetValue(dryRun), (done, all) => onProgress(done, all), cancellationToken));
             Print(context.Console, report, parse.GetValue(dryRun), parse.GetValue(json));
             return ExitCodes.Done;
         });
@@ -58,6 +57,8 @@ internal static class ImportVerb
                 ["steps"] = report.Steps,
                 ["ignored"] = Counts(report.Ignored),
                 ["unknown"] = Counts(report.Unknown),
+                ["skipped"] = report.Skipped,
+                ["skippedLines"] = new JsonArray([.. report.SkippedLines.Select(l => JsonValue.Create(l))]),
             });
             return;
         }
@@ -66,6 +67,10 @@ internal static class ImportVerb
         console.Line(string.Create(CultureInfo.InvariantCulture, $"{report.Runs} runs in {report.Files} files: {report.Added} {verb}added, {report.Updated} {verb}updated, {report.Known} unchanged; {report.Steps} steps."));
         Print(console, "Skipped records without a message:", report.Ignored);
         Print(console, "Skipped records of unknown kinds:", report.Unknown);
+        foreach (var line in report.SkippedLines)
+        {
+            console.Line("Skipped line: " + line + ".");
+        }
     }
 
     private static void Print(CliConsole console, string title, SortedDictionary<string, int> counts)
