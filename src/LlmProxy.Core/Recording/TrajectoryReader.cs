@@ -38,9 +38,7 @@ public sealed class TrajectoryReader(ITrajectoryStore store)
 
         for (var i = 0; i + 1 < views.Count; i++)
         {
-            // By call id; Gemini's results carry the function's name. A rewritten history brings older results along.
-            var calls = (views[i].Reply?.ToolCalls ?? []).SelectMany(c => new[] { c.Id, c.Name }).ToHashSet(StringComparer.Ordinal);
-            views[i] = views[i] with { ToolResults = [.. views[i + 1].Messages.SelectMany(m => m.Message.ToolResults).Where(r => calls.Contains(r.Id))] };
+            views[i] = views[i] with { ToolResults = ToolResultJoin.Of(views[i].Reply?.ToolCalls ?? [], [.. views[i + 1].Messages.Select(m => m.Message)]) };
         }
 
         return views;

@@ -210,7 +210,7 @@ public sealed class RecorderTests : IAsyncLifetime
     {
         var task = await TwoStepsAsync();
         var history = string.Join(',', User("Read a.txt for me"), Call("toolu_1"), Result("toolu_1"), Assistant("It says hello, that is all."), User("Summarize, please"));
-        var side = await _lab.SendAsync(new WireCall(Request(history, tools: null)) { Answer = Says("A summary of everything above.") });
+        var side = await _lab.SendAsync(new WireCall(Request(history, tools: null, system: "You are a helpful assistant that summarizes conversations for long-running tasks.")) { Preset = "bytebot", Answer = Says("A summary of everything above.") });
         await _lab.SettleAsync();
 
         var run = await _lab.RunAsync(task);

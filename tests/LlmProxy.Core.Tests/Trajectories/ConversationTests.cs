@@ -159,17 +159,17 @@ public sealed class ConversationTests
     public async Task Errors_and_interventions_of_earlier_turns_are_not_counted_again()
     {
         await using var lab = await RecordingLab.StartAsync();
-        var history = string.Join(',', Claude.User(Task), Claude.Call("toolu_1"), Claude.Result("toolu_1", "it failed", isError: true), Claude.Assistant("I stop here for now."), Claude.User("[Request interrupted by user]"), Claude.Assistant("It is as you say now, I leave it as it was."));
+        var turn = string.Join(',', Claude.User(Task), Claude.Call("toolu_1"), Claude.Result("toolu_1", "it failed", isError: true), Claude.User("[Request interrupted by user]"));
         var first = await lab.SendAsync(Code(Claude.User(Task), Claude.Calls("toolu_1")));
-        await lab.SendAsync(Code(string.Join(',', Claude.User(Task), Claude.Call("toolu_1"), Claude.Result("toolu_1", "it failed", isError: true)), Claude.Says("It is as you say now, I leave it as it was.")));
+        await lab.SendAsync(Code(turn, Claude.Says("I leave it as it was, as you wish.")));
 
-        var later = await lab.SendAsync(Code(history + ',' + Claude.User("Now format the code"), Claude.Calls("toolu_2")));
+        var later = await lab.SendAsync(Code(string.Join(',', turn, Claude.Assistant("I leave it as it was, as you wish."), Claude.User("Now format the code")), Claude.Calls("toolu_2")));
 
         Assert.NotEqual(first.Task!.TaskId, later.Task!.TaskId);
         await lab.SettleAsync();
         var (earlier, run) = (await lab.RunAsync(first.Task.TaskId), await lab.RunAsync(later.Task.TaskId));
-        Assert.Equal((1, 0, 0), (earlier.FailedToolResults, run.FailedToolResults, run.UserInterventions));
-        Assert.Equal(7, (await lab.StepsAsync(later.Task.TaskId))[0].Messages.Count);
+        Assert.Equal((1, 1, 0, 0), (earlier.FailedToolResults, earlier.UserInterventions, run.FailedToolResults, run.UserInterventions));
+        Assert.Equal(6, (await lab.StepsAsync(later.Task.TaskId))[0].Messages.Count);
     }
 
     private static WireCall Code(string messages, string answer) => new(Claude.Request(messages)) { Preset = "claude-code", Session = "s1", Answer = answer };

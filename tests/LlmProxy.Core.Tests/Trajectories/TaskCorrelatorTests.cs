@@ -126,11 +126,11 @@ public sealed class TaskCorrelatorTests : IAsyncLifetime
         const string Summary = "The file a.txt was read, and it says hello.";
         var history = string.Join(',', User("Read a.txt for me"), Call("toolu_1"), Result("toolu_1"), Assistant(Reply), User("Respond with a summary."));
         var side = await _lab.SendAsync(new WireCall(Request(history, tools: null)) { Answer = Says(Summary) });
-        Assert.Equal((first.Task, true), (side.Task, side.IsSideCall));
+        Assert.Equal((first.Task, 3, false), (side.Task, side.StepIndex, side.IsSideCall));
 
         var compacted = await _lab.SendAsync(new WireCall(Request(string.Join(',', User(Summary), Assistant("Ok."), User("and now b.txt")))) { Answer = Says("I read b.txt now.") });
 
-        Assert.Equal((first.Task, 3), (compacted.Task, compacted.StepIndex));
+        Assert.Equal((first.Task, 4), (compacted.Task, compacted.StepIndex));
     }
 
     [Fact]

@@ -11,16 +11,18 @@ internal sealed class SummaryStrategy : IMatchStrategy
 
     public TaskMatch? Find(MatchContext context)
     {
-        if (context.ChooseFirst(context.Probe.Summaries, CorrelationKind.Turn) is { } whole)
+        if (context.ChooseFirst(context.Probe.Summaries, CorrelationKind.Turn) is { } whole && (IsSideCall(whole) || context.Call.Reading.IsContinuation))
         {
-            return Match(whole.Task);
+            return Match(whole);
         }
 
         var entries = context.Probe.SummaryLines.SelectMany(line => context.SameSession(context.Entries(line, CorrelationKind.Turn))).ToList();
         var shared = entries.GroupBy(e => e.TaskId, StringComparer.Ordinal).Where(task => task.Count() >= SharedLines).SelectMany(task => task).ToList();
-        return context.Choose(shared) is { } found ? Match(found.Task) : null;
+        return context.Choose(shared) is { } found ? Match(found) : null;
     }
 
-    // The compaction is no turn of the task.
-    private static TaskMatch Match(OpenTask task) => new(task, task.LastEndedTurn);
+    // A compaction that is a side call is no turn of the task.
+    private static TaskMatch Match(Candidate found) => new(found.Task, IsSideCall(found) && found.Task.LastEndedTurn);
+
+    private static bool IsSideCall(Candidate found) => found.Entry.StepIndex == 0;
 }
