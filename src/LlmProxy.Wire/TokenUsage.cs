@@ -11,6 +11,9 @@ public sealed record TokenUsage(long Input, long Output, long CacheRead, long Ca
     /// <summary>No tokens.</summary>
     public static TokenUsage None { get; } = new(0, 0, 0, 0, 0);
 
+    /// <summary>Those of <see cref="CacheWrite"/> that are kept for an hour, which cost more; known of a response, not of a stored step.</summary>
+    public long LongCacheWrite { get; init; }
+
     /// <summary>Input and output together.</summary>
     public long Total => Input + Output;
 
@@ -20,5 +23,5 @@ public sealed record TokenUsage(long Input, long Output, long CacheRead, long Ca
         Output + other.Output,
         CacheRead + other.CacheRead,
         CacheWrite + other.CacheWrite,
-        Reasoning + other.Reasoning);
+        Reasoning + other.Reasoning) { LongCacheWrite = LongCacheWrite + other.LongCacheWrite };
 }

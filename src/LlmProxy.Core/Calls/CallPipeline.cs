@@ -104,7 +104,7 @@ internal sealed partial class CallPipeline(
         }
 
         var message = reading.ReadMessage(reading.Messages.Count - 1);
-        return message.ToolResults.Count == 0 && rules.IsPersonal(message.Text);
+        return message.ToolResults.Count == 0 && message.Text.Length > 0 && TaskText.Describe(message.Text, rules.Boilerplate).Length > 0;
     }
 
     private bool Read(CallSession call)

@@ -1,4 +1,5 @@
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Wire.ContentEncoding;
 using LlmProxy.Wire.Scanning;
 

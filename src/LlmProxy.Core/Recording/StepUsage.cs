@@ -5,9 +5,14 @@ namespace LlmProxy.Core.Recording;
 /// <param name="Cost">Cost in USD; null if no price is known.</param>
 internal readonly record struct StepUsage(TokenUsage Tokens, decimal? Cost)
 {
-    /// <summary>The usage of a response, priced as the responding model, else as the requested one.</summary>
+    /// <summary>The usage of a response, priced as the responding model, else as the requested one. The cost of a response without usage is unknown.</summary>
     public static StepUsage Of(IReadOnlyList<ModelPrice> prices, AssembledReply? reply, string requestedModel)
     {
+        if (reply is { HasSubstance: true, HasUsage: false })
+        {
+            return new StepUsage(TokenUsage.None, null);
+        }
+
         var tokens = reply?.Usage ?? TokenUsage.None;
         return new StepUsage(tokens, ModelCost.Of(prices, reply?.Model ?? requestedModel, tokens) ?? ModelCost.Of(prices, requestedModel, tokens));
     }

@@ -1,4 +1,5 @@
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 
 namespace LlmProxy.Core.Sdk;
 

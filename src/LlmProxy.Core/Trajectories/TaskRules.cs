@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using LlmProxy.Core.Retrieval;
 
 namespace LlmProxy.Core.Trajectories;
 
@@ -93,9 +92,6 @@ public sealed class TaskRules
 
     /// <summary>Whether a call with this last user message is a side call.</summary>
     public bool IsSideCall(string lastUserText) => Any(_sideCallTexts, lastUserText);
-
-    /// <summary>Whether a user message holds what a person wrote, and not boilerplate alone.</summary>
-    public bool IsPersonal(string text) => text.Length > 0 && (Boilerplate.Count == 0 || TaskText.Describe(text, Boilerplate).Length > 0);
 
     /// <summary>Whether a call with this system prompt is a side call. It is read only where a rule needs it.</summary>
     public bool IsSideCall(SystemPrompt prompt) => _isSideCall?.Ask(prompt) ?? false;

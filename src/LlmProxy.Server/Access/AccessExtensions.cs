@@ -1,4 +1,4 @@
-using LlmProxy.Server.Hosting;
+using LlmProxy.Core.Configuration;
 
 namespace LlmProxy.Server.Access;
 
@@ -6,13 +6,12 @@ namespace LlmProxy.Server.Access;
 internal static class AccessExtensions
 {
     /// <summary>Adds the services.</summary>
-    public static IServiceCollection AddAccess(this IServiceCollection services, ProxyConfiguration configuration, ListenAddresses addresses)
+    public static IServiceCollection AddAccess(this IServiceCollection services, LlmProxyOptions options, string baseDirectory, ListenAddresses addresses)
     {
-        var options = configuration.Options;
         var keys = new KeyRing(options.Auth);
         services.AddSingleton(keys);
         services.AddSingleton(new PageRules(options.Auth, addresses));
-        services.AddSingleton(_ => new LocalAccess(keys.HasKeys ? null : LocalToken.Open(LocalToken.FileFor(options.Recording, configuration.BaseDirectory)), options.Auth.LocalToken));
+        services.AddSingleton(_ => new LocalAccess(keys.HasKeys ? null : LocalToken.Open(LocalToken.FileFor(options.Recording, baseDirectory)), options.Auth.LocalToken));
         return services;
     }
 

@@ -46,7 +46,7 @@ internal static class ProxyHost
         builder.WebHost.ConfigureKestrel(kestrel => Configure(kestrel, configuration.Options));
         builder.Services.AddLearning(configuration);
         builder.Services.AddPipeline(configuration);
-        builder.Services.AddAccess(configuration, ListenAddresses.Of(configuration.Root, urls));
+        builder.Services.AddAccess(configuration.Options, configuration.BaseDirectory, ListenAddresses.Of(configuration.Root, urls));
         if (configuration.Options.Auth.Keys.Count == 0 && !insecure)
         {
             builder.Services.AddSingleton<IConnectionListenerFactory, ListenGuard>();

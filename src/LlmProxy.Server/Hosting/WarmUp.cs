@@ -3,6 +3,7 @@ using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;

@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net.Sockets;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Server.Hosting;
 using LlmProxy.Server.Telemetry;
 using Microsoft.Extensions.Http.Resilience;
 using Microsoft.Extensions.Options;
@@ -16,7 +15,7 @@ namespace LlmProxy.Server.Upstreams;
 /// breaker for each destination. Clients retry too, so by default only failed connections are retried, since nothing of
 /// the request has been sent then. Polly's metrics and logs name every strategy "cluster/destination".
 /// </summary>
-internal sealed partial class UpstreamResilience(IOptions<PollyTelemetry> polly, ProxyConfiguration configuration, ProxyMetrics metrics, TimeProvider time, ILogger<UpstreamResilience> log)
+internal sealed partial class UpstreamResilience(IOptions<PollyTelemetry> polly, LlmProxyOptions options, IConfiguration configuration, ProxyMetrics metrics, TimeProvider time, ILogger<UpstreamResilience> log)
 {
     /// <summary>A response that asks for a longer delay (Retry-After) is not retried: the client gets it at once.</summary>
     internal static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(30);
@@ -53,13 +52,13 @@ internal sealed partial class UpstreamResilience(IOptions<PollyTelemetry> polly,
         var builder = new ResiliencePipelineBuilder<HttpResponseMessage> { Name = cluster, InstanceName = authority, TimeProvider = time };
 
         // Polly times and describes every attempt for its listener, which costs processor time in every call.
-        if (TelemetryExport.IsOn(configuration.Options.Telemetry))
+        if (TelemetryExport.IsOn(options.Telemetry))
         {
             builder.ConfigureTelemetry(polly.Value);
         }
 
         // The activity timeout ends a call without a first byte, too; this strategy is for a shorter limit.
-        var ownActivityTimeout = configuration.Root[$"ReverseProxy:Clusters:{cluster}:HttpRequest:ActivityTimeout"];
+        var ownActivityTimeout = configuration[$"ReverseProxy:Clusters:{cluster}:HttpRequest:ActivityTimeout"];
         if (settings.FirstByteTimeout < settings.ActivityTimeout || ownActivityTimeout is not null)
         {
             // A streamed body: the client determines how long an upload takes. A generator, since a fixed timeout has to be within a day.

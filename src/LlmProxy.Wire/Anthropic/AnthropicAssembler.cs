@@ -14,6 +14,7 @@ internal sealed class AnthropicAssembler : JsonReplyAssembler
     private long _cacheWrite;
     private long _output;
     private long _thinking;
+    private long _longCacheWrite;
 
     protected override AssembledReply Build()
     {
@@ -104,17 +105,39 @@ internal sealed class AnthropicAssembler : JsonReplyAssembler
 
     private void TakeUsage(JsonElement usage)
     {
-        // Counts are cumulative: later ones replace earlier ones. Input leaves cached tokens out.
+        // Counts are cumulative. Input leaves cached tokens out.
         if (usage.ValueKind != JsonValueKind.Object)
         {
             return;
         }
 
-        _input = usage.Number("input_tokens"u8) ?? _input;
-        _cacheRead = usage.Number("cache_read_input_tokens"u8) ?? _cacheRead;
-        _cacheWrite = usage.Number("cache_creation_input_tokens"u8) ?? _cacheWrite;
-        _output = usage.Number("output_tokens"u8) ?? _output;
-        _thinking = usage.Get("output_tokens_details"u8).Number("thinking_tokens"u8) ?? _thinking;
-        Usage = new TokenUsage(_input + _cacheRead + _cacheWrite, _output, _cacheRead, _cacheWrite, _thinking);
+        _thinking = Later(_thinking, usage.Get("output_tokens_details"u8).Number("thinking_tokens"u8));
+        if (usage.Get("iterations"u8).Items().ToList() is { Count: > 0 } passes)
+        {
+            // The counts of the message itself leave out other passes: compaction, advisor, fallback.
+            (_input, _cacheRead, _cacheWrite, _longCacheWrite, _output) = (0, 0, 0, 0, 0);
+            passes.ForEach(Add);
+        }
+        else
+        {
+            _input = Later(_input, usage.Number("input_tokens"u8));
+            _cacheRead = Later(_cacheRead, usage.Number("cache_read_input_tokens"u8));
+            _cacheWrite = Later(_cacheWrite, usage.Number("cache_creation_input_tokens"u8));
+            _longCacheWrite = Later(_longCacheWrite, LongCacheWrite(usage));
+            _output = Later(_output, usage.Number("output_tokens"u8));
+        }
+
+        Usage = new TokenUsage(_input + _cacheRead + _cacheWrite, _output, _cacheRead, _cacheWrite, _thinking) { LongCacheWrite = _longCacheWrite };
     }
+
+    private void Add(JsonElement pass)
+    {
+        _input += pass.Number("input_tokens"u8) ?? 0;
+        _cacheRead += pass.Number("cache_read_input_tokens"u8) ?? 0;
+        _cacheWrite += pass.Number("cache_creation_input_tokens"u8) ?? 0;
+        _longCacheWrite += LongCacheWrite(pass) ?? 0;
+        _output += pass.Number("output_tokens"u8) ?? 0;
+    }
+
+    private static long? LongCacheWrite(JsonElement usage) => usage.Get("cache_creation"u8).Number("ephemeral_1h_input_tokens"u8);
 }

@@ -78,6 +78,14 @@ internal sealed class AnthropicReplyWriter(AssembledReply reply) : ReplyWriter
         json.WriteNumber("input_tokens", usage.Input - usage.CacheRead - usage.CacheWrite);
         json.WriteNumber("cache_creation_input_tokens", usage.CacheWrite);
         json.WriteNumber("cache_read_input_tokens", usage.CacheRead);
+        if (usage.LongCacheWrite > 0)
+        {
+            json.WriteObject("cache_creation", creation =>
+            {
+                creation.WriteNumber("ephemeral_5m_input_tokens", usage.CacheWrite - usage.LongCacheWrite);
+                creation.WriteNumber("ephemeral_1h_input_tokens", usage.LongCacheWrite);
+            });
+        }
     }
 
     private static void WriteOutput(Utf8JsonWriter json, TokenUsage usage)

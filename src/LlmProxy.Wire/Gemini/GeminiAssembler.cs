@@ -11,6 +11,11 @@ namespace LlmProxy.Wire.Gemini;
 /// </summary>
 internal sealed class GeminiAssembler : JsonReplyAssembler
 {
+    private long _prompt;
+    private long _toolPrompt;
+    private long _candidates;
+    private long _cached;
+    private long _thoughts;
     private readonly List<GeminiPart> _parts = [];
     private readonly List<string> _marks = [];
     private string? _blocked;
@@ -113,13 +118,12 @@ internal sealed class GeminiAssembler : JsonReplyAssembler
         }
 
         long? Count(ReadOnlySpan<byte> name, ReadOnlySpan<byte> other) => usage.Number(name) ?? usage.Number(other);
-        var thoughts = Count("thoughtsTokenCount"u8, "thoughts_token_count"u8) ?? 0;
-        Usage = new TokenUsage(
-            (Count("promptTokenCount"u8, "prompt_token_count"u8) ?? 0) + (Count("toolUsePromptTokenCount"u8, "tool_use_prompt_token_count"u8) ?? 0),
-            (Count("candidatesTokenCount"u8, "candidates_token_count"u8) ?? 0) + thoughts,
-            Count("cachedContentTokenCount"u8, "cached_content_token_count"u8) ?? 0,
-            0,
-            thoughts);
+        _prompt = Later(_prompt, Count("promptTokenCount"u8, "prompt_token_count"u8));
+        _toolPrompt = Later(_toolPrompt, Count("toolUsePromptTokenCount"u8, "tool_use_prompt_token_count"u8));
+        _candidates = Later(_candidates, Count("candidatesTokenCount"u8, "candidates_token_count"u8));
+        _cached = Later(_cached, Count("cachedContentTokenCount"u8, "cached_content_token_count"u8));
+        _thoughts = Later(_thoughts, Count("thoughtsTokenCount"u8, "thoughts_token_count"u8));
+        Usage = new TokenUsage(_prompt + _toolPrompt, _candidates + _thoughts, _cached, 0, _thoughts);
     }
 }
 

@@ -169,12 +169,13 @@ internal sealed class ChatAssembler : JsonReplyAssembler
         }
 
         var input = usage.Get("prompt_tokens_details"u8);
+        var before = Usage ?? TokenUsage.None;
         Usage = new TokenUsage(
-            usage.Number("prompt_tokens"u8) ?? Usage?.Input ?? 0,
-            usage.Number("completion_tokens"u8) ?? Usage?.Output ?? 0,
-            input.Number("cached_tokens"u8) ?? usage.Number("prompt_cache_hit_tokens"u8) ?? usage.Number("cached_tokens"u8) ?? 0,
-            input.Number("cache_write_tokens"u8) ?? usage.Number("cache_creation_input_tokens"u8) ?? 0,
-            usage.Get("completion_tokens_details"u8).Number("reasoning_tokens"u8) ?? 0);
+            Later(before.Input, usage.Number("prompt_tokens"u8) ?? usage.Number("input_tokens"u8)),
+            Later(before.Output, usage.Number("completion_tokens"u8) ?? usage.Number("output_tokens"u8)),
+            Later(before.CacheRead, input.Number("cached_tokens"u8) ?? usage.Number("prompt_cache_hit_tokens"u8) ?? usage.Number("cached_tokens"u8) ?? usage.Number("cache_read_input_tokens"u8)),
+            Later(before.CacheWrite, input.Number("cache_write_tokens"u8) ?? usage.Number("cache_creation_input_tokens"u8)),
+            Later(before.Reasoning, usage.Get("completion_tokens_details"u8).Number("reasoning_tokens"u8)));
         return true;
     }
 

@@ -182,12 +182,13 @@ internal sealed class ResponsesAssembler : JsonReplyAssembler
         }
 
         var input = usage.Get("input_tokens_details"u8);
+        var before = Usage ?? TokenUsage.None;
         Usage = new TokenUsage(
-            usage.Number("input_tokens"u8) ?? 0,
-            usage.Number("output_tokens"u8) ?? 0,
-            input.Number("cached_tokens"u8) ?? 0,
-            input.Number("cache_write_tokens"u8) ?? 0,
-            usage.Get("output_tokens_details"u8).Number("reasoning_tokens"u8) ?? 0);
+            Later(before.Input, usage.Number("input_tokens"u8) ?? usage.Number("prompt_tokens"u8)),
+            Later(before.Output, usage.Number("output_tokens"u8) ?? usage.Number("completion_tokens"u8)),
+            Later(before.CacheRead, input.Number("cached_tokens"u8)),
+            Later(before.CacheWrite, input.Number("cache_write_tokens"u8)),
+            Later(before.Reasoning, usage.Get("output_tokens_details"u8).Number("reasoning_tokens"u8)));
     }
 
     private byte[] OutputOfItems()

@@ -53,6 +53,9 @@ internal abstract class JsonReplyAssembler : ReplyAssembler
     /// <summary>Tokens as far as they are known; null if the response does not state them.</summary>
     protected TokenUsage? Usage { get; set; }
 
+    /// <summary>A count after a further usage object: it replaces what it states, and a 0 never replaces a count, since servers write it for what they leave out.</summary>
+    protected static long Later(long before, long? stated) => stated is > 0 and var count ? count : before;
+
     /// <summary>Whether the response comes as server-sent events.</summary>
     protected bool IsEvents => _framing == Framing.Events;
 

@@ -3,9 +3,9 @@ using System.Globalization;
 using System.Net;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
-using LlmProxy.Server.Hosting;
 using LlmProxy.Server.Telemetry;
 using LlmProxy.Server.Upstreams;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
@@ -313,7 +313,7 @@ public sealed class UpstreamRetryTests
     /// <summary>One call through the strategies, whose destination asks once to be called again later.</summary>
     private static (Task<HttpResponseMessage> Answer, List<HttpStatusCode> Attempts) Retried(FakeTimeProvider time, string retryAfter)
     {
-        var resilience = new UpstreamResilience(Options.Create(new TelemetryOptions()), ProxyConfiguration.Load(null, new Dictionary<string, string?>()), new ProxyMetrics(), time, NullLogger<UpstreamResilience>.Instance);
+        var resilience = new UpstreamResilience(Options.Create(new TelemetryOptions()), new LlmProxyOptions(), new ConfigurationBuilder().Build(), new ProxyMetrics(), time, NullLogger<UpstreamResilience>.Instance);
         var request = new HttpRequestMessage(HttpMethod.Post, new Uri("http://localhost/v1/messages"));
         var pipeline = resilience.For("anthropic", new UpstreamOptions { Retries = 1, RetryStatuses = [429] }, request);
         var context = ResilienceContextPool.Shared.Get();

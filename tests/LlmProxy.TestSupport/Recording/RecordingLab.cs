@@ -5,6 +5,7 @@ using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Statistics;
 using LlmProxy.Core.Stores;

@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 
-namespace LlmProxy.Core.Trajectories;
+namespace LlmProxy.Core.Redaction;
 
 /// <summary>The secret of correlation keys: the store's own, or one of this process until the store can be read.</summary>
 public sealed class CorrelationSecret
