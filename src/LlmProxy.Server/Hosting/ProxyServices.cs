@@ -2,7 +2,6 @@ using LlmProxy.Server.Access;
 using LlmProxy.Server.Pipeline;
 using LlmProxy.Server.Telemetry;
 using LlmProxy.Server.Upstreams;
-using Polly;
 using Polly.Telemetry;
 using Yarp.ReverseProxy.Forwarder;
 

@@ -47,7 +47,7 @@ internal sealed class AbortAfterFlush(RequestDelegate next, TimeProvider time)
     {
         if (abort.IsReset)
         {
-            await Task.Delay(FrameTime, time);
+            await Task.Delay(FrameTime, time, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             abort.Execute();
             return;
         }
