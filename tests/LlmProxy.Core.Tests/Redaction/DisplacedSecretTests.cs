@@ -3,7 +3,6 @@ using System.Text.Json;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Tests.Redaction;
 

@@ -1,5 +1,4 @@
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Wire;
 using Xunit.Abstractions;
 
 namespace LlmProxy.Tests.Retrieval;

@@ -1,4 +1,3 @@
-using LlmProxy.Core.Trajectories;
 using LlmProxy.Tests.Recording;
 
 namespace LlmProxy.Tests.Trajectories;
