@@ -21,6 +21,7 @@ public sealed class TaskRules
     private readonly List<(string Header, Regex Pattern)> _recognizeHeaders;
     private readonly SystemPromptAnswers? _recognizesSystem;
     private readonly SystemPromptAnswers? _isSideCall;
+    private readonly Regex[] _sideCalls;
     private readonly Regex[] _errorResults;
     private readonly Regex[] _guardResults;
     private readonly Regex[] _interventions;
@@ -42,10 +43,10 @@ public sealed class TaskRules
             _recognizesSystem = new SystemPromptAnswers(text => IsMatch(pattern, text));
         }
 
-        if (preset.SideCallSystem.Count > 0)
+        _sideCalls = Compile(preset.SideCallSystem);
+        if (_sideCalls.Length > 0)
         {
-            var patterns = Compile(preset.SideCallSystem);
-            _isSideCall = new SystemPromptAnswers(text => Any(patterns, text));
+            _isSideCall = new SystemPromptAnswers(text => Any(_sideCalls, text));
         }
 
         _errorResults = Compile(preset.ErrorResults);
@@ -81,6 +82,9 @@ public sealed class TaskRules
 
     /// <summary>Whether a call with this system prompt is a side call. It is read only where a rule needs it.</summary>
     public bool IsSideCall(SystemPrompt prompt) => _isSideCall?.Ask(prompt) ?? false;
+
+    /// <summary>Whether a call that begins with such a text is a side call; transcripts have no system prompt.</summary>
+    internal bool IsSideCall(string text) => Any(_sideCalls, text);
 
     /// <summary>Whether a user message is an intervention.</summary>
     public bool IsIntervention(string text) => Any(_interventions, text);

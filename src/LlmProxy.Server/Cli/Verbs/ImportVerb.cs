@@ -58,6 +58,7 @@ internal static class ImportVerb
                 ["steps"] = report.Steps,
                 ["ignored"] = Counts(report.Ignored),
                 ["unknown"] = Counts(report.Unknown),
+                ["leftOut"] = Counts(report.LeftOut),
             });
             return;
         }
@@ -66,6 +67,7 @@ internal static class ImportVerb
         console.Line(string.Create(CultureInfo.InvariantCulture, $"{report.Runs} runs in {report.Files} files: {report.Added} {verb}added, {report.Updated} {verb}updated, {report.Known} unchanged; {report.Steps} steps."));
         Print(console, "Skipped records without a message:", report.Ignored);
         Print(console, "Skipped records of unknown kinds:", report.Unknown);
+        Print(console, "Messages left out:", report.LeftOut);
     }
 
     private static void Print(CliConsole console, string title, SortedDictionary<string, int> counts)
