@@ -66,11 +66,16 @@ public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectorySto
         {
             var segment = 0;
             work.WhyNot = ConversationShaper.NoReply;
-            foreach (var conversation in await ReadAsync(run, work, cancellationToken))
+            foreach (var conversation in (await ReadAsync(run, work, cancellationToken)).SelectMany(format.Lines))
             {
                 var images = new ImageFiles(work.Request.ImageUri);
                 var json = work.Write(writer => format.Write(writer, conversation, images));
                 if (!work.Accepts(json))
+                {
+                    continue;
+                }
+
+                if (work.IsKnown(conversation))
                 {
                     continue;
                 }
@@ -185,6 +190,7 @@ public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectorySto
     {
         private readonly ArrayBufferWriter<byte> _buffer = new(64 << 10);
         private readonly LineValidator _validator = LineValidator.Of(request.Format, request.MaxImages);
+        private readonly NearDuplicates _duplicates = new();
         private (ulong Conversation, HashSet<UInt128> Replies)? _conversation;
 
         public ExportRequest Request => request;
@@ -228,8 +234,22 @@ public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectorySto
                 return true;
             }
 
-            notes.Add($"lines left out by the format's rule {findings.Problems[0].Rule}");
+            WhyNot = $"lines left out by the format's rule {findings.Problems[0].Rule}";
+            notes.Add(WhyNot);
             return false;
+        }
+
+        /// <summary>Whether an earlier line says the same, which is counted.</summary>
+        public bool IsKnown(Conversation conversation)
+        {
+            var isKnown = request.LeaveOutDuplicates && _duplicates.IsKnown(conversation);
+            if (isKnown)
+            {
+                WhyNot = "near-duplicate of another run's line";
+                notes.Add("near-duplicate lines left out");
+            }
+
+            return isKnown;
         }
 
         public ExportLine Line(byte[] json, bool isValidation, ExportOrigin origin)

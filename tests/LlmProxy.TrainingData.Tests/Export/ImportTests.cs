@@ -150,7 +150,7 @@ public sealed class ImportTests
         Assert.Equal((0, ""), (good.Code, good.Error));
         var bad = await Llmproxy.RunAsync("export", "--check", folder["x.jsonl"], "--format", "openai");
         Assert.Equal(1, bad.Code);
-        Assert.Contains("line 1: arguments-type:", bad.Output, StringComparison.Ordinal);
+        Assert.Contains("line 1: missing-messages:", bad.Output, StringComparison.Ordinal);
         Assert.Equal(2, (await Llmproxy.RunAsync("export", "--format", "openai")).Code);
         Assert.Equal(2, (await Llmproxy.RunAsync("export", "--format", "csv", "--output", "x")).Code);
     }
