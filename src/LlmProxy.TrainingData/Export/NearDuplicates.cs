@@ -1,4 +1,3 @@
-using System.Numerics;
 using System.Text;
 using LlmProxy.TrainingData.Conversations;
 
@@ -13,12 +12,16 @@ internal sealed class NearDuplicates
     // A short example is worth its repetition: it says little, and little is learned twice from it.
     private const int FewestWords = 12;
 
-    // Below this many word groups a fingerprint says little: such lines must be equal.
-    private const int FewestGroups = 48;
-    private const int MostBits = 3;
+    // Below this many words a resemblance says little: such lines must be equal.
+    private const int FewestToResemble = 48;
+    private const int Hashes = 64;
+    private const int Rows = 4;
+
+    // Nine of ten word groups are the same.
+    private const int LeastEqual = Hashes * 9 / 10;
 
     private readonly HashSet<UInt128> _equal = [];
-    private readonly Dictionary<(int Band, ushort Bits), List<ulong>> _bands = [];
+    private readonly Dictionary<(int Band, ulong Rows), List<uint[]>> _bands = [];
 
     /// <summary>Whether an earlier line is as good as this one; if not, it is remembered.</summary>
     public bool IsKnown(Conversation conversation)
@@ -34,27 +37,38 @@ internal sealed class NearDuplicates
             return true;
         }
 
-        if (words.Count - 2 < FewestGroups)
+        if (words.Count < FewestToResemble)
         {
             return false;
         }
 
         var print = Fingerprint(words);
-        var lists = new List<List<ulong>>(4);
-        for (var band = 0; band < 4; band++)
+        var lists = new List<List<uint[]>>(Hashes / Rows);
+        for (var band = 0; band < Hashes / Rows; band++)
         {
-            var key = (band, (ushort)(print >> (16 * band)));
+            var rows = System.Runtime.InteropServices.MemoryMarshal.AsBytes(print.AsSpan(band * Rows, Rows));
+            var key = (band, System.IO.Hashing.XxHash3.HashToUInt64(rows));
             lists.Add(_bands.TryGetValue(key, out var list) ? list : _bands[key] = []);
         }
 
-        // Two fingerprints that differ in three bits agree in one of four bands.
-        if (lists.Exists(l => l.Exists(other => BitOperations.PopCount(other ^ print) <= MostBits)))
+        if (lists.Exists(l => l.Exists(other => Resemble(other, print))))
         {
             return true;
         }
 
         lists.ForEach(l => l.Add(print));
         return false;
+    }
+
+    private static bool Resemble(uint[] a, uint[] b)
+    {
+        var equal = 0;
+        for (var i = 0; i < Hashes; i++)
+        {
+            equal += a[i] == b[i] ? 1 : 0;
+        }
+
+        return equal >= LeastEqual;
     }
 
     private static List<string> Words(Conversation conversation)
@@ -75,22 +89,20 @@ internal sealed class NearDuplicates
 
     private static UInt128 Digest(List<string> words) => System.IO.Hashing.XxHash128.HashToUInt128(Encoding.UTF8.GetBytes(string.Join(' ', words)));
 
-    private static ulong Fingerprint(List<string> words)
+    /// <summary>The least value of each of some hashes over all groups of three words: two texts share as many of them as they share groups.</summary>
+    private static uint[] Fingerprint(List<string> words)
     {
-        Span<int> weights = stackalloc int[64];
+        var print = new uint[Hashes];
+        Array.Fill(print, uint.MaxValue);
         for (var i = 0; i + 2 < words.Count; i++)
         {
             var hash = System.IO.Hashing.XxHash3.HashToUInt64(Encoding.UTF8.GetBytes($"{words[i]} {words[i + 1]} {words[i + 2]}"));
-            for (var bit = 0; bit < 64; bit++)
+            for (var k = 0; k < Hashes; k++)
             {
-                weights[bit] += (hash >> bit & 1) == 1 ? 1 : -1;
+                // Odd factors, far apart.
+                var mixed = (hash ^ (hash >> 29)) * (0x9E3779B97F4A7C15UL + (0x632BE59BD9B4E019UL * 2 * (ulong)k));
+                print[k] = Math.Min(print[k], (uint)(mixed >> 32));
             }
-        }
-
-        var print = 0UL;
-        for (var bit = 0; bit < 64; bit++)
-        {
-            print |= weights[bit] > 0 ? 1UL << bit : 0;
         }
 
         return print;

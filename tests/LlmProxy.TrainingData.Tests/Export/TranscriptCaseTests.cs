@@ -4,7 +4,7 @@ using LlmProxy.TrainingData.Import;
 namespace LlmProxy.Tests.Export;
 
 /// <summary>Transcripts that were each written for one fault, with the values that are right for them.</summary>
-public sealed class TranscriptCaseTests
+public sealed partial class TranscriptCaseTests
 {
     private const string MoveDone = "Move the changelog to docs | 4 steps, 3 calls, True";
     private const string RenameDone = "Rename the release script | 5 steps, 4 calls, True";
@@ -101,6 +101,24 @@ public sealed class TranscriptCaseTests
             ["Move the changelog to docs | 3 steps, 2 calls, True", "Rename the script | 2 steps, 1 calls, True", "Tag the release | 2 steps, 1 calls, True"],
             await TranscriptLab.SayAsync(lab));
     }
+
+    [TranscriptFact]
+    public async Task Made_up_secrets_are_stored_nowhere()
+    {
+        await using var lab = await ExportLab.OpenAsync(TranscriptLab.Shipped());
+        await TranscriptLab.ImportAsync(lab, TranscriptTheoryAttribute.Path("k14-secrets"));
+
+        var secrets = Secrets().Matches(await File.ReadAllTextAsync(TranscriptTheoryAttribute.Path("k14-secrets/s.jsonl"))).Select(m => m.Value).ToList();
+        Assert.NotEmpty(secrets);
+        var run = Assert.Single(await TranscriptLab.RunsAsync(lab));
+        var steps = await new TrajectoryReader(lab.Store).ReadAsync(run.Id, CancellationToken.None);
+        var stored = run.TaskDescription + string.Concat(steps.SelectMany(s => s.Messages.Select(m => m.Message).Append(s.Reply!)).Select(m => System.Text.Encoding.UTF8.GetString(m.Json.Span)));
+        Assert.Equal([], secrets.Where(s => stored.Contains(s, StringComparison.Ordinal)));
+    }
+
+    // Beginnings that name their provider, then what is secret.
+    [System.Text.RegularExpressions.GeneratedRegex("(?:sk-proj-|ghp_|AKIA|xoxb-|AIza|sk_live_|eyJ)[A-Za-z0-9_.-]{8,}")]
+    private static partial System.Text.RegularExpressions.Regex Secrets();
 
     [TranscriptFact]
     public async Task Broken_lines_are_counted()
