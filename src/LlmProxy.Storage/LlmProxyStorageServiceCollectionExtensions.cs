@@ -41,7 +41,8 @@ public static class LlmProxyStorageServiceCollectionExtensions
             .AddPort<ISearchStore>()
             .AddPort<IEmbeddingStore>()
             .AddPort<IPromptPinStore>()
-            .AddPort<IStatisticsStore>();
+            .AddPort<IStatisticsStore>()
+            .AddPort<IAuditStore>();
     }
 
     private static IServiceCollection AddPort<TPort>(this IServiceCollection services)

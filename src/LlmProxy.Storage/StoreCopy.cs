@@ -20,7 +20,7 @@ public sealed record CopyResult(long Copied, long Unchanged, long NewerThere, lo
 
 /// <summary>
 /// Copies all that one store holds into another: runs with their steps, content, exchanges, keys, vectors and examples,
-/// prompt pins, template sets, and the secret that correlation keys are made with. It may be stopped at any time and
+/// prompt pins, template sets, the audit, and the secret that correlation keys are made with. It may be stopped at any time and
 /// called again: nothing is doubled, and what has changed since is brought up to date.
 /// </summary>
 public static class StoreCopy
@@ -56,7 +56,21 @@ public static class StoreCopy
         var result = await CopyRunsAsync(from, to, progress, cancellationToken);
 
         // 4. Pins, those of tasks without a run among them.
-        return result with { Pins = await CopyPinsAsync(from, to, cancellationToken) };
+        result = result with { Pins = await CopyPinsAsync(from, to, cancellationToken) };
+
+        // 5. The audit.
+        var last = "";
+        while (await from.ReadAuditAsync(last, PinsAtOnce, cancellationToken) is { Count: > 0 } entries)
+        {
+            foreach (var entry in entries)
+            {
+                await to.AddAuditAsync(entry, cancellationToken);
+            }
+
+            last = entries[^1].Id;
+        }
+
+        return result;
     }
 
     private static async Task<CopyResult> CopyRunsAsync(SqlTrajectoryStore source, SqlTrajectoryStore target, IProgress<CopyProgress>? progress, CancellationToken cancellationToken)

@@ -75,7 +75,7 @@ public sealed class RecordedUpstream : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(run);
         options ??= new RecordedUpstreamOptions();
         var session = new ReplaySession(run, options.Mode);
-        var server = await ReplayServer.StartAsync(session, new Redactor(options.Redaction), [], options.KeepPauses, options.TimeProvider, null, cancellationToken);
+        var server = await ReplayServer.StartAsync(session, Redactor.ForOwnCode(options.Redaction), [], options.KeepPauses, options.TimeProvider, null, cancellationToken);
         return new RecordedUpstream(server, session, null, options.VerifyOnDispose ?? options.Mode == ReplayMode.Strict);
     }
 

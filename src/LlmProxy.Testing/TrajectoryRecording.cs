@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Text;
+using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
 using LlmProxy.Testing.Replay;
 using LlmProxy.Wire;
@@ -19,7 +20,7 @@ internal sealed class TrajectoryRecording(string file, RecordedUpstreamOptions o
         "Host", "Content-Length", "Content-Encoding", "Accept-Encoding", "Expect",
     };
 
-    private readonly Redactor _redactor = new(options.Redaction);
+    private readonly Redactor _redactor = Redactor.ForOwnCode(options.Redaction);
     private readonly HttpClient _client = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, AutomaticDecompression = DecompressionMethods.All }) { Timeout = Timeout.InfiniteTimeSpan };
     private readonly ConcurrentDictionary<int, RecordedCall> _calls = new();
     private int _arrived;
@@ -89,8 +90,7 @@ internal sealed class TrajectoryRecording(string file, RecordedUpstreamOptions o
             Task = options.Task ?? "",
             Calls = [.. _calls.OrderBy(call => call.Key).Select(call => call.Value)],
         };
-        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
-        await File.WriteAllTextAsync(file, RecordedTrajectoryFile.Write(run, withTiming: false), CancellationToken.None);
+        await PrivateFiles.WriteAsync(file, RecordedTrajectoryFile.Write(run, withTiming: false), CancellationToken.None);
     }
 
     public void Dispose() => _client.Dispose();

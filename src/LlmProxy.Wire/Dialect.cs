@@ -33,10 +33,12 @@ internal abstract class Dialect(
     public virtual bool StreamsAsArray(string target) => false;
 
     public RequestReading? ReadRequest(ReadOnlyMemory<byte> body, string path, TurnKeys keys) =>
-        RequestScan.Run(body, keys, scanBody) is { } scan ? PlacesOf(scan, path, messages).In(scan.Body) : null;
+        RequestScan.Run(body, keys, scanBody) is not { } scan ? null
+        : scan.IsTooLarge ? RequestReading.TooLarge(body)
+        : PlacesOf(scan, path, messages).In(scan.Body);
 
     public RequestContent? ReadContent(ReadOnlyMemory<byte> body) =>
-        RequestScan.Run(body, null, scanBody) is { } scan ? RequestPlaces.Content(scan, messages) : null;
+        RequestScan.Run(body, null, scanBody) is { IsTooLarge: false } scan ? RequestPlaces.Content(scan, messages) : null;
 
     public ConversationMessage ReadMessage(ReadOnlyMemory<byte> json) => messages.Read(json).Message;
 

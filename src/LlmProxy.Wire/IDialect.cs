@@ -37,7 +37,7 @@ public interface IDialect
     /// <param name="body">The decoded request body (UTF-8, a byte order mark is allowed). Must stay unchanged while the reading is used.</param>
     /// <param name="path">The request's path without its query; Gemini has the model and the stream flag there.</param>
     /// <param name="keys">Makes the correlation keys of messages.</param>
-    /// <returns>The reading, or null if the body is not a request of this dialect (broken JSON, no object, no history although one is needed).</returns>
+    /// <returns>The reading (<see cref="RequestReading.IsTooLarge"/> if the body holds more than is read), or null if the body is not a request of this dialect (broken JSON, no object, no history although one is needed).</returns>
     RequestReading? ReadRequest(ReadOnlyMemory<byte> body, string path, TurnKeys keys);
 
     /// <summary>Reads the whole conversation of a request, for the record. Slower than <see cref="ReadRequest"/>; never on the request path.</summary>

@@ -103,4 +103,17 @@ public sealed class RequestReading
 
     /// <summary>Places of all that <see cref="ReadToolsJson"/> reads.</summary>
     internal IReadOnlyList<ByteRange> ToolPlaces { get; init; } = [];
+
+    /// <summary>Whether the request holds more than is read (see <see cref="RequestLimits"/>). Everything else is empty then.</summary>
+    public bool IsTooLarge { get; private init; }
+
+    /// <summary>The reading of a request that holds more than is read.</summary>
+    internal static RequestReading TooLarge(ReadOnlyMemory<byte> body) => new()
+    {
+        Body = body,
+        ReadTools = static () => [],
+        ReadFirstUserText = static () => "",
+        ReadLastUserText = static () => "",
+        IsTooLarge = true,
+    };
 }

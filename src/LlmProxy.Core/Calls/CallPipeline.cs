@@ -1,5 +1,6 @@
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Retrieval;
 
 namespace LlmProxy.Core.Calls;
@@ -19,6 +20,8 @@ internal sealed partial class CallPipeline(
     TaskCorrelator correlator,
     TaskPrompts prompts,
     CallRecording recording,
+    BufferBudget budget,
+    Redactor redactor,
     LlmProxyOptions options,
     TimeProvider time,
     ILogger<CallPipeline> log)
@@ -53,7 +56,10 @@ internal sealed partial class CallPipeline(
     }
 
     /// <summary>The copy of a call's response.</summary>
-    internal ReplyCopy CopyOf(CallSession call) => new(call, options.Recording.MaxBodyBytes, time, Publish, LogCopyFailed);
+    internal ReplyCopy CopyOf(CallSession call) => new(call, options.Recording.MaxBodyBytes, budget, time, recording, Publish, LogCopyFailed);
+
+    /// <summary>Releases memory that was reserved for a call.</summary>
+    internal void Return(long bytes) => budget.Return(bytes);
 
     /// <summary>Ends a call: see <see cref="CallSession"/>.</summary>
     internal AssembledReply? Complete(CallSession call, ExchangeOutcome outcome, int status, TimeSpan? duration)
@@ -68,7 +74,7 @@ internal sealed partial class CallPipeline(
 
             reply = call.Copy.ToReply();
             var elapsed = duration ?? time.GetElapsedTime(call.Start.ArrivedTimestamp);
-            call.Record?.WriteTail(new ExchangeTail(outcome, elapsed.TotalMilliseconds, call.Record.IsTruncated, call.Copy.Rhythm));
+            call.Record?.WriteTail(new ExchangeTail(outcome, Math.Max(0, elapsed.TotalMilliseconds), call.Record.IsTruncated, call.Copy.Rhythm));
         }
         catch (Exception error)
         {
@@ -83,14 +89,14 @@ internal sealed partial class CallPipeline(
                 correlator.End(task, place.StepIndex, isAnswered, reply is not null || !call.Copy.HasStarted);
             }
 
-            recording.Complete(call, reply);
+            recording.Complete(call, reply, call.Copy.TakeReserved());
         }
 
         return reply;
     }
 
-    /// <summary>Whether the history ends in text that a person wrote: only then a turn can begin.</summary>
-    internal static bool EndsInUserText(RequestReading reading)
+    /// <summary>Whether the history ends in text that a person wrote, and not in boilerplate alone: only then a turn can begin.</summary>
+    internal static bool EndsInUserText(RequestReading reading, TaskRules rules)
     {
         if (reading.Messages is not [.., { IsAssistant: false, AnswersCall: false }])
         {
@@ -98,7 +104,7 @@ internal sealed partial class CallPipeline(
         }
 
         var message = reading.ReadMessage(reading.Messages.Count - 1);
-        return message.ToolResults.Count == 0 && message.Text.Length > 0;
+        return message.ToolResults.Count == 0 && rules.IsPersonal(message.Text);
     }
 
     private bool Read(CallSession call)
@@ -109,9 +115,11 @@ internal sealed partial class CallPipeline(
             return false;
         }
 
+        var reason = NotRecordedReason.UnreadableRequest;
         try
         {
-            call.Content = reader.Read(call.Start, body);
+            (call.Content, reason) = reader.Read(call.Start, body);
+            call.Reserved(call.Content?.Reserved ?? 0);
         }
         catch (Exception error)
         {
@@ -120,7 +128,7 @@ internal sealed partial class CallPipeline(
 
         if (!call.IsRead)
         {
-            recording.Refuse(call, NotRecordedReason.UnreadableRequest);
+            recording.Refuse(call, reason);
         }
 
         return call.IsRead;
@@ -132,18 +140,23 @@ internal sealed partial class CallPipeline(
         var (reading, rules) = (request.Reading, request.Rules);
         try
         {
+            // Ids are stored, logged and asked for by the same placeholder.
+            var clean = redactor.For(start.Tenant);
             call.Place = await correlator.AssignAsync(
                 new IncomingCall
                 {
                     Tenant = start.Tenant,
                     Reading = reading,
                     Rules = rules,
-                    TaskId = start.TaskId,
-                    SessionId = start.SessionId ?? rules.SessionId(start.Header) ?? (rules.Name == TaskRules.Generic ? null : reading.SessionHint),
+                    TaskId = clean.RedactId(start.TaskId),
+                    SessionId = clean.RedactId(start.SessionId ?? rules.SessionId(start.Header) ?? (rules.Name == TaskRules.Generic ? null : reading.SessionHint)),
                     RetryCount = start.RetryCount,
                     Description = () => start.Description ?? TaskText.Describe(rules.IsTurnBoundary ? reading.ReadLastUserText() : reading.ReadFirstUserText(), rules.Boilerplate),
                     SystemPrompt = request.SystemPrompt,
-                    EndsInUserText = () => EndsInUserText(reading),
+                    EndsInUserText = () => EndsInUserText(reading, rules),
+                    LastUserText = () => reading.Messages is [.., { IsAssistant: false }] ? reading.ReadMessage(reading.Messages.Count - 1).Text : "",
+                    AgentId = rules.AgentId(start.Header),
+                    ParentAgentId = rules.ParentAgentId(start.Header),
                 },
                 request.Keys,
                 cancellationToken);
@@ -164,17 +177,40 @@ internal sealed partial class CallPipeline(
         try
         {
             call.Prompt = await prompts.EnhanceAsync(
-                new PromptRequest(call.Start.Tenant, task.TaskId, task.TaskDescription, call.Provider, call.Reading.Model ?? "", call.Reading)
+                new PromptRequest(call.Start.Tenant, task.ConversationId, task.TaskDescription, call.Provider, call.Reading.Model ?? "", call.Reading)
                 {
-                    IsFirstStep = place.StepIndex == 1,
+                    IsFirstStep = place.StepIndex == 1 && task.TaskId == task.ConversationId,
                     FewShot = call.Start.FewShot,
                 },
                 cancellationToken);
+            Admit(call);
         }
         catch (Exception error) when (!IsLeft(error, cancellationToken))
         {
             LogStageFailed(CallStage.Enhance, error);
         }
+    }
+
+    /// <summary>
+    /// Reserves memory for a rewritten body; the request is sent as it came if there is none, or if a few compressed
+    /// bytes would become more than a body may have.
+    /// </summary>
+    private void Admit(CallSession call)
+    {
+        if (call.Prompt.Body is not { } body)
+        {
+            return;
+        }
+
+        var isAmplified = call.Start.ContentEncoding.Length > 0 && body.Length > options.Recording.MaxBodyBytes;
+        if (isAmplified || !budget.TryTake(body.Length))
+        {
+            call.Prompt = PromptResult.Unchanged;
+            LogNotRewritten(body.Length, isAmplified ? "Recording:MaxBodyBytes" : "Recording:MaxBufferedBytes");
+            return;
+        }
+
+        call.Reserved(body.Length);
     }
 
     private void Record(CallSession call)
@@ -201,6 +237,9 @@ internal sealed partial class CallPipeline(
 
     [LoggerMessage(1010, LogLevel.Error, "Pipeline stage '{Stage}' failed; forwarding the request unmodified")]
     private partial void LogStageFailed(CallStage stage, Exception error);
+
+    [LoggerMessage(1015, LogLevel.Warning, "Forwarding a request unmodified: its rewritten body of {Bytes} bytes exceeds LlmProxy:{Setting}")]
+    private partial void LogNotRewritten(int bytes, string setting);
 
     [LoggerMessage(1011, LogLevel.Error, "Recording of a response was truncated; the client response is unaffected")]
     private partial void LogCopyFailed(Exception error);

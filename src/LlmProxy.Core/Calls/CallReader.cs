@@ -1,3 +1,4 @@
+using LlmProxy.Core.Recording;
 using LlmProxy.Wire.ContentEncoding;
 using LlmProxy.Wire.Scanning;
 
@@ -5,28 +6,78 @@ namespace LlmProxy.Core.Calls;
 
 /// <summary>Reads a request in one pass and finds out which model, which client and which rules it is about.</summary>
 /// <remarks>Safe for concurrent use.</remarks>
-internal sealed class CallReader(ProviderResolver providers, TaskRulesCatalog catalog, CorrelationSecret secret, HistoryPrefixCache known)
+internal sealed class CallReader(ProviderResolver providers, TaskRulesCatalog catalog, CorrelationSecret secret, HistoryPrefixCache known, BufferBudget budget, LlmProxyOptions options)
 {
-    /// <summary>The request; null if it is no request of its dialect.</summary>
-    public ReadRequest? Read(CallStart start, ReadOnlyMemory<byte> body)
+    /// <summary>Reads a request.</summary>
+    /// <param name="start">The call.</param>
+    /// <param name="body">The request's body as it was sent.</param>
+    /// <returns>The request, or why it is not read.</returns>
+    public (ReadRequest? Request, NotRecordedReason Reason) Read(CallStart start, ReadOnlyMemory<byte> body)
     {
+        long reserved = 0;
+        ReadRequest? request = null;
         var keys = new TurnKeys(secret.Value, known);
         try
         {
-            if (BodyDecoder.DecodeAll(body, start.ContentEncoding) is not { IsEmpty: false } decoded || start.Dialect.ReadRequest(decoded, start.Path, keys) is not { } reading)
+            var decoded = body;
+            if (start.ContentEncoding.Length > 0 && Decode(start.ContentEncoding, ref decoded, ref reserved) is { } reason)
             {
-                keys.Dispose();
-                return null;
+                return (null, reason);
+            }
+
+            if (decoded.IsEmpty || start.Dialect.ReadRequest(decoded, start.Path, keys) is not { } reading)
+            {
+                return (null, NotRecordedReason.UnreadableRequest);
+            }
+
+            if (reading.IsTooLarge)
+            {
+                return (null, NotRecordedReason.TooLarge);
             }
 
             var prompt = new SystemPrompt(reading);
             var rules = start.Rules ?? catalog.Select(start.Header, prompt);
-            return new ReadRequest(reading, keys, prompt, rules, providers.Resolve(reading.Model, start.Provider));
+            request = new ReadRequest(reading, keys, prompt, rules, providers.Resolve(reading.Model, start.Provider), reserved);
+            return (request, default);
         }
-        catch
+        finally
         {
-            keys.Dispose();
-            throw;
+            if (request is null)
+            {
+                keys.Dispose();
+                budget.Return(reserved);
+            }
+        }
+    }
+
+    /// <summary>Decodes a body; returns why that failed, or null.</summary>
+    private NotRecordedReason? Decode(string contentEncoding, ref ReadOnlyMemory<byte> body, ref long reserved)
+    {
+        long taken = 0;
+        try
+        {
+            return BodyDecoder.TryDecodeAll(body, contentEncoding, options.Recording.MaxBodyBytes, TryReserve, out body) switch
+            {
+                DecodeResult.UnknownEncoding => NotRecordedReason.UnknownEncoding,
+                DecodeResult.TooLarge => NotRecordedReason.TooLarge,
+                DecodeResult.Broken => NotRecordedReason.UnreadableRequest,
+                _ => null,
+            };
+        }
+        finally
+        {
+            reserved = taken;
+        }
+
+        bool TryReserve(int bytes)
+        {
+            if (!budget.TryTake(bytes))
+            {
+                return false;
+            }
+
+            taken += bytes;
+            return true;
         }
     }
 }

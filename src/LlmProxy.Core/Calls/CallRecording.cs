@@ -4,7 +4,7 @@ namespace LlmProxy.Core.Calls;
 
 /// <summary>Opens the record of a call in the spool, if the call is to be recorded.</summary>
 /// <remarks>Safe for concurrent use.</remarks>
-internal sealed class CallRecording(Spool spool, Recorder recorder, NotRecordedCounts notRecorded, RecordingSwitch recording, LlmProxyOptions options, TimeProvider time)
+internal sealed class CallRecording(Spool spool, Recorder recorder, NotRecordedCounts notRecorded, RecordingSwitch recording, BufferBudget budget, LlmProxyOptions options, TimeProvider time)
 {
     /// <summary>Opens the record and gives it its place after its task's earlier calls.</summary>
     public void Begin(CallSession call)
@@ -15,7 +15,7 @@ internal sealed class CallRecording(Spool spool, Recorder recorder, NotRecordedC
             return;
         }
 
-        if (recording.WhyNot(call.Start.RecordHeader) is { } reason)
+        if (recording.WhyNot(call.Start.Tenant, call.Start.RecordHeader) is { } reason)
         {
             Refuse(call, reason);
             return;
@@ -26,6 +26,7 @@ internal sealed class CallRecording(Spool spool, Recorder recorder, NotRecordedC
         var isRewritten = call.Prompt.Body is not null;
         var head = ExchangeHead.Of(place, task, call.Reading, call.Dialect.Kind, call.Provider, now) with
         {
+            KeyName = start.KeyName,
             Client = start.Client,
             Preset = call.Rules.Name,
             Path = start.Path,
@@ -35,6 +36,7 @@ internal sealed class CallRecording(Spool spool, Recorder recorder, NotRecordedC
             TemplateSet = call.Prompt.TemplateSet,
             KeepContent = options.Recording.Providers.Contains(call.Provider, StringComparer.OrdinalIgnoreCase),
             StartedAt = start.StartedAt ?? now - time.GetElapsedTime(start.ArrivedTimestamp),
+            Uptime = start.StartedAt is null ? time.GetElapsedTime(0, start.ArrivedTimestamp) : null,
         };
 
         // The agent's own request is recorded, not the rewritten one: injected examples must never be learnt from.
@@ -50,18 +52,28 @@ internal sealed class CallRecording(Spool spool, Recorder recorder, NotRecordedC
     }
 
     /// <summary>Hands a finished record to the recorder.</summary>
-    public void Complete(CallSession call, Wire.AssembledReply? reply)
+    /// <param name="call">The call.</param>
+    /// <param name="reply">Its reply as far as it came.</param>
+    /// <param name="reserved">Bytes that are reserved for the reply.</param>
+    public void Complete(CallSession call, Wire.AssembledReply? reply, long reserved)
     {
         if (call.Record is { } record)
         {
-            recorder.Complete(record, record.IsTruncated ? null : reply, call.Reading);
+            recorder.Complete(record, record.IsTruncated ? null : reply, call.Reading, reserved);
+        }
+        else
+        {
+            budget.Return(reserved);
         }
     }
+
+    /// <summary>Counts a reply that is not recorded.</summary>
+    public void CountReply(CallSession call, NotRecordedReason reason) => notRecorded.Count(call.Start.Tenant, reason);
 
     /// <summary>Notes and counts that a call is not recorded.</summary>
     public void Refuse(CallSession call, NotRecordedReason reason)
     {
         call.NotRecorded = reason;
-        notRecorded.Count(reason);
+        notRecorded.Count(call.Start.Tenant, reason);
     }
 }

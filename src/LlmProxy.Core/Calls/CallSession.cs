@@ -13,6 +13,7 @@ internal sealed class CallSession : IDisposable
     private readonly CallPipeline _pipeline;
     private ReplyCopy? _copy;
     private bool _isComplete;
+    private long _reserved;
 
     internal CallSession(CallPipeline pipeline, CallStart start)
     {
@@ -67,6 +68,9 @@ internal sealed class CallSession : IDisposable
 
     internal ReadRequest? Content { get; set; }
 
+    /// <summary>Notes memory that was reserved for the call, until the call is disposed.</summary>
+    internal void Reserved(long bytes) => _reserved += bytes;
+
     /// <summary>Time from the call's arrival to its response; null if it is measured when the copy begins.</summary>
     internal TimeSpan? FirstByte { get; private set; }
 
@@ -113,6 +117,7 @@ internal sealed class CallSession : IDisposable
         Complete(ExchangeOutcome.ClientLeft, 0);
         Content?.Keys.Dispose();
         _copy?.Dispose();
+        _pipeline.Return(Interlocked.Exchange(ref _reserved, 0));
     }
 }
 
@@ -122,4 +127,5 @@ internal sealed class CallSession : IDisposable
 /// <param name="SystemPrompt">The agent's system prompt.</param>
 /// <param name="Rules">The client's rules.</param>
 /// <param name="Provider">The provider of the model.</param>
-internal sealed record ReadRequest(RequestReading Reading, TurnKeys Keys, SystemPrompt SystemPrompt, TaskRules Rules, string Provider);
+/// <param name="Reserved">Bytes that were reserved for the decoded body.</param>
+internal sealed record ReadRequest(RequestReading Reading, TurnKeys Keys, SystemPrompt SystemPrompt, TaskRules Rules, string Provider, long Reserved);

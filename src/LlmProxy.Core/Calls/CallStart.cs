@@ -5,6 +5,9 @@ namespace LlmProxy.Core.Calls;
 /// <param name="Dialect">The call's wire format.</param>
 internal sealed record CallStart(string Tenant, IDialect Dialect)
 {
+    /// <summary>Name of the key that the call came with, or null without keys.</summary>
+    public string? KeyName { get; init; }
+
     /// <summary>The request's body as it was sent; null if it exceeds a limit and is forwarded as a stream.</summary>
     public required ReadOnlyMemory<byte>? Body { get; init; }
 

@@ -7,15 +7,33 @@ namespace LlmProxy.Core.Calls;
 /// Copies a response as it comes: each piece goes first to the spool, then to the assembler that picks out the reply's
 /// keys. These are published before the bytes that end the response leave. Whatever fails here ends the copy alone.
 /// </summary>
-/// <remarks>Not safe for concurrent use. Never throws.</remarks>
-internal sealed class ReplyCopy(CallSession call, long maxBytes, TimeProvider time, Action<CallSession, AssembledReply> publish, Action<Exception> failed) : IDisposable
+/// <remarks>
+/// Not safe for concurrent use. Never throws. If there is no memory for the assembled reply, it is not assembled here: the
+/// recorder does that from the spool, one after the other.
+/// </remarks>
+internal sealed class ReplyCopy(
+    CallSession call,
+    long maxBytes,
+    BufferBudget budget,
+    TimeProvider time,
+    CallRecording recording,
+    Action<CallSession, AssembledReply> publish,
+    Action<Exception> failed) : IDisposable
 {
+    // A stream holds its text once as UTF-16, and the reply holds it as text and as JSON: some four bytes for each of its
+    // own, in the worst case of one long text.
+    private const int BytesPerByte = 4;
+    private const int FirstReservation = 16 * 1024;
+
     private ReplyAssembler? _assembler;
     private BodyDecoder? _decoder;
     private RhythmMeter? _rhythm;
     private long? _length;
     private long _received;
+    private long _decoded;
+    private long _reserved;
     private long _headTimestamp;
+    private AssembledReply? _reply;
     private bool _published;
     private bool _copying = true;
 
@@ -64,8 +82,16 @@ internal sealed class ReplyCopy(CallSession call, long maxBytes, TimeProvider ti
                     (call.FirstByte ?? time.GetElapsedTime(call.Start.ArrivedTimestamp)).TotalMilliseconds));
             }
 
-            _decoder = BodyDecoder.Create(contentEncoding);
-            _assembler = _decoder is null ? null : call.Dialect.CreateAssembler(contentType, call.Reading.Stream);
+            _decoder = BodyDecoder.Create(contentEncoding, maxBytes);
+            if (_decoder is null)
+            {
+                // Its bytes say nothing to anyone: they are not kept.
+                _copying = false;
+                recording.CountReply(call, NotRecordedReason.UnknownEncoding);
+                return;
+            }
+
+            _assembler = call.Dialect.CreateAssembler(contentType, call.Reading.Stream);
         }
         catch (Exception error)
         {
@@ -88,20 +114,18 @@ internal sealed class ReplyCopy(CallSession call, long maxBytes, TimeProvider ti
             _received += bytes.Length;
             if (_received > maxBytes)
             {
-                _copying = false;
-                call.Record?.MarkTruncated();
+                Truncate();
                 return;
             }
 
             call.Record?.WriteResponse(bytes);
             _rhythm?.Add(time.GetElapsedTime(_headTimestamp), bytes.Length);
-            if (_assembler is null || _decoder is null)
+            _decoder!.Decode(bytes.Span, static (piece, copy) => copy.Assemble(piece), this);
+            if (_decoder.IsTooLarge)
             {
-                return;
+                Truncate();
             }
-
-            _decoder.Decode(bytes.Span, static (piece, assembler) => assembler.Append(piece), _assembler);
-            if (_assembler.HasEnded || _received == _length)
+            else if (_assembler is not null && (_assembler.HasEnded || _received == _length))
             {
                 Publish();
             }
@@ -127,7 +151,7 @@ internal sealed class ReplyCopy(CallSession call, long maxBytes, TimeProvider ti
         _published = true;
         try
         {
-            publish(call, _assembler!.ToReply());
+            publish(call, _reply = _assembler!.ToReply());
         }
         catch (Exception error)
         {
@@ -136,15 +160,64 @@ internal sealed class ReplyCopy(CallSession call, long maxBytes, TimeProvider ti
     }
 
     /// <summary>The reply as far as it came; null if it could not be read.</summary>
-    public AssembledReply? ToReply() => IsReadable ? _assembler!.ToReply() : null;
+    public AssembledReply? ToReply() => IsReadable ? _reply ??= _assembler!.ToReply() : null;
+
+    /// <summary>Hands over what was reserved for the reply: whoever takes it releases it.</summary>
+    public long TakeReserved()
+    {
+        var reserved = _reserved;
+        _reserved = 0;
+        return reserved;
+    }
 
     /// <inheritdoc />
-    public void Dispose() => _decoder?.Dispose();
+    public void Dispose()
+    {
+        _decoder?.Dispose();
+        budget.Return(TakeReserved());
+    }
 
-    private void Stop(Exception error)
+    private void Assemble(ReadOnlySpan<byte> piece)
+    {
+        _decoded += piece.Length;
+        _reply = null;
+        if (_assembler is null)
+        {
+            return;
+        }
+
+        var needed = _decoded * BytesPerByte;
+        if (needed > _reserved)
+        {
+            var more = Math.Max(needed, Math.Max(_reserved * 2, FirstReservation)) - _reserved;
+            if (!budget.TryTake(more))
+            {
+                GiveUpAssembly();
+                return;
+            }
+
+            _reserved += more;
+        }
+
+        _assembler.Append(piece);
+    }
+
+    private void GiveUpAssembly()
+    {
+        _assembler = null;
+        budget.Return(TakeReserved());
+    }
+
+    private void Truncate()
     {
         _copying = false;
         call.Record?.MarkTruncated();
+        GiveUpAssembly();
+    }
+
+    private void Stop(Exception error)
+    {
+        Truncate();
         failed(error);
     }
 }

@@ -73,7 +73,7 @@ public sealed class RecordingOptions
     /// <summary>Maximum size of a body that is buffered and recorded. A larger one is forwarded as a stream and its record is marked truncated.</summary>
     [Setting(Range = ">0")] public long MaxBodyBytes { get; init; } = 64L << 20;
 
-    /// <summary>Maximum size of the buffered bodies of all requests together.</summary>
+    /// <summary>Largest sum of all that recording holds in memory: request bodies (decoded and rewritten ones too), replies that are assembled, and what is being stored. Beyond it a request is forwarded as a stream, and a reply is assembled later.</summary>
     [Setting(Range = ">0")] public long MaxBufferedBytes { get; init; } = 256L << 20;
 
     /// <summary>The spool, in which exchanges wait until they are in the store.</summary>
@@ -89,8 +89,8 @@ public sealed class RedactionOptions
     /// <summary>Whether secrets are removed.</summary>
     public bool Enabled { get; init; } = true;
 
-    /// <summary>What else is removed.</summary>
-    [Setting(Kind = TextKind.Expression)] public IReadOnlyList<string> Patterns { get; init; } = [];
+    /// <summary>What else is removed. Lookaround, atomic groups and references back are refused: they have no limit of time.</summary>
+    [Setting(Kind = TextKind.Expression, Linear = true)] public IReadOnlyList<string> Patterns { get; init; } = [];
 }
 
 /// <summary>Settings <c>LlmProxy:Recording:Spool</c>.</summary>
@@ -146,7 +146,16 @@ public sealed class TaskPreset
     /// <summary>A call is a side call (a title, a summary) when one of these matches its system prompt.</summary>
     [Setting(Kind = TextKind.Expression)] public IReadOnlyList<string> SideCallSystem { get; init; } = [];
 
-    /// <summary>Whether a call without tools is a side call, for clients whose main loop always offers tools.</summary>
+    /// <summary>A call is a side call (a suggestion, a recap, a compaction) when one of these matches the text of its last user message, whatever history and tools it has.</summary>
+    [Setting(Kind = TextKind.Expression)] public IReadOnlyList<string> SideCallLastUser { get; init; } = [];
+
+    /// <summary>Header with the id of the sub-agent that makes a call; the main agent sends none. Null: the client has no such header.</summary>
+    public string? AgentHeader { get; init; }
+
+    /// <summary>Header with the id of the sub-agent that started it; none if the main agent did.</summary>
+    public string? ParentAgentHeader { get; init; }
+
+    /// <summary>Whether a call without tools that continues no recorded response is a side call, for clients whose main loop always offers tools.</summary>
     public bool SideCallWithoutTools { get; init; }
 
     /// <summary>Tools whose call ends a task.</summary>
@@ -375,6 +384,15 @@ public sealed class AuthOptions
 
     /// <summary>With <c>--insecure</c>: all callers share one tenant, and examples are used.</summary>
     public bool SharedTenant { get; init; }
+
+    /// <summary>Without keys, host names by which requests may address the proxy, besides those of loopback, of the machine, of its configured addresses, and of the host as containers call it; <c>*</c> stands for any characters. Keeps web pages out whose site resolves its name to this machine.</summary>
+    public IReadOnlyList<string> AllowedHosts { get; init; } = [];
+
+    /// <summary>Origins of web pages that may send requests, such as <c>http://localhost:3000</c>; <c>*</c> stands for any characters.</summary>
+    public IReadOnlyList<string> AllowedOrigins { get; init; } = [];
+
+    /// <summary>Without keys, which requests under <c>/_llmproxy</c> need the local token, which only the user who runs the proxy can read: those that change or delete what is stored, or all of them.</summary>
+    public LocalTokenScope LocalToken { get; init; }
 }
 
 /// <summary>A key. Either sha256 or env.</summary>
@@ -394,6 +412,9 @@ public sealed class AuthKey
 
     /// <summary>Whether the key gives access to <c>/_llmproxy</c>.</summary>
     public bool Admin { get; init; }
+
+    /// <summary>Whether its runs may become examples for other models. With false they are recorded and never shown to one; it holds for runs that are recorded already, too.</summary>
+    public bool CanTeach { get; init; } = true;
 }
 
 /// <summary>Settings <c>LlmProxy:Export</c>.</summary>

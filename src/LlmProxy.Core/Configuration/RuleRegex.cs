@@ -12,4 +12,9 @@ public static class RuleRegex
     /// <summary>Compiles a pattern.</summary>
     /// <exception cref="RegexParseException">The pattern is wrong.</exception>
     public static Regex Create(string pattern) => new(pattern, RegexOptions.CultureInvariant, MatchTimeout);
+
+    /// <summary>Compiles a pattern that takes linear time for any text.</summary>
+    /// <exception cref="RegexParseException">The pattern is wrong.</exception>
+    /// <exception cref="NotSupportedException">The pattern needs backtracking.</exception>
+    public static Regex CreateLinear(string pattern) => new(pattern, RegexOptions.CultureInvariant | RegexOptions.NonBacktracking);
 }

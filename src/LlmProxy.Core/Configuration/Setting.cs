@@ -104,7 +104,11 @@ internal sealed class Setting
         {
             try
             {
-                _ = RuleRegex.Create(text);
+                _ = Rules.Linear ? RuleRegex.CreateLinear(text) : RuleRegex.Create(text);
+            }
+            catch (NotSupportedException)
+            {
+                return "needs backtracking, which has no limit of time: write it without lookaround, atomic groups and references back.";
             }
             catch (RegexParseException exception)
             {

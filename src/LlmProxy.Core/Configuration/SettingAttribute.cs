@@ -32,6 +32,9 @@ internal sealed class SettingAttribute : Attribute
     /// <summary>What to write instead of a value that is out of range or does not match; derived if null.</summary>
     public string? Fix { get; init; }
 
+    /// <summary>The expression must run in linear time: without lookaround, atomic groups and references back.</summary>
+    public bool Linear { get; init; }
+
     /// <summary>The setting has to be given: what to write if it is missing.</summary>
     public string? Required { get; init; }
 

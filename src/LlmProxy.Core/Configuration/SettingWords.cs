@@ -9,6 +9,15 @@ public enum WebSocketMode
     Pass,
 }
 
+/// <summary>Values of <c>Auth:LocalToken</c>.</summary>
+public enum LocalTokenScope
+{
+    /// <summary>Requests that change or delete what is stored.</summary>
+    Changes,
+    /// <summary>All requests under <c>/_llmproxy</c>.</summary>
+    All,
+}
+
 /// <summary>Values of <c>Tasks:Boundary</c>.</summary>
 public enum TaskBoundary
 {

@@ -20,7 +20,7 @@ public interface IPromptPinStore
     /// Which of these runs may still be in a prompt: those that exist, have their content, and are not retired. A
     /// pin keeps the ids that it was made with; code that renders from a pin asks here first.
     /// </summary>
-    Task<IReadOnlySet<string>> FindUsableExamplesAsync(string tenant, IReadOnlyCollection<string> trajectoryIds, CancellationToken cancellationToken);
+    Task<IReadOnlySet<string>> FindUsableExamplesAsync(string tenant, IReadOnlyCollection<string> trajectoryIds, IReadOnlyCollection<string> exceptKeys, CancellationToken cancellationToken);
 
     /// <summary>
     /// Counts, for this process alone, what may take an example out of prompts (runs deleted or emptied, examples

@@ -2,14 +2,14 @@ namespace LlmProxy.Core.Prompting;
 
 /// <summary>A call whose prompt may be rewritten.</summary>
 /// <param name="Tenant">The tenant that owns the task.</param>
-/// <param name="TaskId">Its task.</param>
+/// <param name="ConversationId">The conversation: its prompt stays the same in all its turns.</param>
 /// <param name="TaskDescription">What the task is.</param>
 /// <param name="Provider">The provider of the model.</param>
 /// <param name="Model">The model.</param>
 /// <param name="Reading">The request.</param>
-public sealed record PromptRequest(string Tenant, string TaskId, string TaskDescription, string Provider, string Model, RequestReading Reading)
+public sealed record PromptRequest(string Tenant, string ConversationId, string TaskDescription, string Provider, string Model, RequestReading Reading)
 {
-    /// <summary>Whether this is its task's first step: then a prompt is chosen where none is pinned.</summary>
+    /// <summary>Whether this is its conversation's first step: then a prompt is chosen where none is pinned.</summary>
     public bool IsFirstStep { get; init; }
 
     /// <summary>Value of the header <c>LlmProxy-Few-Shot</c>: <c>off</c>, a count, or null.</summary>

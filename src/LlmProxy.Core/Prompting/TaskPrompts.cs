@@ -1,7 +1,7 @@
-using System.Collections.Concurrent;
 using System.Globalization;
 using BitFaster.Caching.Lru;
 using LlmProxy.Core.Experiments;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Retrieval;
 
 namespace LlmProxy.Core.Prompting;
@@ -17,6 +17,7 @@ public sealed partial class TaskPrompts(
     StoreCircuitBreaker gate,
     FewShotService fewShot,
     TemplateDirectory templates,
+    Redactor redactor,
     LlmProxyOptions options,
     TimeProvider time,
     ILogger<TaskPrompts> logger)
@@ -28,12 +29,32 @@ public sealed partial class TaskPrompts(
     private const int MaxTemplateSetsInMemory = 32;
     private static readonly TimeSpan ExamplesCheckedEvery = TimeSpan.FromSeconds(5);
 
-    private readonly ConcurrentLru<(string Tenant, string TaskId), PinnedPrompt> _pinned = new(MaxTasksInMemory);
+    private readonly ConcurrentLru<(string Tenant, string ConversationId), PinnedPrompt> _pinned = new(MaxTasksInMemory);
     private readonly ConcurrentLru<string, TemplateSet> _sets = new(MaxTemplateSetsInMemory);
-    private readonly ConcurrentDictionary<string, long> _skipped = new(StringComparer.Ordinal);
+    private readonly TenantCounts<SkipReason> _skipped = new();
+    private readonly RemovedText _removed = new();
+    private readonly IReadOnlyList<string> _exceptKeys = new TeachingKeys(options.Auth).Excluded;
 
-    /// <summary>Why tasks got no examples, counted.</summary>
-    public IReadOnlyDictionary<string, long> Skipped => _skipped;
+    /// <summary>Number of parts that were taken out of recorded texts on their way into prompts, by kind.</summary>
+    public IReadOnlyDictionary<string, long> Removed
+    {
+        get
+        {
+            lock (_removed)
+            {
+                (string Kind, long Count)[] counts =
+                [
+                    ("role-marks", _removed.RoleMarks), ("fences", _removed.Fences), ("headings", _removed.Headings),
+                    ("injections", _removed.Injections), ("instructions", _removed.Instructions), ("secrets", _removed.Secrets),
+                ];
+                return counts.Where(c => c.Count > 0).ToDictionary(c => c.Kind, c => c.Count, StringComparer.Ordinal);
+            }
+        }
+    }
+
+    /// <summary>Why tasks of a tenant got no examples, counted.</summary>
+    public IReadOnlyDictionary<string, long> Skipped(string tenant) =>
+        _skipped.Of(tenant).ToDictionary(entry => entry.Key.ToWord(), entry => entry.Value, StringComparer.Ordinal);
 
     /// <summary>Rewrites a call's system prompt where settings, model and task say so.</summary>
     public async ValueTask<PromptResult> EnhanceAsync(PromptRequest request, CancellationToken cancellationToken)
@@ -58,7 +79,7 @@ public sealed partial class TaskPrompts(
         {
             if (composition.Error is { } error)
             {
-                Count(SkipReason.TemplateFailed);
+                _skipped.Count(request.Tenant, SkipReason.TemplateFailed);
                 LogRenderingFailed(request.Provider, error);
                 return new PromptResult(null, null, [], FewShotResult.None(SkipReason.TemplateFailed).ToString(), pinned.Arm);
             }
@@ -74,7 +95,7 @@ public sealed partial class TaskPrompts(
 
     private async ValueTask<PinnedPrompt?> FindAsync(PromptRequest request, CancellationToken cancellationToken)
     {
-        var key = (request.Tenant, request.TaskId);
+        var key = (request.Tenant, request.ConversationId);
         if (_pinned.TryGet(key, out var known))
         {
             return known;
@@ -85,7 +106,7 @@ public sealed partial class TaskPrompts(
             // Pinned by another process or before a restart. What cannot be read leaves the request as it is: half of
             // a task with one prompt and half with another would be worse for the model and for its cache.
             var changes = store.ExampleChanges;
-            var (stored, _) = await gate.AskAsync("prompt pin", ct => store.FindPinAsync(request.Tenant, request.TaskId, ct), null, cancellationToken);
+            var (stored, _) = await gate.AskAsync("prompt pin", ct => store.FindPinAsync(request.Tenant, request.ConversationId, ct), null, cancellationToken);
             return stored is null ? null : await KeepAsync(stored, changes, cancellationToken);
         }
 
@@ -102,8 +123,16 @@ public sealed partial class TaskPrompts(
         var set = templates.Current;
         var tools = request.Reading.ReadTools();
         var selection = await SelectAsync(request, tools, cancellationToken);
-        var values = new PromptValues(request.TaskId, request.TaskDescription, request.Provider, request.Model, tools, selection.Examples);
-        var pin = new PromptPin(request.Tenant, request.TaskId, set.Hash, values.ToJson(), selection.ExampleIds, selection.Outcome, time.GetUtcNow());
+        if (selection.Removed.Total > 0)
+        {
+            lock (_removed)
+            {
+                _removed.Add(selection.Removed);
+            }
+        }
+
+        var values = new PromptValues(request.ConversationId, request.TaskDescription, request.Provider, request.Model, tools, selection.Examples);
+        var pin = new PromptPin(request.Tenant, request.ConversationId, set.Hash, redactor.For(request.Tenant).RedactJson(values.ToJson()), selection.ExampleIds, selection.Outcome, time.GetUtcNow());
 
         // The first of several replicas (or of several first calls) decides for all of them.
         var (stored, answered) = await gate.AskAsync<PromptPin?>(
@@ -130,7 +159,7 @@ public sealed partial class TaskPrompts(
         // One count for each task without examples, whatever else failed with it.
         if (selection.Reason is { } reason)
         {
-            Count(reason);
+            _skipped.Count(request.Tenant, reason);
         }
 
         var kept = await KeepAsync(stored ?? pin, changes, cancellationToken);
@@ -156,7 +185,7 @@ public sealed partial class TaskPrompts(
             count = int.TryParse(header, NumberStyles.None, CultureInfo.InvariantCulture, out var wanted) ? Math.Min(wanted, 10) : count;
         }
 
-        if (ExperimentArm.Of(options.Experiments, request.TaskId) == ExperimentArm.Holdout)
+        if (ExperimentArm.Of(options.Experiments, request.ConversationId) == ExperimentArm.Holdout)
         {
             return None(SkipReason.Holdout);
         }
@@ -171,7 +200,7 @@ public sealed partial class TaskPrompts(
             new ExampleQuery(request.Tenant, request.TaskDescription, count)
             {
                 OfferedTools = [.. tools.Select(t => t.Name)],
-                ExceptTaskId = request.TaskId,
+                ExceptTaskId = request.ConversationId,
                 PromptLength = request.Reading.SystemTexts.Sum(t => t.Literal.Length),
             },
             cancellationToken);
@@ -191,7 +220,7 @@ public sealed partial class TaskPrompts(
 
         var (usable, answered) = await gate.AskAsync<IReadOnlySet<string>>(
             "examples of a pin",
-            ct => store.FindUsableExamplesAsync(request.Tenant, pinned.Pin.ExampleIds, ct),
+            ct => store.FindUsableExamplesAsync(request.Tenant, pinned.Pin.ExampleIds, _exceptKeys, ct),
             new HashSet<string>(StringComparer.Ordinal),
             cancellationToken);
         pinned.ExamplesChecked = now;
@@ -209,7 +238,7 @@ public sealed partial class TaskPrompts(
             Result = left > 0 ? new FewShotResult(left) : FewShotResult.None(SkipReason.Purged),
         };
         var changed = new PinnedPrompt(pin, values, PromptRenderer.Prepare(pinned.Set, values), pinned.Set, pinned.Arm) { ExamplesChecked = now, ChangesSeen = changes };
-        _pinned.AddOrUpdate((request.Tenant, request.TaskId), changed);
+        _pinned.AddOrUpdate((request.Tenant, request.ConversationId), changed);
         return changed;
     }
 
@@ -217,7 +246,7 @@ public sealed partial class TaskPrompts(
     {
         if (PromptValues.FromJson(pin.ValuesJson) is not { } values || await FindSetAsync(pin.TemplateSet, cancellationToken) is not { } set)
         {
-            Count(SkipReason.UnreadablePin);
+            _skipped.Count(pin.Tenant, SkipReason.UnreadablePin);
             LogPinUnreadable(pin.TaskId);
             return null;
         }
@@ -260,8 +289,6 @@ public sealed partial class TaskPrompts(
             LogUsageNotCounted(error);
         }
     }
-
-    private void Count(SkipReason reason) => _skipped.AddOrUpdate(reason.ToWord(), 1, static (_, count) => count + 1);
 
     [LoggerMessage(2101, LogLevel.Information, "Injecting {Count} few-shot examples for {Provider}")]
     private partial void LogInjecting(int count, string provider);

@@ -12,6 +12,9 @@ public sealed record ExchangeHead
     /// <summary>The tenant that owns the task.</summary>
     public required string Tenant { get; init; }
 
+    /// <summary>Name of the key that it came with, or null without keys.</summary>
+    public string? KeyName { get; init; }
+
     /// <summary>The task it belongs to; for a side call the task that it is for, or null where that is unknown.</summary>
     public string? TaskId { get; init; }
 
@@ -111,6 +114,7 @@ public sealed record ExchangeHead
             ExampleIds = ExampleIds,
             Arm = Arm,
             TemplateSet = TemplateSet,
+            KeyNames = KeyName is null ? [] : [KeyName],
         };
     }
 
@@ -136,6 +140,16 @@ public sealed record ExchangeHead
         TaskDescription = task.TaskDescription,
         StartedAt = now,
     };
+
+    /// <summary>
+    /// When the call arrived, by the process's monotonic clock; null for one of another process. <see cref="StartedAt"/>
+    /// jumps when the clock is set.
+    /// </summary>
+    [JsonIgnore]
+    public TimeSpan? Uptime { get; init; }
+
+    /// <summary>How the JSON of a head begins.</summary>
+    internal static ReadOnlySpan<byte> FirstName => "{\"exchangeId\":"u8;
 
     internal byte[] ToUtf8() => JsonSerializer.SerializeToUtf8Bytes(this, ExchangeJson.Default.ExchangeHead);
 

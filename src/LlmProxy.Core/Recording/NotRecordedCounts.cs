@@ -1,25 +1,19 @@
 namespace LlmProxy.Core.Recording;
 
-/// <summary>Counts why calls or runs were not recorded. Safe for concurrent use.</summary>
+/// <summary>Counts why calls or runs were not recorded, by tenant. Safe for concurrent use.</summary>
 public sealed class NotRecordedCounts
 {
-    private readonly Dictionary<NotRecordedReason, long> _counts = [];
+    private readonly TenantCounts<NotRecordedReason> _counts = new();
 
-    /// <summary>Counts a call or run that is not recorded.</summary>
-    public void Count(NotRecordedReason reason)
-    {
-        lock (_counts)
-        {
-            _counts[reason] = _counts.GetValueOrDefault(reason) + 1;
-        }
-    }
+    /// <summary>Counts a call or run of a tenant that is not recorded.</summary>
+    public void Count(string tenant, NotRecordedReason reason) => _counts.Count(tenant, reason);
 
-    /// <summary>The counts by the reason's word.</summary>
-    public IReadOnlyDictionary<string, long> Snapshot()
-    {
-        lock (_counts)
-        {
-            return _counts.ToDictionary(entry => entry.Key.ToWord(), entry => entry.Value, StringComparer.Ordinal);
-        }
-    }
+    /// <summary>The counts of all tenants by the reason's word.</summary>
+    public IReadOnlyDictionary<string, long> Snapshot() => Words(_counts.Total());
+
+    /// <summary>The counts of a tenant by the reason's word.</summary>
+    public IReadOnlyDictionary<string, long> Snapshot(string tenant) => Words(_counts.Of(tenant));
+
+    private static Dictionary<string, long> Words(IReadOnlyDictionary<NotRecordedReason, long> counts) =>
+        counts.ToDictionary(entry => entry.Key.ToWord(), entry => entry.Value, StringComparer.Ordinal);
 }

@@ -9,8 +9,10 @@ public enum NotRecordedReason
     Paused,
     /// <summary>The caller sent <c>LlmProxy-Record: off</c>.</summary>
     Header,
-    /// <summary>The body exceeds <c>Recording:MaxBodyBytes</c> or <c>MaxBufferedBytes</c>.</summary>
+    /// <summary>The body exceeds <c>Recording:MaxBodyBytes</c> or <c>MaxBufferedBytes</c>, decoded too, or holds too many messages, parts or levels.</summary>
     TooLarge,
+    /// <summary>A Content-Encoding is unknown, or there are more than two: the body cannot be read.</summary>
+    UnknownEncoding,
     /// <summary>The request is no request of its dialect.</summary>
     UnreadableRequest,
     /// <summary>The call belongs to no task.</summary>

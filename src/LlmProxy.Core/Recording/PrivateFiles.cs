@@ -27,4 +27,24 @@ public static class PrivateFiles
             Directory.CreateDirectory(path, DirectoryMode);
         }
     }
+
+    /// <summary>Opens a file to be written from its beginning: a new one with mode 0600, in a folder that is made with mode 0700 where it is missing.</summary>
+    internal static FileStream Create(string path)
+    {
+        CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        var options = new FileStreamOptions { Mode = System.IO.FileMode.Create, Access = FileAccess.Write, BufferSize = 1 << 16, Options = FileOptions.Asynchronous };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = FileMode;
+        }
+
+        return new FileStream(path, options);
+    }
+
+    /// <summary>Writes a text to a file as <see cref="Create"/> opens it.</summary>
+    internal static async Task WriteAsync(string path, string text, CancellationToken cancellationToken)
+    {
+        await using var file = Create(path);
+        await file.WriteAsync(System.Text.Encoding.UTF8.GetBytes(text), cancellationToken);
+    }
 }

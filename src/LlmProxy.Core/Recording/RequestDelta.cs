@@ -8,10 +8,11 @@ internal sealed class RequestDelta
     private readonly TurnKey[] _compared;
     private readonly TurnKey[] _before;
     private readonly int _known;
+    private readonly int _countedFrom;
 
-    private RequestDelta(TurnKey[] keys, TurnKey[] compared, TurnKey[] before, int kept, int known, List<ConversationMessage> messages)
+    private RequestDelta(TurnKey[] keys, TurnKey[] compared, TurnKey[] before, int kept, int known, int countedFrom, List<ConversationMessage> messages)
     {
-        (Keys, _compared, _before, Kept, _known, Messages) = (keys, compared, before, kept, known, messages);
+        (Keys, _compared, _before, Kept, _known, _countedFrom, Messages) = (keys, compared, before, kept, known, countedFrom, messages);
     }
 
     /// <summary>Keys of all messages of the call.</summary>
@@ -23,13 +24,13 @@ internal sealed class RequestDelta
     /// <summary>The new messages.</summary>
     public IReadOnlyList<ConversationMessage> Messages { get; }
 
-    /// <summary>The new messages that the run did not have further back: if the beginning was rewritten, the unchanged rest counts once.</summary>
+    /// <summary>The new messages that neither the run nor an earlier trajectory of its conversation had: if the beginning was rewritten, the unchanged rest counts once.</summary>
     public IEnumerable<ConversationMessage> Uncounted
     {
         get
         {
             var seen = Messages.Count > 0 ? _before.Skip(Kept).ToHashSet() : [];
-            return Messages.Where((_, i) => !seen.Contains(_compared[_known + i]));
+            return Messages.Where((_, i) => _known + i >= _countedFrom && !seen.Contains(_compared[_known + i]));
         }
     }
 
@@ -45,7 +46,10 @@ internal sealed class RequestDelta
         var compared = run.IsRebuilt ? [.. messages.Select((_, i) => dialect.KeyOf(redactor.RedactJson(reading!.ReadMessage(i).Json), turnKeys))] : keys;
         var (kept, known) = Compare(run, reading, messages, compared);
         var fresh = Enumerable.Range(known, messages.Count - known).Select(i => reading!.ReadMessage(i)).ToList();
-        return new RequestDelta(keys, compared, run.History, kept, known, fresh);
+        // The first step of a later turn brings the whole conversation; errors and interventions in it were counted in its
+        // earlier trajectories.
+        var isLaterTurn = run.LastStep is null && run.Row.ConversationId != run.Row.TaskId;
+        return new RequestDelta(keys, compared, run.History, kept, known, isLaterTurn ? AfterLastReply(messages) : 0, fresh);
     }
 
     /// <summary>The keys under which a new message is known: as it was sent and as it is stored.</summary>
@@ -68,13 +72,20 @@ internal sealed class RequestDelta
         if (run.IsRebuilt && run.History.Length == 0 && run.LastStep is not null)
         {
             // A run without content leaves nothing to compare with: everything up to the last reply was counted before.
-            same = messages.Count;
-            while (same > 0 && !messages[same - 1].IsAssistant)
-            {
-                same--;
-            }
+            same = AfterLastReply(messages);
         }
 
         return (same, same);
+    }
+
+    private static int AfterLastReply(IReadOnlyList<MessageReading> messages)
+    {
+        var count = messages.Count;
+        while (count > 0 && !messages[count - 1].IsAssistant)
+        {
+            count--;
+        }
+
+        return count;
     }
 }

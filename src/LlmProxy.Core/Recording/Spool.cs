@@ -13,6 +13,9 @@ namespace LlmProxy.Core.Recording;
 public sealed partial class Spool : IDisposable
 {
     private const long SegmentBytes = 64L << 20;
+
+    // The rest is for the answers of calls that are under way.
+    private const double NewCallsShare = 0.9;
     private const string Extension = ".spool";
 
     private readonly string _directory;
@@ -90,6 +93,8 @@ public sealed partial class Spool : IDisposable
     /// <summary>Calls that were not recorded because the spool was full or the disk refused.</summary>
     public long Dropped => Interlocked.Read(ref _dropped);
 
+    internal SpoolTenants Tenants { get; } = new();
+
     /// <summary>Whether the last write succeeded.</summary>
     public bool IsWritable => !Volatile.Read(ref _failing);
 
@@ -108,12 +113,13 @@ public sealed partial class Spool : IDisposable
         var headJson = head.ToUtf8();
         var prompt = sentPrompt is null ? null : System.Text.Encoding.UTF8.GetBytes(sentPrompt);
         (SpoolRecordKind, ReadOnlyMemory<byte>)[] records = [(SpoolRecordKind.Head, headJson), (SpoolRecordKind.Request, request), .. prompt is null ? [] : new[] { (SpoolRecordKind.SentPrompt, new ReadOnlyMemory<byte>(prompt)) }];
-        if (HasRoom(headJson.Length + request.Length + (prompt?.Length ?? 0)) && Write(exchange, records))
+        if (HasRoom(headJson.Length + request.Length + (prompt?.Length ?? 0), (long)(_maxBytes * NewCallsShare)) && Write(exchange, records))
         {
             return exchange;
         }
 
         Interlocked.Increment(ref _dropped);
+        exchange.CountDrop();
         Release(exchange);
         return null;
     }
@@ -145,6 +151,12 @@ public sealed partial class Spool : IDisposable
         lock (_writing)
         {
             if (exchange.IsReleased)
+            {
+                return false;
+            }
+
+            // The end of a call is always written: it says how the call ended.
+            if (records is [.., { Kind: SpoolRecordKind.Answer, Payload: var answer }] && !HasRoom(answer.Length, _maxBytes))
             {
                 return false;
             }
@@ -206,6 +218,8 @@ public sealed partial class Spool : IDisposable
             }
         }
 
+        exchange.CountRelease();
+
         // Last: if nothing is pending, nothing is on the disk either.
         if (Interlocked.Decrement(ref _pending) > 0)
         {
@@ -234,10 +248,10 @@ public sealed partial class Spool : IDisposable
         }
     }
 
-    /// <summary>What is under way is allowed to end: only new exchanges are turned away by the size.</summary>
-    private bool HasRoom(long bytes)
+    /// <summary>New exchanges are turned away before those that are under way lose the rest of their answers.</summary>
+    private bool HasRoom(long bytes, long maxBytes)
     {
-        var full = Bytes + bytes > _maxBytes;
+        var full = Bytes + bytes > maxBytes;
         if (full && !Volatile.Read(ref _full))
         {
             LogFull(_directory, Bytes, _maxBytes);
@@ -283,122 +297,6 @@ public sealed partial class Spool : IDisposable
         segment.Length = SpoolFrame.SegmentHeaderLength;
         _segments.Add(segment);
         return _current = segment;
-    }
-
-    private List<SpooledExchange> ReadSegments()
-    {
-        var found = new Dictionary<long, SpooledExchange>();
-        var headless = new HashSet<long>();
-        var unbegun = new HashSet<long>();
-        var order = new List<SpooledExchange>();
-        foreach (var path in System.IO.Directory.EnumerateFiles(_directory, "*" + Extension).Order(StringComparer.Ordinal))
-        {
-            if (int.TryParse(Path.GetFileNameWithoutExtension(path), System.Globalization.CultureInfo.InvariantCulture, out var name))
-            {
-                _nextSegment = Math.Max(_nextSegment, name + 1);
-            }
-
-            if (ReadSegment(path, found, headless, order) is { Kind: SpoolRecordKind.Head } last)
-            {
-                unbegun.Add(last.Exchange);
-            }
-        }
-
-        // A head without its request is no call. A kill cuts a write off at any page: where nothing follows the head,
-        // the call was not forwarded and its client has no response, so nothing is lost. Elsewhere the request is damaged.
-        foreach (var exchange in order.Where(e => !e.HasRequest))
-        {
-            exchange.Release();
-            if (!unbegun.Contains(exchange.Number))
-            {
-                Interlocked.Increment(ref _dropped);
-            }
-        }
-
-        Interlocked.Add(ref _dropped, headless.Count);
-        foreach (var empty in _segments.Where(s => s.Open == 0).ToList())
-        {
-            Delete(empty);
-        }
-
-        order.RemoveAll(e => e.IsReleased);
-        return order;
-    }
-
-    /// <summary>Reads a segment's records; returns the last one, or null if there is none.</summary>
-    private SpoolFrame? ReadSegment(string path, Dictionary<long, SpooledExchange> found, HashSet<long> headless, List<SpooledExchange> order)
-    {
-        var handle = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
-        var bytes = new byte[RandomAccess.GetLength(handle)];
-        ReadFully(handle, bytes, 0);
-        var known = SpoolFrame.TryReadMark(bytes, out var mark);
-        var segment = new SpoolSegment(path, handle, mark) { Length = bytes.Length };
-        _segments.Add(segment);
-        Interlocked.Add(ref _bytes, segment.RecordBytes);
-        if (!known)
-        {
-            if (bytes.Length > SpoolFrame.SegmentHeaderLength)
-            {
-                LogDamage(path, bytes.Length, 0);
-                Interlocked.Increment(ref _dropped);
-            }
-
-            return null;
-        }
-
-        SpoolFrame? last = null;
-        var offset = SpoolFrame.SegmentHeaderLength;
-        while (offset < bytes.Length)
-        {
-            if (!SpoolFrame.TryRead(bytes.AsSpan(offset), mark, out var frame))
-            {
-                var next = SpoolFrame.FindNext(bytes, offset, mark);
-                if (next < 0)
-                {
-                    break;
-                }
-
-                LogDamage(path, next - offset, offset);
-                offset = next;
-                continue;
-            }
-
-            var payload = offset + SpoolFrame.HeaderLength;
-            Take(frame, new SpoolSlice(segment, payload, frame.PayloadLength, frame.Kind), bytes.AsSpan(payload, frame.PayloadLength), found, headless, order);
-            offset = payload + frame.PayloadLength;
-            last = frame;
-        }
-
-        if (offset < bytes.Length)
-        {
-            LogTornTail(path, bytes.Length - offset);
-            RandomAccess.SetLength(handle, offset);
-            Interlocked.Add(ref _bytes, offset - segment.Length);
-            segment.Length = offset;
-        }
-
-        return last;
-    }
-
-    private void Take(SpoolFrame frame, SpoolSlice slice, ReadOnlySpan<byte> payload, Dictionary<long, SpooledExchange> found, HashSet<long> headless, List<SpooledExchange> order)
-    {
-        _nextExchange = Math.Max(_nextExchange, frame.Exchange);
-        if (frame.Kind == SpoolRecordKind.Head && ReadHead(payload) is { } head)
-        {
-            var exchange = new SpooledExchange(this, head, frame.Exchange);
-            found[frame.Exchange] = exchange;
-            order.Add(exchange);
-            Interlocked.Increment(ref _pending);
-        }
-
-        if (found.TryGetValue(frame.Exchange, out var owner))
-        {
-            owner.AddFound(slice, frame.Ordinal);
-        }
-        else
-        {
-            headless.Add(frame.Exchange);
-        }
     }
 
     /// <summary>Empties the segment that is written to: between calls that come one by one, that is less work than a new file for each.</summary>
@@ -461,34 +359,12 @@ public sealed partial class Spool : IDisposable
         }
     }
 
-    private ExchangeHead? ReadHead(ReadOnlySpan<byte> json)
-    {
-        try
-        {
-            return ExchangeHead.FromUtf8(json);
-        }
-        catch (System.Text.Json.JsonException error)
-        {
-            LogUnreadableHead(error);
-            return null;
-        }
-    }
-
-    [LoggerMessage(4101, LogLevel.Warning, "Truncated a torn tail of {Bytes} bytes of {Path} left by an interrupted process")]
-    private partial void LogTornTail(string path, long bytes);
-
     [LoggerMessage(4102, LogLevel.Error, "Writing to spool {Directory} failed; requests are forwarded unrecorded and counted until it recovers")]
     private partial void LogWriteFailed(string directory, Exception error);
 
     [LoggerMessage(4103, LogLevel.Warning, "Deleting the released spool segment {Path} failed")]
     private partial void LogDeleteFailed(string path, Exception error);
 
-    [LoggerMessage(4104, LogLevel.Warning, "Skipped an unreadable exchange in the spool")]
-    private partial void LogUnreadableHead(Exception error);
-
     [LoggerMessage(4105, LogLevel.Warning, "Spool {Directory} is full ({Bytes} of {MaxBytes} bytes); new requests are forwarded unrecorded and counted (LlmProxy:Recording:Spool:MaxBytes)")]
     private partial void LogFull(string directory, long bytes, long maxBytes);
-
-    [LoggerMessage(4106, LogLevel.Error, "Skipped {Bytes} corrupt bytes of {Path} at offset {Offset}")]
-    private partial void LogDamage(string path, long bytes, long offset);
 }

@@ -20,6 +20,17 @@ internal enum SpoolRecordKind : byte
     Tail = 6,
 }
 
+/// <summary>What became of a segment's mark.</summary>
+internal enum SegmentMark
+{
+    /// <summary>The header is whole.</summary>
+    Sound,
+    /// <summary>The header or the first record is damaged; the mark is known.</summary>
+    Recovered,
+    /// <summary>The mark cannot be told: nothing in the segment can be read.</summary>
+    Lost,
+}
+
 /// <summary>Header of one record in a segment.</summary>
 /// <param name="Kind">What it holds.</param>
 /// <param name="Exchange">Number of the exchange in the spool.</param>
@@ -46,17 +57,32 @@ internal readonly record struct SpoolFrame(SpoolRecordKind Kind, long Exchange, 
         BinaryPrimitives.WriteUInt64LittleEndian(header[8..], mark);
     }
 
-    /// <summary>Reads a segment's mark; false where the bytes are no segment.</summary>
-    public static bool TryReadMark(ReadOnlySpan<byte> segment, out ulong mark)
+    /// <summary>
+    /// Reads a segment's mark. Each record begins with it as well: where the header is damaged, the first record has it. It
+    /// is looked for in no other place, since bodies hold what strangers sent.
+    /// </summary>
+    public static SegmentMark FindMark(ReadOnlySpan<byte> segment, out ulong mark)
     {
         mark = 0;
-        if (segment.Length < SegmentHeaderLength || !segment.StartsWith(Magic))
+        if (segment.Length < SegmentHeaderLength)
         {
-            return false;
+            return SegmentMark.Lost;
         }
 
         mark = BinaryPrimitives.ReadUInt64LittleEndian(segment[8..]);
-        return true;
+        var records = segment[SegmentHeaderLength..];
+        if (segment.StartsWith(Magic) && segment[8..SegmentHeaderLength].StartsWith(records[..Math.Min(8, records.Length)]))
+        {
+            return SegmentMark.Sound;
+        }
+
+        if (FindNext(segment, SegmentHeaderLength, mark) >= 0)
+        {
+            return SegmentMark.Recovered;
+        }
+
+        mark = records.Length < HeaderLength ? 0 : BinaryPrimitives.ReadUInt64LittleEndian(records);
+        return records.Length >= HeaderLength && TryRead(records, mark, out _) ? SegmentMark.Recovered : SegmentMark.Lost;
     }
 
     public static void Write(Span<byte> header, ulong mark, SpoolFrame frame, ReadOnlySpan<byte> payload)

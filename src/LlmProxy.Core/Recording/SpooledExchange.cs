@@ -9,7 +9,9 @@ public sealed class SpooledExchange(Spool spool, ExchangeHead head, long number)
     private readonly Lock _lock = new();
     private readonly List<SpoolSlice> _slices = [];
     private readonly List<SpoolSegment> _segments = [];
+    private readonly SpoolTenants.Counter _use = spool.Tenants.Begin(head.Tenant);
     private byte[]? _answerHead;
+    private long _bytes;
     private int _records;
     private bool _truncated;
     private bool _released;
@@ -23,7 +25,25 @@ public sealed class SpooledExchange(Spool spool, ExchangeHead head, long number)
     /// <summary>Whether the copy lacks something.</summary>
     public bool IsTruncated => Volatile.Read(ref _truncated);
 
+    /// <summary>Ends the counting of the exchange for its tenant.</summary>
+    internal void CountRelease() => _use.Release(Interlocked.Read(ref _bytes));
+
+    /// <summary>Counts for its tenant that the exchange is not recorded.</summary>
+    internal void CountDrop() => _use.Drop();
+
     internal IReadOnlyList<SpoolSegment> Segments => _segments;
+
+    /// <summary>Bytes of its records.</summary>
+    internal long Bytes
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _slices.Sum(s => (long)s.Length);
+            }
+        }
+    }
 
     /// <summary>Number of its next record.</summary>
     internal int NextOrdinal => Volatile.Read(ref _records);
@@ -100,6 +120,8 @@ public sealed class SpooledExchange(Spool spool, ExchangeHead head, long number)
     private void Hold(SpoolSlice slice)
     {
         _slices.Add(slice);
+        Interlocked.Add(ref _bytes, slice.Length + SpoolFrame.HeaderLength);
+        _use.Write(slice.Length + SpoolFrame.HeaderLength);
         if (!_segments.Contains(slice.Segment))
         {
             _segments.Add(slice.Segment);

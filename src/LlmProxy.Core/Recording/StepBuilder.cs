@@ -11,7 +11,11 @@ namespace LlmProxy.Core.Recording;
 internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, Redactor redactor, IReadOnlyList<ModelPrice> prices, CorrelationSecret secret, HistoryPrefixCache histories)
 {
     /// <summary>A new trajectory from its first exchange.</summary>
-    public TrajectoryState Start(ExchangeHead head) => new(head.ToRow() with { TaskDescription = redactor.Redact(head.TaskDescription ?? "") });
+    public TrajectoryState Start(ExchangeHead head)
+    {
+        var (row, clean) = (head.ToRow(), redactor.For(head.Tenant));
+        return new(row with { TaskDescription = clean.Redact(row.TaskDescription), Model = clean.Redact(row.Model), Client = clean.Redact(row.Client) });
+    }
 
     /// <summary>Takes provider, model and client from the first call of a trajectory that was opened without one.</summary>
     public void Adopt(TrajectoryState run, ExchangeHead head)
@@ -31,6 +35,7 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
             ExampleIds = first.ExampleIds,
             Arm = first.Arm,
             TemplateSet = first.TemplateSet,
+            KeyNames = WithKey(run.Row, head),
         };
         run.KeepContent = first.HasContent;
     }
@@ -92,17 +97,18 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
         run.Mark();
         using var turnKeys = new TurnKeys(secret.Value, histories);
         var rules = catalog.Get(head.Preset);
+        var clean = redactor.For(head.Tenant);
         var reading = Read(dialect, head, exchange, known, turnKeys);
-        var delta = RequestDelta.Of(run, reading, dialect, redactor, turnKeys);
+        var delta = RequestDelta.Of(run, reading, dialect, clean, turnKeys);
         run.IsRebuilt = false;
         var counts = MessageCounter.Count(run, delta.Uncounted, rules);
         var said = reply is { HasSubstance: true } ? reply : null;
         var history = said is null ? delta.History : [.. delta.History, run.AddReply(said, turnKeys)];
         run.NoteEnd(index, status, reply);
         var usage = StepUsage.Of(prices, reply, head.Model);
-        var row = AddCall(usage.AddTo(counts.AddTo(run.Row)), head, exchange, said, index) with { HasContent = run.KeepContent };
+        var row = AddCall(usage.AddTo(counts.AddTo(run.Row)), run.StartOf(head), head, exchange, said, index) with { HasContent = run.KeepContent };
 
-        var content = new StepContent(redactor);
+        var content = new StepContent(clean);
         // A task that continues with a model whose content is not recorded keeps nothing of that model's.
         var kept = run.KeepContent && head.KeepContent ? content.Keep(run, delta, reading, exchange.SentPrompt, said) : new KeptContent();
         var step = new TrajectoryStep
@@ -111,14 +117,14 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
             Index = index,
             ExchangeId = head.ExchangeId,
             Dialect = head.Dialect,
-            Model = reply?.Model ?? head.Model,
+            Model = clean.Redact(reply?.Model ?? head.Model),
             SystemPrompt = kept.SystemPrompt,
             SentSystemPrompt = kept.SentSystemPrompt,
             Tools = kept.Tools,
             HistoryKept = delta.Kept,
             Messages = kept.Messages,
             Reply = kept.Reply,
-            StopReason = reply?.StopReason,
+            StopReason = clean.RedactId(reply?.StopReason),
             ResponseId = reply?.ResponseId,
             TokenUsage = usage.Tokens,
             StartedAt = head.StartedAt,
@@ -188,20 +194,25 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
     private static RequestReading? Read(IDialect dialect, ExchangeHead head, SpooledContent exchange, ParsedExchange? known, TurnKeys turnKeys) =>
         BodyDecoder.DecodeAll(exchange.Request, head.RequestEncoding) is not { } body ? null : known?.Places?.In(body) ?? dialect.ReadRequest(body, head.Path, turnKeys);
 
-    private static Trajectory AddCall(Trajectory row, ExchangeHead head, SpooledContent exchange, AssembledReply? said, int index)
+    private Trajectory AddCall(Trajectory row, DateTimeOffset started, ExchangeHead head, SpooledContent exchange, AssembledReply? said, int index)
     {
-        var answered = head.StartedAt.AddMilliseconds(exchange.Tail.DurationMs);
+        var answered = started.AddMilliseconds(exchange.Tail.DurationMs);
         IReadOnlyList<ToolCall> calls = said?.Message.ToolCalls ?? [];
         return row with
         {
-            Model = row.Model.Length > 0 ? row.Model : head.Model,
+            Model = row.Model.Length > 0 ? row.Model : redactor.For(row.Tenant).Redact(head.Model),
             IterationCount = Math.Max(row.IterationCount, index),
             ToolCallsCount = row.ToolCallsCount + calls.Count,
-            ToolsUsed = calls.Count == 0 ? row.ToolsUsed : [.. row.ToolsUsed.Union(calls.Select(c => c.Name), StringComparer.Ordinal)],
+            ToolsUsed = calls.Count == 0 ? row.ToolsUsed : [.. row.ToolsUsed.Union(calls.Select(c => redactor.For(row.Tenant).Redact(c.Name)), StringComparer.Ordinal)],
             LastActivityAt = answered > row.LastActivityAt ? answered : row.LastActivityAt,
             ExampleIds = row.ExampleIds.Count > 0 ? row.ExampleIds : head.ExampleIds,
+            KeyNames = WithKey(row, head),
         };
     }
+
+    /// <summary>The keys of a run with that of a call: a task may be continued with another key of its tenant.</summary>
+    private static IReadOnlyList<string> WithKey(Trajectory row, ExchangeHead head) =>
+        head.KeyName is not { } key || row.KeyNames.Contains(key, StringComparer.Ordinal) ? row.KeyNames : [.. row.KeyNames, key];
 
     /// <summary>Notes the step's foreign turns, and finds its reply among those of later steps that were recorded before it.</summary>
     private (TrajectoryStep Step, IReadOnlyList<TrajectoryStep> Others) ExplainForeign(
@@ -213,7 +224,7 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
             return (step, []);
         }
 
-        var (explained, others) = run.Foreign.Explain(step, delta.Keys.Length, [history[^1], dialect.KeyOf(redactor.RedactJson(said!.Message.Json), turnKeys)]);
+        var (explained, others) = run.Foreign.Explain(step, delta.Keys.Length, [history[^1], dialect.KeyOf(redactor.For(run.Row.Tenant).RedactJson(said!.Message.Json), turnKeys)]);
         others.ForEach(run.Replace);
         return (explained, others);
     }

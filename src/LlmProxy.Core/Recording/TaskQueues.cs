@@ -4,9 +4,28 @@ using LlmProxy.Wire.Scanning;
 
 namespace LlmProxy.Core.Recording;
 
+/// <summary>Which of the recorder's workers takes an item.</summary>
+internal enum RecorderLane
+{
+    /// <summary>The one for nearly all.</summary>
+    Usual,
+
+    /// <summary>The one for exchanges that take long.</summary>
+    Large,
+}
+
 /// <summary>One thing that is to be done to a run: an exchange to be recorded, or a requested change.</summary>
 internal sealed class WorkItem
 {
+    // Some 0.2 s of redaction and compression where all of it is new. Larger ones are rare, or resend images.
+    private const long LargeFrom = 4L << 20;
+
+    // Reading and keeping a message costs as much as a kilobyte of text.
+    private const long BytesPerMessage = 1024;
+
+    // Of a compressed body that is not decoded yet.
+    private const long BytesPerCompressed = 10;
+
     public SpooledExchange? Exchange { get; init; }
 
     public ParsedExchange? Known { get; set; }
@@ -15,13 +34,32 @@ internal sealed class WorkItem
 
     public bool IsReady { get; set; }
 
+    /// <summary>How many bytes it takes to work on it, about.</summary>
+    public long Weight { get; set; }
+
+    /// <summary>Bytes that are reserved for its reply.</summary>
+    public long Reserved { get; set; }
+
+    public RecorderLane Lane => Weight >= LargeFrom ? RecorderLane.Large : RecorderLane.Usual;
+
     public TaskCompletionSource<Trajectory?> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>How many bytes it takes to work on an exchange, about.</summary>
+    /// <param name="exchange">The exchange, which has ended.</param>
+    /// <param name="reading">Its request, or null where it is not read yet.</param>
+    /// <param name="reserved">Bytes that are reserved for its reply.</param>
+    public static long WeightOf(SpooledExchange exchange, RequestReading? reading, long reserved) =>
+        reading is null
+            ? exchange.Bytes * (exchange.Head.RequestEncoding is null ? 1 : BytesPerCompressed)
+            : exchange.Bytes + reserved + (exchange.Head.RequestEncoding is null ? 0 : reading.Body.Length) + (reading.Messages.Count * BytesPerMessage);
 }
 
 /// <summary>What the request path has read of an exchange, so that the recorder need not read it again.</summary>
 /// <param name="Reply">The response as it was put together, or null.</param>
 /// <param name="Places">What was found in the request, or null.</param>
-internal sealed record ParsedExchange(AssembledReply? Reply, RequestPlaces? Places);
+/// <param name="Reserved">Bytes that are reserved for the reply.</param>
+/// <param name="Weight">See <see cref="WorkItem.Weight"/>.</param>
+internal sealed record ParsedExchange(AssembledReply? Reply, RequestPlaces? Places, long Reserved, long Weight);
 
 /// <summary>What waits for one task, in the order of its calls.</summary>
 internal sealed class TaskQueue(string tenant, string taskId)
@@ -33,19 +71,30 @@ internal sealed class TaskQueue(string tenant, string taskId)
     public List<WorkItem> Items { get; } = [];
 
     public bool IsScheduled { get; set; }
+
+    /// <summary>Whether a worker has a batch with items of it.</summary>
+    public bool IsTaken { get; set; }
 }
 
 /// <summary>A queue for each task, and the tasks whose first item is ready. A call holds its place from its start to its end.</summary>
-/// <remarks>Safe for concurrent use; one reader takes batches.</remarks>
-internal sealed class TaskQueues
+/// <remarks>Safe for concurrent use; one reader for each lane takes batches.</remarks>
+internal sealed class TaskQueues(BufferBudget budget)
 {
     // Calls that wait in memory in addition to their copy in the spool; the others are read from there again.
     private const int MaxHeld = 200;
 
-    private readonly Channel<TaskQueue> _runnable = Channel.CreateUnbounded<TaskQueue>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Channel<TaskQueue>[] _runnable =
+    [
+        Channel.CreateUnbounded<TaskQueue>(new UnboundedChannelOptions { SingleReader = true }),
+        Channel.CreateUnbounded<TaskQueue>(new UnboundedChannelOptions { SingleReader = true }),
+    ];
+
     private readonly Dictionary<(string Tenant, string TaskId), TaskQueue> _queues = [];
     private readonly Lock _lock = new();
     private int _held;
+    private int _scheduled;
+    private int _taken;
+    private bool _isClosed;
 
     /// <summary>Calls that are over and wait in memory.</summary>
     public int Held => Volatile.Read(ref _held);
@@ -62,6 +111,13 @@ internal sealed class TaskQueues
     /// <summary>Marks a call as ended.</summary>
     public void Complete(SpooledExchange exchange, ParsedExchange known)
     {
+        if (exchange.Head.TaskId is null)
+        {
+            exchange.Release();
+            budget.Return(known.Reserved);
+            return;
+        }
+
         lock (_lock)
         {
             var queue = QueueOf(exchange.Head.Tenant, exchange.Head.TaskId!);
@@ -73,9 +129,15 @@ internal sealed class TaskQueues
             if (_held < MaxHeld)
             {
                 item.Known = known;
+                item.Reserved = known.Reserved;
                 _held++;
             }
+            else
+            {
+                budget.Return(known.Reserved);
+            }
 
+            item.Weight = known.Weight;
             item.IsReady = true;
             Wake(queue);
         }
@@ -114,31 +176,61 @@ internal sealed class TaskQueues
             foreach (var exchange in exchanges.Reverse())
             {
                 var queue = QueueOf(exchange.Head.Tenant, exchange.Head.TaskId!);
-                queue.Items.Insert(0, new WorkItem { Exchange = exchange, IsReady = true });
+                queue.Items.Insert(0, new WorkItem { Exchange = exchange, IsReady = true, Weight = WorkItem.WeightOf(exchange, null, 0) });
                 Wake(queue);
             }
         }
     }
 
-    /// <summary>Waits until something is ready; false when the queues were closed and are empty.</summary>
-    public ValueTask<bool> WaitAsync(CancellationToken cancellationToken) => _runnable.Reader.WaitToReadAsync(cancellationToken);
+    /// <summary>Waits until something is ready in a lane; false when the queues were closed and are empty.</summary>
+    public ValueTask<bool> WaitAsync(RecorderLane lane, CancellationToken cancellationToken) => _runnable[(int)lane].Reader.WaitToReadAsync(cancellationToken);
 
-    /// <summary>Takes what is ready, at most <paramref name="size"/> items; those of one task in their order.</summary>
-    public List<(TaskQueue Queue, WorkItem Item)> TakeBatch(int size)
+    /// <summary>
+    /// Takes what is ready in a lane, at most <paramref name="size"/> items; those of one task in their order. The tasks
+    /// stay with the caller until <see cref="Release"/>.
+    /// </summary>
+    public List<(TaskQueue Queue, WorkItem Item)> TakeBatch(RecorderLane lane, int size)
     {
         var batch = new List<(TaskQueue, WorkItem)>();
         lock (_lock)
         {
-            while (batch.Count < size && _runnable.Reader.TryRead(out var queue))
+            while (batch.Count < size && _runnable[(int)lane].Reader.TryRead(out var queue))
             {
                 queue.IsScheduled = false;
-                while (queue.Items.Count > 0 && queue.Items[0].IsReady && batch.Count < size)
+                _scheduled--;
+                while (queue.Items.Count > 0 && queue.Items[0] is { IsReady: true } item && item.Lane == lane && batch.Count < size)
                 {
-                    _held -= queue.Items[0].Known is null ? 0 : 1;
-                    batch.Add((queue, queue.Items[0]));
+                    _held -= item.Known is null ? 0 : 1;
+                    batch.Add((queue, item));
                     queue.Items.RemoveAt(0);
+                    _taken += queue.IsTaken ? 0 : 1;
+                    queue.IsTaken = true;
                 }
 
+                // Its first item may have become another one since it was scheduled.
+                Wake(queue);
+            }
+
+            CompleteIfDone();
+        }
+
+        return batch;
+    }
+
+    /// <summary>Gives the tasks of a batch back: what came for them since is ready now.</summary>
+    public void Release(List<(TaskQueue Queue, WorkItem Item)> batch)
+    {
+        lock (_lock)
+        {
+            foreach (var (queue, _) in batch)
+            {
+                if (!queue.IsTaken)
+                {
+                    continue;
+                }
+
+                queue.IsTaken = false;
+                _taken--;
                 if (queue.Items.Count == 0)
                 {
                     _queues.Remove((queue.Tenant, queue.TaskId));
@@ -148,12 +240,20 @@ internal sealed class TaskQueues
                     Wake(queue);
                 }
             }
-        }
 
-        return batch;
+            CompleteIfDone();
+        }
     }
 
-    /// <summary>Whether anything waits for a task.</summary>
+    /// <summary>Releases what is reserved for an item's reply.</summary>
+    public void ReleaseReply(WorkItem item)
+    {
+        budget.Return(item.Reserved);
+        item.Reserved = 0;
+        item.Known = null;
+    }
+
+    /// <summary>Whether anything waits for a task, or is being recorded.</summary>
     public bool Holds(string tenant, string taskId)
     {
         lock (_lock)
@@ -171,8 +271,15 @@ internal sealed class TaskQueues
         }
     }
 
-    /// <summary>Accepts nothing new.</summary>
-    public void Close() => _runnable.Writer.TryComplete();
+    /// <summary>Ends the waiting for more when what is ready has been taken.</summary>
+    public void Close()
+    {
+        lock (_lock)
+        {
+            _isClosed = true;
+            CompleteIfDone();
+        }
+    }
 
     /// <summary>Cancels all waits for changes.</summary>
     public void CancelAll()
@@ -191,9 +298,21 @@ internal sealed class TaskQueues
 
     private void Wake(TaskQueue queue)
     {
-        if (!queue.IsScheduled && queue.Items.Count > 0 && queue.Items[0].IsReady)
+        if (queue is { IsScheduled: false, IsTaken: false, Items: [{ IsReady: true } first, ..] } && _runnable[(int)first.Lane].Writer.TryWrite(queue))
         {
-            queue.IsScheduled = _runnable.Writer.TryWrite(queue);
+            queue.IsScheduled = true;
+            _scheduled++;
+        }
+    }
+
+    private void CompleteIfDone()
+    {
+        if (_isClosed && _scheduled == 0 && _taken == 0)
+        {
+            foreach (var lane in _runnable)
+            {
+                lane.Writer.TryComplete();
+            }
         }
     }
 }

@@ -20,7 +20,8 @@ public sealed record TaskResult(Trajectory Trajectory, bool Recorded, NotRecorde
 /// <param name="Description">What it is, or null.</param>
 /// <param name="Provider">The provider that will work on it, or null.</param>
 /// <param name="Model">The model, or null.</param>
-public sealed record TaskStart(string? TaskId, string? Description, string? Provider, string? Model);
+/// <param name="KeyName">Name of the caller's key, or null without keys.</param>
+public sealed record TaskStart(string? TaskId, string? Description, string? Provider, string? Model, string? KeyName = null);
 
 /// <summary>
 /// Changes that callers make to tasks: start, complete, cancel, count an intervention. They take their place after
@@ -28,10 +29,6 @@ public sealed record TaskStart(string? TaskId, string? Description, string? Prov
 /// </summary>
 public sealed class TaskService
 {
-    /// <summary>Longest id of a task that a caller may give.</summary>
-    public const int LongestId = 200;
-
-    private const string SessionPrefix = "session:";
     private static readonly TimeSpan ChangeTimeout = TimeSpan.FromSeconds(5);
 
     private readonly ITrajectoryStore _store;
@@ -47,19 +44,16 @@ public sealed class TaskService
         (_store, _recorder, _correlator, _judge, _policy, _redactor, _time) = (store, recorder, correlator, judge, policy, redactor, time);
     }
 
-    /// <summary>Whether a caller may call a task so: at most 200 characters without / and control characters, and neither <c>last</c> nor <c>session:…</c>, which mean others.</summary>
-    public static bool IsTaskId(string id) =>
-        id.Length is > 0 and <= LongestId && id != "last" && !id.StartsWith(SessionPrefix, StringComparison.Ordinal) && !id.Any(c => char.IsControl(c) || c == '/');
-
     /// <summary>Finds a trajectory by task id, <c>session:ID</c>, <c>last</c>, or its own id; null if there is none.</summary>
     public async Task<Trajectory?> FindAsync(string tenant, string reference, CancellationToken cancellationToken)
     {
-        if (reference.StartsWith(SessionPrefix, StringComparison.Ordinal))
+        reference = _redactor.For(tenant).Redact(reference);
+        if (reference.StartsWith(TaskId.SessionPrefix, StringComparison.Ordinal))
         {
-            return await _store.FindLatestAsync(tenant, reference[SessionPrefix.Length..], cancellationToken);
+            return await _store.FindLatestAsync(tenant, reference[TaskId.SessionPrefix.Length..], cancellationToken);
         }
 
-        if (reference == "last")
+        if (reference == TaskId.Last)
         {
             return await _store.FindLatestAsync(tenant, null, cancellationToken);
         }
@@ -71,7 +65,8 @@ public sealed class TaskService
     public async Task<TaskResult> StartAsync(string tenant, TaskStart start, CancellationToken cancellationToken)
     {
         var now = _time.GetUtcNow();
-        var taskId = string.IsNullOrWhiteSpace(start.TaskId) ? Guid.CreateVersion7(now).ToString("N") : start.TaskId;
+        var redactor = _redactor.For(tenant);
+        var taskId = string.IsNullOrWhiteSpace(start.TaskId) ? Guid.CreateVersion7(now).ToString("N") : redactor.Redact(start.TaskId);
         var row = await _recorder.AddAsync(
             new Trajectory
             {
@@ -80,10 +75,11 @@ public sealed class TaskService
                 Tenant = tenant,
                 ConversationId = taskId,
                 Provider = start.Provider ?? "",
-                Model = start.Model ?? "",
-                TaskDescription = _redactor.Redact(start.Description ?? ""),
+                Model = redactor.Redact(start.Model ?? ""),
+                TaskDescription = redactor.Redact(start.Description ?? ""),
                 StartedAt = now,
                 LastActivityAt = now,
+                KeyNames = start.KeyName is null ? [] : [start.KeyName],
             },
             cancellationToken);
         return Result(row!);
@@ -101,12 +97,12 @@ public sealed class TaskService
                 Success = success,
                 OutcomeSource = OutcomeSource.Api,
                 IsProvisional = false,
-                CompletedAt = row is { OutcomeSource: OutcomeSource.Api, CompletedAt: { } before } ? before : _time.GetUtcNow(),
+                CompletedAt = row is { OutcomeSource: OutcomeSource.Api, CompletedAt: { } before } ? before : NowAfter(row),
                 StatedErrorRate = metrics?.ErrorRate ?? row.StatedErrorRate,
                 StatedClickAccuracy = metrics?.ClickAccuracy ?? row.StatedClickAccuracy,
                 UserInterventions = metrics?.UserInterventions ?? row.UserInterventions,
                 IterationCount = metrics?.IterationCount ?? row.IterationCount,
-                Comment = comment is null ? row.Comment : _redactor.Redact(comment),
+                Comment = comment is null ? row.Comment : _redactor.For(tenant).Redact(comment),
             }),
             cancellationToken);
 
@@ -123,7 +119,7 @@ public sealed class TaskService
                 QualityScore = null,
                 OutcomeSource = OutcomeSource.Api,
                 IsProvisional = false,
-                CompletedAt = row.CompletedAt ?? _time.GetUtcNow(),
+                CompletedAt = row.CompletedAt ?? NowAfter(row),
             },
             cancellationToken);
 
@@ -141,16 +137,14 @@ public sealed class TaskService
             cancellationToken);
 
     /// <summary>Deletes a run and all that was made from it. False if there is none.</summary>
-    public async Task<bool> DeleteAsync(string tenant, string trajectoryId, CancellationToken cancellationToken)
-    {
-        var row = await _store.FindTrajectoryAsync(tenant, trajectoryId, cancellationToken);
-        if (row is null)
-        {
-            return false;
-        }
+    public async Task<bool> DeleteAsync(string tenant, string trajectoryId, CancellationToken cancellationToken) =>
+        await _store.FindTrajectoryAsync(tenant, trajectoryId, cancellationToken) is { } row && await RemoveAsync(row, cancellationToken);
 
-        _correlator.Forget(tenant, row.TaskId);
-        return await _recorder.DeleteAsync(row, cancellationToken);
+    /// <summary>Deletes a run of the store and all that was made from it; false if it is gone already. The bytes of its text are overwritten later: see <see cref="ITrajectoryStore.EraseDeletedAsync"/>.</summary>
+    internal Task<bool> RemoveAsync(Trajectory row, CancellationToken cancellationToken)
+    {
+        _correlator.Forget(row.Tenant, row.TaskId);
+        return _recorder.DeleteAsync(row, cancellationToken);
     }
 
     /// <summary>Saves vectors with a run. False where there is no such run.</summary>
@@ -190,11 +184,15 @@ public sealed class TaskService
         return row is null ? null : Result(row);
     }
 
+    /// <summary>Now; not before the last call, if the clock was set back.</summary>
+    private DateTimeOffset NowAfter(Trajectory row) => _time.GetUtcNow() is var now && now > row.LastActivityAt ? now : row.LastActivityAt;
+
     /// <summary>The task that a reference means now: calls that are under way count, which the store does not know yet.</summary>
     private async Task<string?> ResolveAsync(string tenant, string reference, CancellationToken cancellationToken)
     {
-        var session = reference.StartsWith(SessionPrefix, StringComparison.Ordinal) ? reference[SessionPrefix.Length..] : null;
-        if (session is null && reference != "last")
+        reference = _redactor.For(tenant).Redact(reference);
+        var session = reference.StartsWith(TaskId.SessionPrefix, StringComparison.Ordinal) ? reference[TaskId.SessionPrefix.Length..] : null;
+        if (session is null && reference != TaskId.Last)
         {
             return reference;
         }

@@ -6,7 +6,7 @@ namespace LlmProxy.Core.Recording;
 /// Asks for the vectors of runs that may become examples. Those that are made here are there at once; a remote
 /// embedder's come when they come. What could not be made is asked for again with the run's next change.
 /// </summary>
-/// <remarks>Its methods are called by the recorder's worker alone.</remarks>
+/// <remarks>Its methods are called by the recorder's workers alone, for each task by one of them.</remarks>
 internal sealed partial class TrajectoryEmbedder(EmbedTrajectory embed, ContentPolicy policy, TaskQueues queues, ILogger logger, CancellationToken stopping)
 {
     private static readonly TimeSpan AtOnce = TimeSpan.FromMilliseconds(20);

@@ -12,8 +12,7 @@ public sealed class TrajectoryReader(ITrajectoryStore store)
         var hashes = new HashSet<ContentHash>();
         foreach (var step in steps)
         {
-            hashes.UnionWith(step.Messages.Select(m => m.Content));
-            hashes.UnionWith(new[] { step.SystemPrompt, step.SentSystemPrompt, step.Tools, step.Reply }.OfType<ContentHash>());
+            hashes.UnionWith(ContentOf(step));
         }
 
         var content = await store.ReadContentAsync(hashes, cancellationToken);
@@ -33,6 +32,7 @@ public sealed class TrajectoryReader(ITrajectoryStore store)
                 ToolsJson = step.Tools is { } tools && content.TryGetValue(tools, out var json) ? json : null,
                 Messages = messages,
                 Reply = step.Reply is { } reply && content.TryGetValue(reply, out var body) ? dialect.ReadMessage(body) : null,
+                Unreadable = ContentOf(step).Count(hash => !content.ContainsKey(hash)),
             });
         }
 
@@ -44,6 +44,9 @@ public sealed class TrajectoryReader(ITrajectoryStore store)
         }
 
         return views;
+
+        static IEnumerable<ContentHash> ContentOf(TrajectoryStep step) =>
+            step.Messages.Select(m => m.Content).Concat(new[] { step.SystemPrompt, step.SentSystemPrompt, step.Tools, step.Reply }.OfType<ContentHash>());
 
         string? Text(ContentHash? hash) => hash is { } h && content.TryGetValue(h, out var bytes) ? Encoding.UTF8.GetString(bytes.Span) : null;
     }

@@ -18,6 +18,7 @@ internal sealed class TrajectoryState(Trajectory row)
     private readonly HashSet<int> _indices = [];
     private IReadOnlyList<TrajectoryEmbedding> _embeddings = [];
     private (TrajectoryStep? LastStep, TurnKey[] History, bool LastResultFailed, decimal? Cost) _before = (null, [], false, null);
+    private (TimeSpan Uptime, DateTimeOffset At)? _firstCall;
 
     /// <summary>The run's row as it is now.</summary>
     public Trajectory Row { get; set; } = row;
@@ -85,6 +86,19 @@ internal sealed class TrajectoryState(Trajectory row)
         var embeddings = _embeddings;
         _embeddings = [];
         return embeddings;
+    }
+
+    /// <summary>When a call began: not before the time that has passed since the run's first call in this process, if the clock was set back in between.</summary>
+    public DateTimeOffset StartOf(ExchangeHead head)
+    {
+        if (head.Uptime is not { } uptime)
+        {
+            return head.StartedAt;
+        }
+
+        var first = _firstCall ??= (uptime, head.StartedAt);
+        var steady = first.At + (uptime - first.Uptime);
+        return steady > head.StartedAt ? steady : head.StartedAt;
     }
 
     /// <summary>Remembers the state before a step.</summary>

@@ -1,7 +1,7 @@
 namespace LlmProxy.Core.Recording;
 
 /// <summary>Turns what waits for a task (calls that are over, requested changes) into changes of its run.</summary>
-/// <remarks>Used by the recorder's worker alone.</remarks>
+/// <remarks>Used by the recorder's workers alone, for each task by one of them.</remarks>
 internal sealed partial class TrajectoryUpdates(
     StepBuilder steps,
     TrajectoryCache runs,
@@ -34,7 +34,7 @@ internal sealed partial class TrajectoryUpdates(
 
         if (run.Row.Status == TrajectoryStatus.Cancelled)
         {
-            notRecorded.Count(NotRecordedReason.Cancelled);
+            notRecorded.Count(queue.Tenant, NotRecordedReason.Cancelled);
             return new TrajectoryUpdate(queue, item, null, run.Row, false);
         }
 
@@ -113,7 +113,7 @@ internal sealed partial class TrajectoryUpdates(
         {
             run.Row = run.Row with { HasContent = false };
             run.KeepContent = false;
-            notRecorded.Count(reason);
+            notRecorded.Count(queue.Tenant, reason);
             LogContentDropped(run.Row.TaskId, reason.ToWord());
         }
 

@@ -13,10 +13,11 @@ internal sealed class AssignmentPattern(string name, string[] names, SecretCheck
     : SecretPattern(name, names, before, example)
 {
     private const int LongestName = 40;
-    private const int LongestGap = 3;
     private const int LongestValue = 1_000;
     private const int LongestFreeValue = 512;
+    private const int ShortestStated = 8;
 
+    private static readonly SearchValues<char> Signs = SearchValues.Create("!#$%&*+?@^~");
     private static readonly SearchValues<char> NameCharacters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-");
     private static readonly SearchValues<char> ValueEnds = SearchValues.Create(" \t\r\n\"'`\\,;<>}");
     private static readonly SearchValues<char> QueryValueEnds = SearchValues.Create("&# \t\r\n\"'`\\,;<>}");
@@ -44,7 +45,8 @@ internal sealed class AssignmentPattern(string name, string[] names, SecretCheck
     /// <inheritdoc />
     public override (int Start, int End) Match(ReadOnlySpan<char> text, int at, CharacterRuns runs)
     {
-        if (FindValue(text, at) is not { } start || start >= text.Length)
+        var (start, isStated) = FindValue(text, at);
+        if (start == 0 || start >= text.Length)
         {
             return default;
         }
@@ -61,86 +63,47 @@ internal sealed class AssignmentPattern(string name, string[] names, SecretCheck
             value = quote != '\0' ? [] : value[..^1];
         }
 
-        return value.Length <= LongestFreeValue && accepts(value, quote != '\0') ? (start, start + value.Length) : default;
+        var isSecret = value.Length <= LongestFreeValue && accepts(value, quote != '\0') && (!isStated || IsStrong(value));
+        return isSecret ? (start, start + value.Length) : default;
     }
 
     /// <inheritdoc />
-    public override bool MayMatch(ReadOnlySpan<char> json, int at, CharacterRuns runs) => FindValue(json, at) is not null;
+    public override bool MayMatch(ReadOnlySpan<char> json, int at, CharacterRuns runs) => FindValue(json, at).Start > 0;
 
-    /// <summary>Where the value of a name begins; null if it is no such name or nothing is assigned to it.</summary>
-    private int? FindValue(ReadOnlySpan<char> text, int at)
+    /// <summary>Where the value of a name begins, and whether it is stated in a sentence; 0 if it is no such name or nothing is assigned to it.</summary>
+    private (int Start, bool IsStated) FindValue(ReadOnlySpan<char> text, int at)
     {
-        var beginning = text[Math.Max(0, at - LongestName)..at];
-        if (IsHarmless(beginning[(beginning.LastIndexOfAnyExcept(NameCharacters) + 1)..]))
-        {
-            return null;
-        }
-
         foreach (var ending in Starts)
         {
-            if (text[at..].StartsWith(ending, StringComparison.OrdinalIgnoreCase) && AfterSeparator(text, at + ending.Length) is { } value)
+            if ((text[at] | 0x20) != ending[0] || !text[at..].StartsWith(ending, StringComparison.OrdinalIgnoreCase))
             {
-                return value;
+                continue;
+            }
+
+            var end = at + ending.Length;
+            var found = Separators.After(text, end) is { } value ? (value, false)
+                : Separators.AfterVerb(text, end) is { } stated ? (stated, true)
+                : end + 1 < text.Length && text[end] == ' ' && text[end + 1] is not ('-' or ' ') && Beginning(text, at).StartsWith("--", StringComparison.Ordinal) ? (Separators.SkipQuote(text, end + 1), false)
+                : default;
+            if (found != default && !IsHarmless(Beginning(text, at)))
+            {
+                return found;
             }
         }
 
-        return null;
+        return default;
     }
 
-    /// <summary>What follows the quotes, blanks and the separator after a name; null if there is no separator.</summary>
-    private static int? AfterSeparator(ReadOnlySpan<char> text, int at)
+    /// <summary>What is before the end of a name.</summary>
+    private static ReadOnlySpan<char> Beginning(ReadOnlySpan<char> text, int at)
     {
-        at = SkipQuote(text, at);
-        at = SkipBlanks(text, at);
-        if (at >= text.Length || text[at] is not ('=' or ':' or '>'))
-        {
-            return null;
-        }
-
-        if (text[at] == '>')
-        {
-            // An element of XML.
-            return at + 1;
-        }
-
-        at++;
-        if (at < text.Length && text[at] is '=' or '>')
-        {
-            // "==" compares, ":=" and "=>" assign.
-            if (text[at - 1] == '=' && text[at] == '=')
-            {
-                return null;
-            }
-
-            at++;
-        }
-
-        at = SkipBlanks(text, at);
-        return SkipQuote(text, at);
+        var beginning = text[Math.Max(0, at - LongestName)..at];
+        return beginning[(beginning.LastIndexOfAnyExcept(NameCharacters) + 1)..];
     }
 
-    private static int SkipBlanks(ReadOnlySpan<char> text, int at)
-    {
-        var end = Math.Min(text.Length, at + LongestGap);
-        while (at < end && text[at] is ' ' or '\t')
-        {
-            at++;
-        }
-
-        return at;
-    }
-
-    /// <summary>Skips a quote and the backslashes before it (JSON inside of a JSON string).</summary>
-    private static int SkipQuote(ReadOnlySpan<char> text, int at)
-    {
-        var quote = at;
-        while (quote < text.Length && text[quote] == '\\' && quote - at < 8)
-        {
-            quote++;
-        }
-
-        return quote < text.Length && text[quote] is '"' or '\'' or '`' ? quote + 1 : at;
-    }
+    /// <summary>Whether a value is no word: after "the password is" words are more frequent than passwords.</summary>
+    private static bool IsStrong(ReadOnlySpan<char> value) =>
+        value.Length >= ShortestStated && value.ContainsAnyInRange('0', '9') && (Randomness.IsRandom(value) || value.ContainsAny(Signs));
 
     private static bool IsQuery(ReadOnlySpan<char> text, int at)
     {

@@ -6,84 +6,14 @@ namespace LlmProxy.Core.Redaction;
 /// </summary>
 internal static class CardNumbers
 {
-    private const int Least = 13;
+    private const int Least = 14;
     private const int Most = 19;
 
-    /// <summary>Whether there are enough digits together for a number. Also in the raw text of JSON, where an escape can precede them.</summary>
-    public static bool MayHold(ReadOnlySpan<char> text)
-    {
-        for (var at = 3; at < text.Length; at += 4)
-        {
-            if (!char.IsAsciiDigit(text[at]))
-            {
-                continue;
-            }
-
-            var start = at;
-            while (start > 0 && char.IsAsciiDigit(text[start - 1]))
-            {
-                start--;
-            }
-
-            while (at + 1 < text.Length && char.IsAsciiDigit(text[at + 1]))
-            {
-                at++;
-            }
-
-            if (at + 1 - start >= Least || (at + 1 - start >= 4 && at + 5 < text.Length && text[at + 1] is ' ' or '-' && !text.Slice(at + 2, 4).ContainsAnyExceptInRange('0', '9')))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
-    /// <summary>The next number at or after an offset; length 0 if there is none.</summary>
-    public static (int Start, int Length) FindNext(ReadOnlySpan<char> text, int from)
-    {
-        // Each number has four digits in a row somewhere, so that every fourth character is enough to look at.
-        var floor = from;
-        for (var probe = from + 3; probe < text.Length + 3; probe += 4)
-        {
-            var at = Math.Min(probe, text.Length - 1);
-            if (at < floor || !char.IsAsciiDigit(text[at]))
-            {
-                continue;
-            }
-
-            var start = at;
-            while (start > floor && char.IsAsciiDigit(text[start - 1]))
-            {
-                start--;
-            }
-
-            var run = at + 1;
-            while (run < text.Length && char.IsAsciiDigit(text[run]))
-            {
-                run++;
-            }
-
-            if (start >= 2 && text[start - 1] == 'u' && text[start - 2] == '\\' && run - start > 4)
-            {
-                // The digits of an escape (JSON inside of a JSON string).
-                start += 4;
-            }
-
-            var length = Match(text, start, run - start);
-            if (length > 0)
-            {
-                return (start, length);
-            }
-
-            floor = run;
-            probe = Math.Max(probe, run - 1);
-        }
-
-        return default;
-    }
-
-    private static int Match(ReadOnlySpan<char> text, int start, int firstGroup)
+    /// <summary>The length of the number that begins with a run of digits; 0 if it is none.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="start">Where the digits begin.</param>
+    /// <param name="firstGroup">How many there are.</param>
+    public static int Match(ReadOnlySpan<char> text, int start, int firstGroup)
     {
         if (!MayBegin(text, start))
         {
@@ -104,7 +34,7 @@ internal static class CardNumbers
             return MayEnd(text, start + length) && IsCard(digits[..firstGroup]) ? length : 0;
         }
 
-        if (firstGroup != 4 || start + 4 >= text.Length || text[start + 4] is not (' ' or '-'))
+        if (firstGroup != 4 || start + 4 >= text.Length || text[start + 4] is not (' ' or '-' or '.'))
         {
             return 0;
         }
@@ -147,7 +77,8 @@ internal static class CardNumbers
         return at;
     }
 
-    private static bool MayBegin(ReadOnlySpan<char> text, int at)
+    /// <summary>Whether a number can begin here: it is no part of a longer one, of an id or of a fraction.</summary>
+    public static bool MayBegin(ReadOnlySpan<char> text, int at)
     {
         if (at == 0)
         {
@@ -164,7 +95,8 @@ internal static class CardNumbers
         return before is not ('.' or '_' or '+' or '-') && !(before == ' ' && at >= 2 && char.IsAsciiDigit(text[at - 2]));
     }
 
-    private static bool MayEnd(ReadOnlySpan<char> text, int at)
+    /// <summary>Whether a number can end here.</summary>
+    public static bool MayEnd(ReadOnlySpan<char> text, int at)
     {
         if (at >= text.Length)
         {
@@ -185,7 +117,6 @@ internal static class CardNumbers
         var four = Number(digits[..4]);
         return digits.Length switch
         {
-            13 => digits[0] == '4',
             14 => two is 36 or 38 or 39 || three is >= 300 and <= 305,
             15 => two is 34 or 37,
             16 => digits[0] == '4' || two is (>= 51 and <= 55) or 62 or 65 || four is (>= 2221 and <= 2720) or 6011 or (>= 3528 and <= 3589) || three is >= 644 and <= 649,

@@ -13,7 +13,7 @@ internal sealed class PrivateKeyPattern() : SecretPattern("PEM private key", [Be
     {
         var label = text[at..].StartsWith(Begin, StringComparison.Ordinal) ? text[(at + Begin.Length)..] : [];
         var labelEnd = label[..Math.Min(label.Length, LongestLabel)].IndexOf(Dashes);
-        if (labelEnd < 0 || !label[..labelEnd].EndsWith("PRIVATE KEY"))
+        if (labelEnd < 0 || !(label[..labelEnd].EndsWith("PRIVATE KEY") || label[..labelEnd].EndsWith("PRIVATE KEY BLOCK")))
         {
             return default;
         }
@@ -44,7 +44,7 @@ internal sealed class PrivateKeyPattern() : SecretPattern("PEM private key", [Be
     }
 
     /// <summary>Where a key without its last line ends: never between a backslash and what it escapes.</summary>
-    private static int BodyEnd(ReadOnlySpan<char> body)
+    public static int BodyEnd(ReadOnlySpan<char> body)
     {
         var end = 0;
         while (end < body.Length)

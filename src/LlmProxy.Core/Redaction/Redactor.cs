@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Collections.Concurrent;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -11,24 +12,61 @@ namespace LlmProxy.Core.Redaction;
 /// events. What is forwarded is never changed.
 /// </summary>
 /// <remarks>
-/// Safe for concurrent use. The built-in patterns are found by one forward scan, in linear time for any text. A pattern of
-/// the settings that misses its time limit removes the whole text: better lost than leaked.
+/// Safe for concurrent use. Everything is found in linear time for any text: the built-in patterns by one forward scan, those
+/// of the settings without backtracking.
 /// </remarks>
 public sealed class Redactor
 {
     /// <summary>The replacement of a secret.</summary>
     public const string Mark = "[redacted]";
 
+    // "type":"text" and the like are between two texts.
+    private const int MostPartsBetween = 4;
+
     private static readonly TimeSpan PatternTimeout = TimeSpan.FromSeconds(2);
 
     private readonly bool _enabled;
     private readonly Regex[] _own;
+    private readonly CorrelationSecret? _secret;
+    private readonly string? _tenant;
+    private readonly ConcurrentDictionary<string, Redactor> _tenants = new(StringComparer.Ordinal);
 
     /// <summary>A redactor with the settings' own patterns in addition to the built-in ones.</summary>
-    public Redactor(RedactionOptions options)
+    /// <param name="options">The settings.</param>
+    /// <param name="secret">The key of placeholders, or null for the plain <see cref="Mark"/>.</param>
+    /// <exception cref="ArgumentException">A pattern is none, or needs backtracking.</exception>
+    public Redactor(RedactionOptions options, CorrelationSecret? secret = null)
+        : this(options, secret, mayBacktrack: false)
     {
+    }
+
+    private Redactor(RedactionOptions options, CorrelationSecret? secret, bool mayBacktrack)
+    {
+        ArgumentNullException.ThrowIfNull(options);
         _enabled = options.Enabled;
-        _own = [.. options.Patterns.Select(Compile)];
+        _own = [.. options.Patterns.Select(pattern => Compile(pattern, mayBacktrack))];
+        _secret = secret;
+    }
+
+    /// <summary>A redactor for patterns of an application's own code, which may look around: one that misses its time limit removes the whole text.</summary>
+    public static Redactor ForOwnCode(RedactionOptions options) => new(options, null, mayBacktrack: true);
+
+    private Redactor(Redactor all, string tenant)
+    {
+        (_enabled, _own, _secret, _tenant) = (all._enabled, all._own, all._secret, tenant);
+    }
+
+    /// <summary>
+    /// A redactor whose placeholders are a tenant's own: <c>[redacted:KIND:HASH]</c>, the same for the same secret. Without
+    /// a key it leaves the plain <see cref="Mark"/>.
+    /// </summary>
+    public Redactor For(string tenant) => _secret is null ? this : _tenants.GetOrAdd(tenant, static (name, all) => new Redactor(all, name), this);
+
+    /// <summary>The text with the plain <see cref="Mark"/> in place of each placeholder, as older recordings have it.</summary>
+    public static string Unify(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return Placeholder.Unify(text);
     }
 
     /// <summary>
@@ -60,20 +98,36 @@ public sealed class Redactor
         }
     }
 
+    /// <summary>JSON without secrets; the same object if there are none.</summary>
+    public string RedactJson(string json)
+    {
+        ArgumentNullException.ThrowIfNull(json);
+        ReadOnlyMemory<byte> utf8 = Encoding.UTF8.GetBytes(json);
+        var redacted = RedactJson(utf8);
+        return redacted.Equals(utf8) ? json : Encoding.UTF8.GetString(redacted.Span);
+    }
+
     /// <summary>Text without secrets; the same object if there are none.</summary>
     public string Redact(string text)
     {
+        ArgumentNullException.ThrowIfNull(text);
         if (!_enabled || text.Length == 0)
         {
             return text;
         }
 
+        var found = SecretScanner.Find(text);
+        if (found.Count > 0)
+        {
+            var key = Key();
+            text = SecretScanner.Replace(text, found, secret => Label(secret.Kind, secret.Value, key));
+        }
+
         try
         {
-            text = SecretScanner.Replace(text, Mark, out _);
             foreach (var pattern in _own)
             {
-                text = pattern.Replace(text, Mark);
+                text = pattern.Replace(text, match => Label("own-pattern", match.Value, Key()));
             }
 
             return text;
@@ -84,18 +138,29 @@ public sealed class Redactor
         }
     }
 
-    /// <summary>In linear time for any text, unless the pattern needs what only backtracking can do.</summary>
-    private static Regex Compile(string pattern)
+    /// <summary>An id, a name or another text of one line without secrets; null for null.</summary>
+    public string? RedactId(string? text) => text is null ? null : Redact(text);
+
+    /// <summary>In linear time for any text.</summary>
+    private static Regex Compile(string pattern, bool mayBacktrack)
     {
         try
         {
-            return new Regex(pattern, RegexOptions.CultureInvariant | RegexOptions.NonBacktracking, PatternTimeout);
+            return RuleRegex.CreateLinear(pattern);
         }
-        catch (NotSupportedException)
+        catch (NotSupportedException) when (mayBacktrack)
         {
             return new Regex(pattern, RegexOptions.CultureInvariant, PatternTimeout);
         }
+        catch (NotSupportedException error)
+        {
+            throw new ArgumentException($"The redaction pattern \"{pattern}\" needs backtracking, whose time has no limit: {error.Message} Write it without lookaround, atomic groups and references back.", nameof(pattern), error);
+        }
     }
+
+    private byte[]? Key() => _secret is null || _tenant is null ? null : Placeholder.KeyOf(_secret.Value, _tenant);
+
+    private static string Label(string kind, string secret, byte[]? key) => key is null ? Mark : Placeholder.Of(kind, secret, key);
 
     private static bool MayHoldSecret(ReadOnlySpan<byte> utf8)
     {
@@ -110,6 +175,25 @@ public sealed class Redactor
         }
     }
 
+    /// <summary>A string of JSON, of which the beginning may be the rest of a token in the string before.</summary>
+    /// <param name="value">The string.</param>
+    /// <param name="open">In how many further strings the rest may come.</param>
+    private string RedactPart(string value, ref int open)
+    {
+        var rest = open > 0 ? JoinedLines.PieceLength(value) : 0;
+        open = rest > 0 ? 0 : Math.Max(0, open - 1);
+        var redacted = rest == 0 ? Redact(value) : Label(value[..rest]) + Redact(value[rest..]);
+        if (SecretScanner.EndsOpen(value))
+        {
+            open = MostPartsBetween;
+        }
+
+        return redacted;
+    }
+
+    /// <summary>The placeholder of a value that is a secret by its context.</summary>
+    private string Label(string value) => SecretScanner.Find(value) is [{ Start: 0 } whole] && whole.End == value.Length ? Label(whole.Kind, whole.Value, Key()) : Label("credential", value, Key());
+
     private ReadOnlyMemory<byte> RedactStrings(ReadOnlyMemory<byte> utf8)
     {
         var json = utf8.Span;
@@ -117,6 +201,7 @@ public sealed class Redactor
         using var buffer = new ByteBuffer(json.Length + 64);
         var copied = 0;
         string? property = null;
+        var open = 0;
         while (reader.Read())
         {
             if (reader.TokenType is not (JsonTokenType.String or JsonTokenType.PropertyName or JsonTokenType.Number))
@@ -127,8 +212,9 @@ public sealed class Redactor
 
             var value = reader.TokenType == JsonTokenType.Number ? Encoding.UTF8.GetString(reader.ValueSpan) : JsonText.Decode(reader.ValueSpan);
             var isNamed = reader.TokenType == JsonTokenType.String && property is not null && SecretPatterns.IsNamed(property, value);
-            property = reader.TokenType == JsonTokenType.PropertyName ? value : null;
-            var redacted = isNamed ? Mark : Redact(value);
+            var isName = reader.TokenType == JsonTokenType.PropertyName;
+            property = isName ? value : null;
+            var redacted = isNamed ? Label(value) : isName ? Redact(value) : RedactPart(value, ref open);
             if (ReferenceEquals(value, redacted) || value == redacted)
             {
                 continue;

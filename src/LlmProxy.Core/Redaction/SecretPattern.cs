@@ -17,6 +17,12 @@ internal enum Alphabet
     Credential,
     /// <summary>Capitals and digits.</summary>
     Upper,
+    /// <summary>Hexadecimal digits.</summary>
+    Hex,
+    /// <summary>What a path of a URL holds.</summary>
+    Url,
+    /// <summary>What a hash of a password holds: <c>crypt</c>'s base64 and its separators.</summary>
+    Crypt,
 }
 
 /// <summary>One kind of secret: a row of <see cref="SecretPatterns.All"/>.</summary>
@@ -29,6 +35,12 @@ internal abstract class SecretPattern(string name, string[] starts, string befor
 {
     public string Name => name;
 
+    /// <summary>What a placeholder calls it. Secrets that only their context gives away share a kind, so that one secret has one placeholder everywhere.</summary>
+    public virtual string Kind => "credential";
+
+    /// <summary>Whether the secret tells by its own form what it is.</summary>
+    public virtual bool IsTelling => false;
+
     public IReadOnlyList<string> Starts => starts;
 
     /// <summary>Whether a match begins with a start in any case.</summary>
@@ -36,6 +48,9 @@ internal abstract class SecretPattern(string name, string[] starts, string befor
 
     /// <summary>A text with a secret of this kind.</summary>
     public string Example => before + secret + after;
+
+    /// <summary>A secret of each form.</summary>
+    public virtual IEnumerable<string> ExampleSecrets => [secret];
 
     /// <summary>The example with a mark in place of its secret.</summary>
     public string ExampleWithout(string mark) => before + mark + after;
@@ -70,13 +85,18 @@ internal sealed class CharacterRuns
         SearchValues.Create(AlphanumericCharacters + "_-/"),
         SearchValues.Create(AlphanumericCharacters + "_-.=+/~"),
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"),
+        SearchValues.Create("0123456789abcdefABCDEF"),
+        SearchValues.Create(AlphanumericCharacters + "_-/@.%~=+$"),
+        SearchValues.Create(AlphanumericCharacters + "./$="),
     ];
 
-    private readonly (int Start, int End)[] _known = new (int, int)[Alphabets.Length * Parts];
+    // Most texts need none.
+    private (int Start, int End)[]? _known;
 
     /// <summary>The end of the run that holds a place.</summary>
     public int End(ReadOnlySpan<char> text, int at, Alphabet alphabet, int part = 0)
     {
+        _known ??= new (int, int)[Alphabets.Length * Parts];
         ref var known = ref _known[((int)alphabet * Parts) + Math.Min(part, Parts - 1)];
         if (at < known.Start || at >= known.End)
         {
@@ -86,5 +106,8 @@ internal sealed class CharacterRuns
         return known.End;
     }
 
-    public static int Length(ReadOnlySpan<char> text, SearchValues<char> alphabet) => text.IndexOfAnyExcept(alphabet) is >= 0 and var end ? end : text.Length;
+    /// <summary>How long the run is that a text begins with.</summary>
+    public static int Length(ReadOnlySpan<char> text, Alphabet alphabet) => Length(text, Alphabets[(int)alphabet]);
+
+    private static int Length(ReadOnlySpan<char> text, SearchValues<char> alphabet) => text.IndexOfAnyExcept(alphabet) is >= 0 and var end ? end : text.Length;
 }

@@ -9,6 +9,7 @@ internal static class SecretValue
     private const int ShortestPassword = 6;
     private const int ShortestKey = 8;
     private const int ShortestLetters = 32;
+    private const int ShortestRandom = 20;
 
     private static readonly SearchValues<char> IdentifierCharacters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.");
 
@@ -54,6 +55,9 @@ internal static class SecretValue
         var hasDigit = value.ContainsAnyInRange('0', '9');
         return hasLetter && (hasDigit ? isQuoted || !IsCode(value) : value.Length >= ShortestLetters && !value.ContainsAny("_-./ "));
     }
+
+    /// <summary>Whether a value can be a key where its name says little: long and random, and neither a hash nor an id.</summary>
+    public static bool IsRandomKey(ReadOnlySpan<char> value, bool isQuoted) => value.Length >= ShortestRandom && Randomness.IsRandom(value) && !Randomness.IsHash(value) && IsKey(value, isQuoted);
 
     /// <summary>Whether an unquoted value is a piece of code: a call, a member, an identifier of several words.</summary>
     private static bool IsCode(ReadOnlySpan<char> value)

@@ -14,6 +14,7 @@ namespace LlmProxy.Core.Retrieval;
 /// <param name="quality">The least score.</param>
 /// <param name="logger">Where findings go.</param>
 /// <param name="ledger">What experiments say of examples: those that help rank higher. Null for none.</param>
+/// <param name="keys">The keys whose runs may not become examples. Null for none.</param>
 public sealed class ExampleSearch(
     ISearchStore store,
     IExampleStore examples,
@@ -21,7 +22,8 @@ public sealed class ExampleSearch(
     FewShotOptions options,
     QualityOptions quality,
     ILogger<ExampleSearch> logger,
-    ExampleLedger? ledger = null)
+    ExampleLedger? ledger = null,
+    TeachingKeys? keys = null)
 {
     /// <summary>Constant of reciprocal rank fusion: a run's score is the sum of <c>1/(60 + rank)</c> (Cormack, Clarke and Büttcher, 2009).</summary>
     private const double FusionConstant = 60;
@@ -91,6 +93,7 @@ public sealed class ExampleSearch(
             Providers = query.Providers,
             SuccessOnly = query.SuccessOnly,
             MinQuality = query.MinQuality ?? (query.SuccessOnly ? quality.Threshold : null),
+            ExceptKeys = keys?.Excluded ?? [],
         };
         var hits = await store.SearchAsync(search, cancellationToken);
         var leftOut = new List<TrajectoryLeftOut>();
@@ -255,13 +258,14 @@ public sealed class ExampleSearch(
     private async Task AddFilteredAsync(ExampleQuery query, SearchQuery search, IReadOnlyList<SearchHit> hits, List<TrajectoryLeftOut> leftOut, CancellationToken cancellationToken)
     {
         var known = hits.Select(h => h.Trajectory.Id).ToHashSet(StringComparer.Ordinal);
-        var all = await store.SearchAsync(search with { Providers = [], SuccessOnly = false, MinQuality = null, WithoutRetired = false, OnlyUsable = false }, cancellationToken);
+        var all = await store.SearchAsync(search with { Providers = [], SuccessOnly = false, MinQuality = null, WithoutRetired = false, OnlyUsable = false, ExceptKeys = [] }, cancellationToken);
         foreach (var hit in all.Where(h => !known.Contains(h.Trajectory.Id) && !IsOwn(h.Trajectory, query)))
         {
             var run = hit.Trajectory;
             var reason = run.Status == TrajectoryStatus.Active ? SkipReason.NotEnded
                 : run.Status == TrajectoryStatus.Cancelled ? SkipReason.Cancelled
                 : query.Providers.Count > 0 && !query.Providers.Contains(run.Provider, StringComparer.OrdinalIgnoreCase) ? SkipReason.Provider
+                : run.KeyNames.Intersect(search.ExceptKeys, StringComparer.Ordinal).Any() ? SkipReason.KeyMayNotTeach
                 : search.SuccessOnly && run.Success != true ? SkipReason.NotSuccessful
                 : !run.HasContent ? SkipReason.NoContent
                 : search.MinQuality is { } least && !(run.QualityScore >= least) ? SkipReason.Quality

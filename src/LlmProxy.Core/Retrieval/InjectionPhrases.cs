@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Collections.Frozen;
 using System.Text;
 
 namespace LlmProxy.Core.Retrieval;
@@ -7,14 +6,11 @@ namespace LlmProxy.Core.Retrieval;
 /// <summary>
 /// Finds phrases that address a model in recorded text ("ignore all previous instructions") by their words: a phrase is
 /// a few sets of words, each within some words of the one before. That takes linear time whatever the text, and sees
-/// through emphasis, case and line ends, which regular expressions of this size do not do together.
+/// through emphasis, case and line ends, which regular expressions of this size do not do together. <see cref="Spellings"/>
+/// undoes look-alikes, digits for letters, spaced letters and reversed text.
 /// </summary>
 internal static class InjectionPhrases
 {
-    // Words that are further apart belong to different cells or lines.
-    private const int MaxSigns = 8;
-
-    // "a|b ~3 c|d": one of a, b, then within at most 3 words in between one of c, d. "+" allows none in between.
     private static readonly string[] Phrases =
     [
         // Taking the agent's own words back
@@ -38,6 +34,11 @@ internal static class InjectionPhrases
         "begin|start|here|following ~2 your|new|real + system + prompt|message|instructions",
         "begin|start|end ~2 recorded + run|runs|example|examples",
 
+        "set|put|push|cast + aside|away ~4 told|instructions|instructed|said|rules|guidance ~1 before|earlier|above|previously|so|all",
+        "whatever|everything|anything|all + you + have|were|are|had|ve|read|heard ~4 before|earlier|above|previously|far|now ~4 not|never|no|nothing|doesn't|void",
+        "your|the|all|any ~1 earlier|previous|prior|former|above|initial|original|existing ~0 guidance|instructions|rules|guidelines|directions|orders|directives ~1 no + longer + apply|applies|hold|holds|count|valid|matter",
+        "decode|decrypt|decipher|unscramble|deobfuscate|base64|rot13|translate ~3 follow|obey|execute|comply",
+
         // Another role
         "you + are + now + a|an|my|the|acting|operating|dan|free|unrestricted",
         "you + are + now + in ~2 mode",
@@ -60,203 +61,59 @@ internal static class InjectionPhrases
         "if + you + are ~2 ai|llm|chatbot|assistant|language",
 
         // The same in other languages
-        "ignoriere|ignorieren|vergiss|missachte|missachten ~3 anweisung|anweisungen|instruktionen|regeln|vorgaben",
+        "ignoriere|ignorieren|vergiss|vergessen|missachte|missachten ~3 anweisung|anweisungen|instruktionen|regeln|vorgaben",
+        "vergiss|vergessen|ignoriere|ignorieren + alles ~4 vorher|zuvor|bisher|davor|oben",
         "ignorez|ignore|oubliez|oublie ~3 instructions|consignes|règles",
-        "ignora|ignore|olvida|olvide|dimentica ~4 instrucciones|istruzioni|instruções|reglas|regole|indicaciones",
+        "tiens|tenez|tenir|tient ~1 pas|plus|aucun + compte ~2 instructions|consignes|règles|directives",
+        "ignora|ignore|olvida|olvide|dimentica|ignorar|esqueça ~4 instrucciones|istruzioni|instruções|reglas|regole|indicaciones|regras",
+        "negeer|vergeet ~4 instructies|aanwijzingen|regels",
+        "игнорируй|игнорируйте|проигнорируй|проигнорируйте|забудь|забудьте|отбрось ~4 инструкции|инструкций|указания|правила|команды|предписания",
+        "ігноруй|ігноруйте|забудь|забудьте ~4 інструкції|вказівки|правила",
+        "zignoruj|zignorujcie|ignoruj|zapomnij|pomiń ~4 instrukcje|instrukcji|polecenia|zasady|wytyczne",
+        "ignoruj|ignorujte|zapomeň ~4 instrukce|pokyny|pravidla",
+        "talimatları|talimatlari|yönergeleri|kuralları|komutları ~2 yok|unut|görmezden|dikkate|boşver|geçersiz",
+        "تجاهل|تجاهلوا|انس|أهمل ~4 التعليمات|الأوامر|القواعد|الإرشادات|تعليمات",
+        "התעלם|התעלמי|שכח ~4 ההוראות|הוראות|הכללים",
+        "निर्देशों|निर्देश|आदेशों|नियमों ~3 अनदेखा|नज़रअंदाज़|भूल",
+        "bỏ + qua ~3 hướng|chỉ|lệnh|quy + dẫn|thị|tắc|trước",
+        "abaikan|lupakan ~4 instruksi|perintah|arahan|aturan",
     ];
 
-    private static readonly FrozenSet<string> NoWords = new[] { "" }.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
-    private static readonly FrozenDictionary<string, Element[][]> ByFirstWord = Compile();
-    private static readonly FrozenDictionary<string, Element[][]>.AlternateLookup<ReadOnlySpan<char>> FirstWords = ByFirstWord.GetAlternateLookup<ReadOnlySpan<char>>();
-    private static readonly SearchValues<string> Unspaced = SearchValues.Create(["忽略", "无视", "忘记", "忽視", "無視", "忘れ"], StringComparison.Ordinal);
+    // Scripts that set no blanks, or endings on words: a verb and what it speaks of, in the order of the language.
+    private static readonly SearchValues<string> Unspaced = SearchValues.Create(["忽略", "无视", "忘记", "忽視", "無視", "忘れ", "忘記", "不要理会", "不要理會", "不要管", "不理会", "不理會", "別管", "别管"], StringComparison.Ordinal);
     private static readonly SearchValues<string> UnspacedObjects = SearchValues.Create(["指令", "指示", "提示", "规则", "規則", "命令", "プロンプト"], StringComparison.Ordinal);
+    private static readonly SearchValues<string> ObjectsFirst = SearchValues.Create(["指示", "命令", "指令", "規則", "ルール", "プロンプト", "지시", "명령", "지침", "규칙", "프롬프트"], StringComparison.Ordinal);
+    private static readonly SearchValues<string> VerbsAfter = SearchValues.Create(["破棄", "無視", "忘れ", "無効", "従わ", "무시", "잊", "무효", "따르지"], StringComparison.Ordinal);
+    private static readonly PhraseMatcher Matcher = new(Phrases);
 
     /// <summary>Takes the sentences out that hold such a phrase. Returns their number.</summary>
     public static (string Text, int Removed) Remove(string text)
     {
-        var spans = Find(text);
-        if (spans.Count == 0)
+        var spans = Matcher.Find(text);
+        if (!Ascii.IsValid(text))
         {
-            return (text, 0);
+            AddUnspaced(text, Unspaced, UnspacedObjects, spans);
+            AddUnspaced(text, ObjectsFirst, VerbsAfter, spans);
         }
 
-        var result = new StringBuilder(text.Length);
-        var (position, removed) = (0, 0);
-        foreach (var (start, end) in spans)
-        {
-            if (start < position && end <= position)
-            {
-                continue;
-            }
-
-            var from = Math.Max(position, SentenceStart(text, start));
-            result.Append(text, position, from - position);
-            position = Math.Max(position, SentenceEnd(text, end));
-            removed++;
-        }
-
-        result.Append(text, position, text.Length - position);
-        return (result.ToString(), removed);
+        return SentenceRemoval.Remove(text, spans);
     }
 
-    private static List<(int Start, int End)> Find(string text)
+    private static void AddUnspaced(string text, SearchValues<string> first, SearchValues<string> second, List<(int Start, int End)> spans)
     {
-        text = text.Replace('’', '\'');
-        var words = new List<(int Start, int End)>(text.Length / 5);
-        for (var i = 0; i < text.Length; i++)
-        {
-            var start = i;
-            while (i < text.Length && (char.IsLetterOrDigit(text[i]) || (text[i] is '\'' && i > start && i + 1 < text.Length && char.IsLetter(text[i + 1]))))
-            {
-                i++;
-            }
-
-            if (i > start)
-            {
-                words.Add((start, i));
-            }
-        }
-
-        var spans = new List<(int, int)>();
-        for (var w = 0; w < words.Count; w++)
-        {
-            if (FirstWords.TryGetValue(Word(text, words[w]), out var phrases))
-            {
-                foreach (var phrase in phrases)
-                {
-                    if (Match(text, words, w, phrase, 1) is { } last)
-                    {
-                        spans.Add((words[w].Start, words[last].End));
-                        break;
-                    }
-                }
-            }
-        }
-
-        AddUnspaced(text, spans);
-        spans.Sort();
-        return spans;
-    }
-
-    private static ReadOnlySpan<char> Word(string text, (int Start, int End) word) => text.AsSpan(word.Start, word.End - word.Start);
-
-    private static int? Match(string text, List<(int Start, int End)> words, int at, Element[] phrase, int next)
-    {
-        if (next == phrase.Length)
-        {
-            return at;
-        }
-
-        var element = phrase[next];
-        if (!element.HasWords)
-        {
-            // A colon or an exclamation mark after the last word.
-            return text.AsSpan(words[at].End).TrimStart("*_ ") is [':' or '!' or '：', ..] ? at : null;
-        }
-
-        for (var i = at + 1; i < words.Count && i <= at + 1 + element.Gap && words[i].Start - words[i - 1].End <= MaxSigns; i++)
-        {
-            if (element.Words.Contains(Word(text, words[i])) && Match(text, words, i, phrase, next + 1) is { } last)
-            {
-                return last;
-            }
-        }
-
-        return null;
-    }
-
-    private static void AddUnspaced(string text, List<(int, int)> spans)
-    {
-        if (Ascii.IsValid(text))
-        {
-            return;
-        }
-
         var position = 0;
-        while (position < text.Length && text.AsSpan(position).IndexOfAny(Unspaced) is var found and >= 0)
+        while (position < text.Length && text.AsSpan(position).IndexOfAny(first) is var found and >= 0)
         {
             var start = position + found;
             var rest = text.AsSpan(start, Math.Min(18, text.Length - start));
             var sentence = rest.IndexOfAny('。', '\n');
             rest = sentence < 0 ? rest : rest[..sentence];
-            if (rest.IndexOfAny(UnspacedObjects) >= 0)
+            if (rest.IndexOfAny(second) >= 0)
             {
                 spans.Add((start, start + rest.Length));
             }
 
-            position = start + 2;
+            position = start + 1;
         }
-    }
-
-    private static int SentenceStart(string text, int position)
-    {
-        while (position > 0 && !IsEnd(text, position - 1))
-        {
-            position--;
-        }
-
-        return position;
-    }
-
-    private static int SentenceEnd(string text, int position)
-    {
-        while (position < text.Length && !IsEnd(text, position))
-        {
-            position++;
-        }
-
-        return position < text.Length && text[position] != '\n' ? position + 1 : position;
-    }
-
-    private static bool IsEnd(string text, int i) =>
-        text[i] is '\n' or '。' or '！' or '？' || (text[i] is '.' or '!' or '?' && (i + 1 == text.Length || char.IsWhiteSpace(text[i + 1])));
-
-    private static FrozenDictionary<string, Element[][]> Compile()
-    {
-        var all = new Dictionary<string, List<Element[]>>(StringComparer.OrdinalIgnoreCase);
-        foreach (var phrase in Phrases)
-        {
-            var elements = new List<Element>();
-            var gap = 0;
-            foreach (var part in phrase.Split(' ', StringSplitOptions.RemoveEmptyEntries))
-            {
-                switch (part[0])
-                {
-                    case '+':
-                        gap = 0;
-                        break;
-                    case '~':
-                        gap = part[1] - '0';
-                        break;
-                    case ':':
-                        elements.Add(new Element(0, FrozenSet<string>.Empty));
-                        break;
-                    default:
-                        elements.Add(new Element(gap, part.Split('|').ToFrozenSet(StringComparer.OrdinalIgnoreCase)));
-                        break;
-                }
-            }
-
-            foreach (var word in elements[0].All)
-            {
-                if (!all.TryGetValue(word, out var list))
-                {
-                    all[word] = list = [];
-                }
-
-                list.Add([.. elements]);
-            }
-        }
-
-        return all.ToFrozenDictionary(p => p.Key, p => p.Value.ToArray(), StringComparer.OrdinalIgnoreCase);
-    }
-
-    /// <summary>One of some words, within a distance from the one before; without words a sign after that one.</summary>
-    private sealed record Element(int Gap, FrozenSet<string> All)
-    {
-        public bool HasWords { get; } = All.Count > 0;
-
-        public FrozenSet<string>.AlternateLookup<ReadOnlySpan<char>> Words { get; } =
-            (All.Count > 0 ? All : NoWords).GetAlternateLookup<ReadOnlySpan<char>>();
     }
 }

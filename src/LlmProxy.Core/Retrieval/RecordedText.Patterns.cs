@@ -40,7 +40,7 @@ public static partial class RecordedText
 
     // The fence of our own section, in any spelling and also as an entity or an escape.
     [GeneratedRegex(
-        """(?:<|&lt;?|&\#0*60;?|&\#x0*3c;?|\\u003c|%3c)\s{0,5}(?<close>(?:/|\\/|&\#47;|%2f)?)\s{0,5}recorded[\s_\-]{0,3}""",
+        """(?:[<‹〈⟨❮⟪《«˂ᐸ≺]|&lt;?|&\#0*60;?|&\#x0*3c;?|\\u003c|\\x3c|%3c)\s{0,5}(?<close>(?:/|\\/|&\#47;|%2f)?)\s{0,5}recorded[\s_\-]{0,3}""",
         RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.IgnorePatternWhitespace,
         MatchTimeout)]
     private static partial Regex OwnFence();

@@ -25,6 +25,9 @@ public sealed class RemovedText
     /// <summary>Sentences that talk to the model.</summary>
     public int Injections { get; set; }
 
+    /// <summary>Sentences of tool results that ask their reader to act.</summary>
+    public int Instructions { get; set; }
+
     /// <summary>Keys, tokens and passwords.</summary>
     public int Secrets { get; set; }
 
@@ -32,7 +35,7 @@ public sealed class RemovedText
     public int Repeats { get; set; }
 
     /// <summary>Everything but invisible characters, of which one emoji can bring several.</summary>
-    public int Total => RoleMarks + Fences + Headings + Injections + Secrets + Repeats;
+    public int Total => RoleMarks + Fences + Headings + Injections + Instructions + Secrets + Repeats;
 
     /// <summary>Adds another's counts to these.</summary>
     public void Add(RemovedText other)
@@ -43,6 +46,7 @@ public sealed class RemovedText
         Fences += other.Fences;
         Headings += other.Headings;
         Injections += other.Injections;
+        Instructions += other.Instructions;
         Secrets += other.Secrets;
         Repeats += other.Repeats;
     }
@@ -50,7 +54,7 @@ public sealed class RemovedText
     /// <inheritdoc />
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
-        $"role marks {RoleMarks}, fences {Fences}, headings {Headings}, injections {Injections}, secrets {Secrets}, repeats {Repeats}, invisible characters {InvisibleCharacters}");
+        $"role marks {RoleMarks}, fences {Fences}, headings {Headings}, injections {Injections}, instructions {Instructions}, secrets {Secrets}, repeats {Repeats}, invisible characters {InvisibleCharacters}");
 }
 
 /// <summary>
@@ -102,7 +106,13 @@ public static partial class RecordedText
     /// <summary>The text as one line, safe: line ends become blanks, so that nothing can be on a line of its own.</summary>
     public static string CleanLine(string? text, RemovedText? removed = null) => Clean(text, removed, asLine: true);
 
-    private static string Clean(string? text, RemovedText? removed, bool asLine)
+    /// <summary>A tool's result with its lines kept, safe, and without sentences that ask their reader to act.</summary>
+    public static string CleanResult(string? text, RemovedText? removed = null) => Clean(text, removed, asLine: false, isResult: true);
+
+    /// <summary>The same as one line.</summary>
+    public static string CleanResultLine(string? text, RemovedText? removed = null) => Clean(text, removed, asLine: true, isResult: true);
+
+    private static string Clean(string? text, RemovedText? removed, bool asLine, bool isResult = false)
     {
         if (string.IsNullOrEmpty(text))
         {
@@ -125,6 +135,12 @@ public static partial class RecordedText
                 result = Secrets(result, removed);
                 (result, var injections) = InjectionPhrases.Remove(result);
                 removed.Injections += injections;
+                if (isResult)
+                {
+                    (result, var instructions) = ReaderInstructions.Remove(result);
+                    removed.Instructions += instructions;
+                }
+
                 result = WithoutMarks(result, removed);
                 result = WithoutHeadings(result, removed);
                 result = WithoutRepeats(result, removed);
@@ -221,11 +237,11 @@ public static partial class RecordedText
             else
             {
                 // Full-width and small forms of the signs that marks are made of are read like the signs themselves.
-                result.Append(c is >= '\uFF01' and <= '\uFF5E' ? (char)(c - 0xFEE0) : c switch { '\uFE64' => '<', '\uFE65' => '>', '\uFE5F' => '#', _ => c });
+                result.Append(c is >= '\uFF01' and <= '\uFF5E' ? (char)(c - 0xFEE0) : c switch { '\uFE64' => '<', '\uFE65' => '>', '\uFE5F' => '#', '\u2044' or '\u2215' or '\u29F8' or '\u2571' => '/', _ => c });
             }
         }
 
-        return result.ToString();
+        return ConfusableLetters.Plain(result.ToString());
     }
 
     private static bool IsInvisible(UnicodeCategory category, int point) =>

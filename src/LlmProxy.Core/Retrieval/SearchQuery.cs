@@ -17,6 +17,9 @@ public sealed record SearchQuery(string Tenant, string Model, float[] Vector, st
     /// <summary>Only runs with at least this score; null for all, unscored ones included.</summary>
     public double? MinQuality { get; init; }
 
+    /// <summary>Leave out runs that one of these keys took part in (<see cref="Trajectory.KeyNames"/>): their runs may not teach.</summary>
+    public IReadOnlyList<string> ExceptKeys { get; init; } = [];
+
     /// <summary>Leave out runs whose example was retired.</summary>
     public bool WithoutRetired { get; init; } = true;
 

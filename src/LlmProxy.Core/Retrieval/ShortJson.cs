@@ -12,7 +12,7 @@ internal static class ShortJson
     private static readonly JsonDocumentOptions Lenient = new() { AllowTrailingCommas = true, MaxDepth = 64 };
 
     /// <summary>The text in at most <paramref name="maxLength"/> characters, or null where it is no JSON object or array.</summary>
-    public static string? TryShorten(string text, int maxLength, RemovedText removed)
+    public static string? TryShorten(string text, int maxLength, RemovedText removed, bool isResult = false)
     {
         var trimmed = text.AsSpan().Trim();
         if (trimmed.IsEmpty || trimmed[0] is not ('{' or '['))
@@ -27,14 +27,14 @@ internal static class ShortJson
             // Tighter each time, so that the structure survives as long as it can.
             foreach (var (texts, items) in ((int, int)[])[(maxLength, 8), (Math.Max(24, maxLength / 2), 5), (48, 3), (24, 2), (12, 1)])
             {
-                var result = Write(document.RootElement, texts, items, removed);
+                var result = Write(document.RootElement, texts, items, removed, isResult);
                 if (result.Length <= maxLength)
                 {
                     return result;
                 }
             }
 
-            return Sentences.CutMiddle(Write(document.RootElement, 12, 1, removed), maxLength);
+            return Sentences.CutMiddle(Write(document.RootElement, 12, 1, removed, isResult), maxLength);
         }
         catch (JsonException)
         {
@@ -42,18 +42,18 @@ internal static class ShortJson
         }
     }
 
-    private static string Write(JsonElement element, int maxText, int maxItems, RemovedText removed)
+    private static string Write(JsonElement element, int maxText, int maxItems, RemovedText removed, bool isResult)
     {
         using var buffer = new MemoryStream();
         using (var writer = new Utf8JsonWriter(buffer, Readable))
         {
-            Write(writer, element, maxText, maxItems, removed, depth: 0);
+            Write(writer, element, maxText, maxItems, removed, isResult, depth: 0);
         }
 
         return System.Text.Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length);
     }
 
-    private static void Write(Utf8JsonWriter writer, JsonElement element, int maxText, int maxItems, RemovedText removed, int depth)
+    private static void Write(Utf8JsonWriter writer, JsonElement element, int maxText, int maxItems, RemovedText removed, bool isResult, int depth)
     {
         switch (element.ValueKind)
         {
@@ -80,7 +80,7 @@ internal static class ShortJson
                     }
                     else
                     {
-                        Write(writer, property.Value, maxText, maxItems, removed, depth + 1);
+                        Write(writer, property.Value, maxText, maxItems, removed, isResult, depth + 1);
                     }
                 }
 
@@ -97,13 +97,14 @@ internal static class ShortJson
                         break;
                     }
 
-                    Write(writer, item, maxText, maxItems, removed, depth + 1);
+                    Write(writer, item, maxText, maxItems, removed, isResult, depth + 1);
                 }
 
                 writer.WriteEndArray();
                 break;
             case JsonValueKind.String:
-                writer.WriteStringValue(Sentences.CutMiddle(RecordedText.CleanLine(Sentences.CutMiddle(element.GetString()!, maxText * 4), removed), maxText));
+                var text = Sentences.CutMiddle(element.GetString()!, maxText * 4);
+                writer.WriteStringValue(Sentences.CutMiddle(isResult ? RecordedText.CleanResultLine(text, removed) : RecordedText.CleanLine(text, removed), maxText));
                 break;
             default:
                 element.WriteTo(writer);

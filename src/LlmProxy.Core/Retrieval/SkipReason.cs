@@ -59,6 +59,8 @@ public enum SkipReason
     Quality,
     /// <summary>The trajectory was retired as an example.</summary>
     Retired,
+    /// <summary>A key took part in the trajectory whose runs may not become examples (<c>CanTeach</c>).</summary>
+    KeyMayNotTeach,
 }
 
 /// <summary>The words of <see cref="SkipReason"/> in headers, the API and logs.</summary>

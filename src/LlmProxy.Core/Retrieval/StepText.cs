@@ -17,7 +17,7 @@ internal static partial class StepText
     /// <summary>A result's lines, cleaned, without those that hold only signs.</summary>
     public static List<string> Lines(string content, RemovedText removed) =>
     [
-        .. RecordedText.Clean(WithoutImages(content), removed).Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+        .. RecordedText.CleanResult(WithoutImages(content), removed).Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
             .Where(l => l.Any(char.IsLetterOrDigit)),
     ];
 
@@ -60,7 +60,7 @@ internal static partial class StepText
     /// <summary>What came back: short JSON, or the first lines that say something, for a failure the line that names it. Images are a word.</summary>
     public static string Result(string content, Func<RemovedText, List<string>> linesOf, bool hasImage, bool isFailure, int maxLength, RemovedText removed)
     {
-        var json = ShortJson.TryShorten(WithoutImages(content), maxLength, removed);
+        var json = ShortJson.TryShorten(WithoutImages(content), maxLength, removed, isResult: true);
         if (json is null)
         {
             var lines = linesOf(removed);
@@ -79,7 +79,7 @@ internal static partial class StepText
             json = json.Length == 0 ? Picture : Retrieval.Sentences.Cut(json, Math.Max(1, maxLength - Picture.Length - 1)) + " " + Picture;
         }
 
-        return Safe(json, maxLength, removed);
+        return Safe(json, maxLength, removed, isResult: true);
     }
 
     /// <summary>The task in whole sentences.</summary>
@@ -92,10 +92,12 @@ internal static partial class StepText
     private static string WithoutImages(string content) => content.Replace("[image]", "", StringComparison.Ordinal);
 
     // Cutting and joining can make marks that were not there, so the finished text is looked at once more.
-    private static string Safe(string text, int maxLength, RemovedText removed)
+    private static string Safe(string text, int maxLength, RemovedText removed, bool isResult = false)
     {
-        var safe = RecordedText.CleanLine(text, removed);
-        return safe.Length <= maxLength ? safe : RecordedText.CleanLine(Retrieval.Sentences.Cut(safe, maxLength), removed);
+        var safe = Line(text);
+        return safe.Length <= maxLength ? safe : Line(Retrieval.Sentences.Cut(safe, maxLength));
+
+        string Line(string line) => isResult ? RecordedText.CleanResultLine(line, removed) : RecordedText.CleanLine(line, removed);
     }
 
     private static string Join(List<string> lines, int maxLength)

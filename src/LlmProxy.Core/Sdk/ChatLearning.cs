@@ -25,7 +25,7 @@ internal sealed partial class ChatLearning(LearningHost learning, CallPipeline c
         var sent = WithoutOwn(options);
         if (!await IsOpenAsync(cancellationToken))
         {
-            notRecorded.Count(NotRecordedReason.StoreNotOpen);
+            notRecorded.Count(tenant, NotRecordedReason.StoreNotOpen);
             return new ChatTurn(null, messages, sent, Remember, logger);
         }
 
@@ -46,7 +46,7 @@ internal sealed partial class ChatLearning(LearningHost learning, CallPipeline c
         catch (Exception error) when (!cancellationToken.IsCancellationRequested)
         {
             call?.Dispose();
-            notRecorded.Count(NotRecordedReason.UnreadableRequest);
+            notRecorded.Count(tenant, NotRecordedReason.UnreadableRequest);
             LogLearningFailed(error);
             return new ChatTurn(null, messages, sent, Remember, logger);
         }
@@ -57,7 +57,7 @@ internal sealed partial class ChatLearning(LearningHost learning, CallPipeline c
         var scope = TaskScope.Current;
         return ChatWire.StartOf(tenant, wire, calls.Timestamp()) with
         {
-            TaskId = scope?.TaskId ?? Option(options, LearningChatClient.TaskKey) ?? TaskOf(options?.ConversationId),
+            TaskId = (scope?.TaskId ?? Option(options, LearningChatClient.TaskKey)) is { Length: > 0 } id ? Trajectories.TaskId.From(id).Value : TaskOf(options?.ConversationId),
             Description = scope?.Description ?? Option(options, LearningChatClient.TaskDescriptionKey),
             FewShot = Option(options, LearningChatClient.FewShotKey),
             RecordHeader = Option(options, LearningChatClient.RecordKey),

@@ -90,7 +90,7 @@ public static class LlmProxyCoreServiceCollectionExtensions
     private static void AddRecording(IServiceCollection services, LlmProxyOptions options, string baseDirectory)
     {
         services.TryAddSingleton<TaskRulesCatalog>();
-        services.TryAddSingleton(new Redactor(options.Recording.Redaction));
+        services.TryAddSingleton(p => new Redactor(options.Recording.Redaction, p.GetRequiredService<CorrelationSecret>()));
         services.TryAddSingleton(new RecordingSwitch(options.Recording));
         services.TryAddSingleton<CorrelationSecret>();
         services.TryAddSingleton<HistoryPrefixCache>();
@@ -102,12 +102,14 @@ public static class LlmProxyCoreServiceCollectionExtensions
             p.GetRequiredService<TimeProvider>(),
             p.GetRequiredService<ILogger<Spool>>()));
         services.TryAddSingleton<NotRecordedCounts>();
+        services.TryAddSingleton(new BufferBudget(options.Recording.MaxBufferedBytes));
         services.TryAddSingleton<RetryingStore>();
         services.TryAddSingleton<OutcomeJudge>();
         services.TryAddSingleton<ContentPolicy>();
         services.TryAddSingleton<StepBuilder>();
         services.TryAddSingleton(Create<Recorder>);
         services.TryAddSingleton(Create<TaskService>);
+        services.TryAddSingleton<TrajectoryPurge>();
     }
 
     private static void AddRetrieval(IServiceCollection services, LlmProxyOptions options)
@@ -120,6 +122,7 @@ public static class LlmProxyCoreServiceCollectionExtensions
         });
         services.TryAddSingleton<StoreEmbedder>();
         services.TryAddSingleton<ExampleLedger>();
+        services.TryAddSingleton(new TeachingKeys(options.Auth));
         services.TryAddSingleton<ExampleSearch>();
         services.TryAddSingleton(p =>
         {

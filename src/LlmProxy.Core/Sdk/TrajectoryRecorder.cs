@@ -42,7 +42,7 @@ public sealed class TrajectoryRecorder
     public string Tenant { get; private init; } = DefaultTenant;
 
     /// <summary>Whether anything is recorded at the moment.</summary>
-    public bool IsEnabled => _recording.IsOn;
+    public bool IsEnabled => _recording.IsOn(Tenant);
 
     /// <summary>A recorder for another tenant; tenants never see each other's trajectories.</summary>
     public TrajectoryRecorder ForTenant(string tenant)
@@ -56,7 +56,7 @@ public sealed class TrajectoryRecorder
     public bool ShouldRecord(string modelProvider) => IsEnabled && _options.Providers.Contains(modelProvider, StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Starts a task. One that is there already is given back as it is.</summary>
-    /// <param name="taskId">The application's own id of the task, unique for the tenant: see <see cref="TaskService.IsTaskId"/>.</param>
+    /// <param name="taskId">The application's own id of the task, unique for the tenant: see <see cref="TaskId"/>.</param>
     /// <param name="modelProvider"><c>anthropic</c>, <c>openai</c>, <c>gemini</c> or <c>proxy</c>, where the model's name does not say.</param>
     /// <param name="modelName">The model.</param>
     /// <param name="taskDescription">What the task is, for searches; null: its first user message says.</param>
@@ -159,9 +159,9 @@ public sealed class TrajectoryRecorder
 
     private static void CheckId(string taskId)
     {
-        if (!TaskService.IsTaskId(taskId))
+        if (!TaskId.TryParse(taskId, out _))
         {
-            throw new ArgumentException($"\"{taskId}\" cannot be a task's id: give at most {TaskService.LongestId} characters without / and control characters, and neither 'last' nor 'session:…'.", nameof(taskId));
+            throw new ArgumentException($"A task id {TaskId.Rule}.", nameof(taskId));
         }
     }
 

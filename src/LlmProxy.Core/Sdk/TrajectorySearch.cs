@@ -68,7 +68,7 @@ public sealed class TrajectorySearch(
             return null;
         }
 
-        var made = await embeddings.EmbedForStoreAsync(redactor.Redact(taskDescription), cancellationToken);
+        var made = await embeddings.EmbedForStoreAsync(redactor.For(tenant).Redact(taskDescription), cancellationToken);
         return await tasks.SaveEmbeddingsAsync(run, made.Embeddings, cancellationToken) ? (run, [.. made.Embeddings.Select(e => e.Model)]) : null;
     }
 

@@ -128,7 +128,7 @@ public sealed record TrajectorySums
 }
 
 /// <summary>What a store holds.</summary>
-/// <param name="Bytes">Size of the whole store, which has no parts by tenant.</param>
+/// <param name="Bytes">Size of the store; if it holds other tenants too, of the tenant's content and vectors.</param>
 /// <param name="ContentBytes">Compressed content of the tenant's runs; what several runs share counts once.</param>
 /// <param name="Trajectories">The tenant's runs, of whatever status.</param>
 /// <param name="Steps">Their stored steps.</param>

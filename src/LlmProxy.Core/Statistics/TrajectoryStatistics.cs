@@ -102,7 +102,7 @@ public sealed record QualityDistribution(long Excellent, long Good, long Fair, l
 public sealed record IntervalStatistics(DateTime Start, long Total, long Successful, double? SuccessRate, double? AverageQuality, double? Iterations, double? Tokens);
 
 /// <summary>The store's size.</summary>
-/// <param name="Bytes">Size of the whole store.</param>
+/// <param name="Bytes">Size of the store; if it holds other tenants too, of the tenant's content and vectors.</param>
 /// <param name="ContentBytes">Compressed content of the tenant's runs.</param>
 /// <param name="Trajectories">The tenant's runs.</param>
 /// <param name="Steps">Their stored steps.</param>

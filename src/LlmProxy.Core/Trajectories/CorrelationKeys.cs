@@ -6,10 +6,13 @@ namespace LlmProxy.Core.Trajectories;
 /// </summary>
 internal sealed class CorrelationKeys
 {
+    private const int MaxSummaryLines = 200;
+
     private readonly RequestReading _reading;
     private readonly TurnKeys _keys;
     private List<TurnKey>? _toolCalls;
     private List<TurnKey>? _summaries;
+    private List<TurnKey>? _summaryLines;
 
     public CorrelationKeys(RequestReading reading, TurnKeys keys)
     {
@@ -79,6 +82,17 @@ internal sealed class CorrelationKeys
     /// <summary>Keys of texts that may be a summary that a response gave.</summary>
     public IReadOnlyList<TurnKey> Summaries => _summaries ??= _reading.ReadFirstUserText() is { Length: > 0 } first ? [_keys.AssistantTurn(first, [])] : [];
 
+    /// <summary>Keys of the lines of texts that may hold a summary: the first and last user message, and the first reply.</summary>
+    public IReadOnlyList<TurnKey> SummaryLines => _summaryLines ??=
+    [
+        .. new[] { _reading.ReadFirstUserText(), _reading.ReadLastUserText(), FirstReply() }
+            .Distinct(StringComparer.Ordinal)
+            .SelectMany(text => Trajectories.SummaryLines.Of(text))
+            .Distinct(StringComparer.Ordinal)
+            .Take(MaxSummaryLines)
+            .Select(line => Trajectories.SummaryLines.KeyOf(_keys, line)),
+    ];
+
     /// <summary>The keys worth asking the store for, the telling ones first.</summary>
     public IReadOnlyCollection<TurnKey> StoredKeys(int limit)
     {
@@ -97,5 +111,18 @@ internal sealed class CorrelationKeys
 
         keys.AddRange(Summaries);
         return [.. keys.Distinct()];
+    }
+
+    private string FirstReply()
+    {
+        for (var i = 0; i < _reading.Messages.Count; i++)
+        {
+            if (_reading.Messages[i].IsAssistant)
+            {
+                return _reading.ReadMessage(i).Text;
+            }
+        }
+
+        return "";
     }
 }

@@ -22,7 +22,7 @@ public interface ITrajectoryStore
     /// <summary>The latest trajectory of the tenant, or of one of its clients' sessions (by start); null if there is none.</summary>
     Task<Trajectory?> FindLatestAsync(string tenant, string? sessionId, CancellationToken cancellationToken);
 
-    /// <summary>Trajectories by newest start first.</summary>
+    /// <summary>Trajectories by newest start first. A search of texts is bounded: a page may end before it is full, and says so.</summary>
     Task<TrajectoryPage> ListAsync(TrajectoryQuery query, CancellationToken cancellationToken);
 
     /// <summary>
@@ -35,6 +35,7 @@ public interface ITrajectoryStore
     Task<IReadOnlyList<TrajectoryStep>> ReadStepsAsync(string trajectoryId, CancellationToken cancellationToken);
 
     /// <summary>Content by hash, decompressed; unknown hashes are omitted.</summary>
+    /// <remarks>Content that is damaged or was removed is left out: one bad row must not keep the others from being read.</remarks>
     Task<IReadOnlyDictionary<ContentHash, ReadOnlyMemory<byte>>> ReadContentAsync(IReadOnlyCollection<ContentHash> hashes, CancellationToken cancellationToken);
 
     /// <summary>Deletes a run with its steps, embeddings, examples, keys, and the content that only it used. False if there is none.</summary>
@@ -45,4 +46,7 @@ public interface ITrajectoryStore
 
     /// <summary>Deletes trajectories that ended before a time and score at most a quality, in batches. Returns their number (with dryRun: the number that would go). Without a tenant: those of all.</summary>
     Task<int> CleanupAsync(string? tenant, DateTimeOffset endedBefore, double maxQuality, bool includeUnscored, bool dryRun, CancellationToken cancellationToken);
+
+    /// <summary>Overwrites what deletions have left of texts in the store's logs and indexes. Deletions are final without it; the bytes of deleted text may stay on the disk for a while.</summary>
+    Task EraseDeletedAsync(CancellationToken cancellationToken);
 }

@@ -27,13 +27,22 @@ public sealed record IncomingCall
     /// <summary>Whether the history ends in something that a person wrote, asked for where a turn's boundary may be.</summary>
     public required Func<bool> EndsInUserText { get; init; }
 
+    /// <summary>The text of the last message if a user's text is in it, else empty; asked for where a rule needs it.</summary>
+    public Func<string> LastUserText { get; init; } = () => "";
+
+    /// <summary>The sub-agent that makes the call; null for the main agent.</summary>
+    public string? AgentId { get; init; }
+
+    /// <summary>The sub-agent that started it; null if the main agent did.</summary>
+    public string? ParentAgentId { get; init; }
+
     /// <summary>The system prompt; null for one that was not looked at yet.</summary>
     public SystemPrompt? SystemPrompt { get; init; }
 
     /// <summary>Whether the server keeps the history: the call brings only what is new, and its tools may be there too.</summary>
     internal bool KeepsHistory => Reading.PreviousResponseId is not null || Reading.ServerConversationId is not null;
 
-    /// <summary>Whether the preset's own rules make it a side call.</summary>
+    /// <summary>Whether the preset's own rules make it a side call, though it continues a recorded response.</summary>
     internal bool IsSideCallByPreset { get; init; }
 
     /// <summary>Fingerprint of what surrounds its history.</summary>

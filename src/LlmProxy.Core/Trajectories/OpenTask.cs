@@ -24,6 +24,9 @@ public sealed class OpenTask
     /// <summary>The client's session, or null.</summary>
     public string? SessionId => Identity.SessionId;
 
+    /// <summary>The sub-agent that works on it, as the client names it; null for the main agent.</summary>
+    public string? AgentId { get; init; }
+
     /// <summary>What the task is.</summary>
     public string TaskDescription { get; internal set; } = "";
 

@@ -53,6 +53,12 @@ public static class ReplyKeys
 
         if (isSideCall)
         {
+            // It may be a compaction: its summary takes the place of the task's history.
+            foreach (var line in SummaryLines.KeysOf(keys, text))
+            {
+                Add(line, CorrelationKind.Turn);
+            }
+
             return entries;
         }
 

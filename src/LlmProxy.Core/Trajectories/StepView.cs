@@ -23,4 +23,7 @@ public sealed record StepView
 
     /// <summary>What came back for the reply's tool calls: the results in the next step's messages, by call id.</summary>
     public IReadOnlyList<ToolResult> ToolResults { get; init; } = [];
+
+    /// <summary>How many of its texts and messages cannot be read: damaged in the store, or removed while they were read. They are left out.</summary>
+    public int Unreadable { get; init; }
 }

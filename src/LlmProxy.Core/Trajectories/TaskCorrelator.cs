@@ -63,6 +63,10 @@ public sealed class TaskCorrelator
                 return place;
             }
         }
+        else if (FollowSummary(call, new CorrelationKeys(call.Reading, keys)) is { } compacted)
+        {
+            return compacted;
+        }
         else if (call.RetryCount > 0 && call.Reading.Messages.Count > 0)
         {
             // The call that is sent again may have come to another process, or before a restart.
@@ -269,7 +273,7 @@ public sealed class TaskCorrelator
         var reading = call.Reading;
         var isContinuation = reading.IsContinuation;
         var hasTools = reading.OffersTools || call.KeepsHistory;
-        var endsInUserText = isContinuation && call.Rules.IsTurnBoundary && call.EndsInUserText();
+        var endsInUserText = call.Rules.IsTurnBoundary && call.EndsInUserText();
         var description = new Lazy<string>(call.Description, LazyThreadSafetyMode.None);
         if (!isContinuation)
         {
@@ -278,7 +282,9 @@ public sealed class TaskCorrelator
 
         return call with
         {
-            IsSideCallByPreset = (!hasTools && call.Rules.SideCallWithoutTools) || call.Rules.IsSideCall(call.SystemPrompt ?? new SystemPrompt(reading)),
+            IsSideCallByPreset = (!isContinuation && !hasTools && call.Rules.SideCallWithoutTools)
+                || call.Rules.IsSideCall(call.SystemPrompt ?? new SystemPrompt(reading))
+                || (call.Rules.HasSideCallTexts && call.Rules.IsSideCall(call.LastUserText())),
             EndsInUserText = () => endsInUserText,
             Description = () => description.Value,
             Frame = RequestFingerprint.Of(reading, keys),
@@ -302,33 +308,48 @@ public sealed class TaskCorrelator
                 return null;
             }
 
-            var (task, turnEnded) = match.Value;
-            if (IsSideCall(call, task))
+            return Continue(call, probe, match.Value);
+        }
+    }
+
+    // A continuation is a step whether or not it offers tools: many clients omit them in the last call.
+    private TaskAssignment Continue(IncomingCall call, CorrelationKeys probe, TaskMatch match)
+    {
+        var (task, turnEnded) = match;
+        if (call.IsSideCallByPreset)
+        {
+            return SideCall(task);
+        }
+
+        if (turnEnded && call.Rules.IsTurnBoundary && call.EndsInUserText())
+        {
+            // The same turn begun again is that turn again.
+            if (_matcher.Repeated(call, probe, task.ConversationId) is { LastStep: 1 } again)
             {
-                return SideCall(task);
+                return Take(again, call, named: false);
             }
 
-            if (turnEnded && call.Rules.IsTurnBoundary && call.EndsInUserText())
-            {
-                // The same turn begun again is that turn again.
-                if (_matcher.Repeated(call, probe, task.ConversationId) is { LastStep: 1 } again)
-                {
-                    return Take(again, call, named: false);
-                }
+            var next = NewTask(call, taskId: null, task);
+            task.IsContinued = true;
+            _index.Add(next);
+            return Take(next, call, named: false) with { IsNewTask = true };
+        }
 
-                var next = NewTask(call, taskId: null, task);
-                task.IsContinued = true;
-                _index.Add(next);
-                return Take(next, call, named: false) with { IsNewTask = true };
-            }
+        return Take(task, call, named: false);
+    }
 
-            return Take(task, call, named: false);
+    /// <summary>A history without an assistant turn can be a compacted one: a summary takes its place.</summary>
+    private TaskAssignment? FollowSummary(IncomingCall call, CorrelationKeys probe)
+    {
+        lock (_lock)
+        {
+            return _matcher.Compacted(call, probe) is { } match ? Continue(call, probe, match) : null;
         }
     }
 
     private TaskAssignment PlaceFirst(IncomingCall call)
     {
-        if (IsSideCall(call, null))
+        if (IsSideCall(call))
         {
             return SideCall(_index.OfSession(call.Tenant, call.SessionId).MaxBy(t => t.LastUsed));
         }
@@ -356,10 +377,11 @@ public sealed class TaskCorrelator
         return Take(task, call, named: false) with { IsNewTask = true };
     }
 
-    private bool IsSideCall(IncomingCall call, OpenTask? task) =>
+    // It continues nothing that is known.
+    private bool IsSideCall(IncomingCall call) =>
         call.IsSideCallByPreset
         || (!call.Reading.OffersTools && !call.KeepsHistory
-            && (task is { OffersTools: true } || _index.OfSession(call.Tenant, call.SessionId).Any(t => t.OffersTools)));
+            && (call.Rules.SideCallWithoutTools || _index.OfSession(call.Tenant, call.SessionId).Any(t => t.OffersTools)));
 
     private TaskAssignment SideCall(OpenTask? task)
     {
@@ -408,10 +430,7 @@ public sealed class TaskCorrelator
     private OpenTask NewTask(IncomingCall call, string? taskId, OpenTask? conversation)
     {
         var id = taskId ?? Guid.CreateVersion7(_time.GetUtcNow()).ToString("N");
-        // A sub-agent starts while a run of its session waits for the result of a tool.
-        var parent = conversation is not null ? null : _index.OfSession(call.Tenant, call.SessionId)
-            .Where(t => t is { OffersTools: true, LastEndedTurn: false, LastAnswered: true })
-            .MaxBy(t => (t.ParentId is null, t.LastUsed));
+        var parent = conversation is not null ? null : FindParent(call);
         return new OpenTask
         {
             Identity = new TaskIdentity
@@ -425,9 +444,19 @@ public sealed class TaskCorrelator
             },
             TaskDescription = Describe(call),
             OffersTools = call.Reading.OffersTools,
+            AgentId = call.AgentId,
             StartedAt = _time.GetUtcNow(),
             LastUsed = _time.GetUtcNow(),
         };
+    }
+
+    /// <summary>The task that started a sub-agent: the client names its agent; else a sub-agent starts while a task of its session waits for the result of a tool.</summary>
+    private OpenTask? FindParent(IncomingCall call)
+    {
+        var session = _index.OfSession(call.Tenant, call.SessionId);
+        return call.AgentId is null
+            ? session.Where(t => t is { OffersTools: true, LastEndedTurn: false, LastAnswered: true, AgentId: null }).MaxBy(t => (t.ParentId is null, t.LastUsed))
+            : session.Where(t => t.OffersTools && t.AgentId == call.ParentAgentId).MaxBy(t => t.LastUsed);
     }
 
     /// <summary>Brings what the store knows of some keys into memory: whether it knows anything, or null if it does not respond.</summary>
@@ -446,7 +475,7 @@ public sealed class TaskCorrelator
         return !stored.IsEmpty;
     }
 
-    private string Describe(IncomingCall call) => _redactor?.Redact(call.Description()) ?? call.Description();
+    private string Describe(IncomingCall call) => _redactor?.For(call.Tenant).Redact(call.Description()) ?? call.Description();
 
     private void Signal()
     {

@@ -40,6 +40,9 @@ internal sealed class TaskMatcher(CorrelationIndex index)
         return null;
     }
 
+    /// <summary>The task whose compaction gave the summary that a history holds, or null.</summary>
+    public TaskMatch? Compacted(IncomingCall call, CorrelationKeys probe) => new SummaryStrategy().Find(new MatchContext(index, call, probe, Certainty.Likely));
+
     /// <summary>The task of a conversation whose latest call had this whole history, or null.</summary>
     public OpenTask? Repeated(IncomingCall call, CorrelationKeys probe, string conversationId) =>
         RepeatedRequestStrategy.FindTask(new MatchContext(index, call, probe, Certainty.Likely), conversationId);

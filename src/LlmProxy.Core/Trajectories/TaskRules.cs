@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using LlmProxy.Core.Retrieval;
 
 namespace LlmProxy.Core.Trajectories;
 
@@ -21,7 +22,7 @@ public sealed class TaskRules
     private readonly List<(string Header, Regex Pattern)> _recognizeHeaders;
     private readonly SystemPromptAnswers? _recognizesSystem;
     private readonly SystemPromptAnswers? _isSideCall;
-    private readonly Regex[] _sideCalls;
+    private readonly Regex[] _sideCallTexts;
     private readonly Regex[] _errorResults;
     private readonly Regex[] _guardResults;
     private readonly Regex[] _interventions;
@@ -43,12 +44,13 @@ public sealed class TaskRules
             _recognizesSystem = new SystemPromptAnswers(text => IsMatch(pattern, text));
         }
 
-        _sideCalls = Compile(preset.SideCallSystem);
-        if (_sideCalls.Length > 0)
+        if (preset.SideCallSystem.Count > 0)
         {
-            _isSideCall = new SystemPromptAnswers(text => Any(_sideCalls, text));
+            var patterns = Compile(preset.SideCallSystem);
+            _isSideCall = new SystemPromptAnswers(text => Any(patterns, text));
         }
 
+        _sideCallTexts = Compile(preset.SideCallLastUser);
         _errorResults = Compile(preset.ErrorResults);
         _guardResults = Compile(preset.GuardResults);
         _interventions = Compile(preset.Interventions);
@@ -64,7 +66,7 @@ public sealed class TaskRules
     /// <summary>Iterations that cost no quality.</summary>
     public int FreeIterations => _preset.FreeIterations ?? 10;
 
-    /// <summary>Whether every call of this client's main loop offers tools, so that one without is a side call.</summary>
+    /// <summary>Whether every conversation of this client's main loop begins with a call that offers tools, so that one that begins without is a side call.</summary>
     public bool SideCallWithoutTools => _preset.SideCallWithoutTools;
 
     /// <summary>Patterns that are cut from a task's first user message to get its description.</summary>
@@ -80,11 +82,23 @@ public sealed class TaskRules
     /// <summary>The client's session id, or null.</summary>
     public string? SessionId(Func<string, string?> header) => _preset.SessionHeaders.Select(header).FirstOrDefault(value => value is { Length: > 0 });
 
+    /// <summary>The id of the sub-agent that makes a call; null for the main agent.</summary>
+    public string? AgentId(Func<string, string?> header) => Value(header, _preset.AgentHeader);
+
+    /// <summary>The id of the sub-agent that started the one that makes a call; null if the main agent did.</summary>
+    public string? ParentAgentId(Func<string, string?> header) => Value(header, _preset.ParentAgentHeader);
+
+    /// <summary>Whether the last user message may make a call a side call, so that its text is needed.</summary>
+    public bool HasSideCallTexts => _sideCallTexts.Length > 0;
+
+    /// <summary>Whether a call with this last user message is a side call.</summary>
+    public bool IsSideCall(string lastUserText) => Any(_sideCallTexts, lastUserText);
+
+    /// <summary>Whether a user message holds what a person wrote, and not boilerplate alone.</summary>
+    public bool IsPersonal(string text) => text.Length > 0 && (Boilerplate.Count == 0 || TaskText.Describe(text, Boilerplate).Length > 0);
+
     /// <summary>Whether a call with this system prompt is a side call. It is read only where a rule needs it.</summary>
     public bool IsSideCall(SystemPrompt prompt) => _isSideCall?.Ask(prompt) ?? false;
-
-    /// <summary>Whether a call that begins with such a text is a side call; transcripts have no system prompt.</summary>
-    internal bool IsSideCall(string text) => Any(_sideCalls, text);
 
     /// <summary>Whether a user message is an intervention.</summary>
     public bool IsIntervention(string text) => Any(_interventions, text);
@@ -140,6 +154,8 @@ public sealed class TaskRules
             return null;
         }
     }
+
+    private static string? Value(Func<string, string?> header, string? name) => name is not null && header(name) is { Length: > 0 } value ? value : null;
 
     private static Regex[] Compile(IReadOnlyList<string> patterns) => [.. patterns.Select(Compile)];
 

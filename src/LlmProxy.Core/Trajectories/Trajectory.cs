@@ -130,6 +130,9 @@ public sealed record Trajectory
     /// <summary>Version of the prompt templates: the hash of the set that its prompts were rendered with; null where none were.</summary>
     public string? TemplateSet { get; init; }
 
+    /// <summary>Names of the keys whose calls are part of it, the first one's first; empty without keys.</summary>
+    public IReadOnlyList<string> KeyNames { get; init; } = [];
+
     /// <summary>Names of the tools it called, in the order of first use.</summary>
     public IReadOnlyList<string> ToolsUsed { get; init; } = [];
 
@@ -148,8 +151,8 @@ public sealed record Trajectory
     /// <summary>The stated click accuracy, else the counted one; null where nothing was measured.</summary>
     public double? ClickAccuracy => StatedClickAccuracy ?? (ClicksTotal == 0 ? null : (double)ClicksHit / ClicksTotal);
 
-    /// <summary>First request to last response.</summary>
-    public TimeSpan Duration => (CompletedAt ?? LastActivityAt) - StartedAt;
+    /// <summary>First request to last response; never negative, also if the clock was set back in between.</summary>
+    public TimeSpan Duration => (CompletedAt ?? LastActivityAt) - StartedAt is var duration && duration > TimeSpan.Zero ? duration : TimeSpan.Zero;
 }
 
 /// <summary>A reference to one stored message.</summary>

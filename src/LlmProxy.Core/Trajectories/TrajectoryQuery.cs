@@ -25,6 +25,12 @@ public sealed record TrajectoryQuery(string Tenant)
     /// <summary>Only runs whose task description holds all these words.</summary>
     public string? Search { get; init; }
 
+    /// <summary>Only runs that a key of this name took part in.</summary>
+    public string? Key { get; init; }
+
+    /// <summary>Only runs that hold this text, whatever its case: in the description, a message, a prompt, a tool's arguments or result, a comment, an example.</summary>
+    public string? Contains { get; init; }
+
     /// <summary>The largest number of runs, 1 to 500.</summary>
     public int Limit { get; init; } = 50;
 
@@ -35,4 +41,5 @@ public sealed record TrajectoryQuery(string Tenant)
 /// <summary>A page of trajectories.</summary>
 /// <param name="Items">The trajectories.</param>
 /// <param name="NextCursor">Where to continue; null at the end.</param>
-public sealed record TrajectoryPage(IReadOnlyList<Trajectory> Items, string? NextCursor);
+/// <param name="IsIncomplete">Whether a search of texts stopped at its limit before the page was full.</param>
+public sealed record TrajectoryPage(IReadOnlyList<Trajectory> Items, string? NextCursor, bool IsIncomplete = false);

@@ -1,4 +1,4 @@
-using LlmProxy.Core.Configuration;
+using LlmProxy.Server.Hosting;
 
 namespace LlmProxy.Server.Access;
 
@@ -6,17 +6,20 @@ namespace LlmProxy.Server.Access;
 internal static class AccessExtensions
 {
     /// <summary>Adds the services.</summary>
-    public static IServiceCollection AddAccess(this IServiceCollection services, AuthOptions options, IReadOnlyList<string> urls)
+    public static IServiceCollection AddAccess(this IServiceCollection services, ProxyConfiguration configuration, ListenAddresses addresses)
     {
-        services.AddSingleton(new KeyRing(options));
-        services.AddSingleton(ListenAddresses.Of(urls));
+        var options = configuration.Options;
+        var keys = new KeyRing(options.Auth);
+        services.AddSingleton(keys);
+        services.AddSingleton(new PageRules(options.Auth, addresses));
+        services.AddSingleton(_ => new LocalAccess(keys.HasKeys ? null : LocalToken.Open(LocalToken.FileFor(options.Recording, configuration.BaseDirectory)), options.Auth.LocalToken));
         return services;
     }
 
     /// <summary>Adds the checks in front of all endpoints.</summary>
     public static void UseAccess(this WebApplication app)
     {
-        app.UseMiddleware<HostGuard>();
+        app.UseMiddleware<RequestGuard>();
         app.UseMiddleware<KeyCheck>();
     }
 }

@@ -19,6 +19,9 @@ internal static class CallerExtensions
     /// <summary>The caller of a request.</summary>
     public static Caller GetCaller(this HttpContext context) => context.Features.Get<Caller>() ?? Caller.Anonymous;
 
+    /// <summary>Who asks, for the audit: the name of the key, or <c>local</c> without keys.</summary>
+    public static string GetActor(this HttpContext context) => context.GetCaller().KeyName ?? "local";
+
     /// <summary>The tenant of the caller.</summary>
     public static string GetTenant(this HttpContext context) => context.GetCaller().Tenant;
 }

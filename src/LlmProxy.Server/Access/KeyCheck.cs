@@ -7,16 +7,19 @@ using Yarp.ReverseProxy.Model;
 namespace LlmProxy.Server.Access;
 
 /// <summary>
-/// Authenticates callers. Without keys every caller is the default tenant. With keys every request needs one: in
+/// Authenticates callers. Without keys every caller is the default tenant, and changes of what is stored need the
+/// machine's local token. With keys every request needs one: in
 /// <c>LlmProxy-Key</c>, or in place of the provider's key if the proxy adds the real one. Runs after routing.
 /// </summary>
-internal sealed class KeyCheck(RequestDelegate next, KeyRing keys, LlmProxyOptions options)
+internal sealed class KeyCheck(RequestDelegate next, KeyRing keys, LocalAccess local, LlmProxyOptions options)
 {
     public Task InvokeAsync(HttpContext context)
     {
         if (!keys.HasKeys)
         {
-            return next(context);
+            return local.WhyRefused(context) is { } problem
+                ? ApiGuard.RefuseAsync(context, StatusCodes.Status401Unauthorized, "Local token required", problem)
+                : next(context);
         }
 
         if (ApiGuard.Guards(context.Request))
@@ -81,7 +84,7 @@ internal sealed class KeyCheck(RequestDelegate next, KeyRing keys, LlmProxyOptio
         var addsKey = options.Upstreams.GetValueOrDefault(cluster)?.ApiKeyEnv is not null;
         var presented = context.Request.Headers[ProxyHeaders.Key].ToString();
         var caller = presented.Length > 0 ? keys.Find(presented)
-            : addsKey ? ProviderCredential.Read(context.Request).Select(keys.Find).FirstOrDefault(found => found is not null)
+            : addsKey ? CredentialPlaces.FindCaller(context.Request, keys)
             : null;
         if (caller is not null)
         {

@@ -7,6 +7,8 @@ namespace LlmProxy.Server.Access;
 /// <summary>The keys of this proxy. Only their hashes are kept.</summary>
 internal sealed class KeyRing
 {
+    private const int MaxOnStack = 768;
+
     private readonly (byte[] Hash, Caller Caller)[] _keys;
 
     /// <summary>Reads the keys of the settings; an entry whose environment variable is not set is ignored.</summary>
@@ -27,15 +29,17 @@ internal sealed class KeyRing
     public bool HasKeys { get; }
 
     /// <summary>Finds the owner of a key, or null. Compares in constant time.</summary>
-    public Caller? Find(string? presented)
+    public Caller? Find(ReadOnlySpan<char> presented)
     {
-        if (string.IsNullOrEmpty(presented) || _keys.Length == 0)
+        if (presented.IsEmpty || _keys.Length == 0)
         {
             return null;
         }
 
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
-        SHA256.HashData(Encoding.UTF8.GetBytes(presented), hash);
+        var size = Encoding.UTF8.GetMaxByteCount(presented.Length);
+        Span<byte> bytes = size <= MaxOnStack ? stackalloc byte[MaxOnStack] : new byte[size];
+        SHA256.HashData(bytes[..Encoding.UTF8.GetBytes(presented, bytes)], hash);
         Caller? found = null;
         foreach (var (known, caller) in _keys)
         {

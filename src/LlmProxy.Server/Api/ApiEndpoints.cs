@@ -40,8 +40,9 @@ internal static class ApiEndpoints
         api.MapSearch();
         api.MapExamples();
         api.MapMaintenance();
+        api.MapPurge();
         api.MapExport();
-        api.Map("{**rest}", NoSuchCall).ExcludeFromDescription();
+        api.Map("{**rest}", NoSuchCall).OpenToLocalUsers().ExcludeFromDescription();
         app.MapOpenApi(Prefix + "/{documentName}.json").WithOrder(BeforeRoutes);
         app.MapFallback("{*path}", NoSuchPath);
     }

@@ -9,6 +9,10 @@ internal static class ApiInput
 {
     private const int MaxBodyBytes = 4 << 20;
 
+    // Fewer characters are in every run.
+    private const int MinSearched = 3;
+    private const int MaxSearched = 1_000;
+
     /// <summary>Describes the body. Any content type is accepted: <c>curl -d</c> sends that of a form, and cross-origin requests are rejected by their origin.</summary>
     public static RouteHandlerBuilder AcceptsJson<T>(this RouteHandlerBuilder endpoint)
         where T : notnull => endpoint.Accepts<T>(isOptional: true, "application/json", "*/*");
@@ -58,6 +62,13 @@ internal static class ApiInput
 
     /// <summary>A text parameter, or null if it is empty.</summary>
     public static string? Text(string? value) => string.IsNullOrEmpty(value) ? null : value;
+
+    /// <summary>A text to search recorded texts for, or null if it is empty.</summary>
+    public static string? SearchedText(string name, string? value) => string.IsNullOrEmpty(value)
+        ? null
+        : value.Trim().Length is >= MinSearched and <= MaxSearched
+            ? value
+            : throw ApiProblemException.BadField(name, string.Create(CultureInfo.InvariantCulture, $"must be a text of {MinSearched} to {MaxSearched} characters"));
 
     /// <summary>Checks the range of a number in the body.</summary>
     public static double? InRange(string field, double? value, double min, double max) => value is { } number && !(number >= min && number <= max)

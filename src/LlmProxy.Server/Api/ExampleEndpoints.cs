@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Sdk;
 using LlmProxy.Core.Trajectories;
@@ -21,7 +22,7 @@ internal static class ExampleEndpoints
         api.MapGet("/examples", ListAsync).Produces<PageResponse<ExampleDto>>().ProducesProblem(400)
             .WithTags("Examples").WithSummary("Lists examples, pinned ones first, then by uses");
         api.MapPost("/examples/{id}/usage", UseAsync).AcceptsJson<ExampleUsageRequest>().Produces<ExampleDto>().ProducesProblem(404)
-            .WithTags("Examples").WithSummary("Counts one use of an example");
+            .WithTags("Examples").WithSummary("Counts one use of an example").OpenToLocalUsers();
         api.MapPut("/examples/{id}", UpdateAsync).AcceptsJson<UpdateExampleRequest>().Produces<ExampleDto>().ProducesProblem(400).ProducesProblem(404)
             .WithTags("Examples").WithSummary("Pins, retires or edits an example");
     }
@@ -45,7 +46,7 @@ internal static class ExampleEndpoints
         return TypedResults.Json(ToDto(await FindAsync(store, run, cancellationToken), await ledger.ReadAsync(tenant, cancellationToken)), ApiJson.Default.ExampleDto);
     }
 
-    private static async Task<IResult> UpdateAsync(HttpContext context, string id, TaskService tasks, IExampleStore store, ExampleLedger ledger, CancellationToken cancellationToken)
+    private static async Task<IResult> UpdateAsync(HttpContext context, string id, TaskService tasks, IExampleStore store, ExampleLedger ledger, Redactor redactor, CancellationToken cancellationToken)
     {
         var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.UpdateExampleRequest);
         var tenant = context.GetTenant();
@@ -63,13 +64,14 @@ internal static class ExampleEndpoints
             }
         }
 
+        var clean = redactor.For(tenant);
         var before = await FindAsync(store, run, cancellationToken);
         var row = before with
         {
             Pinned = request.Pinned ?? before.Pinned,
             Retired = request.Retired ?? before.Retired,
-            TaskDescription = request.TaskDescription ?? before.TaskDescription,
-            EditedJson = request.Edited is JsonObject { Count: 0 } ? null : request.Edited?.ToJsonString() ?? before.EditedJson,
+            TaskDescription = clean.RedactId(request.TaskDescription) ?? before.TaskDescription,
+            EditedJson = request.Edited is JsonObject { Count: 0 } ? null : request.Edited is { } changed ? clean.RedactJson(changed.ToJsonString()) : before.EditedJson,
         };
         return await store.UpdateExampleAsync(tenant, row, cancellationToken)
             ? TypedResults.Json(ToDto(row, await ledger.ReadAsync(tenant, cancellationToken)), ApiJson.Default.ExampleDto)

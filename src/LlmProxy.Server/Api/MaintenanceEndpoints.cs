@@ -1,7 +1,7 @@
 using System.Globalization;
 using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Access;
 using LlmProxy.Server.Api.Dtos;
 
@@ -23,14 +23,14 @@ internal static class MaintenanceEndpoints
             .WithTags("Maintenance").WithSummary("Computes the vectors of a batch of trajectories: of those without a vector of the current embedder, or of all");
     }
 
-    private static async Task<IResult> CleanupAsync(HttpContext context, ITrajectoryStore store, CleanupOptions options, TimeProvider time, CancellationToken cancellationToken)
+    private static async Task<IResult> CleanupAsync(HttpContext context, TrajectoryPurge purge, CleanupOptions options, TimeProvider time, CancellationToken cancellationToken)
     {
         var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.CleanupRequest);
         var days = ApiInput.InRange("olderThanDays", request.OlderThanDays, 0, LongestDays) ?? options.OlderThanDays;
         var quality = ApiInput.InRange("maxQuality", request.MaxQuality, 0, 1) ?? options.MaxQuality;
         var dryRun = request.DryRun ?? false;
-        var deleted = await store.CleanupAsync(
-            context.GetTenant(), time.GetUtcNow() - TimeSpan.FromDays(days), quality, request.IncludeUnscored ?? false, dryRun, cancellationToken);
+        var deleted = await purge.CleanupAsync(
+            context.GetTenant(), context.GetActor(), time.GetUtcNow() - TimeSpan.FromDays(days), quality, request.IncludeUnscored ?? false, dryRun, cancellationToken);
         return TypedResults.Json(new CleanupResponse(deleted, dryRun), ApiJson.Default.CleanupResponse);
     }
 

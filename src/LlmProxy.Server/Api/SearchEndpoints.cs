@@ -13,7 +13,7 @@ internal static class SearchEndpoints
 
     public static void MapSearch(this RouteGroupBuilder api) =>
         api.MapPost("/search", SearchAsync).AcceptsJson<SearchRequest>().Produces<SearchResponse>().ProducesProblem(400)
-            .WithTags("Search").WithSummary("Finds similar trajectories, the reasons why others are left out, and the prompt section they produce");
+            .WithTags("Search").WithSummary("Finds similar trajectories, the reasons why others are left out, and the prompt section they produce").OpenToLocalUsers();
 
     private static async Task<IResult> SearchAsync(HttpContext context, TrajectorySearch similar, LlmProxyOptions options, CancellationToken cancellationToken)
     {

@@ -16,26 +16,27 @@ internal static class StatusEndpoints
     public static void MapStatus(this RouteGroupBuilder api)
     {
         api.MapGet("/status", ReadAsync).Produces<StatusResponse>().WithTags("Status").WithSummary("Reads what is recorded, which store, embedder and templates are in use, and what is off and why");
-        api.MapPost("/recording/pause", (RecordingSwitch recording) => Switch(recording, pause: true))
-            .Produces<RecordingResponse>().WithTags("Status").WithSummary("Pauses recording until it is resumed or the proxy restarts");
-        api.MapPost("/recording/resume", (RecordingSwitch recording) => Switch(recording, pause: false))
-            .Produces<RecordingResponse>().WithTags("Status").WithSummary("Resumes recording");
+        api.MapPost("/recording/pause", (HttpContext context, RecordingSwitch recording) => Switch(recording, context.GetTenant(), pause: true))
+            .Produces<RecordingResponse>().WithTags("Status").WithSummary("Pauses recording of the caller's tenant until it is resumed or the proxy restarts");
+        api.MapPost("/recording/resume", (HttpContext context, RecordingSwitch recording) => Switch(recording, context.GetTenant(), pause: false))
+            .Produces<RecordingResponse>().WithTags("Status").WithSummary("Resumes recording of the caller's tenant");
     }
 
-    private static IResult Switch(RecordingSwitch recording, bool pause)
+    private static IResult Switch(RecordingSwitch recording, string tenant, bool pause)
     {
-        recording.IsPaused = pause;
-        return TypedResults.Json(new RecordingResponse(recording.IsOn), ApiJson.Default.RecordingResponse);
+        recording.Pause(tenant, pause);
+        return TypedResults.Json(new RecordingResponse(recording.IsOn(tenant)), ApiJson.Default.RecordingResponse);
     }
 
     /// <summary>The components that report their status.</summary>
     private sealed record Components(
         LlmProxyOptions Options, RecordingSwitch Recording, NotRecordedCounts NotRecorded, RetryingStore RecorderStore, Spool Spool,
-        IStoreLifecycle Store, IStatisticsStore Statistics, EmbeddingService Embeddings, TemplateDirectory Templates, TaskPrompts Prompts);
+        IStoreLifecycle Store, IStatisticsStore Statistics, EmbeddingService Embeddings, TemplateDirectory Templates, TaskPrompts Prompts, KeyRing Keys);
 
     private static async Task<IResult> ReadAsync(HttpContext context, [AsParameters] Components components, CancellationToken cancellationToken)
     {
-        var (options, recording, notRecorded, recorderStore, spool, store, statistics, embeddings, templates, prompts) = components;
+        var (options, recording, notRecorded, recorderStore, spool, store, statistics, embeddings, templates, prompts, keys) = components;
+        var tenant = context.GetTenant();
         var health = await HealthEndpoints.CheckAsync(store, cancellationToken);
         var templateFiles = templates.Status.Select(file => new TemplateFileStatusDto(file.Path, file.Ok, file.Error)).ToList();
         var reason = WhyNoExamples(options, health);
@@ -43,19 +44,26 @@ internal static class StatusEndpoints
         return TypedResults.Json(
             new StatusResponse(
                 new RecordingStatusDto(
-                    recording.IsOn,
-                    recording.IsPaused,
+                    recording.IsOn(tenant),
+                    recording.IsPaused(tenant),
                     options.Recording.Providers,
-                    await CountActiveAsync(statistics, health, context.GetTenant(), cancellationToken),
-                    notRecorded.Snapshot(),
-                    new SpoolStatusDto(spool.Pending, spool.Bytes, spool.Dropped)),
-                new FewShotStatusDto(options.FewShot.Enabled, reason is null, reason, prompts.Skipped),
+                    await CountActiveAsync(statistics, health, tenant, cancellationToken),
+                    notRecorded.Snapshot(tenant),
+                    SpoolOf(spool, keys.HasKeys ? tenant : null)),
+                new FewShotStatusDto(options.FewShot.Enabled, reason is null, reason, prompts.Skipped(tenant), prompts.Removed),
                 // A full disk can still be read.
                 new StoreStatusDto(store.Provider, health.Ok && recorderStore.Problem is null, health.Error ?? recorderStore.Problem),
                 new EmbeddingsStatusDto(embeddings.Provider, embeddings.Model, embeddings.Dimensions, embeddingError is null, embeddingError),
                 templateFiles,
                 ProgramVersion),
             ApiJson.Default.StatusResponse);
+    }
+
+    // Without keys there is one tenant, which also sees what cannot be attributed, such as damage.
+    private static SpoolStatusDto SpoolOf(Spool spool, string? tenant)
+    {
+        var (pending, bytes, dropped) = tenant is null ? new SpoolUse(spool.Pending, spool.Bytes, spool.Dropped) : spool.Tenants.Of(tenant);
+        return new SpoolStatusDto(pending, bytes, dropped);
     }
 
     /// <summary>The program's version.</summary>

@@ -1,5 +1,6 @@
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Access;
 using LlmProxy.Server.Api.Dtos;
 
@@ -13,21 +14,21 @@ internal static class TaskEndpoints
     public static void MapTasks(this RouteGroupBuilder api)
     {
         api.MapPost("/tasks", StartAsync).AcceptsJson<StartTaskRequest>().Produces<TaskResponse>().ProducesProblem(400)
-            .WithTags("Tasks").WithSummary("Starts a task; optional, since requests start tasks automatically");
+            .WithTags("Tasks").WithSummary("Starts a task; optional, since requests start tasks automatically").OpenToLocalUsers();
         api.MapPost("/tasks/{taskId}/interventions", InterveneAsync).Produces<TaskResponse>().ProducesProblem(404)
-            .WithTags("Tasks").WithSummary("Counts an intervention of a person");
+            .WithTags("Tasks").WithSummary("Counts an intervention of a person").OpenToLocalUsers();
         api.MapPost("/tasks/{taskId}/complete", CompleteAsync).AcceptsJson<CompleteTaskRequest>().Produces<TaskResponse>().ProducesProblem(400).ProducesProblem(404)
-            .WithTags("Tasks").WithSummary("Reports the outcome of a task");
+            .WithTags("Tasks").WithSummary("Reports the outcome of a task").OpenToLocalUsers();
         api.MapPost("/tasks/{taskId}/cancel", CancelAsync).Produces<TaskResponse>().ProducesProblem(404)
-            .WithTags("Tasks").WithSummary("Cancels a task and discards its content");
+            .WithTags("Tasks").WithSummary("Cancels a task and discards its content").OpenToLocalUsers();
     }
 
     private static async Task<IResult> StartAsync(HttpContext context, TaskService tasks, CancellationToken cancellationToken)
     {
         var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.StartTaskRequest);
-        if (request.TaskId is { Length: > 0 } id && !TaskService.IsTaskId(id))
+        if (request.TaskId is { Length: > 0 } id && !TaskId.TryParse(id, out _))
         {
-            throw ApiProblemException.BadField("taskId", $"must be at most {TaskService.LongestId} characters without / and control characters, and neither 'last' nor 'session:…'");
+            throw ApiProblemException.BadField("taskId", TaskId.Rule);
         }
 
         if (request.Provider is { } provider && !ProviderResolver.Names.Contains(provider, StringComparer.Ordinal))
@@ -35,7 +36,7 @@ internal static class TaskEndpoints
             throw ApiProblemException.BadField("provider", $"must be one of {string.Join(", ", ProviderResolver.Names)}, not \"{provider}\"");
         }
 
-        var start = new TaskStart(request.TaskId, request.Description, request.Provider, request.Model);
+        var start = new TaskStart(request.TaskId, request.Description, request.Provider, request.Model, context.GetCaller().KeyName);
         return Answer(await tasks.StartAsync(context.GetTenant(), start, cancellationToken), request.TaskId ?? "");
     }
 

@@ -42,7 +42,7 @@ internal static class TrajectoryEndpoints
         }
 
         return TypedResults.Json(
-            new PageResponse<TrajectoryDto>([.. page.Items.Select(TrajectoryDto.Of)], page.NextCursor),
+            new PageResponse<TrajectoryDto>([.. page.Items.Select(TrajectoryDto.Of)], page.NextCursor) { Incomplete = page.IsIncomplete ? true : null },
             ApiJson.Default.PageResponseTrajectoryDto);
     }
 
@@ -64,13 +64,10 @@ internal static class TrajectoryEndpoints
             : ApiProblem.NotFound("step", n, run.HasContent ? $"The trajectory has {run.IterationCount} steps." : "The content of this trajectory is not kept.");
     }
 
-    private static async Task<IResult> DeleteAsync(HttpContext context, string id, TaskService tasks, CancellationToken cancellationToken)
-    {
-        var tenant = context.GetTenant();
-        return await tasks.FindAsync(tenant, id, cancellationToken) is { } run && await tasks.DeleteAsync(tenant, run.Id, cancellationToken)
+    private static async Task<IResult> DeleteAsync(HttpContext context, string id, TaskService tasks, TrajectoryPurge purge, CancellationToken cancellationToken) =>
+        await tasks.FindAsync(context.GetTenant(), id, cancellationToken) is { } run && await purge.DeleteAsync(run, context.GetActor(), cancellationToken)
             ? TypedResults.NoContent()
             : NoRun(id);
-    }
 
     private static async Task<IResult> EmbedAsync(
         HttpContext context, string id, TrajectorySearch similar, CancellationToken cancellationToken)
@@ -83,7 +80,7 @@ internal static class TrajectoryEndpoints
     }
 
     /// <summary>The query parameters of the list, validated by name.</summary>
-    private sealed record ListParameters(string? Provider, string? Model, string? Status, string? Success, string? MinQuality, string? Since, string? Search, string? Limit, string? Cursor)
+    private sealed record ListParameters(string? Provider, string? Model, string? Status, string? Success, string? MinQuality, string? Since, string? Search, string? Key, string? Contains, string? Limit, string? Cursor)
     {
         public TrajectoryQuery ToQuery(string tenant, TimeProvider time) => new(tenant)
         {
@@ -96,6 +93,8 @@ internal static class TrajectoryEndpoints
             MinQuality = ApiInput.Number("minQuality", MinQuality, 0, 1),
             Since = ApiInput.Time("since", Since, time),
             Search = ApiInput.Text(Search),
+            Key = ApiInput.Text(Key),
+            Contains = ApiInput.SearchedText("contains", Contains),
             Limit = ApiInput.Whole("limit", Limit, 1, LargestLimit) ?? DefaultLimit,
             Cursor = ApiInput.Text(Cursor),
         };

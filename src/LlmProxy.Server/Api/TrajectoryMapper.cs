@@ -1,16 +1,23 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Unicode;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Api.Dtos;
+using LlmProxy.TrainingData.Conversations;
 using LlmProxy.Wire;
+using LlmProxy.Wire.Json;
 
 namespace LlmProxy.Server.Api;
 
 /// <summary>Maps trajectories with their steps to the API's DTOs.</summary>
 internal sealed class TrajectoryMapper(TrajectoryReader reader, QualityOptions quality, TaskRulesCatalog catalog)
 {
+    // What is nested deeper is shown as text: with the response around it, it stays within the 64 levels that readers of
+    // JSON usually take.
+    private static readonly JsonDocumentOptions Reading = new() { MaxDepth = 50 };
+
     /// <summary>A trajectory with the terms of its score and its steps.</summary>
     public async Task<TrajectoryDetailDto> ReadAsync(Trajectory run, CancellationToken cancellationToken) =>
         new(run) { Scoring = Score(run), Steps = [.. (await reader.ReadAsync(run.Id, cancellationToken)).Select(Step)] };
@@ -38,7 +45,10 @@ internal sealed class TrajectoryMapper(TrajectoryReader reader, QualityOptions q
         view.Step.StartedAt.UtcDateTime,
         view.Step.DurationMs,
         view.Step.TimeToFirstByteMs,
-        view.Step.Status.ToWord());
+        view.Step.Status.ToWord())
+    {
+        Unreadable = view.Unreadable > 0 ? view.Unreadable : null,
+    };
 
     /// <summary>The message as it was sent; a message of several items becomes one for each, with its role.</summary>
     private static IEnumerable<JsonNode> Messages(ConversationMessage message, bool isForeign)
@@ -81,8 +91,15 @@ internal sealed class TrajectoryMapper(TrajectoryReader reader, QualityOptions q
     {
         try
         {
+            // What a writer refuses (half a surrogate pair, broken UTF-8) is replaced by U+FFFD.
+            var isPlain = json.Span.IndexOf("\\u"u8) < 0 && Utf8.IsValid(json.Span);
+            if (!isPlain && !JsonDepth.IsOver(json.Span, Reading.MaxDepth))
+            {
+                json = StrictJson.Bytes(writer => StrictJson.Write(writer, json));
+            }
+
             // Duplicate keys show only when a node is first looked into; a parsed document has them all read here.
-            var node = JsonNode.Parse(json.Span);
+            var node = JsonNode.Parse(json.Span, null, Reading);
             _ = (node as JsonObject)?.Count;
             return node;
         }

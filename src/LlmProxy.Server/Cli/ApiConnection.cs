@@ -27,11 +27,11 @@ internal sealed class ApiConnection : IAsyncDisposable
     private readonly HttpClient _client;
     private readonly LocalServer? _local;
 
-    private ApiConnection(Uri address, string? key, LocalServer? local)
+    private ApiConnection(Uri address, ApiCredentials credentials, LocalServer? local)
     {
         Address = address;
         _local = local;
-        _client = NewClient(address, key);
+        _client = NewClient(address, credentials);
         _client.Timeout = TimeSpan.FromSeconds(100);
     }
 
@@ -42,28 +42,46 @@ internal sealed class ApiConnection : IAsyncDisposable
     public bool IsRunningServer => _local is null;
 
     /// <summary>Connects to the running server or starts a local one.</summary>
-    /// <exception cref="CliException">A server rejects the key.</exception>
-    public static async Task<ApiConnection> OpenAsync(ProxyConfiguration configuration, IReadOnlyList<string> addresses, CancellationToken cancellationToken)
+    /// <param name="configuration">The settings.</param>
+    /// <param name="addresses">Where a server may be running.</param>
+    /// <param name="tenant">The tenant of <c>--tenant</c>, or null for that of the key.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <exception cref="CliException">A server rejects the key, or decides the tenant itself.</exception>
+    public static async Task<ApiConnection> OpenAsync(ProxyConfiguration configuration, IReadOnlyList<string> addresses, string? tenant, CancellationToken cancellationToken)
     {
-        var key = Environment.GetEnvironmentVariable(KeyVariable);
-        if (await FindServerAsync(addresses, key, cancellationToken) is { } address)
+        var credentials = ApiCredentials.Of(configuration);
+        if (await FindServerAsync(addresses, credentials, cancellationToken) is not { } address)
         {
-            return new ApiConnection(address, key, null);
+            return await OpenLocalAsync(configuration, tenant, cancellationToken);
         }
 
-        return await OpenLocalAsync(configuration, cancellationToken);
+        return tenant is null
+            ? new ApiConnection(address, credentials, null)
+            : throw new CliException($"--tenant applies to a store without a running server. The server at {address} takes the tenant from the key in {KeyVariable}.", ExitCodes.WrongUsage);
     }
 
     /// <summary>Connects to a local server, even if another one is running.</summary>
-    public static async Task<ApiConnection> OpenLocalAsync(ProxyConfiguration configuration, CancellationToken cancellationToken)
+    public static async Task<ApiConnection> OpenLocalAsync(ProxyConfiguration configuration, string? tenant, CancellationToken cancellationToken)
     {
-        var local = await LocalServer.StartAsync(configuration, cancellationToken);
-        return new ApiConnection(local.Address, local.Key, local);
+        var local = await LocalServer.StartAsync(configuration, TenantOf(configuration, tenant), cancellationToken);
+        return new ApiConnection(local.Address, new ApiCredentials(local.Key, null), local);
+    }
+
+    /// <summary>The tenant whose data a verb works on without a server: that of <c>--tenant</c>, else of the key in the environment, else the default.</summary>
+    /// <exception cref="CliException">The key is no admin key of the settings.</exception>
+    public static string TenantOf(ProxyConfiguration configuration, string? tenant)
+    {
+        var keys = new KeyRing(configuration.Options.Auth);
+        var key = Environment.GetEnvironmentVariable(KeyVariable);
+        return tenant
+            ?? (!keys.HasKeys || string.IsNullOrEmpty(key) ? Caller.DefaultTenant
+            : keys.Find(key) is { IsAdmin: true } caller ? caller.Tenant
+            : throw new CliException($"The key in the environment variable {KeyVariable} is no admin key of LlmProxy:Auth:Keys. Set another one, or name the tenant with --tenant."));
     }
 
     /// <summary>Finds the address of the running server, or null.</summary>
     /// <exception cref="CliException">A server rejects the key.</exception>
-    public static async Task<Uri?> FindServerAsync(IReadOnlyList<string> addresses, string? key, CancellationToken cancellationToken)
+    public static async Task<Uri?> FindServerAsync(IReadOnlyList<string> addresses, ApiCredentials credentials, CancellationToken cancellationToken)
     {
         foreach (var address in addresses)
         {
@@ -76,12 +94,12 @@ internal sealed class ApiConnection : IAsyncDisposable
 
             try
             {
-                using var client = NewClient(uri, key);
+                using var client = NewClient(uri, credentials);
                 client.Timeout = Probe;
                 using var answer = await client.GetAsync(new Uri(uri, ApiEndpoints.Prefix + "/status"), cancellationToken);
                 if (answer.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden && IsProblem(answer))
                 {
-                    throw new CliException($"The server at {uri} requires an admin key: set the environment variable {KeyVariable}. ({await ProblemAsync(answer, cancellationToken)})");
+                    throw new CliException($"The server at {uri} rejected the request: set the environment variable {KeyVariable} to an admin key, or run this as the user who runs the server. ({await ProblemAsync(answer, cancellationToken)})");
                 }
 
                 if (answer.IsSuccessStatusCode && JsonNode.Parse(await answer.Content.ReadAsStringAsync(cancellationToken)) is JsonObject status && status.ContainsKey("recording") && status.ContainsKey("version"))
@@ -166,18 +184,37 @@ internal sealed class ApiConnection : IAsyncDisposable
         }
     }
 
-    private static HttpClient NewClient(Uri address, string? key)
+    private static HttpClient NewClient(Uri address, ApiCredentials credentials)
     {
         // A proxy of the environment does not apply to a local server.
         var client = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = address };
         client.DefaultRequestHeaders.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
-        if (!string.IsNullOrEmpty(key))
+        if (!string.IsNullOrEmpty(credentials.Key))
         {
-            client.DefaultRequestHeaders.TryAddWithoutValidation(ProxyHeaders.Key, key);
+            client.DefaultRequestHeaders.TryAddWithoutValidation(ProxyHeaders.Key, credentials.Key);
+        }
+
+        // The token is for a server on this machine alone.
+        if (credentials.Token is { } token && address.IsLoopback)
+        {
+            client.DefaultRequestHeaders.TryAddWithoutValidation(ProxyHeaders.Token, token);
         }
 
         return client;
     }
+}
+
+/// <summary>What a verb sends to be let in.</summary>
+/// <param name="Key">The key in <c>LLMPROXY_KEY</c>, or null.</param>
+/// <param name="Token">The local token, or null if this user cannot read it.</param>
+internal readonly record struct ApiCredentials(string? Key, string? Token)
+{
+    /// <summary>Nothing.</summary>
+    public static ApiCredentials None => default;
+
+    /// <summary>Reads them.</summary>
+    public static ApiCredentials Of(ProxyConfiguration configuration) =>
+        new(Environment.GetEnvironmentVariable(ApiConnection.KeyVariable), LocalToken.TryRead(LocalToken.FileFor(configuration.Options.Recording, configuration.BaseDirectory)));
 }
 
 /// <summary>A server in this process on the configured store, on a free loopback port, protected by a random key.</summary>
@@ -198,7 +235,7 @@ internal sealed class LocalServer : IAsyncDisposable
 
     public string Key { get; }
 
-    public static async Task<LocalServer> StartAsync(ProxyConfiguration configuration, CancellationToken cancellationToken)
+    public static async Task<LocalServer> StartAsync(ProxyConfiguration configuration, string tenant, CancellationToken cancellationToken)
     {
         // A spool belongs to one process; this one forwards no requests, so a temporary one is enough.
         var folder = Directory.CreateTempSubdirectory("llmproxy-").FullName;
@@ -209,12 +246,17 @@ internal sealed class LocalServer : IAsyncDisposable
                 ["LlmProxy:Recording:Spool:Directory"] = folder,
                 ["LlmProxy:Cleanup:Every"] = "off",
                 ["LlmProxy:Auth:Keys:0:Name"] = "command line",
-                ["LlmProxy:Auth:Keys:0:Tenant"] = Caller.DefaultTenant,
+                ["LlmProxy:Auth:Keys:0:Tenant"] = tenant,
                 ["LlmProxy:Auth:Keys:0:Sha256"] = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key))),
                 ["LlmProxy:Auth:Keys:0:Admin"] = "true",
             }),
             ["http://127.0.0.1:0"],
-            builder => builder.Logging.ClearProviders());
+            builder =>
+            {
+                builder.Logging.ClearProviders();
+                // Not on the endpoints of section Kestrel.
+                builder.WebHost.PreferHostingUrls(true);
+            });
         await app.StartAsync(cancellationToken);
         return new LocalServer(app, folder, key);
     }

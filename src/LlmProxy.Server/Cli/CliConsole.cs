@@ -1,23 +1,34 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using LlmProxy.Server.Terminal;
 using Spectre.Console;
 
 namespace LlmProxy.Server.Cli;
 
-/// <summary>Output of a verb. Without a terminal there are no colours, borders or progress bars.</summary>
+/// <summary>
+/// Output of a verb. Without a terminal there are no colours, borders or progress bars. Every text passes
+/// <see cref="VisibleText"/>, whichever member writes it; control sequences are this class's own.
+/// </summary>
 internal sealed class CliConsole
 {
     private const int WidthInPipe = 160;
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private readonly IAnsiConsole _ansi;
+    private readonly TextReader? _input;
 
     /// <summary>Creates a console that writes to the given writers.</summary>
-    public CliConsole(TextWriter output, TextWriter error, bool isTerminal)
+    /// <param name="output">Receives results.</param>
+    /// <param name="error">Receives errors and notices.</param>
+    /// <param name="isTerminal">Whether the output is a terminal.</param>
+    /// <param name="input">Where a person answers questions; null without a terminal to ask on.</param>
+    public CliConsole(TextWriter output, TextWriter error, bool isTerminal, TextReader? input = null)
     {
-        Out = output;
-        Error = error;
+        _input = input;
+        Out = new VisibleWriter(output);
+        Error = new VisibleWriter(error);
         IsTerminal = isTerminal;
-        Ansi = AnsiConsole.Create(new AnsiConsoleSettings
+        _ansi = AnsiConsole.Create(new AnsiConsoleSettings
         {
             Ansi = isTerminal ? AnsiSupport.Detect : AnsiSupport.No,
             ColorSystem = isTerminal ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
@@ -26,7 +37,7 @@ internal sealed class CliConsole
         });
         if (!isTerminal)
         {
-            Ansi.Profile.Width = WidthInPipe;
+            _ansi.Profile.Width = WidthInPipe;
         }
     }
 
@@ -39,9 +50,6 @@ internal sealed class CliConsole
     /// <summary>Whether <see cref="Out"/> is a terminal.</summary>
     public bool IsTerminal { get; }
 
-    /// <summary><see cref="Out"/> with colours and tables.</summary>
-    public IAnsiConsole Ansi { get; }
-
     /// <summary>The process's own console.</summary>
     public static CliConsole OfProcess()
     {
@@ -50,26 +58,52 @@ internal sealed class CliConsole
             Console.OutputEncoding = new System.Text.UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
         }
 
-        return new CliConsole(Console.Out, Console.Error, !Console.IsOutputRedirected);
+        return new CliConsole(Console.Out, Console.Error, !Console.IsOutputRedirected, Console.IsInputRedirected ? null : Console.In);
     }
 
-    /// <summary>Writes a line verbatim; on a terminal in the given style.</summary>
+    /// <summary>Writes one line; on a terminal in the given style. A line end in the text becomes visible: no text can pose as a line of its own.</summary>
     public void Line(string text = "", Style? style = null)
     {
+        text = VisibleText.Line(text);
         if (style is null || !IsTerminal)
         {
             Out.WriteLine(text);
             return;
         }
 
-        Ansi.Write(new Text(text, style).Overflow(Overflow.Fold));
+        _ansi.Write(new Text(text, style).Overflow(Overflow.Fold));
         Out.WriteLine();
+    }
+
+    /// <summary>Writes the beginning of a line in the given style.</summary>
+    public void Word(string text, Style style) => _ansi.Write(new Text(VisibleText.Line(text), style));
+
+    /// <summary>Writes a text with its lines as they are.</summary>
+    public void Lines(string text, Style? style = null)
+    {
+        foreach (var line in text.ReplaceLineEndings("\n").Split('\n'))
+        {
+            Line(line, style);
+        }
+    }
+
+    /// <summary>Asks a question; true only if a person answers yes.</summary>
+    public bool Confirm(string question)
+    {
+        if (_input is null)
+        {
+            return false;
+        }
+
+        Error.Write(question + " [y/N] ");
+        Error.Flush();
+        return _input.ReadLine()?.Trim() is { } answer && (answer.Equals("y", StringComparison.OrdinalIgnoreCase) || answer.Equals("yes", StringComparison.OrdinalIgnoreCase));
     }
 
     /// <summary>Writes a text wrapped at word boundaries and indented.</summary>
     public void Paragraph(string text, int indent, Style? style = null)
     {
-        foreach (var line in TextFold.Fold(text, Math.Max(40, Ansi.Profile.Width - indent - 1)))
+        foreach (var line in TextFold.Fold(VisibleText.Lines(text), Math.Max(40, _ansi.Profile.Width - indent - 1)))
         {
             Line(new string(' ', indent) + line, style);
         }
@@ -82,12 +116,12 @@ internal sealed class CliConsole
         table.AddColumns([.. columns.Select(column => new TableColumn(new Text(column)))]);
         foreach (var row in rows)
         {
-            table.AddRow(row.Select(cell => new Text(cell)));
+            table.AddRow(row.Select(cell => new Text(VisibleText.Line(cell))));
         }
 
         if (table.Rows.Count > 0)
         {
-            Ansi.Write(table);
+            _ansi.Write(table);
         }
     }
 
@@ -96,7 +130,7 @@ internal sealed class CliConsole
     /// <param name="work">The work; it reports how much of how much is done.</param>
     public Task<T> ProgressAsync<T>(string name, Func<Action<long, long>, Task<T>> work) => !IsTerminal
         ? work((_, _) => { })
-        : Ansi.Progress().AutoClear(true).StartAsync(progress =>
+        : _ansi.Progress().AutoClear(true).StartAsync(progress =>
         {
             var bar = progress.AddTask(name, autoStart: true, maxValue: 1);
             return work((done, total) =>
@@ -106,8 +140,8 @@ internal sealed class CliConsole
             });
         });
 
-    /// <summary>Writes JSON for programs.</summary>
-    public void Json(JsonNode? node) => Out.WriteLine(node?.ToJsonString(Indented) ?? "null");
+    /// <summary>Writes JSON for programs. What a terminal would obey or hide is escaped, so it means the same.</summary>
+    public void Json(JsonNode? node) => Out.WriteLine(VisibleText.Json(node?.ToJsonString(Indented) ?? "null"));
 }
 
 /// <summary>Wraps and shortens text.</summary>

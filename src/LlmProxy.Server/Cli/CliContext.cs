@@ -1,5 +1,6 @@
 using System.CommandLine;
 using LlmProxy.Core.Configuration;
+using LlmProxy.Server.Access;
 using LlmProxy.Server.Hosting;
 
 namespace LlmProxy.Server.Cli;
@@ -23,12 +24,16 @@ internal sealed class CliContext
     /// <summary>Addresses of the server.</summary>
     public Option<string?> Urls { get; } = new("--urls") { Description = "Address of the server (default: ASPNETCORE_URLS, or http://127.0.0.1:8080); separate several with ;", HelpName = "URL", Recursive = true };
 
+    /// <summary>The tenant to work on.</summary>
+    public Option<string?> Tenant { get; } = new("--tenant") { Description = "Tenant whose data a verb uses without a running server, or whose key is created (default: that of LLMPROXY_KEY, else \"default\")", HelpName = "TENANT", Recursive = true };
+
     /// <summary>Adds the options that all verbs share.</summary>
     public void AddTo(RootCommand root)
     {
         root.Add(_config);
         root.Add(_set);
         root.Add(Urls);
+        root.Add(Tenant);
     }
 
     /// <summary>Creates the option <c>--json</c> of a verb.</summary>
@@ -63,7 +68,7 @@ internal sealed class CliContext
     public IReadOnlyList<string> Addresses(ParseResult parse, ProxyConfiguration configuration, bool withOption = true)
     {
         var text = new[] { withOption ? parse.GetValue(Urls) : null, Environment.GetEnvironmentVariable("ASPNETCORE_URLS"), configuration.Root["urls"] }
-            .FirstOrDefault(value => !string.IsNullOrWhiteSpace(value)) ?? ProxyHost.DefaultUrl;
+            .FirstOrDefault(value => !string.IsNullOrWhiteSpace(value)) ?? string.Join(';', ListenAddresses.Of(configuration.Root, [ProxyHost.DefaultUrl]).Urls);
         var urls = text.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         foreach (var url in urls)
         {

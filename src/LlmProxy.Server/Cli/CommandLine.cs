@@ -26,7 +26,7 @@ internal static class CommandLine
                 return ExitCodes.WrongUsage;
             }
 
-            // The web host handles signals, including a second one.
+            // serve handles signals itself: the first one lets running calls end.
             using var signals = RunsProxy(parse.CommandResult) ? null : new EndingSignals(cancellationToken);
             return await parse.InvokeAsync(
                 new InvocationConfiguration

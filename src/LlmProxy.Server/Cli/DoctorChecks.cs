@@ -5,7 +5,6 @@ using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
-using LlmProxy.Server.Access;
 using LlmProxy.Server.Hosting;
 using LlmProxy.Storage;
 using LlmProxy.Storage.Sql;
@@ -15,7 +14,7 @@ using static System.FormattableString;
 namespace LlmProxy.Server.Cli;
 
 /// <summary>Checks each component separately, without a server, so that one failure does not hide others.</summary>
-internal sealed class DoctorChecks(ProxyConfiguration configuration) : IAsyncDisposable
+internal sealed class DoctorChecks(ProxyConfiguration configuration, string tenant) : IAsyncDisposable
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
 
@@ -158,7 +157,7 @@ internal sealed class DoctorChecks(ProxyConfiguration configuration) : IAsyncDis
 
     private async Task<CheckResult> ExamplesAsync(SqlTrajectoryStore store, EmbeddingService embeddings, string? text, CancellationToken cancellationToken)
     {
-        var runs = await store.ListAsync(new TrajectoryQuery(Caller.DefaultTenant) { Success = true, MinQuality = Options.Quality.Threshold, Limit = 500 }, cancellationToken);
+        var runs = await store.ListAsync(new TrajectoryQuery(tenant) { Success = true, MinQuality = Options.Quality.Threshold, Limit = 500 }, cancellationToken);
         var usable = runs.Items.Count(run => run.HasContent && Options.FewShot.SourceProviders.Contains(run.Provider, StringComparer.OrdinalIgnoreCase));
         if (usable == 0)
         {
@@ -175,7 +174,7 @@ internal sealed class DoctorChecks(ProxyConfiguration configuration) : IAsyncDis
 
         var search = new ExampleSearch(store, store, embeddings, Options.FewShot, Options.Quality, NullLogger<ExampleSearch>.Instance);
         var found = await search.FindAsync(
-            new ExampleQuery(Caller.DefaultTenant, text, Math.Max(1, Options.FewShot.Count)) { Providers = Options.FewShot.SourceProviders }, cancellationToken);
+            new ExampleQuery(tenant, text, Math.Max(1, Options.FewShot.Count)) { Providers = Options.FewShot.SourceProviders }, cancellationToken);
         var best = found.Best is { } b ? Invariant($"; the best similarity is {Math.Floor(b * 1000) / 1000:0.000}") : "";
         return found.Chosen.Count > 0
             ? CheckResult.Ok("examples", Invariant($"{found.Chosen.Count} for this task (similarity >= {found.Threshold:0.00}{best})"))
@@ -183,10 +182,10 @@ internal sealed class DoctorChecks(ProxyConfiguration configuration) : IAsyncDis
     }
 
     /// <summary>Counts trajectories without a vector of the current embedder; null if there are none.</summary>
-    private static async Task<CheckResult?> VectorsAsync(SqlTrajectoryStore store, EmbeddingService embeddings, CancellationToken cancellationToken)
+    private async Task<CheckResult?> VectorsAsync(SqlTrajectoryStore store, EmbeddingService embeddings, CancellationToken cancellationToken)
     {
         var lacking = await store.CountRunTextsAsync(
-            new TrajectoryTextsQuery(Caller.DefaultTenant, 1) { Lacking = [new VectorKind(embeddings.Model, embeddings.Dimensions)] }, cancellationToken);
+            new TrajectoryTextsQuery(tenant, 1) { Lacking = [new VectorKind(embeddings.Model, embeddings.Dimensions)] }, cancellationToken);
         return lacking == 0
             ? null
             : CheckResult.Warn("vectors", Invariant($"{lacking} runs have no vector of {embeddings.Model} and are found by their words only"), "Run llmproxy embed.");

@@ -3,6 +3,7 @@ using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Stores;
+using LlmProxy.Server.Access;
 using LlmProxy.Server.Api;
 using LlmProxy.Server.Hosting;
 using LlmProxy.Server.Upstreams;
@@ -55,7 +56,7 @@ internal sealed class StartMessage(WebApplication app, ProxyConfiguration config
         yield return Field("Recording", Recording());
         yield return Field("Examples", Examples());
         yield return Field("Prompts", Prompts());
-        yield return Field("Text goes to", "requests to the upstream of their route; recorded text to the store above; " + (app.Services.GetRequiredService<EmbeddingService>().IsRemote ? "task descriptions to the embedder above." : "nothing else is sent anywhere."));
+        yield return Field("Text goes to", TextGoesTo());
         foreach (var off in Off(health))
         {
             yield return Field("Off", off);
@@ -74,6 +75,24 @@ internal sealed class StartMessage(WebApplication app, ProxyConfiguration config
         {
             yield return Field("", problem);
         }
+    }
+
+    private string TextGoesTo()
+    {
+        var fewShot = Options.FewShot;
+        var places = new List<string> { "requests to the upstream of their route", "recorded text to the store above" };
+        if (fewShot.Enabled && fewShot.Count > 0 && Options.Prompts.Enabled)
+        {
+            places.Add($"recorded text of {string.Join(", ", fewShot.SourceProviders)} runs, as examples in the prompts of other models, to the upstreams of their routes");
+        }
+
+        if (Options.Telemetry is { Otlp: not null, CaptureContent: true })
+        {
+            places.Add("prompts and replies to the telemetry receiver");
+        }
+
+        places.Add(app.Services.GetRequiredService<EmbeddingService>().IsRemote ? "task descriptions to the embedder above." : "nothing else is sent anywhere.");
+        return string.Join("; ", places);
     }
 
     private string Recording()
@@ -139,7 +158,12 @@ internal sealed class StartMessage(WebApplication app, ProxyConfiguration config
 
         if (Options.Auth.Keys.Count == 0)
         {
-            yield return "keys: anyone who can connect to this address can use the proxy";
+            yield return $"keys: anyone who can connect to this address can use the proxy. Changing and deleting needs the token in {app.Services.GetRequiredService<LocalAccess>().TokenFile}";
+        }
+
+        if (UncheckedUpstreams.Of(configuration.Root) is { Count: > 0 } clusters)
+        {
+            yield return $"certificate checks: not for the upstreams {string.Join(", ", clusters)} (--insecure-upstreams); their connections can be read and changed on the way";
         }
     }
 

@@ -37,13 +37,18 @@ internal sealed class TrajectoryPrinter(CliConsole console, bool full = false)
     /// <summary>Prints a trajectory with its steps.</summary>
     public void Print(TrajectoryDetailDto run)
     {
-        console.Line(Shorten(run.TaskDescription.Length > 0 ? run.TaskDescription : "(no description)", LongestText), Strong);
+        console.Lines(Shorten(run.TaskDescription.Length > 0 ? run.TaskDescription : "(no description)", LongestText), Strong);
         Field("Task", run.TaskId + (run.TaskId == run.Id ? "" : $"   run {run.Id}"));
         Field("Model", string.Join(" · ", new[] { run.Provider, run.Model, TextFold.Short(run.Client, 60) }.Where(part => part.Length > 0)));
         Field("Status", $"{StatusOf(run)}{(run.OutcomeSource is { } source ? $" (by {source})" : "")} · {Duration(run.DurationMs)} · {Time(run.StartedAt)} UTC", run.Success switch { true => Good, false => Bad, null => default(Style?) });
         Field("Score", ScoreWithTerms(run));
         Field("Effort", Invariant($"{run.IterationCount} steps, {run.ToolCallsCount} tool calls, error rate {run.ErrorRate:0.###}, {run.UserInterventions} interventions{(run.ClickAccuracy is { } clicks ? $", click accuracy {clicks:0.##}" : "")}"));
         Field("Tokens", Tokens(run.TokenUsage) + (run.CostUsd is { } cost ? Invariant($" · ${cost:0.######}") : ""));
+        if (run.Keys.Count > 0)
+        {
+            Field(run.Keys.Count == 1 ? "Key" : "Keys", string.Join(", ", run.Keys));
+        }
+
         if (run.ExampleIds.Count > 0)
         {
             Field("Examples", string.Join(", ", run.ExampleIds));
@@ -149,7 +154,7 @@ internal sealed class TrajectoryPrinter(CliConsole console, bool full = false)
             return;
         }
 
-        console.Ansi.Write(new Text($"{name,-9}", Dim));
+        console.Word($"{name,-9}", Dim);
         console.Line(value, style ?? Style.Plain);
     }
 

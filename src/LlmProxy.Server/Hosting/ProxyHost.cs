@@ -1,13 +1,15 @@
-using System.Net;
 using System.Text;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Server.Access;
 using LlmProxy.Server.Api;
 using LlmProxy.Server.Pipeline;
 using LlmProxy.Server.Telemetry;
+using LlmProxy.Server.Terminal;
 using LlmProxy.Server.Upstreams;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Logging.Console;
 
 namespace LlmProxy.Server.Hosting;
 
@@ -21,7 +23,8 @@ internal static class ProxyHost
     /// <param name="configuration">The settings; without problems.</param>
     /// <param name="urls">Addresses to listen on.</param>
     /// <param name="configure">Further services, or null.</param>
-    public static WebApplication Build(ProxyConfiguration configuration, IReadOnlyList<string> urls, Action<WebApplicationBuilder>? configure = null)
+    /// <param name="insecure">Whether other machines may connect without keys.</param>
+    public static WebApplication Build(ProxyConfiguration configuration, IReadOnlyList<string> urls, Action<WebApplicationBuilder>? configure = null, bool insecure = false)
     {
         // Otherwise the host watches its whole folder for changes, where the spool changes with every request.
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = configuration.BaseDirectory, Args = ["--hostBuilder:reloadConfigOnChange=false"] });
@@ -29,9 +32,9 @@ internal static class ProxyHost
         // A copy, since the host writes its own settings into the sources.
         builder.Configuration.AddInMemoryCollection(configuration.Root.AsEnumerable());
         builder.Logging.ClearProviders();
-        builder.Logging.AddSimpleConsole(console =>
+        builder.Logging.AddConsole(console => console.FormatterName = VisibleLogFormatter.FormatterName);
+        builder.Logging.AddConsoleFormatter<VisibleLogFormatter, SimpleConsoleFormatterOptions>(console =>
         {
-            console.SingleLine = true;
             console.TimestampFormat = "HH:mm:ss ";
             console.UseUtcTimestamp = true;
         });
@@ -43,7 +46,12 @@ internal static class ProxyHost
         builder.WebHost.ConfigureKestrel(kestrel => Configure(kestrel, configuration.Options));
         builder.Services.AddLearning(configuration);
         builder.Services.AddPipeline(configuration);
-        builder.Services.AddAccess(configuration.Options.Auth, urls);
+        builder.Services.AddAccess(configuration, ListenAddresses.Of(configuration.Root, urls));
+        if (configuration.Options.Auth.Keys.Count == 0 && !insecure)
+        {
+            builder.Services.AddSingleton<IConnectionListenerFactory, ListenGuard>();
+        }
+
         builder.Services.AddApi(configuration.Options);
         // Used only for session affinity's encrypted cookie: keep the keys in memory instead of in ~/.aspnet.
         builder.Services.AddSingleton<IDataProtectionProvider, EphemeralDataProtectionProvider>();
@@ -63,6 +71,7 @@ internal static class ProxyHost
             proxy.UseSessionAffinity();
             proxy.UseLoadBalancing();
             proxy.UsePassiveHealthChecks();
+            proxy.UseMiddleware<AbortAfterFlush>();
             if (TelemetryExport.IsOn(configuration.Options.Telemetry))
             {
                 proxy.UseMiddleware<TelemetryMiddleware>();
@@ -74,11 +83,6 @@ internal static class ProxyHost
         });
         return app;
     }
-
-    /// <summary>Selects the addresses that are not loopback, which require keys.</summary>
-    public static IEnumerable<string> NotLoopback(IEnumerable<string> urls) => urls.Where(url =>
-        !Uri.TryCreate(url.Replace("://*", "://0.0.0.0", StringComparison.Ordinal).Replace("://+", "://0.0.0.0", StringComparison.Ordinal), UriKind.Absolute, out var uri)
-        || !(uri.IsLoopback || (IPAddress.TryParse(uri.Host, out var address) && IPAddress.IsLoopback(address))));
 
     private static void Configure(KestrelServerOptions kestrel, LlmProxyOptions options)
     {

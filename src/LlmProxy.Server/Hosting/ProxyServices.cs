@@ -22,14 +22,12 @@ internal static class ProxyServices
     public static IServiceCollection AddPipeline(this IServiceCollection services, ProxyConfiguration configuration)
     {
         var options = configuration.Options;
-        services.AddSingleton(new BufferBudget(options.Recording.MaxBufferedBytes));
         services.AddSingleton<RequestBuffers>();
         services.AddSingleton<WarmUp>();
         services.AddSingleton<ProxyMetrics>();
         services.AddTelemetry(options.Telemetry);
         services.AddHostedService<StoreStartupService>();
         services.AddHostedService<ScheduledCleanup>();
-        services.AddResiliencePipelineRegistry<UpstreamPipeline>(UpstreamResilience.Configure);
         services.AddResilienceEnricher();
         // UpstreamResilience logs retries and circuit breaks itself, at suitable levels.
         services.Configure<TelemetryOptions>(telemetry => telemetry.SeverityProvider = static _ => ResilienceEventSeverity.Debug);

@@ -41,7 +41,7 @@ internal sealed partial class WarmUp(IServiceProvider services, IPromptPinStore 
 
             // Queries of later calls, of a task that another process began.
             await pins.FindPinAsync(NoTenant, "", cancellationToken);
-            await pins.FindUsableExamplesAsync(NoTenant, ["none"], cancellationToken);
+            await pins.FindUsableExamplesAsync(NoTenant, ["none"], [], cancellationToken);
             RenderExamples();
         }
         catch (Exception error) when (error is not OperationCanceledException)
@@ -148,6 +148,7 @@ internal sealed partial class WarmUp(IServiceProvider services, IPromptPinStore 
 
         public Task<IReadOnlyDictionary<string, string>?> FindTemplateSetAsync(string hash, CancellationToken cancellationToken) => store.FindTemplateSetAsync(hash, cancellationToken);
 
-        public Task<IReadOnlySet<string>> FindUsableExamplesAsync(string tenant, IReadOnlyCollection<string> trajectoryIds, CancellationToken cancellationToken) => store.FindUsableExamplesAsync(tenant, trajectoryIds, cancellationToken);
+        public Task<IReadOnlySet<string>> FindUsableExamplesAsync(string tenant, IReadOnlyCollection<string> trajectoryIds, IReadOnlyCollection<string> exceptKeys, CancellationToken cancellationToken) =>
+            store.FindUsableExamplesAsync(tenant, trajectoryIds, exceptKeys, cancellationToken);
     }
 }

@@ -80,7 +80,7 @@ internal sealed class CallSpan(Activity? activity, Redactor? content, long start
 
         if (content is not null)
         {
-            SpanContent.Add(activity, call, content);
+            SpanContent.Add(activity, call, content.For(call.Start.Tenant));
         }
     }
 

@@ -1,5 +1,6 @@
 using LlmProxy.Core.Calls;
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Upstreams;
 using LlmProxy.Wire;
 
@@ -26,6 +27,13 @@ internal sealed partial class ExchangeMiddleware(RequestDelegate next, CallPipel
             return;
         }
 
+        if (!IncomingCalls.TryReadTask(context, out var taskId))
+        {
+            LogInvalidTask(context.Request.Headers[ProxyHeaders.Task].ToString().Length);
+            await UpstreamErrors.WriteAsync(context, StatusCodes.Status400BadRequest, dialect, $"LlmProxy: invalid task id in header {ProxyHeaders.Task}: it {TaskId.Rule}.");
+            return;
+        }
+
         // 2. The body is read once. If that fails, the client has got an error already.
         using var body = await buffers.ReadAsync(context, dialect);
         if (body is null)
@@ -34,7 +42,7 @@ internal sealed partial class ExchangeMiddleware(RequestDelegate next, CallPipel
         }
 
         // 2. to 5. Read, assigned to a task, examples chosen, the prompt rewritten, the record opened.
-        using var call = await calls.BeginAsync(IncomingCalls.From(context, dialect, body, arrived), context.RequestAborted);
+        using var call = await calls.BeginAsync(IncomingCalls.From(context, dialect, body, arrived, taskId), context.RequestAborted);
         ResponseStamp.OnStart(context, call);
 
         // 6. to 9. Forwarded; the response passes the tee on its way back; the recorder takes over in the background.
@@ -81,6 +89,9 @@ internal sealed partial class ExchangeMiddleware(RequestDelegate next, CallPipel
             LogTelemetryFailed(error);
         }
     }
+
+    [LoggerMessage(1014, LogLevel.Information, "Rejected a call: its LlmProxy-Task header of {Length} characters is no task id")]
+    private partial void LogInvalidTask(int length);
 
     [LoggerMessage(1013, LogLevel.Error, "Filling the telemetry span of a call failed")]
     private partial void LogTelemetryFailed(Exception error);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using LlmProxy.Core.Calls;
+using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Access;
 using LlmProxy.Server.Upstreams;
 using LlmProxy.Wire;
@@ -14,21 +15,40 @@ internal static class IncomingCalls
     /// <param name="dialect">Its wire format.</param>
     /// <param name="body">Its body.</param>
     /// <param name="arrived">When it arrived, by the pipeline's clock.</param>
-    public static CallStart From(HttpContext context, DialectKind dialect, RequestBody body, long arrived) => new(context.GetTenant(), DialectCatalog.Get(dialect))
+    /// <param name="taskId">The task that it names, or null.</param>
+    public static CallStart From(HttpContext context, DialectKind dialect, RequestBody body, long arrived, TaskId? taskId) => new(context.GetTenant(), DialectCatalog.Get(dialect))
     {
         Body = body.IsWhole ? body.Bytes : default(ReadOnlyMemory<byte>?),
         ContentEncoding = context.Request.Headers.ContentEncoding.ToString(),
         Path = context.Request.Path.Value ?? "",
         Provider = RouteProvider.Of(context),
         Header = name => Header(context, name),
-        TaskId = Header(context, ProxyHeaders.Task),
+        TaskId = taskId?.Value,
         Description = Header(context, ProxyHeaders.TaskDescription),
         RetryCount = int.TryParse(Header(context, "x-stainless-retry-count"), CultureInfo.InvariantCulture, out var retries) ? retries : 0,
         FewShot = Header(context, ProxyHeaders.FewShot),
         RecordHeader = Header(context, ProxyHeaders.Record),
+        KeyName = context.GetCaller().KeyName,
         Client = context.Request.Headers.UserAgent.ToString(),
         ArrivedTimestamp = arrived,
     };
+
+    /// <summary>Reads the task that a request names.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="taskId">The task, or null if it names none.</param>
+    /// <returns>False if the header cannot be an id.</returns>
+    public static bool TryReadTask(HttpContext context, out TaskId? taskId)
+    {
+        taskId = null;
+        if (Header(context, ProxyHeaders.Task) is not { } text)
+        {
+            return true;
+        }
+
+        var isValid = TaskId.TryParse(HeaderText.Decode(text), out var id);
+        taskId = isValid ? id : null;
+        return isValid;
+    }
 
     private static string? Header(HttpContext context, string name) =>
         context.Request.Headers.TryGetValue(name, out var values) && values.ToString() is { Length: > 0 } value ? value : null;

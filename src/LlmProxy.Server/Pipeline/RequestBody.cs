@@ -1,14 +1,22 @@
 using System.Buffers;
+using LlmProxy.Core.Recording;
 
 namespace LlmProxy.Server.Pipeline;
 
 /// <summary>
-/// A request body, read once into pooled memory within two limits (of one body, and of all bodies together). If a limit
-/// is exceeded, the buffered part and the rest are forwarded as one stream.
+/// A request body, read once into pooled memory within two limits (of one body, and of all that recording holds). If a
+/// limit is exceeded, the buffered part and the rest are forwarded as one stream.
 /// </summary>
+/// <remarks>
+/// Memory follows what arrives, not what is announced: a client that announces much and sends nothing takes a first buffer
+/// and no part of the common limit.
+/// </remarks>
 internal sealed class RequestBody : IDisposable
 {
     private const int FirstRent = 64 * 1024;
+
+    // Up to this size one buffer is rented for the whole body; most are smaller.
+    private const int LargestRentAtOnce = 256 * 1024;
 
     private readonly BufferBudget _budget;
     private byte[]? _buffer;
@@ -27,17 +35,22 @@ internal sealed class RequestBody : IDisposable
     public ReadOnlyMemory<byte> Bytes => _buffer.AsMemory(0, _length);
 
     /// <summary>Reads the body.</summary>
-    public static async Task<RequestBody> ReadAsync(HttpRequest request, BufferBudget budget, long maxBytes, CancellationToken cancellationToken)
+    /// <param name="request">The request.</param>
+    /// <param name="budget">Limits all bodies together.</param>
+    /// <param name="maxBytes">Limits this one.</param>
+    /// <param name="silence">Ends the reading if nothing arrives for too long.</param>
+    /// <exception cref="SilenceException">Nothing arrived for too long.</exception>
+    public static async Task<RequestBody> ReadAsync(HttpRequest request, BufferBudget budget, long maxBytes, SilenceTimeout silence)
     {
         var body = new RequestBody(budget);
         try
         {
-            if (request.ContentLength is { } known && (known > maxBytes || !body.Reserve(known)))
+            if (request.ContentLength is { } known && known > maxBytes)
             {
                 return body;
             }
 
-            await body.FillAsync(request.Body, maxBytes, cancellationToken);
+            await body.FillAsync(request.Body, request.ContentLength, maxBytes, silence);
             return body;
         }
         catch
@@ -64,22 +77,20 @@ internal sealed class RequestBody : IDisposable
         _taken = 0;
     }
 
-    private async Task FillAsync(Stream source, long maxBytes, CancellationToken cancellationToken)
+    private async Task FillAsync(Stream source, long? announced, long maxBytes, SilenceTimeout silence)
     {
-        _buffer ??= ArrayPool<byte>.Shared.Rent(FirstRent);
-        if (_taken < _buffer.Length && !Take(_buffer.Length - _taken))
-        {
-            return;
-        }
-
+        // One byte more than is announced, so that the end is detected without growing.
+        var most = (int)Math.Min(announced ?? maxBytes, Array.MaxLength - 1) + 1;
+        _buffer = ArrayPool<byte>.Shared.Rent(announced <= LargestRentAtOnce ? most : FirstRent);
         while (true)
         {
-            if (_length == _buffer.Length && !Grow(maxBytes))
+            if (_length == _buffer.Length && !Grow(most))
             {
                 return;
             }
 
-            var read = await source.ReadAsync(_buffer.AsMemory(_length), cancellationToken);
+            var pending = source.ReadAsync(_buffer.AsMemory(_length), silence.Token);
+            var read = pending.IsCompletedSuccessfully ? pending.Result : await silence.WaitAsync(pending);
             if (read == 0)
             {
                 IsWhole = true;
@@ -87,29 +98,20 @@ internal sealed class RequestBody : IDisposable
             }
 
             _length += read;
-            if (_length > maxBytes)
+            if (_length > maxBytes || !_budget.TryTake(read))
             {
                 return;
             }
+
+            _taken += read;
         }
     }
 
-    private bool Reserve(long length)
+    private bool Grow(int most)
     {
-        if (!Take(length))
-        {
-            return false;
-        }
-
-        // One byte more than Content-Length, so that the end is detected without growing.
-        _buffer = ArrayPool<byte>.Shared.Rent((int)Math.Max(length + 1, 1));
-        return true;
-    }
-
-    private bool Grow(long maxBytes)
-    {
-        var size = (int)Math.Min(Math.Max((long)_buffer!.Length * 2, FirstRent), Math.Min(maxBytes + 1, Array.MaxLength));
-        if (size <= _buffer.Length || !Take(size - _buffer.Length))
+        // A client that has sent a part sends the rest: four times the part saves copies.
+        var size = (int)Math.Min((long)_buffer!.Length * 4, most);
+        if (size <= _buffer.Length)
         {
             return false;
         }
@@ -118,17 +120,6 @@ internal sealed class RequestBody : IDisposable
         _buffer.AsSpan(0, _length).CopyTo(larger);
         ArrayPool<byte>.Shared.Return(_buffer);
         _buffer = larger;
-        return true;
-    }
-
-    private bool Take(long bytes)
-    {
-        if (!_budget.TryTake(bytes))
-        {
-            return false;
-        }
-
-        _taken += bytes;
         return true;
     }
 

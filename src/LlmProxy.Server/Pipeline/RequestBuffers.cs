@@ -1,6 +1,8 @@
 using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Recording;
 using LlmProxy.Server.Upstreams;
 using LlmProxy.Wire;
+using Yarp.ReverseProxy.Model;
 
 namespace LlmProxy.Server.Pipeline;
 
@@ -14,7 +16,16 @@ internal sealed partial class RequestBuffers(BufferBudget budget, RecordingOptio
     {
         try
         {
-            return await RequestBody.ReadAsync(context.Request, budget, options.MaxBodyBytes, context.RequestAborted);
+            var cluster = context.Features.Get<IReverseProxyFeature>()?.Cluster.Config;
+            using var silence = SilenceTimeout.Begin(cluster?.HttpRequest?.ActivityTimeout ?? Timeout.InfiniteTimeSpan, context.RequestAborted);
+            return await RequestBody.ReadAsync(context.Request, budget, options.MaxBodyBytes, silence);
+        }
+        catch (SilenceException error)
+        {
+            LogRequestBroke(error.Message);
+            context.Response.Headers.Connection = "close";
+            await UpstreamErrors.WriteAsync(context, StatusCodes.Status408RequestTimeout, dialect, $"LlmProxy: timeout while reading the request body: {error.Message}. Send it faster, or raise LlmProxy:Upstreams:{ClusterOf(context)}:ActivityTimeout.");
+            return null;
         }
         catch (Exception error) when (error is BadHttpRequestException or IOException or OperationCanceledException)
         {
@@ -33,6 +44,8 @@ internal sealed partial class RequestBuffers(BufferBudget budget, RecordingOptio
             return null;
         }
     }
+
+    private static string ClusterOf(HttpContext context) => context.Features.Get<IReverseProxyFeature>()?.Cluster.Config.ClusterId ?? "?";
 
     [LoggerMessage(1012, LogLevel.Information, "Reading a request body failed: {Error}")]
     private partial void LogRequestBroke(string error);

@@ -25,7 +25,7 @@ internal static class ResponseStamp
 
     private static void Stamp(IHeaderDictionary headers, CallSession call)
     {
-        headers[ProxyHeaders.Task] = call.TaskId;
+        headers[ProxyHeaders.Task] = HeaderText.Encode(call.TaskId!);
         if (call.Prompt.FewShotResult is { } fewShot)
         {
             headers[ProxyHeaders.FewShotResult] = fewShot;

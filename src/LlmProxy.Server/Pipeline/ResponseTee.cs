@@ -1,5 +1,7 @@
 using System.IO.Pipelines;
+using System.Net.Sockets;
 using LlmProxy.Core.Calls;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace LlmProxy.Server.Pipeline;
@@ -8,12 +10,21 @@ namespace LlmProxy.Server.Pipeline;
 /// Passes a response to the client byte for byte, and appends each chunk to the call's copy first. The copy never
 /// changes, delays or interrupts the response. Disposing the tee restores the response's own body.
 /// </summary>
+/// <remarks>
+/// A client that has left takes no bytes, so nothing holds its response back: many such responses keep all threads busy,
+/// and the server's own notice that they left waits behind them. Therefore long responses look after their client
+/// themselves, and let others work.
+/// </remarks>
 internal sealed class ResponseTee : Stream, IHttpResponseBodyFeature
 {
+    // Nearly all responses are shorter.
+    private const int PauseEvery = 256 * 1024;
+
     private readonly HttpContext _context;
     private readonly IHttpResponseBodyFeature _inner;
     private readonly ReplyCopy _copy;
     private PipeWriter? _writer;
+    private int _sincePause;
 
     private ResponseTee(HttpContext context, CallSession call)
     {
@@ -64,6 +75,13 @@ internal sealed class ResponseTee : Stream, IHttpResponseBodyFeature
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
+        _sincePause += buffer.Length;
+        if (_sincePause >= PauseEvery)
+        {
+            _sincePause = 0;
+            return WriteAfterPauseAsync(buffer, cancellationToken);
+        }
+
         Copy(buffer);
         return _inner.Stream.WriteAsync(buffer, cancellationToken);
     }
@@ -91,6 +109,34 @@ internal sealed class ResponseTee : Stream, IHttpResponseBodyFeature
     {
         _context.Features.Set(_inner);
         base.Dispose(disposing);
+    }
+
+    private async ValueTask WriteAfterPauseAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken)
+    {
+        await Task.Yield();
+        cancellationToken.ThrowIfCancellationRequested();
+        if (HasClientLeft())
+        {
+            _context.Abort();
+            throw new OperationCanceledException("The client closed the connection.");
+        }
+
+        Copy(buffer);
+        await _inner.Stream.WriteAsync(buffer, cancellationToken);
+    }
+
+    /// <summary>Whether the client's end of the connection is closed; false where that cannot be told.</summary>
+    private bool HasClientLeft()
+    {
+        try
+        {
+            return _context.Features.Get<IConnectionSocketFeature>()?.Socket is { } socket
+                && (socket.Poll(0, SelectMode.SelectError) || (socket.Poll(0, SelectMode.SelectRead) && socket.Available == 0));
+        }
+        catch (Exception error) when (error is SocketException or ObjectDisposedException)
+        {
+            return true;
+        }
     }
 
     private void Copy(ReadOnlyMemory<byte> bytes)

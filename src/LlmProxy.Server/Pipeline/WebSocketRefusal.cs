@@ -1,5 +1,6 @@
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
+using LlmProxy.Server.Access;
 using LlmProxy.Server.Upstreams;
 using LlmProxy.Wire;
 
@@ -26,5 +27,5 @@ internal sealed class WebSocketRefusal(RequestDelegate next, LlmProxyOptions opt
         && path.TrimEnd('/').EndsWith("/responses", StringComparison.Ordinal)
         && (context.WebSockets.IsWebSocketRequest || context.Request.Headers.Upgrade.ToString().Contains("websocket", StringComparison.OrdinalIgnoreCase))
         && options.Recording.WebSockets == WebSocketMode.Refuse
-        && (recording.IsOn || options.Prompts.Enabled);
+        && (recording.IsOn(context.GetTenant()) || options.Prompts.Enabled);
 }

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http.Features;
+using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Transforms;
 using Yarp.ReverseProxy.Transforms.Builder;
 
@@ -17,7 +18,7 @@ internal sealed class RawTargetTransform : RouteTransform
 
     public override void Apply(TransformBuilderContext context)
     {
-        var hasPrefix = context.Route.Metadata?.ContainsKey(PrefixMetadata) == true;
+        var hasPrefix = HasPrefix(context.Route);
         context.UseDefaultForwarders = false;
         context.AddRequestTransform(transform =>
         {
@@ -37,6 +38,39 @@ internal sealed class RawTargetTransform : RouteTransform
             headers.Remove("Expect");
             return ValueTask.CompletedTask;
         });
+        context.AddResponseTransform(static transform =>
+        {
+            // The client must be able to rely on the proxy's own headers: an upstream could claim to be one.
+            if (transform.ProxyResponse is { } response)
+            {
+                RemoveOwn(response.Headers, transform.HttpContext.Response.Headers);
+            }
+
+            return ValueTask.CompletedTask;
+        });
+        context.AddResponseTrailersTransform(static transform =>
+        {
+            if (transform.ProxyResponse is { } response && transform.HttpContext.Features.Get<IHttpResponseTrailersFeature>()?.Trailers is { IsReadOnly: false } trailers)
+            {
+                RemoveOwn(response.TrailingHeaders, trailers);
+            }
+
+            return ValueTask.CompletedTask;
+        });
+    }
+
+    /// <summary>Whether the first segment of a route's paths is not forwarded.</summary>
+    internal static bool HasPrefix(RouteConfig route) => route.Metadata?.ContainsKey(PrefixMetadata) == true;
+
+    private static void RemoveOwn(System.Net.Http.Headers.HttpResponseHeaders received, IHeaderDictionary forwarded)
+    {
+        foreach (var (name, _) in received.NonValidated)
+        {
+            if (name.StartsWith(ProxyHeaders.Prefix, StringComparison.OrdinalIgnoreCase))
+            {
+                forwarded.Remove(name);
+            }
+        }
     }
 
     /// <summary>The raw path and query, without the first segment if that is the route's prefix.</summary>

@@ -10,7 +10,7 @@ internal static class RouteProvider
     public const string Metadata = "LlmProxy.Provider";
 
     /// <summary>The provider of a request's route, or null.</summary>
-    public static string? Of(HttpContext context) => context.Features.Get<IReverseProxyFeature>()?.Route.Config.Metadata?.GetValueOrDefault(Metadata);
+    public static string? Of(HttpContext context) => context.GetEndpoint()?.Metadata.GetMetadata<RouteModel>()?.Config.Metadata?.GetValueOrDefault(Metadata);
 
     /// <summary>The dialect in which clients of a request's route expect errors: the path's, else that of the route's provider.</summary>
     public static DialectKind DialectOf(HttpContext context) =>

@@ -1,35 +1,22 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net.Sockets;
 using LlmProxy.Core.Configuration;
+using LlmProxy.Server.Hosting;
 using LlmProxy.Server.Telemetry;
 using Microsoft.Extensions.Http.Resilience;
+using Microsoft.Extensions.Options;
 using Polly;
-using Polly.Registry;
+using PollyTelemetry = Polly.Telemetry.TelemetryOptions;
 
 namespace LlmProxy.Server.Upstreams;
-
-/// <summary>One resilience pipeline: each cluster has its own, and each destination in it has its own circuit breaker.</summary>
-/// <param name="Cluster">The cluster.</param>
-/// <param name="Authority">Host and port of the destination.</param>
-/// <param name="Kind">The strategies in it.</param>
-internal readonly record struct UpstreamPipeline(string Cluster, string Authority, UpstreamPipelineKind Kind);
-
-/// <summary>Which strategies a pipeline holds.</summary>
-internal enum UpstreamPipelineKind
-{
-    /// <summary>The destination's circuit breaker alone, for streamed bodies: the client determines how long an upload takes, and ActivityTimeout ends a stalled one.</summary>
-    Breaker,
-
-    /// <summary>Timeout of the first byte, retries, and the circuit breaker, for buffered bodies, which can be sent again.</summary>
-    Whole,
-}
 
 /// <summary>
 /// The resilience pipelines of the upstreams: retries of failures before the first byte of a response, and a circuit
 /// breaker for each destination. Clients retry too, so by default only failed connections are retried, since nothing of
 /// the request has been sent then. Polly's metrics and logs name every strategy "cluster/destination".
 /// </summary>
-internal sealed partial class UpstreamResilience(ResiliencePipelineRegistry<UpstreamPipeline> registry, ProxyMetrics metrics, TimeProvider time, ILogger<UpstreamResilience> log)
+internal sealed partial class UpstreamResilience(IOptions<PollyTelemetry> polly, ProxyConfiguration configuration, ProxyMetrics metrics, TimeProvider time, ILogger<UpstreamResilience> log)
 {
     /// <summary>A response that asks for a longer delay (Retry-After) is not retried: the client gets it at once.</summary>
     internal static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(30);
@@ -37,20 +24,12 @@ internal sealed partial class UpstreamResilience(ResiliencePipelineRegistry<Upst
     // Older failures say nothing about the destination's current state.
     private static readonly TimeSpan Memory = TimeSpan.FromSeconds(30);
 
-    /// <summary>Names the pipelines in metrics and logs.</summary>
-    public static void Configure(ResiliencePipelineRegistryOptions<UpstreamPipeline> options)
-    {
-        options.BuilderNameFormatter = key => key.Cluster;
-        options.InstanceNameFormatter = key => key.Authority;
-    }
+    // Each destination of a cluster has its own pipeline, hence its own circuit breaker.
+    private readonly ConcurrentDictionary<(string Cluster, string Authority), ResiliencePipeline<HttpResponseMessage>> _pipelines = new();
 
-    /// <summary>Selects the pipeline for a request: with retries only if its body can be sent again.</summary>
-    public ResiliencePipeline<HttpResponseMessage> For(string cluster, UpstreamOptions settings, HttpRequestMessage request)
-    {
-        var canSendAgain = request.Content is null || UpstreamCall.Of(request) is { Body: not null };
-        var key = new UpstreamPipeline(cluster, request.RequestUri!.Authority, canSendAgain ? UpstreamPipelineKind.Whole : UpstreamPipelineKind.Breaker);
-        return registry.TryGetPipeline<HttpResponseMessage>(key, out var pipeline) ? pipeline : Build(key, settings);
-    }
+    /// <summary>The pipeline for a request.</summary>
+    public ResiliencePipeline<HttpResponseMessage> For(string cluster, UpstreamOptions settings, HttpRequestMessage request) =>
+        _pipelines.GetOrAdd((cluster, request.RequestUri!.Authority), static (key, context) => context.Owner.Build(key.Cluster, key.Authority, context.Settings), (Owner: this, Settings: settings));
 
     /// <summary>Whether no connection could be made. An invalid certificate does not count: a retry does not fix it.</summary>
     internal static bool IsConnectionFailure(Exception? error, CancellationToken cancellationToken) => error switch
@@ -68,23 +47,35 @@ internal sealed partial class UpstreamResilience(ResiliencePipelineRegistry<Upst
         _ => null,
     };
 
-    private ResiliencePipeline<HttpResponseMessage> Build(UpstreamPipeline key, UpstreamOptions settings) =>
-        registry.GetOrAddPipeline<HttpResponseMessage>(key, builder =>
+    // The order matters: the time of the first byte includes retries, and each attempt asks the breaker.
+    private ResiliencePipeline<HttpResponseMessage> Build(string cluster, string authority, UpstreamOptions settings)
+    {
+        var builder = new ResiliencePipelineBuilder<HttpResponseMessage> { Name = cluster, InstanceName = authority, TimeProvider = time };
+
+        // Polly times and describes every attempt for its listener, which costs processor time in every call.
+        if (TelemetryExport.IsOn(configuration.Options.Telemetry))
         {
-            builder.TimeProvider = time;
-            if (key.Kind == UpstreamPipelineKind.Breaker)
-            {
-                AddBreaker(builder, key, settings);
-                return;
-            }
+            builder.ConfigureTelemetry(polly.Value);
+        }
 
-            // A generator, since a fixed timeout has to be within a day.
-            builder.AddTimeout(new HttpTimeoutStrategyOptions { Name = "first-byte", TimeoutGenerator = _ => ValueTask.FromResult(settings.FirstByteTimeout) });
-            AddRetries(builder, key.Cluster, settings);
-            builder.AddPipeline(Build(key with { Kind = UpstreamPipelineKind.Breaker }, settings));
-        });
+        // The activity timeout ends a call without a first byte, too; this strategy is for a shorter limit.
+        var ownActivityTimeout = configuration.Root[$"ReverseProxy:Clusters:{cluster}:HttpRequest:ActivityTimeout"];
+        if (settings.FirstByteTimeout < settings.ActivityTimeout || ownActivityTimeout is not null)
+        {
+            // A streamed body: the client determines how long an upload takes. A generator, since a fixed timeout has to be within a day.
+            builder.AddTimeout(new HttpTimeoutStrategyOptions { Name = "first-byte", TimeoutGenerator = args => ValueTask.FromResult(CanSendAgain(args.Context) ? settings.FirstByteTimeout : Timeout.InfiniteTimeSpan) });
+        }
 
-    private void AddBreaker(ResiliencePipelineBuilder<HttpResponseMessage> builder, UpstreamPipeline key, UpstreamOptions settings)
+        AddRetries(builder, cluster, settings);
+        AddBreaker(builder, cluster, authority, settings);
+        return builder.Build();
+    }
+
+    /// <summary>Whether a request has no body, or a buffered one.</summary>
+    private static bool CanSendAgain(ResilienceContext context) =>
+        context.GetRequestMessage() is { } request && (request.Content is null || UpstreamCall.Of(request) is { Body: not null });
+
+    private void AddBreaker(ResiliencePipelineBuilder<HttpResponseMessage> builder, string cluster, string authority, UpstreamOptions settings)
     {
         if (settings.BreakAfter == 0)
         {
@@ -101,13 +92,13 @@ internal sealed partial class UpstreamResilience(ResiliencePipelineRegistry<Upst
             ShouldHandle = args => ValueTask.FromResult(IsDestinationDown(settings, args.Outcome, args.Context.CancellationToken)),
             OnOpened = _ =>
             {
-                metrics.CountBreak(key.Cluster);
-                LogOpened(log, key.Cluster, key.Authority, settings.BreakFor.TotalSeconds);
+                metrics.CountBreak(cluster);
+                LogOpened(log, cluster, authority, settings.BreakFor.TotalSeconds);
                 return ValueTask.CompletedTask;
             },
             OnClosed = _ =>
             {
-                LogClosed(log, key.Cluster, key.Authority);
+                LogClosed(log, cluster, authority);
                 return ValueTask.CompletedTask;
             },
         });
@@ -126,7 +117,7 @@ internal sealed partial class UpstreamResilience(ResiliencePipelineRegistry<Upst
             MaxRetryAttempts = settings.Retries,
             Delay = TimeSpan.FromMilliseconds(100),
             MaxDelay = LongestDelay,
-            ShouldHandle = args => ValueTask.FromResult(ShouldRetry(settings, args.Outcome, args.Context.CancellationToken)),
+            ShouldHandle = args => ValueTask.FromResult(CanSendAgain(args.Context) && ShouldRetry(settings, args.Outcome, args.Context.CancellationToken)),
             OnRetry = args =>
             {
                 var cause = args.Outcome.Result is { } answer ? ((int)answer.StatusCode).ToString(CultureInfo.InvariantCulture) : args.Outcome.Exception!.Message;

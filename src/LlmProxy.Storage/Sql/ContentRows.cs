@@ -1,3 +1,4 @@
+using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Storage.Sql;
@@ -11,14 +12,16 @@ internal static class ContentRows
     /// <param name="session">The session.</param>
     /// <param name="query">Selects <see cref="Columns"/> of what is wanted.</param>
     /// <param name="found">Takes what was found.</param>
+    /// <param name="skipsDamaged">Whether damaged rows are left out.</param>
     /// <param name="cancellationToken">Cancels the operation.</param>
+    /// <exception cref="StoreException">A row is damaged, and damaged rows are not left out.</exception>
     public static async Task ReadAsync(
-        SqlSession session, SqlStatement query, Dictionary<ContentHash, ReadOnlyMemory<byte>> found, CancellationToken cancellationToken)
+        SqlSession session, SqlStatement query, Dictionary<ContentHash, ReadOnlyMemory<byte>> found, bool skipsDamaged, CancellationToken cancellationToken)
     {
         var rows = await QueryAsync(session, query, cancellationToken);
         foreach (var row in rows.Where(r => r.Encoding != ContentEncoding.Parts))
         {
-            found[row.Hash] = ContentCodec.Decode(row.Encoding, row.Bytes, row.Length);
+            Add(row, () => ContentCodec.Decode(row.Encoding, row.Bytes, row.Length));
         }
 
         var cut = rows.Where(r => r.Encoding == ContentEncoding.Parts).ToList();
@@ -29,13 +32,38 @@ internal static class ContentRows
 
         // A long value may have been recorded as a message too, and be cut itself.
         var parts = new Dictionary<ContentHash, ReadOnlyMemory<byte>>();
-        var wanted = cut.SelectMany(row => CutContent.PartsOf(row.Bytes)).Distinct().Select(StepRows.Bytes).ToList();
-        await ReadAsync(session, new SqlStatement($"SELECT {Columns} FROM content c WHERE c.hash " + session.AnyBytes("hashes")).With("hashes", wanted), parts, cancellationToken);
+        var wanted = cut.SelectMany(PartsOf).Distinct().Select(StepRows.Bytes).ToList();
+        await ReadAsync(
+            session, new SqlStatement($"SELECT {Columns} FROM content c WHERE c.hash " + session.AnyBytes("hashes")).With("hashes", wanted), parts, skipsDamaged, cancellationToken);
         foreach (var row in cut)
         {
-            if (CutContent.Decode(row.Bytes, row.Length, parts) is { } whole)
+            Add(row, () => CutContent.Decode(row.Bytes, row.Length, parts));
+        }
+
+        void Add(ContentRow row, Func<byte[]?> decode)
+        {
+            try
             {
-                found[row.Hash] = whole;
+                if (decode() is { } whole)
+                {
+                    found[row.Hash] = whole;
+                }
+            }
+            catch (StoreException) when (skipsDamaged)
+            {
+                // What refers to it reports that it is not there.
+            }
+        }
+
+        IReadOnlyList<ContentHash> PartsOf(ContentRow row)
+        {
+            try
+            {
+                return CutContent.PartsOf(row.Bytes);
+            }
+            catch (StoreException) when (skipsDamaged)
+            {
+                return [];
             }
         }
     }

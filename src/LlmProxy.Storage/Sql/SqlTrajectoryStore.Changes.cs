@@ -81,6 +81,11 @@ public abstract partial class SqlTrajectoryStore
                 cancellationToken);
             if (chosen.Count == 0)
             {
+                if (total > 0)
+                {
+                    await EraseDeletedAsync(cancellationToken);
+                }
+
                 return total;
             }
 
@@ -107,7 +112,17 @@ public abstract partial class SqlTrajectoryStore
         finally
         {
             Interlocked.Increment(ref _exampleChanges);
+            EraseLater();
         }
+    }
+
+    /// <inheritdoc />
+    /// <remarks>PostgreSQL erases by its own autovacuum.</remarks>
+    public virtual Task EraseDeletedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>Calls <see cref="EraseDeletedAsync"/> soon, once for several removals.</summary>
+    private protected virtual void EraseLater()
+    {
     }
 
     /// <summary>Whatever a model's vectors need before the first of them is stored.</summary>

@@ -46,7 +46,7 @@ public abstract partial class SqlTrajectoryStore
                     OfRun($"SELECT {StepRows.Columns} FROM trajectory_step s WHERE s.trajectory_row = @row ORDER BY s.idx"), r => StepRows.Read(s, r, run.Run.Id), cancellationToken);
                 var contents = new Dictionary<ContentHash, ReadOnlyMemory<byte>>();
                 await ContentRows.ReadAsync(
-                    s, OfRun($"SELECT {ContentRows.Columns} FROM trajectory_content u JOIN content c ON c.id = u.content_id WHERE u.trajectory_row = @row ORDER BY c.id"), contents, cancellationToken);
+                    s, OfRun($"SELECT {ContentRows.Columns} FROM trajectory_content u JOIN content c ON c.id = u.content_id WHERE u.trajectory_row = @row ORDER BY c.id"), contents, skipsDamaged: false, cancellationToken);
                 // Those of a step come with it; one whose content was dropped has no step any more.
                 var ofSteps = steps.Select(step => step.ExchangeId).ToHashSet(StringComparer.Ordinal);
                 var exchanges = await s.QueryAsync(

@@ -99,13 +99,16 @@ public abstract partial class SqlTrajectoryStore
             cancellationToken);
 
     /// <inheritdoc />
-    public Task<IReadOnlySet<string>> FindUsableExamplesAsync(string tenant, IReadOnlyCollection<string> trajectoryIds, CancellationToken cancellationToken) =>
+    public Task<IReadOnlySet<string>> FindUsableExamplesAsync(string tenant, IReadOnlyCollection<string> trajectoryIds, IReadOnlyCollection<string> exceptKeys, CancellationToken cancellationToken) =>
         trajectoryIds.Count == 0
             ? Task.FromResult<IReadOnlySet<string>>(new HashSet<string>(StringComparer.Ordinal))
             : ReadSetAsync(
                 "look up examples",
-                s => new SqlStatement($"SELECT t.id FROM task_trajectory t WHERE {s.IsTenant("t.tenant")} AND t.id {s.Any("ids")} AND t.has_content AND {NotRetired}")
-                    .With("tenant", tenant).With("ids", trajectoryIds),
+                s => WithoutKeys(
+                    s,
+                    new SqlStatement($"SELECT t.id FROM task_trajectory t WHERE {s.IsTenant("t.tenant")} AND t.id {s.Any("ids")} AND t.has_content AND {NotRetired}")
+                        .With("tenant", tenant).With("ids", trajectoryIds),
+                    exceptKeys),
                 cancellationToken);
 
     /// <inheritdoc />
@@ -139,6 +142,11 @@ public abstract partial class SqlTrajectoryStore
         text.Append(query.SuccessOnly ? " AND t.success IS TRUE" : "");
         text.Append(query.WithoutRetired ? " AND " + NotRetired : "");
         statement.Append(text.ToString()).With("tenant", query.Tenant).AppendIf(query.MinQuality, " AND t.quality_score >= @quality", "quality");
+        WithoutKeys(session, statement, query.ExceptKeys);
         return query.Providers.Count == 0 ? statement : statement.Append(" AND t.provider " + session.Any("providers")).With("providers", query.Providers);
     }
+
+    /// <summary>Adds the condition that none of some keys took part in a run <c>t</c>.</summary>
+    private static SqlStatement WithoutKeys(SqlSession session, SqlStatement statement, IReadOnlyCollection<string> keys) =>
+        keys.Count == 0 ? statement : statement.Append($" AND NOT EXISTS (SELECT 1 FROM {session.ElementsOf("t.key_names")} WHERE value {session.Any("keys")})").With("keys", keys);
 }

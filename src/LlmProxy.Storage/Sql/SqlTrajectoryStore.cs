@@ -21,7 +21,7 @@ namespace LlmProxy.Storage.Sql;
 /// container would close it once for each port, and the first time before those who still need it.
 /// </remarks>
 public abstract partial class SqlTrajectoryStore :
-    IStoreLifecycle, ITrajectoryStore, ICorrelationStore, IExampleStore, ISearchStore, IEmbeddingStore, IPromptPinStore, IStatisticsStore
+    IStoreLifecycle, ITrajectoryStore, ICorrelationStore, IExampleStore, ISearchStore, IEmbeddingStore, IPromptPinStore, IStatisticsStore, IAuditStore
 {
     private const string Runs = "SELECT {0} FROM task_trajectory t WHERE ";
     private static readonly string SelectRuns = Runs.Replace("{0}", TrajectoryRows.Columns, StringComparison.Ordinal);
@@ -123,46 +123,6 @@ public abstract partial class SqlTrajectoryStore :
             cancellationToken);
 
     /// <inheritdoc />
-    public Task<TrajectoryPage> ListAsync(TrajectoryQuery query, CancellationToken cancellationToken)
-    {
-        var limit = Math.Clamp(query.Limit, 1, 500);
-        ListCursor? cursor = string.IsNullOrEmpty(query.Cursor) ? null : ListCursor.Parse(query.Cursor);
-        var words = SearchText.Words(query.Search ?? "").Distinct(StringComparer.Ordinal).Take(SearchText.MaxQueryWords).ToList();
-        return ReadAsync(
-            "list runs",
-            async s =>
-            {
-                var statement = new SqlStatement(SelectRuns + "t.tenant = @tenant").With("tenant", query.Tenant)
-                    .AppendIf(query.Provider, " AND t.provider = @provider", "provider")
-                    .AppendIf(query.Model, " AND t.model = @model", "model")
-                    .AppendIf(query.Status is { } status ? EnumWords.Snake(status) : null, " AND t.status = @status", "status")
-                    .AppendIf(query.Success, " AND t.success = @success", "success")
-                    .AppendIf(query.MinQuality, " AND t.quality_score >= @quality", "quality")
-                    .AppendIf(query.Since, " AND t.started_at >= @since", "since");
-                if (words.Count > 0)
-                {
-                    statement.Append(" AND ").Append(s.WordsCondition).With("words", s.AllWords(words));
-                }
-
-                if (cursor is { } at)
-                {
-                    statement.Append(" AND (t.started_at < @start OR (t.started_at = @start AND t.id < @id))").With("start", at.StartedAt).With("id", at.Id);
-                }
-
-                statement.Append(" ORDER BY t.started_at DESC, t.id DESC LIMIT @limit").With("limit", limit + 1);
-                var runs = await s.QueryAsync(statement, r => TrajectoryRows.Read(s, r), cancellationToken);
-                if (runs.Count <= limit)
-                {
-                    return new TrajectoryPage(runs, null);
-                }
-
-                runs.RemoveAt(limit);
-                return new TrajectoryPage(runs, new ListCursor(runs[^1].StartedAt, runs[^1].Id).ToString());
-            },
-            cancellationToken);
-    }
-
-    /// <inheritdoc />
     public virtual Task<IReadOnlyList<Trajectory>> ClaimOpenAsync(DateTimeOffset idleSince, int limit, CancellationToken cancellationToken) =>
         RunsAsync(
             "list open runs",
@@ -201,7 +161,7 @@ public abstract partial class SqlTrajectoryStore :
                 foreach (var group in wanted.Chunk(200))
                 {
                     await ContentRows.ReadAsync(
-                        s, new SqlStatement($"SELECT {ContentRows.Columns} FROM content c WHERE c.hash " + s.AnyBytes("hashes")).With("hashes", group), found, cancellationToken);
+                        s, new SqlStatement($"SELECT {ContentRows.Columns} FROM content c WHERE c.hash " + s.AnyBytes("hashes")).With("hashes", group), found, skipsDamaged: true, cancellationToken);
                 }
 
                 return found;

@@ -61,9 +61,14 @@ internal static class StatisticsRows
         const string Own = "SELECT u.content_id FROM trajectory_content u JOIN task_trajectory t ON t.row_id = u.trajectory_row WHERE t.tenant = @tenant";
         var contents = isAlone ? "" : $" WHERE c.id IN ({Own}) OR c.id IN (SELECT p.part_id FROM content_part p WHERE p.content_id IN ({Own}))";
         var steps = isAlone ? "" : " JOIN task_trajectory t ON t.row_id = s.trajectory_row WHERE t.tenant = @tenant";
+        var contentBytes = await Number("SELECT CAST(coalesce(sum(length(c.bytes)), 0) AS bigint) FROM content c" + contents);
+
+        // The size of a shared database would tell a tenant how much the others store. A dimension takes four bytes.
         return new StorageUse(
-            await session.QueryFirstAsync(session.StoreSize(), r => r.GetInt64(0), cancellationToken),
-            await Number("SELECT CAST(coalesce(sum(length(c.bytes)), 0) AS bigint) FROM content c" + contents),
+            isAlone
+                ? await session.QueryFirstAsync(session.StoreSize(), r => r.GetInt64(0), cancellationToken)
+                : contentBytes + await Number("SELECT CAST(coalesce(sum(e.dimensions), 0) * 4 AS bigint) FROM trajectory_embedding e WHERE e.tenant = @tenant"),
+            contentBytes,
             runs,
             await Number("SELECT count(*) FROM trajectory_step s" + steps));
 

@@ -47,6 +47,7 @@ internal static class TrajectoryRows
         .Texts("tools_used", run => run.ToolsUsed)
         .OptionalText("comment", run => run.Comment)
         .OptionalText("template_set", run => run.TemplateSet)
+        .Texts("key_names", run => run.KeyNames)
         .Add("version", run => run.Version, static (r, i) => r.Reader.GetInt64(i));
 
     /// <summary>The columns in the order that <see cref="Read"/> expects, of table alias <c>t</c>.</summary>

@@ -130,6 +130,40 @@ internal sealed class SqliteSession : SqlSession, IDisposable
         }
     }
 
+    /// <summary>Merges some pages of the full-text index; false if there was nothing left to merge.</summary>
+    public bool MergeIndex(int pages)
+    {
+        var before = raw.sqlite3_total_changes(_connection.Handle!);
+        using var command = _connection.CreateCommand();
+        command.CommandText = "INSERT INTO task_search (task_search, rank) VALUES ('merge', @pages)";
+        command.Parameters.AddWithValue("@pages", pages);
+        command.ExecuteNonQuery();
+        // The statement itself counts as one change.
+        return raw.sqlite3_total_changes(_connection.Handle!) - before >= 2;
+    }
+
+    /// <summary>Moves the write-ahead log into the file and empties it; false if a reader still needs it. Waits for no one.</summary>
+    public bool TryTruncateLog()
+    {
+        var handle = _connection.Handle!;
+        raw.sqlite3_busy_timeout(handle, 0);
+        try
+        {
+            using var command = _connection.CreateCommand();
+            command.CommandText = "PRAGMA wal_checkpoint(TRUNCATE)";
+            using var reader = command.ExecuteReader();
+            return !reader.Read() || reader.GetInt64(0) == 0;
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode is raw.SQLITE_BUSY or raw.SQLITE_LOCKED)
+        {
+            return false;
+        }
+        finally
+        {
+            raw.sqlite3_busy_timeout(handle, _busyMilliseconds);
+        }
+    }
+
     /// <summary>Runs a command without parameters that is not worth preparing.</summary>
 #pragma warning disable CA2100 // Called with constants of this assembly alone.
     public void Run(string text)

@@ -120,6 +120,11 @@ public sealed partial class SqliteTrajectoryStore : SqlTrajectoryStore
             return;
         }
 
+        if (_eraseTimer is { } timer)
+        {
+            await timer.DisposeAsync();
+        }
+
         await _writerTurn.WaitAsync();
         _disposed = true;
         _writer?.Dispose();

@@ -20,7 +20,7 @@ public sealed partial record CallMarks
 
     /// <summary>
     /// The last text of the user after the last reply, at most 400 characters; null if there is none. It is compared
-    /// without regard to blanks, upper and lower case, digits and hexadecimal ids.
+    /// without regard to blanks, upper and lower case, digits and hexadecimal ids. A placeholder of a secret allows any text in its place.
     /// </summary>
     public string? LastText { get; init; }
 
@@ -38,7 +38,7 @@ public sealed partial record CallMarks
         return new CallMarks
         {
             Model = model,
-            LastText = Shorten(text is null ? null : redactor?.Redact(text) ?? text),
+            LastText = Shorten(text is null ? null : Redactor.Unify(redactor?.Redact(text) ?? text)),
             Results = [.. fresh.SelectMany(message => message.ToolResults).Select(result => result.Id).Where(id => id.Length > 0)],
         };
     }
@@ -50,19 +50,49 @@ public sealed partial record CallMarks
             ? model?.StartsWith(Model.AsSpan(0, Model.Length - 1), StringComparison.OrdinalIgnoreCase) == true
             : string.Equals(Model, model, StringComparison.OrdinalIgnoreCase));
 
-    /// <summary>Whether a request says the same.</summary>
-    public bool AllowsText(CallMarks request) =>
-        string.Equals(Plain(LastText), Plain(request.LastText), StringComparison.Ordinal);
+    /// <summary>Whether a request says the same. A placeholder of the recording may be anything in the request.</summary>
+    public bool AllowsText(CallMarks request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        var (recorded, sent) = (Plain(LastText), Plain(request.LastText));
+        return recorded.Contains(Redactor.Mark, StringComparison.Ordinal)
+            ? AllowsPieces(recorded.Split(Redactor.Mark), sent)
+            : string.Equals(recorded, sent, StringComparison.Ordinal);
+    }
 
     /// <summary>Whether a request brings results for the same calls, in any order.</summary>
     public bool AllowsResults(CallMarks request) =>
         Results.Order(StringComparer.Ordinal).SequenceEqual(request.Results.Order(StringComparer.Ordinal), StringComparer.Ordinal);
 
+    /// <summary>Whether a text holds what is between placeholders, in order and from end to end.</summary>
+    private bool AllowsPieces(string[] pieces, string sent)
+    {
+        if (!sent.StartsWith(pieces[0], StringComparison.Ordinal))
+        {
+            return false;
+        }
+
+        var at = pieces[0].Length;
+        foreach (var piece in pieces[1..^1])
+        {
+            var found = sent.IndexOf(piece, at, StringComparison.Ordinal);
+            if (found < 0)
+            {
+                return false;
+            }
+
+            at = found + piece.Length;
+        }
+
+        // Where a text is cut off depends on how long its secrets are.
+        return LastText!.Length >= LongestText - 1 || (sent.Length - at >= pieces[^1].Length && sent.EndsWith(pieces[^1], StringComparison.Ordinal));
+    }
+
     private static string? Shorten(string? text) =>
         text is null || text.Length <= LongestText ? text : text[..(char.IsHighSurrogate(text[LongestText - 1]) ? LongestText - 1 : LongestText)];
 
     /// <summary>The text without what differs from run to run.</summary>
-    private static string Plain(string? text) => text is null ? "" : Blanks().Replace(Changing().Replace(text, "#"), " ").Trim().ToLowerInvariant();
+    private static string Plain(string? text) => text is null ? "" : Blanks().Replace(Changing().Replace(Redactor.Unify(text), "#"), " ").Trim().ToLowerInvariant();
 
     // Hexadecimal ids of eight digits or more, then every other number: clocks, dates, counts, ports.
     [GeneratedRegex(@"\b[0-9a-fA-F]{8}[0-9a-fA-F-]*\b|\d+", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]

@@ -27,7 +27,12 @@ public static class RecordedTrajectoryFile
     /// <summary>What <c>format</c> says.</summary>
     public const string Format = "llmproxy-run/1";
 
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    // Deeper than any request that is recorded.
+    private const int MaxDepth = 10_200;
+
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, MaxDepth = MaxDepth };
+    private static readonly JsonSerializerOptions Plain = new() { MaxDepth = MaxDepth };
+    private static readonly JsonDocumentOptions Reading = new() { MaxDepth = MaxDepth };
 
     /// <summary>The run as text; ends with a line end.</summary>
     /// <param name="run">The run.</param>
@@ -62,7 +67,7 @@ public static class RecordedTrajectoryFile
         JsonNode? root;
         try
         {
-            root = JsonNode.Parse(json);
+            root = JsonNode.Parse(json, null, Reading);
         }
         catch (JsonException error)
         {
@@ -131,7 +136,7 @@ public static class RecordedTrajectoryFile
                 json["usage"] = Write(reply.Usage);
             }
 
-            json["message"] = JsonNode.Parse(reply.Message.Json.Span);
+            json["message"] = JsonNode.Parse(reply.Message.Json.Span, null, Reading);
             Add(json, "error", reply.Error);
             Add(json, "incomplete", reply.IsComplete || reply.Error is not null ? null : true);
         }
@@ -192,11 +197,11 @@ public static class RecordedTrajectoryFile
                 Refusal = Text(answer, "refusal", place),
                 Usage = answer["usage"] is JsonObject usage ? ReadUsage(usage, place + ".usage") : TokenUsage.None,
                 HasUsage = answer["usage"] is JsonObject,
-                Message = dialect.ReadMessage(Encoding.UTF8.GetBytes(message.ToJsonString())),
+                Message = dialect.ReadMessage(Encoding.UTF8.GetBytes(message.ToJsonString(Plain))),
                 Error = Text(answer, "error", place),
                 IsComplete = Flag(answer, "incomplete", place) != true && answer["error"] is null,
             },
-            ErrorBody = body is JsonValue text && text.TryGetValue(out string? raw) ? raw : body?.ToJsonString(),
+            ErrorBody = body is JsonValue text && text.TryGetValue(out string? raw) ? raw : body?.ToJsonString(Plain),
             BreaksOff = Flag(answer, "breaksOff", place) == true,
         };
     }
@@ -220,7 +225,7 @@ public static class RecordedTrajectoryFile
     {
         try
         {
-            return JsonNode.Parse(text) as JsonObject;
+            return JsonNode.Parse(text, null, Reading) as JsonObject;
         }
         catch (JsonException)
         {

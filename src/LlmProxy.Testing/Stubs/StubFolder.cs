@@ -1,3 +1,4 @@
+using LlmProxy.Core.Recording;
 using LlmProxy.Testing.Replay;
 
 namespace LlmProxy.Testing.Stubs;
@@ -49,8 +50,8 @@ public sealed record StubFolder(IReadOnlyDictionary<string, byte[]> Files, int M
         foreach (var (name, content) in Files)
         {
             var path = Path.Combine(folder, name);
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            File.WriteAllBytes(path, content);
+            using var file = PrivateFiles.Create(path);
+            file.Write(content);
         }
     }
 

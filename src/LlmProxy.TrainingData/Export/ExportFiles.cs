@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using LlmProxy.Core.Recording;
 using LlmProxy.TrainingData.Validation;
 
 namespace LlmProxy.TrainingData.Export;
@@ -60,7 +61,7 @@ public sealed class ExportFiles
     public async Task<ExportResult> WriteAsync(IAsyncEnumerable<ExportEvent> events, Action<ExportEvent> onEvent, CancellationToken cancellationToken)
     {
         // 1. What the files hold already: those runs are not added again, and their tasks stay on their side.
-        Directory.CreateDirectory(Path.GetDirectoryName(_path)!);
+        PrivateFiles.CreateDirectory(Path.GetDirectoryName(_path)!);
         await ReadKnownAsync(cancellationToken);
 
         // 2. Lines, origins, images, as they come.
@@ -132,7 +133,7 @@ public sealed class ExportFiles
             return;
         }
 
-        await using (var output = new FileStream(path + Part, Private()))
+        await using (var output = PrivateFiles.Create(path + Part))
         {
             await ExportManifest.WriteAsync(output, _request, files, [.. _runs.Union(_knownRuns)], summary, cancellationToken);
         }
@@ -184,28 +185,16 @@ public sealed class ExportFiles
 
     private async Task<bool> WriteImageAsync(ExportImage image, CancellationToken cancellationToken)
     {
-        Directory.CreateDirectory(ImageFolder);
+        PrivateFiles.CreateDirectory(ImageFolder);
         var path = Path.Combine(ImageFolder, Path.GetFileName(image.Name));
         if (File.Exists(path))
         {
             return false;
         }
 
-        await using var file = new FileStream(path, Private());
+        await using var file = PrivateFiles.Create(path);
         await file.WriteAsync(image.Bytes, cancellationToken);
         return true;
-    }
-
-    /// <summary>What agents saw is in it: for its owner alone, as everything recorded is.</summary>
-    private static FileStreamOptions Private()
-    {
-        var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, BufferSize = 1 << 16, Options = FileOptions.Asynchronous };
-        if (!OperatingSystem.IsWindows())
-        {
-            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        }
-
-        return options;
     }
 
     /// <summary>A file and its origins while they are written.</summary>
@@ -255,7 +244,7 @@ public sealed class ExportFiles
 
         private static async Task<FileStream> OpenOneAsync(string path, bool goesOn, CancellationToken cancellationToken)
         {
-            var stream = new FileStream(path + Part, Private());
+            var stream = PrivateFiles.Create(path + Part);
             if (goesOn && File.Exists(path))
             {
                 await using var before = File.OpenRead(path);

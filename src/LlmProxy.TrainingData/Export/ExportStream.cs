@@ -83,7 +83,7 @@ public static class ExportStream
     {
         try
         {
-            using var document = JsonDocument.Parse(line, new JsonDocumentOptions { MaxDepth = 1000 });
+            using var document = JsonDocument.Parse(line, new JsonDocumentOptions { MaxDepth = StrictJson.Options.MaxDepth + 1 });
             var root = document.RootElement;
             if (root.TryGetProperty("line", out var json))
             {

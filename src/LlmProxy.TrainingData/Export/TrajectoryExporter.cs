@@ -22,6 +22,9 @@ namespace LlmProxy.TrainingData.Export;
 /// <remarks>Safe for concurrent use.</remarks>
 public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectoryStore store, ISearchStore search, TrajectoryReader reader, LlmProxyOptions options, TimeProvider time)
 {
+    private const string CannotBeRead = "content is damaged in the store, or was removed meanwhile";
+    private const string TooDeep = "lines left out: nested too deep for readers of JSON";
+
     /// <summary>
     /// Exports into a training file, with the validation file and the origins next to it. The file takes its name only when
     /// all of it has passed its consumer's rules; see <see cref="ExportedFile.Report"/>.
@@ -60,17 +63,15 @@ public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectorySto
 
     private async IAsyncEnumerable<ExportEvent> RunsAsync(Work work, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var format = (ConversationFormat)work.Format;
         var done = 0;
         await foreach (var run in work.Selection.ReadAsync(cancellationToken))
         {
-            var segment = 0;
             work.WhyNot = ConversationShaper.NoReply;
-            foreach (var conversation in (await ReadAsync(run, work, cancellationToken)).SelectMany(format.Lines))
+            var segment = 0;
+            foreach (var conversation in (await ReadAsync(run, work, cancellationToken)).SelectMany(((ConversationFormat)work.Format).Lines))
             {
                 var images = new ImageFiles(work.Request.ImageUri);
-                var json = work.Write(writer => format.Write(writer, conversation, images));
-                if (!work.Accepts(json))
+                if (work.Write((writer, format) => ((ConversationFormat)format).Write(writer, conversation, images)) is not { } json)
                 {
                     continue;
                 }
@@ -85,7 +86,7 @@ public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectorySto
                     yield return new ExportImage(name, bytes);
                 }
 
-                yield return work.Line(json, work.Selection.IsValidation(run), OriginOf(run, conversation.Models) with
+                yield return work.Line(json, work.Selection.IsValidation(run), OriginOf(work.Clean(run), conversation.Models) with
                 {
                     Segment = ++segment,
                     Replies = [.. conversation.Turns.Where(t => t.IsAssistant).Select(t => t.IsTrained ? t.Step : 0)],
@@ -121,9 +122,9 @@ public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectorySto
             {
                 work.Notes.Add("pairs left out: " + reason);
             }
-            else if (work.Write(writer => format.Write(writer, comparison)) is var json && work.Accepts(json))
+            else if (work.Write((writer, _) => format.Write(writer, comparison)) is { } json)
             {
-                yield return work.Line(json, isValidation, OriginOf(pair.Better, better!.Models) with
+                yield return work.Line(json, isValidation, OriginOf(work.Clean(pair.Better), better!.Models) with
                 {
                     Pair = new PairOrigin(pair.Worse.Id, pair.Worse.QualityScore, pair.Worse.Success, pair.Similarity, pair.Reason, comparison.Compared),
                 });
@@ -139,10 +140,35 @@ public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectorySto
         }
     }
 
+    /// <summary>The conversations of a run; none where it cannot be read, which keeps no other run from being exported.</summary>
     private async Task<IReadOnlyList<Conversation>> ReadAsync(Trajectory run, Work work, CancellationToken cancellationToken)
     {
+        try
+        {
+            return await ShapeAsync(run, work, cancellationToken);
+        }
+        catch (Exception error) when (error is StoreException { IsOutage: false } or JsonException or InvalidOperationException)
+        {
+            work.WhyNot = CannotBeRead;
+            return [];
+        }
+    }
+
+    private async Task<IReadOnlyList<Conversation>> ShapeAsync(Trajectory run, Work work, CancellationToken cancellationToken)
+    {
         var steps = await reader.ReadAsync(run.Id, cancellationToken);
+        if (steps.Any(s => s.Unreadable > 0))
+        {
+            work.WhyNot = CannotBeRead;
+            return [];
+        }
+
         var others = steps.Any(s => s.Messages.Any(m => m.IsForeign)) ? await work.RepliesOfConversationAsync(run, reader, cancellationToken) : null;
+        if (work.Redactor is { } redactor)
+        {
+            steps = [.. steps.Select(step => step with { ToolsJson = step.ToolsJson is { } tools ? redactor.RedactJson(tools) : step.ToolsJson })];
+        }
+
         var segments = SegmentBuilder.Build(steps, print => others?.Contains(print) == true);
         var conversations = new List<Conversation>(segments.Count);
         foreach (var segment in segments)
@@ -201,6 +227,15 @@ public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectorySto
 
         public Redactor? Redactor => redactor;
 
+        /// <summary>A run whose own texts are redacted like its content.</summary>
+        public Trajectory Clean(Trajectory run) => redactor is null ? run : run with
+        {
+            TaskId = redactor.Redact(run.TaskId),
+            ConversationId = redactor.Redact(run.ConversationId),
+            TaskDescription = redactor.Redact(run.TaskDescription),
+            Client = redactor.Redact(run.Client),
+        };
+
         public LineFormat Format { get; } = LineFormat.Of(request.Format);
 
         public int Lines { get; private set; }
@@ -212,19 +247,31 @@ public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectorySto
         /// <summary>Why the latest run gave no line, where it did not.</summary>
         public string WhyNot { get; set; } = ConversationShaper.NoReply;
 
-        public byte[] Write(Action<Utf8JsonWriter> write)
+        /// <summary>Writes a line; null where it is left out, which is counted.</summary>
+        public byte[]? Write(Action<Utf8JsonWriter, LineFormat> write)
         {
             _buffer.ResetWrittenCount();
-            using (var writer = new Utf8JsonWriter(_buffer, StrictJson.Options))
+            try
             {
-                write(writer);
-            }
+                using (var writer = new Utf8JsonWriter(_buffer, StrictJson.Options))
+                {
+                    write(writer, Format);
+                }
 
-            return _buffer.WrittenSpan.ToArray();
+                var json = _buffer.WrittenSpan.ToArray();
+                return Accepts(json) ? json : null;
+            }
+            catch (Exception error) when (error is JsonException or InvalidOperationException)
+            {
+                // Writer and reader refuse nesting above their limit.
+                WhyNot = TooDeep;
+                notes.Add(TooDeep);
+                return null;
+            }
         }
 
         /// <summary>Whether the consumer would take the line; if not it is left out and counted, since one such line spoils the file.</summary>
-        public bool Accepts(byte[] json)
+        private bool Accepts(byte[] json)
         {
             using var line = JsonDocument.Parse(json, LineValidator.Reading);
             var findings = new LineFindings();

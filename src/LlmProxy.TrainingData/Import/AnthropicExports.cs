@@ -14,14 +14,20 @@ internal sealed class AnthropicExports(ImportReport report)
     /// <summary>The runs of a file, one at a time.</summary>
     public async IAsyncEnumerable<ImportedTrajectory> ReadAsync(string path, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var origins = File.Exists(ExportFiles.OriginsOf(path)) ? File.ReadLinesAsync(ExportFiles.OriginsOf(path), cancellationToken).GetAsyncEnumerator(cancellationToken) : null;
+        var originsPath = ExportFiles.OriginsOf(path);
+        var origins = File.Exists(originsPath) ? ImportLines.ReadAsync(originsPath, report, cancellationToken).GetAsyncEnumerator(cancellationToken) : null;
         try
         {
             ImportedTrajectory? run = null;
-            await foreach (var line in File.ReadLinesAsync(path, cancellationToken))
+            await foreach (var (_, bytes) in ImportLines.ReadAsync(path, report, cancellationToken))
             {
-                var origin = origins is not null && await origins.MoveNextAsync() ? JsonSerializer.Deserialize(origins.Current, ExportJson.Default.ExportOrigin) : null;
-                using var document = LenientJson.Parse(Encoding.UTF8.GetBytes(line));
+                var origin = origins is not null && await origins.MoveNextAsync() ? OriginOf(originsPath, origins.Current) : null;
+                if (bytes is not { } line)
+                {
+                    continue;
+                }
+
+                using var document = LenientJson.Parse(line);
                 if (document?.RootElement.Get("messages"u8).ValueKind != JsonValueKind.Array)
                 {
                     ImportReport.Count(report.Unknown, document is null ? "broken JSON" : "line without messages");
@@ -55,13 +61,26 @@ internal sealed class AnthropicExports(ImportReport report)
         }
     }
 
-    private static ImportedTrajectory Start(string line, ExportOrigin? origin, JsonElement root)
+    private ExportOrigin? OriginOf(string path, ImportLine line)
     {
-        var id = origin?.TrajectoryId ?? ImportedTrajectory.IdOf("anthropic\n" + line);
+        try
+        {
+            return line.Bytes is { } bytes ? JsonSerializer.Deserialize(bytes.Span, ExportJson.Default.ExportOrigin) : null;
+        }
+        catch (JsonException)
+        {
+            report.Skip(path, line.Number, "is no origin of an export");
+            return null;
+        }
+    }
+
+    private static ImportedTrajectory Start(ReadOnlyMemory<byte> line, ExportOrigin? origin, JsonElement root)
+    {
+        var id = origin is null ? ImportedTrajectory.IdOf("anthropic\n" + Encoding.UTF8.GetString(line.Span)) : Core.Trajectories.TaskId.From(origin.TrajectoryId).Value;
         return new ImportedTrajectory
         {
             Id = id,
-            TaskId = origin?.TaskId ?? id,
+            TaskId = origin is null ? id : Core.Trajectories.TaskId.From(origin.TaskId).Value,
             ConversationId = origin?.ConversationId ?? id,
             Provider = origin?.Provider ?? "anthropic",
             Client = origin?.Client ?? "",

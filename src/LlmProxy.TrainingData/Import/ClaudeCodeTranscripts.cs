@@ -23,9 +23,9 @@ internal sealed class ClaudeCodeTranscripts(TaskRules rules, ImportReport report
     public async Task<IReadOnlyList<ImportedTrajectory>> ReadAsync(string path, CancellationToken cancellationToken)
     {
         var records = new List<TranscriptRecord>();
-        await foreach (var line in File.ReadLinesAsync(path, cancellationToken))
+        await foreach (var line in ImportLines.ReadAsync(path, report, cancellationToken))
         {
-            if (!string.IsNullOrWhiteSpace(line) && TranscriptRecord.Read(System.Text.Encoding.UTF8.GetBytes(line), report) is { } record)
+            if (line.Bytes is { } bytes && !bytes.Span.Trim(" \t\r"u8).IsEmpty && TranscriptRecord.Read(bytes, report) is { } record)
             {
                 records.Add(record);
             }

@@ -85,6 +85,15 @@ internal sealed class ImportedTrajectory
 /// <summary>What an import found and did.</summary>
 public sealed class ImportReport
 {
+    internal const string Abandoned = "abandoned branch";
+    internal const string Repeated = "repeated record";
+    internal const string SideCall = "side call";
+    internal const string Copied = "copy in a branch or fork";
+
+    private const int MaxSkippedLines = 1_000;
+
+    private readonly List<string> _skipped = [];
+
     /// <summary>Files that were read.</summary>
     public int Files { get; internal set; }
 
@@ -112,13 +121,20 @@ public sealed class ImportReport
     /// <summary>Records by kind that hold messages and are left out: abandoned branches, repeated records, side calls, copies in branches and forks.</summary>
     public SortedDictionary<string, int> LeftOut { get; } = new(StringComparer.Ordinal);
 
-    internal const string Abandoned = "abandoned branch";
+    /// <summary>Lines that were skipped, each with its file, its number and the reason; the first thousand.</summary>
+    public IReadOnlyList<string> SkippedLines => _skipped;
 
-    internal const string Repeated = "repeated record";
+    /// <summary>How many lines were skipped.</summary>
+    public int Skipped { get; private set; }
 
-    internal const string SideCall = "side call";
-
-    internal const string Copied = "copy in a branch or fork";
+    internal void Skip(string path, int line, string reason)
+    {
+        Skipped++;
+        if (_skipped.Count < MaxSkippedLines)
+        {
+            _skipped.Add(FormattableString.Invariant($"{path}({line}) {reason}"));
+        }
+    }
 
     internal static void Count(SortedDictionary<string, int> counts, string kind) => counts[kind] = counts.GetValueOrDefault(kind) + 1;
 }

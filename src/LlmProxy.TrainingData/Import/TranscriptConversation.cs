@@ -33,7 +33,7 @@ internal sealed class TranscriptConversation(TaskRules rules, ImportReport repor
         {
             if (records[i].Type == "user")
             {
-                TakeUser(records[i], i + 1 < records.Count ? records[i + 1] : null);
+                TakeUser(records[i], records.Skip(i + 1).FirstOrDefault(r => !r.IsAttached));
             }
             else
             {
@@ -110,7 +110,7 @@ internal sealed class TranscriptConversation(TaskRules rules, ImportReport repor
             _before = _pending.Count;
         }
 
-        (_prompt, _task, _isSideCall, _reportedTo, _isInterrupted) = (record, task, ProgramMessages.IsSideCall(record.Text, rules), null, false);
+        (_prompt, _task, _isSideCall, _reportedTo, _isInterrupted) = (record, task, rules.IsSideCall(record.Text), null, false);
         return true;
     }
 

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using LlmProxy.Wire.Json;
-using Microsoft.ML.Tokenizers;
 
 namespace LlmProxy.TrainingData.Validation;
 
@@ -10,12 +9,6 @@ internal static class LineTokens
     // OpenAI: an image of 1024 by 1024 in high detail; Gemini takes 258 for a tile.
     private const int Image = 765;
     private const int Message = 4;
-
-    // A megabyte of vocabulary, read by the first export of OpenAI's format and by nothing else.
-    private static readonly Lazy<Tokenizer> O200k = new(() => TiktokenTokenizer.CreateForEncoding("o200k_base"));
-
-    /// <summary>Tokens of a text for OpenAI's models since GPT-4o, exactly.</summary>
-    public static int OfOpenAiText(string text) => O200k.Value.CountTokens(text);
 
     /// <summary>Tokens of a line.</summary>
     /// <param name="line">The line.</param>

@@ -93,6 +93,11 @@ internal abstract class LineValidator(FormatLimits limits)
     public void Check(JsonElement line, LineFindings findings)
     {
         findings.Tokens = LineTokens.OfLine(line, CountTokens);
+        if (findings.Tokens > Limits.MaxTokens / 2)
+        {
+            findings.Tokens = LineTokens.OfLine(line, CountTokensExactly);
+        }
+
         if (line.ValueKind != JsonValueKind.Object)
         {
             findings.Add("not-object", "a line must be a JSON object");
@@ -110,6 +115,9 @@ internal abstract class LineValidator(FormatLimits limits)
 
     /// <summary>Tokens of a text for the models that the format is for; an estimate if their tokenizer is not published.</summary>
     protected virtual int CountTokens(string text) => TokenEstimate.OfText(text);
+
+    /// <summary>Tokens of a text of a line that may be too large, as exactly as they can be counted.</summary>
+    protected virtual int CountTokensExactly(string text) => CountTokens(text);
 
     /// <summary>Checks a line that is an object.</summary>
     protected abstract void CheckObject(JsonElement line, LineFindings findings);

@@ -10,6 +10,7 @@ namespace LlmProxy.TrainingData.Validation;
 internal class OpenAiValidator(FormatLimits limits) : LineValidator(limits)
 {
     private const int MostTools = 128;
+    private readonly OpenAiTokens _tokens = new();
 
     protected override void CheckObject(JsonElement line, LineFindings findings)
     {
@@ -26,7 +27,9 @@ internal class OpenAiValidator(FormatLimits limits) : LineValidator(limits)
                 "nothing-trained", "every assistant message has weight 0");
     }
 
-    protected override int CountTokens(string text) => LineTokens.OfOpenAiText(text);
+    protected override int CountTokens(string text) => _tokens.Count(text);
+
+    protected override int CountTokensExactly(string text) => OpenAiTokens.OfText(text);
 
     /// <summary>Tools and what goes with them.</summary>
     protected static void CheckTools(JsonElement holder, IEnumerable<JsonElement> messages, LineFindings findings)

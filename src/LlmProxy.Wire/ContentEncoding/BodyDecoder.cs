@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using LlmProxy.Wire.Json;
 using ZstdSharp;
 using ZstdSharp.Unsafe;
 
@@ -10,12 +11,18 @@ namespace LlmProxy.Wire.ContentEncoding;
 /// </summary>
 /// <remarks>
 /// Not safe for concurrent use. Broken data ends the decoding (<see cref="IsBroken"/>) and throws nothing; so does data
-/// that decodes to more than <see cref="MaxDecodedBytes"/>, for a few kilobytes can hold gigabytes of blanks.
+/// that decodes to more than a limit (<see cref="IsTooLarge"/>), for a few kilobytes can hold gigabytes of blanks.
 /// </remarks>
 public sealed class BodyDecoder : IDisposable
 {
-    /// <summary>What one body may decode to.</summary>
+    /// <summary>What one body may decode to if the caller sets no limit.</summary>
     public const long MaxDecodedBytes = 256L << 20;
+
+    /// <summary>
+    /// Encodings over one another in one body. Clients and servers send one, a gateway may add a second; each takes a
+    /// decoder with its window, and a header of 63 KB can name 21 000.
+    /// </summary>
+    public const int MaxCodings = 2;
 
     private const int BufferBytes = 16 * 1024;
 
@@ -23,64 +30,86 @@ public sealed class BodyDecoder : IDisposable
     private const int ZstdWindowLog = 23;
 
     private readonly List<Layer> _layers = [];
-    private long _decoded;
+    private readonly long _maxBytes;
 
-    private BodyDecoder()
+    private BodyDecoder(long maxBytes)
     {
+        _maxBytes = maxBytes;
     }
 
     /// <summary>Whether the data could not be decoded; what was decoded before is kept.</summary>
     public bool IsBroken { get; private set; }
 
-    /// <summary>A decoder for a Content-Encoding; null where one of its encodings is unknown.</summary>
+    /// <summary>Whether the decoding ended because the data decodes to more than the limit.</summary>
+    public bool IsTooLarge { get; private set; }
+
+    /// <summary>Whether there is anything to undo.</summary>
+    public bool IsIdentity => _layers.Count == 0;
+
+    /// <summary>A decoder for a Content-Encoding; null where one of its encodings is unknown, or there are more than <see cref="MaxCodings"/>.</summary>
     /// <param name="contentEncoding">The header's value; null or empty for none.</param>
-    public static BodyDecoder? Create(string? contentEncoding)
+    /// <param name="maxBytes">What the body may decode to.</param>
+    public static BodyDecoder? Create(string? contentEncoding, long maxBytes = MaxDecodedBytes)
     {
-        var decoder = new BodyDecoder();
-        foreach (var name in (contentEncoding ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Reverse())
+        var decoder = new BodyDecoder(maxBytes);
+        var header = contentEncoding.AsSpan();
+        foreach (var part in header.Split(','))
         {
-            switch (name.ToLowerInvariant())
+            // The one that was applied last is undone first.
+            var name = header[part].Trim();
+            if (name.IsEmpty || name.Equals("identity", StringComparison.OrdinalIgnoreCase))
             {
-                case "identity":
-                    break;
-                case "gzip" or "x-gzip":
-                    decoder._layers.Add(new Layer(static (s, _) => new GZipStream(s, CompressionMode.Decompress), 0));
-                    break;
-                case "deflate":
-                    decoder._layers.Add(new Layer(OpenDeflate, 2));
-                    break;
-                case "br":
-                    decoder._layers.Add(new Layer(static (s, _) => new BrotliStream(s, CompressionMode.Decompress), 0));
-                    break;
-                case "zstd":
-                    decoder._layers.Add(new Layer(OpenZstd, 0));
-                    break;
-                default:
-                    decoder.Dispose();
-                    return null;
+                continue;
             }
+
+            if (decoder._layers.Count == MaxCodings || LayerOf(name) is not { } layer)
+            {
+                decoder.Dispose();
+                return null;
+            }
+
+            decoder._layers.Insert(0, layer);
         }
 
         return decoder;
     }
 
     /// <summary>Decodes a whole body; null where the encoding is unknown or the data broken from the start. The same memory if there is no encoding.</summary>
-    public static ReadOnlyMemory<byte>? DecodeAll(ReadOnlyMemory<byte> bytes, string? contentEncoding)
+    public static ReadOnlyMemory<byte>? DecodeAll(ReadOnlyMemory<byte> bytes, string? contentEncoding) =>
+        TryDecodeAll(bytes, contentEncoding, MaxDecodedBytes, static _ => true, out var decoded) is DecodeResult.Decoded or DecodeResult.TooLarge ? decoded : default(ReadOnlyMemory<byte>?);
+
+    /// <summary>Decodes a whole body within limits.</summary>
+    /// <param name="bytes">The body.</param>
+    /// <param name="contentEncoding">The header's value; null or empty for none.</param>
+    /// <param name="maxBytes">What it may decode to.</param>
+    /// <param name="reserve">Reserves memory for as many more bytes; false if there is none.</param>
+    /// <param name="decoded">What was decoded, up to the place where the data broke or a limit was reached. The same memory if there is no encoding.</param>
+    public static DecodeResult TryDecodeAll(ReadOnlyMemory<byte> bytes, string? contentEncoding, long maxBytes, Func<int, bool> reserve, out ReadOnlyMemory<byte> decoded)
     {
+        decoded = bytes;
         if (string.IsNullOrEmpty(contentEncoding))
         {
-            return bytes;
+            return DecodeResult.Decoded;
         }
 
-        using var decoder = Create(contentEncoding);
+        using var decoder = Create(contentEncoding, maxBytes);
         if (decoder is null)
         {
-            return null;
+            decoded = default;
+            return DecodeResult.UnknownEncoding;
         }
 
-        using var output = new MemoryStream();
-        decoder.Decode(bytes.Span, static (decoded, into) => into.Write(decoded), output);
-        return decoder.IsBroken && output.Length == 0 ? null : output.ToArray();
+        if (decoder.IsIdentity)
+        {
+            return DecodeResult.Decoded;
+        }
+
+        using var output = new ByteBuffer(BufferBytes);
+        decoder.Decode(bytes.Span, static (piece, state) => state.Take(piece), new Receiver(decoder, output, reserve));
+        decoded = output.ToArray();
+        return decoder.IsTooLarge ? DecodeResult.TooLarge
+            : decoder.IsBroken && decoded.IsEmpty ? DecodeResult.Broken
+            : DecodeResult.Decoded;
     }
 
     /// <summary>Takes the next bytes and hands on what they decode to.</summary>
@@ -129,8 +158,13 @@ public sealed class BodyDecoder : IDisposable
         int read;
         while ((read = output.Read(layer.Buffer, 0, layer.Buffer.Length)) > 0)
         {
-            _decoded += read;
-            if (_decoded > MaxDecodedBytes)
+            layer.Decoded += read;
+            if (layer.Decoded > _maxBytes)
+            {
+                IsTooLarge = true;
+            }
+
+            if (IsTooLarge)
             {
                 throw new InvalidDataException("The body decodes to more than is recorded.");
             }
@@ -146,6 +180,15 @@ public sealed class BodyDecoder : IDisposable
             }
         }
     }
+
+    private static Layer? LayerOf(ReadOnlySpan<char> name) =>
+        Is(name, "gzip") || Is(name, "x-gzip") ? new Layer(static (s, _) => new GZipStream(s, CompressionMode.Decompress), 0)
+        : Is(name, "deflate") ? new Layer(OpenDeflate, 2)
+        : Is(name, "br") ? new Layer(static (s, _) => new BrotliStream(s, CompressionMode.Decompress), 0)
+        : Is(name, "zstd") ? new Layer(OpenZstd, 0)
+        : null;
+
+    private static bool Is(ReadOnlySpan<char> name, string coding) => name.Equals(coding, StringComparison.OrdinalIgnoreCase);
 
     // By the standard "deflate" is the zlib format; some servers send the bare one.
     private static Stream OpenDeflate(Stream input, ReadOnlySpan<byte> start) =>
@@ -163,10 +206,28 @@ public sealed class BodyDecoder : IDisposable
 
     private delegate Stream Open(Stream input, ReadOnlySpan<byte> start);
 
+    /// <summary>Collects what a body decodes to, as long as there is memory for it.</summary>
+    private sealed class Receiver(BodyDecoder decoder, ByteBuffer output, Func<int, bool> reserve)
+    {
+        public void Take(ReadOnlySpan<byte> piece)
+        {
+            if (decoder.IsTooLarge || !reserve(piece.Length))
+            {
+                decoder.IsTooLarge = true;
+                return;
+            }
+
+            output.Append(piece);
+        }
+    }
+
     private sealed class Layer(Open open, int startBytes) : IDisposable
     {
         private Stream? _output;
         private byte[]? _buffer;
+
+        /// <summary>Bytes that came out of it so far.</summary>
+        public long Decoded { get; set; }
 
         public FeedStream Input { get; } = new();
 
@@ -239,6 +300,22 @@ public sealed class BodyDecoder : IDisposable
 
         public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
     }
+}
+
+/// <summary>How the decoding of a whole body ended.</summary>
+public enum DecodeResult
+{
+    /// <summary>Decoded, as far as the data goes.</summary>
+    Decoded,
+
+    /// <summary>An encoding is unknown, or there are more than <see cref="BodyDecoder.MaxCodings"/>.</summary>
+    UnknownEncoding,
+
+    /// <summary>The data is broken from the start.</summary>
+    Broken,
+
+    /// <summary>It decodes to more than the limit, or there is no memory for it.</summary>
+    TooLarge,
 }
 
 /// <summary>Takes decoded bytes.</summary>

@@ -40,9 +40,13 @@ internal sealed class CanonicalJson(ByteBuffer to) : IDisposable
     private readonly List<Property> _properties = [];
     private readonly ByteBuffer _sorted = new();
     private int _nesting;
+    private int _values;
 
     /// <summary>Called with what is between the quotes of a call id.</summary>
     public Action<ByteRange>? OnCallId { get; set; }
+
+    /// <summary>How many values it writes at most.</summary>
+    public int MaxValues { get; init; } = int.MaxValue;
 
     /// <summary>Where the reader's first byte is in the body; for <see cref="OnCallId"/>.</summary>
     public int Origin { get; set; }
@@ -77,6 +81,7 @@ internal sealed class CanonicalJson(ByteBuffer to) : IDisposable
     /// <summary>Writes the value that the reader is on and leaves the reader on its last token.</summary>
     public void WriteValue(ref Utf8JsonReader reader, CanonicalRules rules, int depth)
     {
+        Count();
         switch (reader.TokenType)
         {
             case JsonTokenType.StartObject or JsonTokenType.StartArray when _nesting >= MaxNormalisedDepth:
@@ -128,6 +133,7 @@ internal sealed class CanonicalJson(ByteBuffer to) : IDisposable
     /// <summary>Writes the property whose name the reader is on.</summary>
     public void WriteProperty(ref Utf8JsonReader reader, CanonicalRules rules, int depth)
     {
+        Count();
         var start = to.Length;
         WriteString(reader.ValueSpan);
         var nameEnd = to.Length;
@@ -180,6 +186,14 @@ internal sealed class CanonicalJson(ByteBuffer to) : IDisposable
     }
 
     public void Dispose() => _sorted.Dispose();
+
+    private void Count()
+    {
+        if (++_values > MaxValues)
+        {
+            throw new RequestTooLargeException();
+        }
+    }
 
     private static bool IsTextName(CanonicalRules rules, ReadOnlySpan<byte> name)
     {
@@ -268,6 +282,7 @@ internal sealed class CanonicalJson(ByteBuffer to) : IDisposable
         var depth = reader.CurrentDepth;
         do
         {
+            Count();
             switch (reader.TokenType)
             {
                 case JsonTokenType.PropertyName or JsonTokenType.String:

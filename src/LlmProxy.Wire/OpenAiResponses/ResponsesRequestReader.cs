@@ -138,6 +138,7 @@ internal static class ResponsesRequestReader
 
     private static void ReadItem(RequestScan scan, ref Utf8JsonReader reader, ItemState items)
     {
+        scan.CountElement();
         if (reader.TokenType != JsonTokenType.StartObject)
         {
             scan.EndTurn();

@@ -21,6 +21,7 @@ internal ref struct ScannedPart
     /// <summary>Reads the part that the reader is on; an empty one where it is no object.</summary>
     public static ScannedPart Read(RequestScan scan, ref Utf8JsonReader reader)
     {
+        scan.CountPart();
         var part = default(ScannedPart);
         if (reader.TokenType != JsonTokenType.StartObject)
         {

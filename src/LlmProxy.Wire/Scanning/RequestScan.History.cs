@@ -55,6 +55,7 @@ internal sealed partial class RequestScan
         }
 
         SystemMessages = start.SystemMessages;
+        _elements = start.Messages + start.SystemMessages;
         _chain = _messages.Count == 0 ? TurnKey.Empty : _messages[^1].Chain;
         Origin = _historyStart + start.End;
         _canonical.Origin = Origin;

@@ -32,6 +32,7 @@ internal sealed partial class RequestScan
     /// <summary>Reads one message.</summary>
     public void ReadMessage(ref Utf8JsonReader reader, MessageRules rules)
     {
+        CountElement();
         var start = Start(ref reader);
         if (reader.TokenType != JsonTokenType.StartObject)
         {

@@ -25,13 +25,15 @@ internal sealed partial class RequestScan : IDisposable
     private bool _answersCall;
     private int _textBefore;
     private int _callsBefore;
+    private int _elements;
+    private int _parts;
 
     private RequestScan(ReadOnlyMemory<byte> body, TurnKeys? keys)
     {
         Body = body;
         Keys = keys;
         Origin = body.Length - LenientJson.WithoutMark(body).Length;
-        _canonical = new CanonicalJson(_normalised) { Origin = Origin, OnCallId = AnswerCall };
+        _canonical = new CanonicalJson(_normalised) { Origin = Origin, OnCallId = AnswerCall, MaxValues = RequestLimits.MaxValues };
     }
 
     /// <summary>Reads a dialect's body; the reader is on the first token of the object and is left on its last.</summary>
@@ -79,11 +81,14 @@ internal sealed partial class RequestScan : IDisposable
 
     public IReadOnlyList<string> CallIds => _callIds;
 
+    /// <summary>Whether the body exceeds <see cref="RequestLimits"/> and was not read to its end.</summary>
+    public bool IsTooLarge { get; private set; }
+
     /// <summary>Runs a dialect's reader over a body; null if it is no request of the dialect.</summary>
     public static RequestScan? Run(ReadOnlyMemory<byte> body, TurnKeys? keys, BodyReader read)
     {
         using var scan = new RequestScan(body, keys);
-        return scan.Run(read, isObject: true) ? scan : null;
+        return scan.Run(read, isObject: true) || scan.IsTooLarge ? scan : null;
     }
 
     /// <summary>The key that a stored message has in a request; an empty one if it cannot be read.</summary>
@@ -154,6 +159,7 @@ internal sealed partial class RequestScan : IDisposable
     public void ResetHistory()
     {
         // New lists: the old ones may be kept among the known histories.
+        _elements = 0;
         _messages = [];
         _callIds = [];
         _knownIds.Clear();
@@ -352,6 +358,26 @@ internal sealed partial class RequestScan : IDisposable
     /// <summary>Notes where a message begins, for <see cref="Restart"/>.</summary>
     public void BeginMessage() => _idsBefore = _callIds.Count;
 
+    /// <summary>Counts an element of the history.</summary>
+    /// <exception cref="RequestTooLargeException">There are too many.</exception>
+    public void CountElement()
+    {
+        if (++_elements > RequestLimits.MaxMessages)
+        {
+            throw new RequestTooLargeException();
+        }
+    }
+
+    /// <summary>Counts a part of a message, or a tool.</summary>
+    /// <exception cref="RequestTooLargeException">There are too many.</exception>
+    public void CountPart()
+    {
+        if (++_parts > RequestLimits.MaxValues)
+        {
+            throw new RequestTooLargeException();
+        }
+    }
+
     public void Dispose()
     {
         _normalised.Dispose();
@@ -386,8 +412,14 @@ internal sealed partial class RequestScan : IDisposable
             // One more step: what follows the value makes the body broken.
             return reader.Read() && (!isObject || reader.TokenType == JsonTokenType.StartObject) && read(this, ref reader) && !reader.Read();
         }
+        catch (RequestTooLargeException)
+        {
+            IsTooLarge = true;
+            return false;
+        }
         catch (JsonException)
         {
+            IsTooLarge = JsonDepth.IsOver(Body.Span, RequestLimits.MaxDepth);
             return false;
         }
     }

@@ -13,7 +13,7 @@ internal static class ToolLists
         places.Clear();
         var start = scan.Start(ref reader);
         var isList = reader.TokenType == JsonTokenType.StartArray;
-        var offers = OffersTool(ref reader);
+        var offers = OffersTool(scan, ref reader);
         if (isList)
         {
             places.Add(new ByteRange(start, scan.End(ref reader) - start));
@@ -23,7 +23,7 @@ internal static class ToolLists
     }
 
     /// <summary>Whether a list, on whose first token the reader is, offers a tool.</summary>
-    private static bool OffersTool(ref Utf8JsonReader reader)
+    private static bool OffersTool(RequestScan scan, ref Utf8JsonReader reader)
     {
         if (reader.TokenType != JsonTokenType.StartArray)
         {
@@ -34,6 +34,7 @@ internal static class ToolLists
         var offers = false;
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
+            scan.CountPart();
             if (reader.TokenType != JsonTokenType.StartObject)
             {
                 reader.Skip();

@@ -49,6 +49,7 @@ internal sealed class RecorderBench : IAsyncDisposable
             new ContentPolicy(options.Recording),
             new NotRecordedCounts(),
             static (_, _) => Task.FromResult<IReadOnlyList<TrajectoryEmbedding>>([]),
+            new BufferBudget(options.Recording.MaxBufferedBytes),
             TimeProvider.System,
             NullLogger<Recorder>.Instance);
     }

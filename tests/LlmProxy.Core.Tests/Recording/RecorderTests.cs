@@ -412,13 +412,15 @@ public sealed class RecorderTests : IAsyncLifetime
         var steps = await _lab.StepsAsync(task);
         var run = await _lab.RunAsync(task);
 
-        Assert.Equal("Use [redacted] please", run.TaskDescription);
-        Assert.Equal("went well with [redacted]", run.Comment);
-        Assert.Equal("Key:\n[redacted]", steps[0].SystemPrompt);
-        Assert.Equal("Sent. Key:\n[redacted]", steps[0].SentSystemPrompt);
-        Assert.Equal("I use [redacted] now", steps[0].Reply!.Text);
-        Assert.Equal("""{"path":"/[redacted]"}""", steps[0].Reply!.ToolCalls[0].Arguments);
-        Assert.Equal("\n[redacted]", steps[0].ToolResults[0].Content);
+        // One secret has one placeholder, wherever it is.
+        var placeholder = run.TaskDescription["Use ".Length..^" please".Length];
+        Assert.Matches(@"^\[redacted:anthropic-key:[0-9a-f]{8}\]$", placeholder);
+        Assert.Equal($"went well with {placeholder}", run.Comment);
+        Assert.Equal($"Key:\n{placeholder}", steps[0].SystemPrompt);
+        Assert.Equal($"Sent. Key:\n{placeholder}", steps[0].SentSystemPrompt);
+        Assert.Equal($"I use {placeholder} now", steps[0].Reply!.Text);
+        Assert.Equal($$"""{"path":"/{{placeholder}}"}""", steps[0].Reply!.ToolCalls[0].Arguments);
+        Assert.Equal($"\n{placeholder}", steps[0].ToolResults[0].Content);
         Assert.Equal(2, steps[1].Step.HistoryKept);
         Assert.DoesNotContain(_lab.Embedded, text => text.Contains(secret, StringComparison.Ordinal));
         Assert.False(await _lab.HoldsAsync(secret));

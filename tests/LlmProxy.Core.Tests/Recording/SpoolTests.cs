@@ -316,20 +316,89 @@ public sealed class SpoolTests : IDisposable
     }
 
     [Fact]
-    public void A_full_spool_turns_new_calls_away_counts_them_and_lets_those_under_way_end()
+    public void A_full_spool_turns_new_calls_away_before_those_under_way_lose_their_answers_and_counts_them()
     {
-        using var spool = Open(maxBytes: 2_000);
-        var first = spool.Begin(Head("e1"), new byte[1_000], null)!;
+        using var spool = Open(maxBytes: 20_000);
+        var first = spool.Begin(Head("e1"), new byte[10_000], null)!;
 
-        Assert.Null(spool.Begin(Head("e2"), new byte[1_000], null));
-        first.WriteResponse(new byte[3_000]);
+        Assert.Null(spool.Begin(Head("e2"), new byte[8_000], null));
+        first.WriteResponse(new byte[8_000]);
         first.WriteTail(new ExchangeTail(ExchangeOutcome.Complete, 1, false));
 
         Assert.Equal(1, spool.Dropped);
         Assert.Equal(1, spool.Pending);
-        Assert.Equal(3_000, first.Read().Answer.Length);
+        Assert.Equal(8_000, first.Read().Answer.Length);
+        Assert.False(first.Read().Tail.Truncated);
         first.Release();
-        Assert.NotNull(spool.Begin(Head("e3"), new byte[1_000], null));
+        Assert.NotNull(spool.Begin(Head("e3"), new byte[10_000], null));
+    }
+
+    [Fact]
+    public void Answers_under_way_do_not_take_a_spool_above_its_size_and_their_ends_are_kept()
+    {
+        using var spool = Open(maxBytes: 100_000);
+        var calls = Enumerable.Range(0, 20).Select(i => spool.Begin(Head("e" + i), new byte[1_000], null)!).ToList();
+        for (var piece = 0; piece < 20; piece++)
+        {
+            calls.ForEach(c => c.WriteResponse(new byte[1_000]));
+        }
+
+        calls.ForEach(c => c.WriteTail(new ExchangeTail(ExchangeOutcome.Complete, 1, false)));
+
+        Assert.InRange(spool.Bytes, 90_000, 110_000);
+        Assert.All(calls, c => Assert.True(c.Read().Tail.Truncated));
+        Assert.All(calls, c => Assert.InRange(c.Read().Answer.Length, 1_000, 19_000));
+        calls.ForEach(c => c.Release());
+        Assert.False(Whole(spool, "e21", "request", "answer").IsTruncated);
+    }
+
+    [Fact]
+    public void A_flipped_bit_anywhere_in_a_header_loses_no_call()
+    {
+        using (var killed = Open())
+        {
+            for (var i = 0; i < 5; i++)
+            {
+                Whole(killed, "e" + i, "request " + i, "answer " + i);
+            }
+        }
+
+        var file = Segments[0];
+        var sound = File.ReadAllBytes(file);
+        for (var bit = 0; bit < SpoolFrame.SegmentHeaderLength * 8; bit++)
+        {
+            var bytes = (byte[])sound.Clone();
+            bytes[bit / 8] ^= (byte)(1 << (bit % 8));
+            File.WriteAllBytes(file, bytes);
+
+            using var spool = Open();
+
+            Assert.Equal(["e0", "e1", "e2", "e3", "e4"], spool.TakeLeftovers().Select(e => e.Head.ExchangeId));
+            Assert.Equal(0, spool.Dropped);
+        }
+    }
+
+    [Theory]
+    [InlineData(SpoolFrame.SegmentHeaderLength, 5)]
+    [InlineData(SpoolFrame.SegmentHeaderLength + 20, 4)]
+    public void A_header_that_is_overwritten_loses_what_cannot_be_told_and_counts_it(int length, int lost)
+    {
+        using (var killed = Open())
+        {
+            for (var i = 0; i < 5; i++)
+            {
+                Whole(killed, "e" + i, "request " + i, "answer " + i);
+            }
+        }
+
+        var bytes = File.ReadAllBytes(Segments[0]);
+        new Random(1).NextBytes(bytes.AsSpan(0, length));
+        File.WriteAllBytes(Segments[0], bytes);
+
+        using var spool = Open();
+
+        Assert.Equal(5, spool.TakeLeftovers().Count + spool.Dropped);
+        Assert.InRange(spool.Dropped, length > SpoolFrame.SegmentHeaderLength ? lost : 0, 5);
     }
 
     [Fact]

@@ -32,6 +32,30 @@ public sealed class TaskServiceTests : IAsyncLifetime
         Assert.Equal(first.Trajectory.QualityScore, (await _lab.RunAsync(task)).QualityScore);
     }
 
+    [Theory]
+    [InlineData(1, true)]
+    [InlineData(1, false)]
+    [InlineData(24 * 365, true)]
+    [InlineData(-1, true)]
+    public async Task A_clock_that_is_set_during_a_run_makes_no_duration_negative_or_shorter(int hoursBack, bool isCompleted)
+    {
+        var first = new WireCall(Request(User("Read it"))) { Task = "clock", Answer = Says("I read."), Took = TimeSpan.FromSeconds(2) };
+        await _lab.SendAsync(first);
+        _lab.Time.SetBack = TimeSpan.FromHours(hoursBack);
+        _lab.Time.Advance(TimeSpan.FromMinutes(3));
+        await _lab.SendAsync(new WireCall(Request(User("Read it") + "," + Assistant("I read.") + "," + User("more"))) { Task = "clock", Answer = Says("And more."), Took = TimeSpan.FromSeconds(2) });
+        await _lab.SettleAsync();
+        if (isCompleted)
+        {
+            await _lab.Tasks.CompleteAsync("default", "clock", true, null, null, default);
+        }
+
+        var run = await _lab.RunAsync("clock");
+        Assert.True(run.Duration >= TimeSpan.FromSeconds(184), run.Duration.ToString());
+        Assert.True(run.HasContent);
+        Assert.All(await _lab.StepsAsync("clock"), s => Assert.Equal(2_000, s.Step.DurationMs));
+    }
+
     [Fact]
     public async Task A_call_after_the_stated_outcome_counts_and_changes_nothing_of_it()
     {

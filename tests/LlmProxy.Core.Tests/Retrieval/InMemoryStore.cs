@@ -48,6 +48,7 @@ internal sealed class InMemoryStore : ISearchStore, IExampleStore
             && (!query.SuccessOnly || r.Run.Success == true)
             && (query.MinQuality is not { } least || r.Run.QualityScore >= least)
             && (!query.OnlyUsable || r.Run is { HasContent: true, Status: TrajectoryStatus.Completed or TrajectoryStatus.Failed or TrajectoryStatus.NeedsHelp })
+            && !r.Run.KeyNames.Intersect(query.ExceptKeys, StringComparer.Ordinal).Any()
             && (!query.WithoutRetired || !Retired.Contains(r.Run.Id))).ToList();
         var similarities = runs.ToDictionary(r => r.Run.Id, r => r.Vectors.Where(v => string.Equals(v.Model, query.Model, StringComparison.Ordinal))
             .Select(v => (double?)TensorPrimitives.Dot<float>(v.Vector, query.Vector)).Max(), StringComparer.Ordinal);

@@ -401,7 +401,7 @@ public sealed class TaskCorrelatorTests : IAsyncLifetime
     {
         var place = await _lab.SendAsync(new WireCall(Request(User("use sk-" + "ant-api03-AbCdEf0123456789AbCdEf"))) { Answer = Says(Reply) });
 
-        Assert.Equal("use [redacted]", place.Task!.TaskDescription);
+        Assert.Matches(@"^use \[redacted:anthropic-key:[0-9a-f]{8}\]$", place.Task!.TaskDescription);
     }
 
     [Fact]

@@ -51,6 +51,11 @@ public sealed class PackageTests(PackedPackages packed) : IClassFixture<PackedPa
         using var tool = Open("llmproxy");
         Assert.Contains(tool.Entries, e => e.FullName.EndsWith("runtimes/linux-x64/native/libe_sqlite3.so", StringComparison.Ordinal));
         Assert.Contains(tool.Entries, e => e.FullName.EndsWith("/templates/openai.sbn", StringComparison.Ordinal));
+        foreach (var file in (string[])["LICENSE", "THIRD-PARTY-NOTICES.txt"])
+        {
+            Assert.Contains(tool.Entries, e => e.FullName.StartsWith("tools/", StringComparison.Ordinal) && e.FullName.EndsWith("/" + file, StringComparison.Ordinal) && e.Length > 1_000);
+        }
+
         Assert.DoesNotContain(tool.Entries, e => e.FullName.Contains("/runtimes/ios", StringComparison.Ordinal) || e.FullName.Contains("/runtimes/android", StringComparison.Ordinal));
     }
 

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
-using LlmProxy.Server.Access;
 using LlmProxy.Tests.Api;
 using LlmProxy.Tests.Wire;
 
@@ -165,16 +164,6 @@ public sealed class KeyTests
         Assert.Equal(HttpStatusCode.NotFound, last.StatusCode);
         Assert.NotNull(await proxy.Store.FindTaskAsync("others", id, CancellationToken.None));
     }
-
-    [Theory]
-    [InlineData("/a?key=ours", "/a")]
-    [InlineData("/a?key=ours&b=1", "/a?b=1")]
-    [InlineData("/a?b=%20&key=ours", "/a?b=%20")]
-    [InlineData("/a?key=theirs&b=1", "/a?key=theirs&b=1")]
-    [InlineData("/a?monkey=ours", "/a?monkey=ours")]
-    [InlineData("/a", "/a")]
-    public void Only_our_key_is_taken_out_of_a_query(string target, string expected) =>
-        Assert.Equal(expected, ProviderCredential.WithoutKey(target, value => value == "ours"));
 
     private static Task<RunningProxy> StartAsync(params (string Key, string Value)[] settings) => RunningProxy.StartAsync(null,
     [

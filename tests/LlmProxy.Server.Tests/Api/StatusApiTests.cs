@@ -17,7 +17,7 @@ public sealed class StatusApiTests
         Assert.Equal("""["anthropic"]""", status["recording"]!["providers"]!.ToJsonString());
         Assert.Equal(0, (int?)status["recording"]!["activeTasks"]);
         Assert.Equal("pending bytes dropped", status["recording"]!["spool"].Names());
-        Assert.Equal("""{"enabled":true,"available":true,"reason":null,"skipped":{}}""", status["fewShot"]!.ToJsonString());
+        Assert.Equal("""{"enabled":true,"available":true,"reason":null,"skipped":{},"removed":{}}""", status["fewShot"]!.ToJsonString());
         Assert.Equal("""{"provider":"sqlite","ok":true,"error":null}""", status["store"]!.ToJsonString());
         Assert.Equal("lexical", (string?)status["embeddings"]!["provider"]);
         Assert.True((bool?)status["embeddings"]!["ok"]);

@@ -22,6 +22,7 @@ public sealed class ServeVerbTests
         Assert.Contains($"Store         sqlite, {folder["llmproxy.db"]}\n", text, StringComparison.Ordinal);
         Assert.Contains("Embedder      lexical, lexical-1. ", text, StringComparison.Ordinal);
         Assert.Contains("content of anthropic runs; metrics of every run. Runs under 5 s lose their content.", text, StringComparison.Ordinal);
+        Assert.Contains("; recorded text of anthropic runs, as examples in the prompts of other models, to the upstreams of their routes; nothing else is sent anywhere.\n", text, StringComparison.Ordinal);
         Assert.Contains("keys: anyone who can connect to this address can use the proxy", text, StringComparison.Ordinal);
         Assert.Contains("llmproxy tasks list", text, StringComparison.Ordinal);
         Assert.DoesNotContain('\u001b', text);
@@ -51,6 +52,39 @@ public sealed class ServeVerbTests
         Assert.Equal(0, code);
         Assert.Contains("examples: with --insecure and no keys", text, StringComparison.Ordinal);
         Assert.Contains("Examples      off\n", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("prompts of other models", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Upstreams_whose_certificate_is_not_checked_are_refused_and_named()
+    {
+        using var folder = new TestFolder();
+        string[] settings = [.. folder.Alone[2..], "--ReverseProxy:Clusters:proxy:HttpClient:DangerousAcceptAnyServerCertificate=True", "--ReverseProxy:Clusters:codex:HttpClient:DangerousAcceptAnyServerCertificate=true", "--ReverseProxy:Clusters:openai:HttpClient:DangerousAcceptAnyServerCertificate=false"];
+
+        var refused = await Llmproxy.RunAsync(["serve", "--urls", "http://127.0.0.1:0", .. settings]);
+        var (allowed, code) = await ServeAsync(settings, "--urls", "http://127.0.0.1:0", "--insecure-upstreams");
+
+        Assert.Equal((1, ""), (refused.Code, refused.Output));
+        Assert.Contains("codex, proxy", refused.Error, StringComparison.Ordinal);
+        Assert.Contains("--insecure-upstreams", refused.Error, StringComparison.Ordinal);
+        Assert.Equal(0, code);
+        Assert.Contains("Off           certificate checks: not for the upstreams codex, proxy", allowed, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--ReverseProxy:Clusters:openai:SessionAffinity:Policy=Nonsense", "Nonsense")]
+    [InlineData("--ReverseProxy:Clusters:openai:SessionAffinity:FailurePolicy=Nonsense", "Nonsense")]
+    [InlineData("--ReverseProxy:Clusters:openai:SessionAffinity:AffinityKeyName=", "key name")]
+    public async Task Session_affinity_that_cannot_work_is_refused_with_a_message(string setting, string named)
+    {
+        using var folder = new TestFolder();
+
+        var outcome = await Llmproxy.RunAsync(["serve", "--urls", "http://127.0.0.1:0", .. folder.Alone[2..], "--ReverseProxy:Clusters:openai:SessionAffinity:Enabled=true", "--ReverseProxy:Clusters:openai:SessionAffinity:AffinityKeyName=x", setting]);
+
+        Assert.Equal(1, outcome.Code);
+        Assert.Contains("openai", outcome.Error, StringComparison.Ordinal);
+        Assert.Contains(named, outcome.Error, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("section ReverseProxy", outcome.Error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,6 +1,4 @@
-using System.Buffers.Binary;
 using System.Net;
-using System.Text;
 using LlmProxy.Core.Recording;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -128,97 +126,5 @@ public sealed class Http2UpstreamTests
         await Assert.ThrowsAnyAsync<Exception>(() => reader.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(30)));
         await proxy.Log.WaitForAsync(1002, ExchangeOutcome.UpstreamBroke);
         Assert.Equal(1, upstream.Connections);
-    }
-
-    /// <summary>As much of an HTTP/2 server as these tests need: no HPACK beyond the static table, no flow control.</summary>
-    private sealed class Http2Peer(RawConnection connection)
-    {
-        private enum Frame : byte
-        {
-            Data = 0,
-            Headers = 1,
-            Reset = 3,
-            Settings = 4,
-            GoAway = 7,
-            WindowUpdate = 8,
-        }
-
-        public static async Task<Http2Peer> AcceptAsync(RawConnection connection)
-        {
-            Assert.Equal("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Encoding.ASCII.GetString(await connection.ReadAsync(24)));
-            var peer = new Http2Peer(connection);
-            await peer.WriteAsync(Frame.Settings, 0, 0, []);
-            return peer;
-        }
-
-        public async Task<(int Stream, string Body)> ReadRequestAsync()
-        {
-            var body = new List<byte>();
-            while (await ReadFrameAsync() is { } frame)
-            {
-                if (frame.Type == Frame.Settings && (frame.Flags & 1) == 0)
-                {
-                    await WriteAsync(Frame.Settings, 1, 0, []);
-                }
-
-                if (frame.Type == Frame.Data)
-                {
-                    body.AddRange(frame.Payload);
-                }
-
-                if (frame.Type is Frame.Data or Frame.Headers && (frame.Flags & 1) != 0)
-                {
-                    return (frame.Stream, Encoding.UTF8.GetString([.. body]));
-                }
-            }
-
-            throw new IOException("The connection ended before the request did.");
-        }
-
-        // 0x88 is ":status: 200" of HPACK's static table (RFC 7541, appendix A).
-        public async Task AnswerAsync(int stream, string text, bool endStream)
-        {
-            await WriteAsync(Frame.Headers, 4, stream, [0x88]);
-            await DataAsync(stream, text, endStream);
-        }
-
-        public Task DataAsync(int stream, string text, bool endStream) => WriteAsync(Frame.Data, endStream ? (byte)1 : (byte)0, stream, Encoding.UTF8.GetBytes(text));
-
-        public Task GoAwayAsync(int lastStream)
-        {
-            var payload = new byte[8];
-            BinaryPrimitives.WriteInt32BigEndian(payload, lastStream);
-            return WriteAsync(Frame.GoAway, 0, 0, payload);
-        }
-
-        public Task ResetAsync(int stream) => WriteAsync(Frame.Reset, 0, stream, [0, 0, 0, 2]);
-
-        public async Task ReadUntilClosedAsync()
-        {
-            while (await ReadFrameAsync() is not null)
-            {
-            }
-        }
-
-        private async Task<(Frame Type, byte Flags, int Stream, byte[] Payload)?> ReadFrameAsync()
-        {
-            var head = await connection.ReadAsync(9);
-            if (head.Length < 9)
-            {
-                return null;
-            }
-
-            var length = (head[0] << 16) | (head[1] << 8) | head[2];
-            return ((Frame)head[3], head[4], BinaryPrimitives.ReadInt32BigEndian(head.AsSpan(5)) & int.MaxValue, await connection.ReadAsync(length));
-        }
-
-        private async Task WriteAsync(Frame type, byte flags, int stream, byte[] payload)
-        {
-            var frame = new byte[9 + payload.Length];
-            (frame[0], frame[1], frame[2], frame[3], frame[4]) = ((byte)(payload.Length >> 16), (byte)(payload.Length >> 8), (byte)payload.Length, (byte)type, flags);
-            BinaryPrimitives.WriteInt32BigEndian(frame.AsSpan(5), stream);
-            payload.CopyTo(frame, 9);
-            await connection.Stream.WriteAsync(frame);
-        }
     }
 }

@@ -41,36 +41,47 @@ public sealed class UpstreamChoiceTests
     }
 
     [Theory]
+    [InlineData(null)]
     [InlineData("HashCookie")]
+    [InlineData("ArrCookie")]
     [InlineData("Cookie")]
-    public async Task Session_affinity_keeps_a_client_with_its_destination(string policy)
+    [InlineData("CustomHeader")]
+    public async Task Session_affinity_keeps_a_client_with_its_destination(string? policy)
     {
         var (path, body) = DialectCalls.All[1];
         await using var second = await ScriptedUpstream.StartAsync();
         await using var proxy = await RunningProxy.StartAsync(
             null,
-            ("ReverseProxy:Clusters:openai:Destinations:second:Address", second.Address.ToString()),
-            ("ReverseProxy:Clusters:openai:LoadBalancingPolicy", "RoundRobin"),
-            ("ReverseProxy:Clusters:openai:SessionAffinity:Enabled", "true"),
-            ("ReverseProxy:Clusters:openai:SessionAffinity:Policy", policy),
-            ("ReverseProxy:Clusters:openai:SessionAffinity:AffinityKeyName", "upstream"));
+            [
+                ("ReverseProxy:Clusters:openai:Destinations:second:Address", second.Address.ToString()),
+                ("ReverseProxy:Clusters:openai:LoadBalancingPolicy", "RoundRobin"),
+                ("ReverseProxy:Clusters:openai:SessionAffinity:Enabled", "true"),
+                .. policy is null ? [] : new[] { ("ReverseProxy:Clusters:openai:SessionAffinity:Policy", policy) },
+                ("ReverseProxy:Clusters:openai:SessionAffinity:AffinityKeyName", "upstream"),
+            ]);
         proxy.Upstream.AnswerWith("{}");
         second.AnswerWith("{}");
-
-        using var first = await proxy.PostAsync(path, body);
-        var cookie = first.Headers.GetValues("Set-Cookie").Single().Split(';')[0];
-        var chosen = proxy.Upstream.Received.IsEmpty ? second : proxy.Upstream;
-        for (var i = 0; i < 6; i++)
+        var clients = new List<(ScriptedUpstream Chosen, (string Name, string Value) Affinity)>();
+        for (var i = 0; i < 2; i++)
         {
-            using var next = await proxy.PostAsync(path, body, ("Cookie", cookie));
-            Assert.Equal(HttpStatusCode.OK, next.StatusCode);
+            var before = proxy.Upstream.Received.Count;
+            using var first = await proxy.PostAsync(path, body);
+            var affinity = policy == "CustomHeader" ? ("upstream", first.Headers.GetValues("upstream").Single()) : ("Cookie", first.Headers.GetValues("Set-Cookie").Single().Split(';')[0]);
+            clients.Add((proxy.Upstream.Received.Count > before ? proxy.Upstream : second, affinity));
         }
 
-        Assert.StartsWith("upstream=", cookie, StringComparison.Ordinal);
-        Assert.Equal((7, 7), (chosen.Received.Count, proxy.Upstream.Received.Count + second.Received.Count));
-        using var stranger = await proxy.PostAsync(path, body);
-        using var another = await proxy.PostAsync(path, body);
-        Assert.Equal((8, 9), (chosen.Received.Count, proxy.Upstream.Received.Count + second.Received.Count));
+        // Two clients whose calls alternate stay where they began.
+        Assert.NotSame(clients[0].Chosen, clients[1].Chosen);
+        for (var i = 0; i < 7; i++)
+        {
+            foreach (var (chosen, affinity) in clients)
+            {
+                var before = chosen.Received.Count;
+                using var next = await proxy.PostAsync(path, body, affinity);
+                Assert.Equal(HttpStatusCode.OK, next.StatusCode);
+                Assert.Equal(before + 1, chosen.Received.Count);
+            }
+        }
     }
 
     [Theory]

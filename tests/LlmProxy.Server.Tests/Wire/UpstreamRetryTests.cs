@@ -3,11 +3,14 @@ using System.Globalization;
 using System.Net;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
+using LlmProxy.Server.Hosting;
 using LlmProxy.Server.Telemetry;
 using LlmProxy.Server.Upstreams;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
-using Polly.Registry;
+using Polly;
+using TelemetryOptions = Polly.Telemetry.TelemetryOptions;
 
 namespace LlmProxy.Tests.Wire;
 
@@ -310,10 +313,11 @@ public sealed class UpstreamRetryTests
     /// <summary>One call through the strategies, whose destination asks once to be called again later.</summary>
     private static (Task<HttpResponseMessage> Answer, List<HttpStatusCode> Attempts) Retried(FakeTimeProvider time, string retryAfter)
     {
-        var registry = new ResiliencePipelineRegistry<UpstreamPipeline>();
-        var resilience = new UpstreamResilience(registry, new ProxyMetrics(), time, NullLogger<UpstreamResilience>.Instance);
+        var resilience = new UpstreamResilience(Options.Create(new TelemetryOptions()), ProxyConfiguration.Load(null, new Dictionary<string, string?>()), new ProxyMetrics(), time, NullLogger<UpstreamResilience>.Instance);
         var request = new HttpRequestMessage(HttpMethod.Post, new Uri("http://localhost/v1/messages"));
         var pipeline = resilience.For("anthropic", new UpstreamOptions { Retries = 1, RetryStatuses = [429] }, request);
+        var context = ResilienceContextPool.Shared.Get();
+        context.SetRequestMessage(request);
         var attempts = new List<HttpStatusCode>();
         var answer = pipeline.ExecuteAsync(
             _ =>
@@ -323,7 +327,7 @@ public sealed class UpstreamRetryTests
                 answer.Headers.TryAddWithoutValidation("Retry-After", retryAfter);
                 return ValueTask.FromResult(answer);
             },
-            CancellationToken.None);
+            context);
         return (answer.AsTask(), attempts);
     }
 }

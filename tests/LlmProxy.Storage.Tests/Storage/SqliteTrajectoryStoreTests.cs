@@ -1,4 +1,5 @@
 using LlmProxy.Core.Stores;
+using LlmProxy.Core.Trajectories;
 using LlmProxy.Storage.Sql;
 using LlmProxy.Storage.Sqlite;
 using Microsoft.Data.Sqlite;
@@ -40,6 +41,71 @@ public sealed class SqliteTrajectoryStoreTests : TrajectoryStoreTests
         {
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, System.IO.File.GetUnixFileMode(file));
         }
+    }
+
+    [Fact]
+    public async Task Deleted_text_leaves_the_file_its_log_and_the_index()
+    {
+        await SaveAsync(Change(Run("kept"), Text("another text")));
+        await SaveAsync(Change(Run("gone", "Zebracanary in the task") with { Comment = "zebracanary" }, Text("a zebracanary in a message")));
+        Assert.NotEqual(0, await CountBytesAsync("zebracanary"));
+
+        await Store.DeleteAsync(Tenant, "gone", default);
+        await Store.EraseDeletedAsync(default);
+
+        Assert.Equal(0, await CountBytesAsync("zebracanary"));
+        Assert.Equal(0, new FileInfo(File + "-wal").Length);
+        Assert.Equal("kept", Assert.Single((await Store.ListAsync(new TrajectoryQuery(Tenant) { Search = "flight" }, default)).Items).Id);
+    }
+
+    [Fact]
+    public async Task Content_that_is_dropped_leaves_the_log_a_second_later()
+    {
+        var clock = new Microsoft.Extensions.Time.Testing.FakeTimeProvider(Start);
+        var store = new SqliteTrajectoryStore(ConnectionString, clock);
+        await store.SaveAsync([Change(Run("run-1"), Text("a zebracanary in a message"))], default);
+        await store.DropContentAsync(Tenant, "run-1", default);
+        await store.DropContentAsync(Tenant, "run-1", default);
+        Assert.NotEqual(0, await CountBytesAsync("zebracanary"));
+
+        clock.Advance(TimeSpan.FromSeconds(1));
+        await store.Erasing;
+
+        Assert.Equal(0, await CountBytesAsync("zebracanary"));
+        await store.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_reader_of_an_older_state_delays_the_erasing_and_holds_no_writer()
+    {
+        await SaveAsync(Change(Run("run-1"), Text("a zebracanary in a message")));
+        await using var reader = new SqliteConnection(ConnectionString);
+        await reader.OpenAsync();
+        await using var begin = reader.CreateCommand();
+        begin.CommandText = "BEGIN; SELECT count(*) FROM task_trajectory";
+        await begin.ExecuteScalarAsync();
+
+        await Store.DeleteAsync(Tenant, "run-1", default);
+        await Store.EraseDeletedAsync(default).WaitAsync(TimeSpan.FromSeconds(5));
+        await SaveAsync(Change(Run("run-2"), Text("a")));
+
+        begin.CommandText = "COMMIT";
+        await begin.ExecuteNonQueryAsync();
+        await Store.EraseDeletedAsync(default);
+        Assert.Equal(0, await CountBytesAsync("zebracanary"));
+    }
+
+    private async Task<int> CountBytesAsync(string word)
+    {
+        var count = 0;
+        foreach (var file in new[] { File, File + "-wal" })
+        {
+            await using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+            using var reader = new StreamReader(stream, System.Text.Encoding.Latin1);
+            count += (await reader.ReadToEndAsync()).Split(word, StringSplitOptions.None).Length - 1;
+        }
+
+        return count;
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Storage.Sql;
 using static LlmProxy.Tests.Storage.SampleRuns;
 
 namespace LlmProxy.Tests.Storage;
@@ -13,22 +14,25 @@ public abstract partial class TrajectoryStoreTests
     protected abstract Task RunScriptAsync(string connectionString, string sql);
 
     [StoreFact]
-    public async Task A_database_of_the_previous_build_opens_unchanged()
+    public async Task A_database_of_the_previous_version_is_upgraded_with_all_that_it_holds()
     {
         var old = await CreateDatabaseAsync();
         await RunScriptAsync(old, ReadFixture());
-        var before = await ReadSchemaAsync(old);
         var store = OpenStore(old);
 
-        var health = await store.CheckAsync(default);
+        var before = await store.CheckAsync(default);
         await store.InitializeAsync(default);
+        var health = await store.CheckAsync(default);
 
-        Assert.Equal((true, 9, (string?)null), (health.Ok, health.SchemaVersion, health.Error));
-        Assert.Equal(before, await ReadSchemaAsync(old));
-        Assert.Equal(await ReadSchemaAsync(ConnectionString), before);
+        Assert.Equal((false, 9), (before.Ok, before.SchemaVersion));
+        Assert.Contains("llmproxy db init", before.Error, StringComparison.Ordinal);
+        Assert.Equal((true, Migrations.Sqlite.Latest, (string?)null), (health.Ok, health.SchemaVersion, health.Error));
+        Assert.Equal(await ReadSchemaAsync(ConnectionString), await ReadSchemaAsync(old));
         var run = (await store.FindTaskAsync(Tenant, "task-old", default))!;
         Assert.Equal(("run-old", TrajectoryStatus.Completed, true, 0.25m, 1L), (run.Id, run.Status, run.Success, run.CostUsd, run.Version));
         Assert.Equal(["Read", "Bash"], run.ToolsUsed);
+        Assert.Empty(run.KeyNames);
+        Assert.Empty(await store.ListAuditAsync(Tenant, 5, null, default));
         var example = Assert.Single(await store.ListExamplesAsync(Tenant, 5, default));
         Assert.Equal(("run-old", true, 4L), (example.TrajectoryId, example.Pinned, example.UsageCount));
         Assert.Equal(Enumerable.Repeat((byte)7, 32), await store.ReadCorrelationSecretAsync(default));

@@ -419,6 +419,6 @@ public abstract partial class TrajectoryStoreTests
         await Store.DropContentAsync(Tenant, "dropped", default);
         await Store.DeleteAsync(Tenant, "deleted", default);
 
-        Assert.Equal(["good"], await Store.FindUsableExamplesAsync(Tenant, ["good", "retired", "dropped", "deleted", "unknown"], default));
+        Assert.Equal(["good"], await Store.FindUsableExamplesAsync(Tenant, ["good", "retired", "dropped", "deleted", "unknown"], [], default));
     }
 }

@@ -89,6 +89,7 @@ public abstract partial class TrajectoryStoreTests : IAsyncLifetime
             ExampleIds = ["run-8", "run-9"],
             Arm = "holdout",
             ToolsUsed = ["click", "type"],
+            KeyNames = ["alice", "bob's \"key\""],
             Comment = "fine",
         };
         await SaveAsync(new TrajectoryChange { Trajectory = run });
@@ -98,7 +99,8 @@ public abstract partial class TrajectoryStoreTests : IAsyncLifetime
         Assert.NotNull(found);
         Assert.Equal(run.ExampleIds, found.ExampleIds);
         Assert.Equal(run.ToolsUsed, found.ToolsUsed);
-        Assert.Equal(run with { ExampleIds = [], ToolsUsed = [], Version = 1 }, found with { ExampleIds = [], ToolsUsed = [] });
+        Assert.Equal(run.KeyNames, found.KeyNames);
+        Assert.Equal(run with { ExampleIds = [], ToolsUsed = [], KeyNames = [], Version = 1 }, found with { ExampleIds = [], ToolsUsed = [], KeyNames = [] });
         Assert.Equal(TimeSpan.Zero, found.StartedAt.Offset);
     }
 
@@ -255,7 +257,7 @@ public abstract partial class TrajectoryStoreTests : IAsyncLifetime
         Assert.Empty((await Store.ListAsync(new TrajectoryQuery("other"), default)).Items);
         Assert.Empty(await Store.SearchAsync(new SearchQuery("other", "test-model", [1, 0], "flight", 5), default));
         Assert.Empty(await Store.FindCorrelationAsync("other", [new TurnKey(1, 1)], default));
-        Assert.Empty(await Store.FindUsableExamplesAsync("other", ["run-1"], default));
+        Assert.Empty(await Store.FindUsableExamplesAsync("other", ["run-1"], [], default));
         Assert.False(await Store.DeleteAsync("other", "run-1", default));
         await Store.DropContentAsync("other", "run-1", default);
         Assert.True((await Store.FindTrajectoryAsync(Tenant, "run-1", default))!.HasContent);

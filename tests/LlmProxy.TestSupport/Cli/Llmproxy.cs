@@ -15,8 +15,9 @@ internal static class Llmproxy
         return new Outcome(code, output.ToString(), error.ToString());
     }
 
-    /// <summary>The same against a running proxy.</summary>
-    public static Task<Outcome> RunAsync(RunningProxy proxy, params string[] arguments) => RunAsync([.. arguments, "--urls", proxy.Address.ToString()]);
+    /// <summary>The same against a running proxy, by the user who runs it: its local token lies next to its spool.</summary>
+    public static Task<Outcome> RunAsync(RunningProxy proxy, params string[] arguments) => RunAsync(
+        [$"--LlmProxy:Recording:Spool:Directory={System.IO.Path.Combine(proxy.Folder, "data", "spool")}", .. arguments, "--urls", proxy.Address.ToString()]);
 
     internal sealed record Outcome(int Code, string Output, string Error)
     {

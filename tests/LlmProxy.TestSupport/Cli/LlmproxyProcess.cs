@@ -6,7 +6,10 @@ namespace LlmProxy.Tests.Cli;
 /// <summary>The program in a process of its own, with a working directory and a folder for temporary files of its own.</summary>
 internal static class LlmproxyProcess
 {
-    public static Process Start(TestFolder folder, params string[] arguments)
+    public static Process Start(TestFolder folder, params string[] arguments) => Start(folder, [], arguments);
+
+    /// <summary>The same with variables, as NAME=value.</summary>
+    public static Process Start(TestFolder folder, IEnumerable<string> environment, IEnumerable<string> arguments)
     {
         var program = Path.Combine(AppContext.BaseDirectory, "llmproxy");
         var start = new ProcessStartInfo(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", "dotnet"))
@@ -19,6 +22,12 @@ internal static class LlmproxyProcess
         foreach (var argument in (string[])["exec", "--runtimeconfig", program + ".runtimeconfig.json", "--depsfile", program + ".deps.json", program + ".dll", .. arguments])
         {
             start.ArgumentList.Add(argument);
+        }
+
+        foreach (var variable in environment)
+        {
+            var equals = variable.IndexOf('=', StringComparison.Ordinal);
+            start.Environment[variable[..equals]] = variable[(equals + 1)..];
         }
 
         start.Environment["TMPDIR"] = folder.Path;

@@ -42,6 +42,8 @@ internal sealed record WireCall(string Request)
 
     public int Retry { get; init; }
 
+    public IReadOnlyDictionary<string, string> Headers { get; init; } = new Dictionary<string, string>();
+
     public string Path { get; init; } = "/v1/messages";
 
     /// <summary>Whether the prompt is rewritten, by <see cref="RecordingLab.Template"/>.</summary>
@@ -165,6 +167,14 @@ internal sealed class RecordingLab : IAsyncDisposable
 
     public void StartRecorder() => Recorder.Start();
 
+    /// <summary>Takes changed templates up, which is done when they have stayed the same for a while.</summary>
+    public void ReloadTemplates()
+    {
+        Get<TemplateDirectory>().Look();
+        Time.Advance(TimeSpan.FromSeconds(2));
+        Get<TemplateDirectory>().Look();
+    }
+
     /// <summary>The call's first half: assigned to a task, its request in the spool.</summary>
     public async Task<OpenCall> BeginAsync(WireCall call)
     {
@@ -177,6 +187,7 @@ internal sealed class RecordingLab : IAsyncDisposable
                 Rules = Catalog.Get(call.Preset),
                 TaskId = call.Task,
                 SessionId = call.Session,
+                Header = name => call.Headers.GetValueOrDefault(name),
                 RetryCount = call.Retry,
                 MayEnhance = call.IsEnhanced,
                 ArrivedTimestamp = Calls.Timestamp(),

@@ -7,6 +7,13 @@ internal sealed class TestClock() : FakeTimeProvider(new DateTimeOffset(2026, 3,
 {
     private readonly TaskCompletionSource _firstTimer = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    /// <summary>How far the time of day was set back. Timestamps and timers do not notice.</summary>
+    public TimeSpan SetBack { get; set; }
+
+    public override DateTimeOffset GetUtcNow() => base.GetUtcNow() - SetBack;
+
+    public override long GetTimestamp() => base.GetUtcNow().Ticks;
+
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
         var timer = base.CreateTimer(callback, state, dueTime, period);

@@ -4,6 +4,8 @@ using System.Text;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Server;
+using LlmProxy.Server.Access;
 using LlmProxy.Server.Hosting;
 using LlmProxy.Storage.Sql;
 using Microsoft.AspNetCore.Builder;
@@ -32,9 +34,9 @@ internal sealed class RunningProxy : IAsyncDisposable
         _ownsUpstream = ownsUpstream;
         Upstream = upstream;
         Log = log;
-        Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
+        Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First().Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal));
         // A real client is another process, whose calls the proxy's telemetry does not see.
-        Client = new HttpClient(new SocketsHttpHandler { UseProxy = false, UseCookies = false, AllowAutoRedirect = false, ActivityHeadersPropagator = null }) { BaseAddress = Address, Timeout = TimeSpan.FromSeconds(60) };
+        Client = new HttpClient(new OwnerHandler(this)) { BaseAddress = Address, Timeout = TimeSpan.FromSeconds(60) };
     }
 
     public ScriptedUpstream Upstream { get; }
@@ -95,10 +97,13 @@ internal sealed class RunningProxy : IAsyncDisposable
             builder.Logging.AddProvider(new FakeLoggerProvider(log));
             builder.Services.AddSingleton(p => new StoreCircuitBreaker(p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<StoreCircuitBreaker>>(), TimeSpan.FromSeconds(30)));
             services(builder.Services);
-        });
+        }, insecure: overrides.ContainsKey("test:insecure"));
         await app.StartAsync();
         return new RunningProxy(app, folder, upstream, own, log);
     }
+
+    /// <summary>The token of the user who runs the proxy; null if keys are configured.</summary>
+    public string? LocalToken => Services.GetRequiredService<LocalAccess>().TokenFile is { } file ? File.ReadAllText(file).Trim() : null;
 
     /// <summary>Sends a JSON body.</summary>
     public async Task<HttpResponseMessage> PostAsync(string path, string body, params (string Name, string Value)[] headers)
@@ -161,5 +166,20 @@ internal sealed class RunningProxy : IAsyncDisposable
         }
 
         Directory.Delete(_folder, recursive: true);
+    }
+
+    /// <summary>Sends what the proxy's own user sends: the API gets the local token.</summary>
+    private sealed class OwnerHandler(RunningProxy proxy)
+        : DelegatingHandler(new SocketsHttpHandler { UseProxy = false, UseCookies = false, AllowAutoRedirect = false, ActivityHeadersPropagator = null })
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            if (request.RequestUri!.AbsolutePath.StartsWith(ApiGuard.Prefix, StringComparison.Ordinal) && proxy.LocalToken is { } token)
+            {
+                request.Headers.TryAddWithoutValidation(ProxyHeaders.Token, token);
+            }
+
+            return base.SendAsync(request, cancellationToken);
+        }
     }
 }

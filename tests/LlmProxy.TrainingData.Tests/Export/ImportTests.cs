@@ -40,6 +40,55 @@ public sealed class ImportTests
         """{"type":"assistant","isSidechain":true,"agentId":"de30","uuid":"g2","parentUuid":"g1","timestamp":"2026-02-18T10:00:04Z","message":{"id":"msg_9","model":"claude-haiku-4-5","role":"assistant","content":[{"type":"text","text":"Nothing there."}],"stop_reason":"end_turn"}}""",
     ];
 
+    [Theory]
+    [InlineData(ImportSource.ClaudeCode, 1_000, true)]
+    [InlineData(ImportSource.ClaudeCode, 9_000, true)]
+    [InlineData(ImportSource.ClaudeCode, 100_000, true)]
+    [InlineData(ImportSource.ClaudeCode, 500, false)]
+    [InlineData(ImportSource.Anthropic, 1_000, true)]
+    [InlineData(ImportSource.Anthropic, 9_000, true)]
+    [InlineData(ImportSource.Anthropic, 900, false)]
+    public async Task A_line_that_is_nested_too_deep_is_named_and_the_others_are_imported(ImportSource source, int levels, bool isSkipped)
+    {
+        var deep = string.Concat(Enumerable.Repeat("{\"a\":", levels)) + "1" + new string('}', levels);
+        await using var lab = await ExportLab.OpenAsync(Shipped());
+        await File.WriteAllLinesAsync(lab["deep.jsonl"], Lines(source, "\"x\"", deep, "\"y\""));
+
+        var report = await Importer(lab).ImportAsync(lab["deep.jsonl"], source, "default", dryRun: false, null, CancellationToken.None);
+
+        Assert.Equal(isSkipped ? 2 : 3, report.Added);
+        Assert.Equal(isSkipped ? 1 : 0, report.Skipped);
+        Assert.Equal(isSkipped ? [$"{lab["deep.jsonl"]}({(source == ImportSource.ClaudeCode ? 3 : 2)}) is nested deeper than 990 levels"] : [], report.SkippedLines);
+    }
+
+    [Theory]
+    [InlineData(ImportSource.ClaudeCode)]
+    [InlineData(ImportSource.Anthropic)]
+    public async Task A_line_that_is_too_long_is_named_and_never_held_and_the_others_are_imported(ImportSource source)
+    {
+        await using var lab = await ExportLab.OpenAsync(Shipped());
+        var lines = Lines(source, "\"x\"", "\"LONG\"", "\"y\"");
+        await using (var file = File.CreateText(lab["long.jsonl"]))
+        {
+            foreach (var line in lines)
+            {
+                var parts = line.Split("LONG");
+                await file.WriteAsync(parts[0]);
+                for (var i = 0; parts.Length > 1 && i < 200; i++)
+                {
+                    await file.WriteAsync(new string('z', 1 << 20));
+                }
+
+                await file.WriteLineAsync(parts.Length > 1 ? parts[1] : "");
+            }
+        }
+
+        var report = await Importer(lab).ImportAsync(lab["long.jsonl"], source, "default", dryRun: false, null, CancellationToken.None);
+
+        Assert.Equal((2, 1), (report.Added, report.Skipped));
+        Assert.Equal($"{lab["long.jsonl"]}({(source == ImportSource.ClaudeCode ? 3 : 2)}) is longer than 64 MiB", Assert.Single(report.SkippedLines));
+    }
+
     [Fact]
     public async Task A_transcript_becomes_a_run_for_each_turn_and_each_sub_agent()
     {
@@ -184,6 +233,18 @@ public sealed class ImportTests
     private static TrajectoryImporter Importer(ExportLab lab) => new(lab.Store, lab.Options, new TaskRulesCatalog(lab.Options.Tasks));
 
     private static LlmProxy.Core.Configuration.LlmProxyOptions Shipped() => LlmProxy.Server.Hosting.ProxyConfiguration.Load(null, new Dictionary<string, string?>()).Options;
+
+    /// <summary>Three runs of one request and one reply each; each value is in the first line of its run.</summary>
+    private static string[] Lines(ImportSource source, params string[] values) =>
+    [
+        .. values.SelectMany((value, i) => source == ImportSource.ClaudeCode
+            ? new[]
+            {
+                $$$"""{"type":"user","uuid":"u{{{i}}}","parentUuid":{{{(i == 0 ? "null" : $"\"a{i - 1}\"")}}},"sessionId":"{{{Session}}}","message":{"role":"user","content":[{"type":"text","text":"Task {{{i}}}"},{"type":"x","data":{{{value}}}}]}}""",
+                Assistant("a" + i, "u" + i, i, "msg_" + i, """{"type":"text","text":"Done."}""", "end_turn"),
+            }
+            : [$$$"""{"messages":[{"role":"user","content":[{"type":"text","text":"Task {{{i}}}"},{"type":"x","data":{{{value}}}}]},{"role":"assistant","content":"Done."}]}"""]),
+    ];
 
     private static string User(string id, string? parent, int second, string content) =>
         $$$"""{"type":"user","uuid":"{{{id}}}","parentUuid":{{{Quote(parent)}}},"isSidechain":false,"userType":"external","sessionId":"{{{Session}}}","version":"2.1.37","cwd":"/work","timestamp":"{{{Time(second)}}}","message":{"role":"user","content":{{{content}}}}}""";

@@ -172,13 +172,28 @@ public sealed class ValidatorTests
     {
         const string Spaces = "\n\n                                                                \n";
 
-        Assert.Equal(2, LineTokens.OfOpenAiText("hello world"));
-        Assert.InRange(LineTokens.OfOpenAiText(Spaces), 1, 6);
+        Assert.Equal(2, OpenAiTokens.OfText("hello world"));
+        Assert.InRange(OpenAiTokens.OfText(Spaces), 1, 6);
         Assert.InRange(TokenEstimate.OfText(Spaces), 15, 20);
         var line = Good["openai"].Replace("\"content\":\"u\"", $"\"content\":{JsonSerializer.Serialize(Spaces)}", StringComparison.Ordinal);
         Assert.NotEqual(line, Good["openai"]);
         var (small, large) = (await CheckAsync("openai", Good["openai"] + "\n"), await CheckAsync("openai", line + "\n"));
-        Assert.Equal(LineTokens.OfOpenAiText(Spaces) - LineTokens.OfOpenAiText("u"), large.Tokens - small.Tokens);
+        Assert.Equal(OpenAiTokens.OfText(Spaces) - OpenAiTokens.OfText("u"), large.Tokens - small.Tokens);
+    }
+
+    [Fact]
+    public void Tokens_of_a_large_file_are_scaled_by_what_its_beginning_counted_exactly()
+    {
+        var tokens = new OpenAiTokens();
+        var texts = Enumerable.Range(0, 60).Select(i => string.Concat(Enumerable.Range(0, 5_000).Select(n => $"entry {i * n} of the ledger; "))).ToArray();
+
+        var counted = texts.Select(text => (long)tokens.Count(text)).ToArray();
+
+        var exact = texts.Select(text => (long)OpenAiTokens.OfText(text)).ToArray();
+        Assert.Equal(exact[0], counted[0]);
+        Assert.NotEqual(exact[^1], counted[^1]);
+        Assert.InRange((double)counted.Sum() / exact.Sum(), 0.98, 1.02);
+        Assert.True((double)texts.Sum(text => (long)TokenEstimate.OfText(text)) / exact.Sum() is < 0.95 or > 1.05, "the estimate alone is as good: choose other texts");
     }
 
     [Theory]

@@ -99,10 +99,41 @@ public sealed class BodyDecoderTests
     [InlineData("dcz")]
     [InlineData("gzip, dcz")]
     [InlineData("compress")]
+    [InlineData("gzip, gzip, gzip")]
+    [InlineData("br,identity,br,,br")]
     public void Unknown_encoding_is_reported(string encoding)
     {
         Assert.Null(BodyDecoder.Create(encoding));
         Assert.Null(BodyDecoder.DecodeAll(Text, encoding));
+    }
+
+    [Theory]
+    [InlineData("gzip,gzip", "gzip")]
+    [InlineData("identity, gzip , ,GZIP", "gzip")]
+    public void Two_encodings_are_undone_whatever_stands_between_them(string encoding, string coding) =>
+        Assert.Equal(Text, Decode(encoding, Encode(Encode(Text, coding), coding)));
+
+    [Theory]
+    [InlineData(1_000, false)]
+    [InlineData(999, true)]
+    public void A_body_may_decode_to_a_limit_and_no_further(int most, bool isTooLarge)
+    {
+        var result = BodyDecoder.TryDecodeAll(Encode(new byte[1_000], "gzip"), "gzip", most, _ => true, out var decoded);
+
+        Assert.Equal(isTooLarge ? DecodeResult.TooLarge : DecodeResult.Decoded, result);
+        Assert.InRange(decoded.Length, isTooLarge ? 0 : 1_000, most);
+    }
+
+    [Fact]
+    public void Decoding_ends_where_no_memory_can_be_reserved()
+    {
+        var reserved = 0;
+
+        var result = BodyDecoder.TryDecodeAll(Encode(new byte[1 << 20], "gzip"), "gzip", 1 << 30, bytes => (reserved += bytes) <= 100_000, out var decoded);
+
+        Assert.Equal(DecodeResult.TooLarge, result);
+        Assert.InRange(decoded.Length, 0, 100_000);
+        Assert.InRange(reserved, 100_000, 150_000);
     }
 
     [Theory]

@@ -10,6 +10,7 @@ namespace LlmProxy.Server.Api.Dtos;
 [JsonSerializable(typeof(RecordingResponse))]
 [JsonSerializable(typeof(PageResponse<TrajectoryDto>))]
 [JsonSerializable(typeof(PageResponse<ExampleDto>))]
+[JsonSerializable(typeof(PageResponse<AuditEntryDto>))]
 [JsonSerializable(typeof(TrajectoryDetailDto))]
 [JsonSerializable(typeof(TaskResponse))]
 [JsonSerializable(typeof(StepDto))]
@@ -27,5 +28,7 @@ namespace LlmProxy.Server.Api.Dtos;
 [JsonSerializable(typeof(UpdateExampleRequest))]
 [JsonSerializable(typeof(EmbedRequest))]
 [JsonSerializable(typeof(CleanupRequest))]
+[JsonSerializable(typeof(PurgeRequest))]
+[JsonSerializable(typeof(PurgeResponse))]
 [JsonSerializable(typeof(RecordedPromptsResponse))]
 internal sealed partial class ApiJson : JsonSerializerContext;

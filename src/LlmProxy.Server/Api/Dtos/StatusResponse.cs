@@ -41,7 +41,8 @@ public sealed record SpoolStatusDto(long Pending, long Bytes, long Dropped);
 /// <param name="Available">Whether examples are available.</param>
 /// <param name="Reason">Why examples are unavailable, or null.</param>
 /// <param name="Skipped">Numbers of tasks without examples, by reason.</param>
-public sealed record FewShotStatusDto(bool Enabled, bool Available, string? Reason, IReadOnlyDictionary<string, long> Skipped);
+/// <param name="Removed">Numbers of parts that were taken out of recorded texts on their way into prompts: role marks, fences, headings, <c>injections</c> (commands to a model), <c>instructions</c> (requests to act in tool results), secrets.</param>
+public sealed record FewShotStatusDto(bool Enabled, bool Available, string? Reason, IReadOnlyDictionary<string, long> Skipped, IReadOnlyDictionary<string, long> Removed);
 
 /// <summary>Status of the store.</summary>
 /// <param name="Provider"><c>sqlite</c> or <c>postgres</c>.</param>

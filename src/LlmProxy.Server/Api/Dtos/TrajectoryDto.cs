@@ -39,16 +39,19 @@ namespace LlmProxy.Server.Api.Dtos;
 /// <param name="ExampleIds">Trajectories that were shown as examples in this one's prompt.</param>
 /// <param name="Arm">Arm of the experiment.</param>
 /// <param name="TemplateSet">Hash of the template set that rendered this trajectory's prompts.</param>
+/// <param name="Key">Name of the key that made it; null without keys.</param>
+/// <param name="Keys">Names of all keys that took part in it, that one first.</param>
 public record TrajectoryDto(
     string Id, string TaskId, string ConversationId, string? ParentId, string? SessionId, string Tenant, string Provider, string Model, string Client,
     string TaskDescription, string Status, bool Provisional, bool? Success, double? QualityScore,
     int IterationCount, int ToolCallsCount, IReadOnlyList<string> ToolsUsed, double ErrorRate, double? ClickAccuracy, int UserInterventions,
     TokenUsageDto TokenUsage, decimal? CostUsd, DateTime StartedAt, DateTime? CompletedAt, double DurationMs,
-    string? OutcomeSource, string? Comment, bool HasContent, IReadOnlyList<string> ExampleIds, string? Arm, string? TemplateSet)
+    string? OutcomeSource, string? Comment, bool HasContent, IReadOnlyList<string> ExampleIds, string? Arm, string? TemplateSet,
+    string? Key, IReadOnlyList<string> Keys)
 {
     /// <summary>For deserialization of derived types, which sets the properties afterwards.</summary>
     private protected TrajectoryDto()
-        : this("", "", "", null, null, "", "", "", "", "", "", false, null, null, 0, 0, [], 0, null, 0, new(0, 0, 0, 0, 0, 0), null, default, null, 0, null, null, false, [], null, null)
+        : this("", "", "", null, null, "", "", "", "", "", "", false, null, null, 0, 0, [], 0, null, 0, new(0, 0, 0, 0, 0, 0), null, default, null, 0, null, null, false, [], null, null, null, [])
     {
     }
 
@@ -57,7 +60,8 @@ public record TrajectoryDto(
         run.TaskDescription, EnumWords.Snake(run.Status), run.IsProvisional, run.Success, run.QualityScore,
         run.IterationCount, run.ToolCallsCount, run.ToolsUsed, run.ErrorRate, run.ClickAccuracy, run.UserInterventions,
         TokenUsageDto.Of(run.TokenUsage), run.CostUsd, run.StartedAt.UtcDateTime, run.CompletedAt?.UtcDateTime, run.Duration.TotalMilliseconds,
-        run.OutcomeSource is { } source ? EnumWords.Snake(source) : null, run.Comment, run.HasContent, run.ExampleIds, run.Arm, run.TemplateSet);
+        run.OutcomeSource is { } source ? EnumWords.Snake(source) : null, run.Comment, run.HasContent, run.ExampleIds, run.Arm, run.TemplateSet,
+        run.KeyNames.Count > 0 ? run.KeyNames[0] : null, run.KeyNames);
 }
 
 /// <summary>A trajectory with the terms of its score and its steps.</summary>
@@ -126,7 +130,12 @@ public sealed record ScoringDto(string Preset, IReadOnlyDictionary<string, doubl
 /// <typeparam name="T">Type of the items.</typeparam>
 /// <param name="Items">The items.</param>
 /// <param name="NextCursor">Cursor of the next page; null on the last page.</param>
-public sealed record PageResponse<T>(IReadOnlyList<T> Items, string? NextCursor);
+public sealed record PageResponse<T>(IReadOnlyList<T> Items, string? NextCursor)
+{
+    /// <summary>True if a search of texts stopped at its limit before the page was full: continue with <c>nextCursor</c>.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public bool? Incomplete { get; init; }
+}
 
 /// <summary>One exchange of a trajectory.</summary>
 /// <param name="Index">1, 2, 3…</param>
@@ -145,7 +154,12 @@ public sealed record PageResponse<T>(IReadOnlyList<T> Items, string? NextCursor)
 public sealed record StepDto(
     int Index, string? SystemPrompt, string? SentSystemPrompt, IReadOnlyList<JsonNode> Messages, ReplyDto? Response, string? Reasoning,
     IReadOnlyList<ToolCallDto> ToolCalls, IReadOnlyList<ToolResultDto> ToolResults, TokenUsageDto TokenUsage,
-    DateTime StartedAt, double DurationMs, double? TimeToFirstByteMs, string Status);
+    DateTime StartedAt, double DurationMs, double? TimeToFirstByteMs, string Status)
+{
+    /// <summary>How many texts and messages of the step are left out, since they are damaged in the store or were removed while they were read; absent for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Unreadable { get; init; }
+}
 
 /// <summary>Text of a reply.</summary>
 /// <param name="Text">The text.</param>

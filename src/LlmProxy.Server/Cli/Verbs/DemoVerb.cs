@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using LlmProxy.Core.Recording;
 using LlmProxy.Server.Api.Dtos;
 using LlmProxy.Server.Demo;
 using LlmProxy.Testing.Replay;
@@ -34,8 +35,7 @@ internal static class DemoVerb
 
             if (parse.GetValue(recording) is { } file)
             {
-                Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(file))!);
-                await File.WriteAllTextAsync(file, RecordedTrajectoryFile.Write(result.Recording, withTiming: false), cancellationToken);
+                await PrivateFiles.WriteAsync(file, RecordedTrajectoryFile.Write(result.Recording, withTiming: false), cancellationToken);
             }
 
             if (asJson)

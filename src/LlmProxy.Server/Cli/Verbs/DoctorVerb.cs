@@ -57,22 +57,22 @@ internal static class DoctorVerb
             results.Add(CheckResult.Ok("settings", configuration.File ?? "built-in defaults"));
         }
 
-        await using var checks = new DoctorChecks(configuration);
+        await using var checks = new DoctorChecks(configuration, ApiConnection.TenantOf(configuration, parse.GetValue(context.Tenant)));
         await foreach (var result in checks.RunAsync(text, cancellationToken))
         {
             results.Add(result);
         }
 
-        results.Add(await ServerAsync(context.Addresses(parse, configuration), cancellationToken));
+        results.Add(await ServerAsync(configuration, context.Addresses(parse, configuration), cancellationToken));
         return results;
     }
 
-    private static async Task<CheckResult> ServerAsync(IReadOnlyList<string> addresses, CancellationToken cancellationToken)
+    private static async Task<CheckResult> ServerAsync(ProxyConfiguration configuration, IReadOnlyList<string> addresses, CancellationToken cancellationToken)
     {
         var place = string.Join(", ", addresses);
         try
         {
-            return await ApiConnection.FindServerAsync(addresses, Environment.GetEnvironmentVariable(ApiConnection.KeyVariable), cancellationToken) is { } address
+            return await ApiConnection.FindServerAsync(addresses, ApiCredentials.Of(configuration), cancellationToken) is { } address
                 ? CheckResult.Ok("server", $"running on {address.GetLeftPart(UriPartial.Authority)}")
                 : CheckResult.Warn("server", $"no proxy is running on {place}", "Start it with \"llmproxy serve\", or set its address with --urls.");
         }
@@ -92,7 +92,7 @@ internal static class DoctorVerb
                 CheckStatus.Warn => ("warn", new Style(Color.Yellow)),
                 _ => ("fail", new Style(Color.Red, decoration: Decoration.Bold)),
             };
-            console.Ansi.Write(new Text(word, style));
+            console.Word(word, style);
             console.Line($"  {result.Check,-11} {result.Text}");
 
             if (result.Fix is { } fix)

@@ -52,7 +52,7 @@ internal static class EmbedVerb
     private static async Task<(ApiConnection Api, string? OtherModel)> OpenAsync(CliContext context, ParseResult parse, CancellationToken cancellationToken)
     {
         var configuration = context.Configuration(parse);
-        var api = await ApiConnection.OpenAsync(configuration, context.Addresses(parse, configuration), cancellationToken);
+        var api = await ApiConnection.OpenAsync(configuration, context.Addresses(parse, configuration), parse.GetValue(context.Tenant), cancellationToken);
         if (!api.IsRunningServer)
         {
             return (api, null);
@@ -67,7 +67,7 @@ internal static class EmbedVerb
         }
 
         await api.DisposeAsync();
-        return (await ApiConnection.OpenLocalAsync(configuration, cancellationToken), Name(status.Model, status.Dimensions));
+        return (await ApiConnection.OpenLocalAsync(configuration, parse.GetValue(context.Tenant), cancellationToken), Name(status.Model, status.Dimensions));
     }
 
     private static async Task<EmbedResponse> RunAsync(ApiConnection api, EmbedRequest request, Action<long, long> onProgress, CancellationToken cancellationToken)

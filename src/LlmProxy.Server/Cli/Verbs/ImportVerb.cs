@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using LlmProxy.Core.Trajectories;
-using LlmProxy.Server.Access;
 using LlmProxy.Storage;
 using LlmProxy.TrainingData.Import;
 
@@ -36,7 +35,7 @@ internal static class ImportVerb
             var importer = new TrajectoryImporter(store, configuration.Options, new TaskRulesCatalog(configuration.Options.Tasks));
             var source = parse.GetValue(from) == Anthropic ? ImportSource.Anthropic : ImportSource.ClaudeCode;
             var report = await context.Console.ProgressAsync("Files", onProgress =>
-                importer.ImportAsync(file, source, Caller.DefaultTenant, parse.GetValue(dryRun), (done, all) => onProgress(done, all), cancellationToken));
+                importer.ImportAsync(file, source, ApiConnection.TenantOf(configuration, parse.GetValue(context.Tenant)), parse.GetValue(dryRun), (done, all) => onProgress(done, all), cancellationToken));
             Print(context.Console, report, parse.GetValue(dryRun), parse.GetValue(json));
             return ExitCodes.Done;
         });
@@ -59,6 +58,8 @@ internal static class ImportVerb
                 ["ignored"] = Counts(report.Ignored),
                 ["unknown"] = Counts(report.Unknown),
                 ["leftOut"] = Counts(report.LeftOut),
+                ["skipped"] = report.Skipped,
+                ["skippedLines"] = new JsonArray([.. report.SkippedLines.Select(l => JsonValue.Create(l))]),
             });
             return;
         }
@@ -68,6 +69,10 @@ internal static class ImportVerb
         Print(console, "Skipped records without a message:", report.Ignored);
         Print(console, "Skipped records of unknown kinds:", report.Unknown);
         Print(console, "Messages left out:", report.LeftOut);
+        foreach (var line in report.SkippedLines)
+        {
+            console.Line("Skipped line: " + line + ".");
+        }
     }
 
     private static void Print(CliConsole console, string title, SortedDictionary<string, int> counts)

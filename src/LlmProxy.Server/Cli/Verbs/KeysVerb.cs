@@ -12,17 +12,16 @@ internal static class KeysVerb
     public static Command Create(CliContext context)
     {
         var name = new Option<string>("--name") { Description = "Name of the key in logs", Required = true };
-        var tenant = new Option<string>("--tenant") { Description = "Tenant whose runs the key can access", DefaultValueFactory = _ => Caller.DefaultTenant };
         var admin = new Option<bool>("--admin") { Description = "Allow access to /_llmproxy" };
         var json = CliContext.JsonOption();
-        var create = new Command("create", "Create a key, and print it with its entry for Auth:Keys") { name, tenant, admin, json };
+        var create = new Command("create", "Create a key, and print it with its entry for Auth:Keys") { name, admin, json };
         create.SetAction(parse =>
         {
             var key = "llmp-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(24));
             var entry = new JsonObject
             {
                 ["name"] = parse.GetValue(name),
-                ["tenant"] = parse.GetValue(tenant),
+                ["tenant"] = parse.GetValue(context.Tenant) ?? Caller.DefaultTenant,
                 ["sha256"] = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key))),
                 ["admin"] = parse.GetValue(admin),
             };

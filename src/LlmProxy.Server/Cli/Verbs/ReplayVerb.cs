@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
 using LlmProxy.Testing;
 using LlmProxy.Testing.Replay;
@@ -41,8 +42,7 @@ internal static class ReplayVerb
             StubFolder? stubs = null;
             if (kind == Recorded)
             {
-                Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(target))!);
-                await File.WriteAllTextAsync(target, RecordedTrajectoryFile.Write(run, withTiming: !parse.GetValue(fast)), cancellationToken);
+                await PrivateFiles.WriteAsync(target, RecordedTrajectoryFile.Write(run, withTiming: !parse.GetValue(fast)), cancellationToken);
             }
             else
             {
@@ -108,7 +108,7 @@ internal static class ReplayVerb
             }
 
             var configuration = context.Configuration(parse);
-            await using var api = await ApiConnection.OpenAsync(configuration, context.Addresses(parse, configuration, withOption: !listens), cancellationToken);
+            await using var api = await ApiConnection.OpenAsync(configuration, context.Addresses(parse, configuration, withOption: !listens), parse.GetValue(context.Tenant), cancellationToken);
             return RecordedTrajectoryFile.Read((await api.GetAsync($"/trajectories/{Uri.EscapeDataString(task)}/recording", cancellationToken)).ToJsonString());
         }
         catch (InvalidDataException error)

@@ -45,7 +45,7 @@ internal static class SearchVerb
             console.Line();
             console.Line("The section in a prompt:");
             console.Line();
-            console.Line(found.FewShot);
+            console.Lines(found.FewShot);
         }
     }
 

@@ -1,5 +1,9 @@
 using System.CommandLine;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using LlmProxy.Server.Access;
 using LlmProxy.Server.Hosting;
+using LlmProxy.Server.Upstreams;
 using Microsoft.AspNetCore.Connections;
 
 namespace LlmProxy.Server.Cli.Verbs;
@@ -12,27 +16,30 @@ internal static class ServeVerb
     public static void AddTo(RootCommand root, CliContext context)
     {
         var insecure = new Option<bool>("--insecure") { Description = "Allow addresses other than loopback without keys" };
-        var command = new Command(Name, "Run the proxy (default)") { insecure };
-        command.SetAction((parse, cancellationToken) => RunAsync(context, parse, parse.GetValue(insecure), cancellationToken));
+        var insecureUpstreams = new Option<bool>("--insecure-upstreams") { Description = "Allow clusters that accept any certificate (DangerousAcceptAnyServerCertificate)" };
+        var command = new Command(Name, "Run the proxy (default)") { insecure, insecureUpstreams };
+        command.SetAction((parse, cancellationToken) => Run(parse, cancellationToken));
         root.Add(command);
         root.Add(insecure);
-        root.SetAction((parse, cancellationToken) => RunAsync(context, parse, parse.GetValue(insecure), cancellationToken));
+        root.Add(insecureUpstreams);
+        root.SetAction((parse, cancellationToken) => Run(parse, cancellationToken));
+
+        Task<int> Run(ParseResult parse, CancellationToken cancellationToken) =>
+            RunAsync(context, parse, new Risks(parse.GetValue(insecure), parse.GetValue(insecureUpstreams)), cancellationToken);
     }
 
-    private static async Task<int> RunAsync(CliContext context, ParseResult parse, bool insecure, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(CliContext context, ParseResult parse, Risks risks, CancellationToken cancellationToken)
     {
         var configuration = context.Configuration(parse);
         var urls = context.Addresses(parse, configuration);
-        var open = ProxyHost.NotLoopback(urls).ToList();
+        CheckUpstreams(configuration, risks);
+        var open = ListenAddresses.Of(configuration.Root, urls).NotLoopback().ToList();
         var isShared = false;
         if (open.Count > 0 && configuration.Options.Auth.Keys.Count == 0)
         {
-            if (!insecure)
+            if (!risks.Insecure)
             {
-                throw new CliException(
-                    $"Refused to listen on {string.Join(", ", open)}: without keys, anyone who can connect could use the proxy and read its records.\n"
-                    + "Create a key with \"llmproxy keys create --name NAME --tenant TENANT --admin\" and add its entry to LlmProxy:Auth:Keys,\n"
-                    + $"or listen on loopback ({ProxyHost.DefaultUrl}), or pass --insecure to allow it.");
+                throw new CliException(new ListenRefusedException(string.Join(", ", open)).Message);
             }
 
             // Trajectories of unrelated users must not influence each other's models by accident.
@@ -40,18 +47,34 @@ internal static class ServeVerb
             configuration = isShared ? configuration.With([new("LlmProxy:FewShot:Enabled", "false")]) : configuration;
         }
 
-        await using var app = await StartAsync(configuration, urls, cancellationToken);
+        await using var app = await StartAsync(configuration, urls, risks.Insecure, cancellationToken);
+        using var signals = new DrainSignals(app.Lifetime, cancellationToken);
+        if (open.Count == 0 && configuration.Options.Auth.Keys.Count == 0 && new ListenAddresses([.. app.Urls]).NotLoopback().ToList() is { Count: > 0 } bound)
+        {
+            throw new CliException(new ListenRefusedException(string.Join(", ", bound)).Message);
+        }
+
         await new StartMessage(app, configuration, isShared).WriteAsync(context.Console.Out, cancellationToken);
-        await app.WaitForShutdownAsync(cancellationToken);
+        await signals.DrainAsync(app);
         return ExitCodes.Done;
     }
 
-    private static async Task<WebApplication> StartAsync(ProxyConfiguration configuration, IReadOnlyList<string> urls, CancellationToken cancellationToken)
+    private static void CheckUpstreams(ProxyConfiguration configuration, Risks risks)
+    {
+        if (!risks.InsecureUpstreams && UncheckedUpstreams.Of(configuration.Root) is { Count: > 0 } clusters)
+        {
+            throw new CliException(
+                $"Refused to start: certificates of the upstreams {string.Join(", ", clusters)} would not be checked, so anyone on the way could read prompts and keys.\n"
+                + $"Remove ReverseProxy:Clusters:{clusters[0]}:HttpClient:DangerousAcceptAnyServerCertificate and add the upstream's certificate authority to the system's, or pass --insecure-upstreams to allow it.");
+        }
+    }
+
+    private static async Task<WebApplication> StartAsync(ProxyConfiguration configuration, IReadOnlyList<string> urls, bool insecure, CancellationToken cancellationToken)
     {
         WebApplication? app = null;
         try
         {
-            app = ProxyHost.Build(configuration, urls);
+            app = ProxyHost.Build(configuration, urls, insecure: insecure);
             await app.StartAsync(cancellationToken);
             return app;
         }
@@ -63,12 +86,32 @@ internal static class ServeVerb
             }
 
             // A second process in the same folder fails on the spool before it fails on the port.
-            if (error is IOException && (error.InnerException is AddressInUseException || await ApiConnection.FindServerAsync(urls, key: null, cancellationToken) is not null))
+            if (error is IOException and not ListenRefusedException
+                && (error.InnerException is AddressInUseException || await ApiConnection.FindServerAsync(urls, ApiCredentials.None, cancellationToken) is not null))
             {
                 throw new CliException($"{string.Join(", ", urls)} is in use, perhaps by another llmproxy. Stop it, or use another port: llmproxy serve --urls http://127.0.0.1:8081");
+            }
+
+            // What a wrong address, certificate or route ends in.
+            if (error is SocketException or InvalidOperationException or FormatException or ArgumentException or NotSupportedException or CryptographicException or AggregateException)
+            {
+                throw new CliException($"The server could not start on {string.Join(", ", ListenAddresses.Of(configuration.Root, urls).Urls)}: {Describe(error)} Check the addresses, section Kestrel and section ReverseProxy of the settings.");
             }
 
             throw;
         }
     }
+
+    private static string Describe(Exception error) => string.Join(
+        ' ',
+        Messages(error).Distinct(StringComparer.Ordinal).Select(message => message.ReplaceLineEndings(" ").TrimEnd('.') + "."));
+
+    private static IEnumerable<string> Messages(Exception error) => error is AggregateException several
+        ? several.InnerExceptions.SelectMany(Messages)
+        : [error.Message, .. error.InnerException is { } inner ? Messages(inner) : []];
+
+    /// <summary>What the user allows.</summary>
+    /// <param name="Insecure">Addresses other than loopback without keys.</param>
+    /// <param name="InsecureUpstreams">Upstreams whose certificate is not checked.</param>
+    private sealed record Risks(bool Insecure, bool InsecureUpstreams);
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using LlmProxy.Core.Recording;
 using LlmProxy.Server.Api.Dtos;
 using static System.FormattableString;
 
@@ -33,7 +34,7 @@ internal static class StatsVerb
                 var answer = await api.GetAsync("/statistics" + query, cancellationToken);
                 if (parse.GetValue(output) is { } file)
                 {
-                    await File.WriteAllTextAsync(file, answer.ToJsonString(Indented) + "\n", cancellationToken);
+                    await PrivateFiles.WriteAsync(file, answer.ToJsonString(Indented) + "\n", cancellationToken);
                 }
 
                 return answer;

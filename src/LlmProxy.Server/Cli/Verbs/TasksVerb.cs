@@ -17,6 +17,7 @@ internal static class TasksVerb
         Complete(context),
         Simple(context, "cancel", "Cancel a task and discard its content", "cancel"),
         Simple(context, "intervene", "Record that a person took over", "interventions"),
+        PurgeVerb.Create(context),
     };
 
     private static Command List(CliContext context)
@@ -27,19 +28,52 @@ internal static class TasksVerb
         status.AcceptOnlyFromAmong([.. EnumWords.SnakeWords<TrajectoryStatus>()]);
         var since = new Option<string?>("--since") { Description = "Only runs that started at or after this time, such as 2026-11-22 or 7d" };
         var search = new Option<string?>("--search") { Description = "Only runs whose task contains these words" };
+        var key = new Option<string?>("--key") { Description = "Only runs that the key of this name took part in" };
+        var contains = new Option<string?>("--contains") { Description = "Only runs that hold this text in a message, a prompt, a tool's arguments or result" };
         var limit = new Option<int>("--limit") { Description = "Maximum number of runs", DefaultValueFactory = _ => 20 };
         return ApiVerb.Create(
             context,
             "list",
             "List runs, newest first",
-            [provider, model, status, since, search, limit],
-            (api, parse, cancellationToken) => api.GetAsync(
-                "/trajectories" + ApiVerb.Query(
+            [provider, model, status, since, search, key, contains, limit],
+            (api, parse, cancellationToken) => ReadAsync(
+                api,
+                [
                     ("provider", parse.GetValue(provider)), ("model", parse.GetValue(model)), ("status", parse.GetValue(status)),
-                    ("since", parse.GetValue(since)), ("search", parse.GetValue(search)), ("limit", parse.GetValue(limit))),
+                    ("since", parse.GetValue(since)), ("search", parse.GetValue(search)), ("key", parse.GetValue(key)), ("contains", parse.GetValue(contains)),
+                ],
+                parse.GetValue(limit),
                 cancellationToken),
             ApiJson.Default.PageResponseTrajectoryDto,
             (console, _, page) => Print(console, page));
+    }
+
+    /// <summary>One page; a search of texts that stopped at its limit is continued until the page is full.</summary>
+    private static async Task<JsonNode> ReadAsync(ApiConnection api, (string Name, object? Value)[] filters, int limit, CancellationToken cancellationToken)
+    {
+        JsonObject? all = null;
+        while (true)
+        {
+            var left = limit - (all?["items"]!.AsArray().Count ?? 0);
+            var page = (await api.GetAsync("/trajectories" + ApiVerb.Query([.. filters, ("limit", left), ("cursor", (string?)all?["nextCursor"])]), cancellationToken)).AsObject();
+            if (all is not null)
+            {
+                foreach (var item in page["items"]!.AsArray().ToList())
+                {
+                    page["items"]!.AsArray().Remove(item);
+                    all["items"]!.AsArray().Add(item);
+                }
+
+                all["nextCursor"] = page["nextCursor"]?.DeepClone();
+            }
+
+            all ??= page;
+            if (page["incomplete"] is null)
+            {
+                all.Remove("incomplete");
+                return all;
+            }
+        }
     }
 
     private static Command Show(CliContext context)

@@ -1,7 +1,6 @@
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
-using LlmProxy.Server.Access;
 using LlmProxy.Server.Hosting;
 using LlmProxy.Storage;
 using LlmProxy.Wire;
@@ -15,7 +14,10 @@ internal static class TemplateRender
     private const string SamplePrompt = "You are an agent.\n\nOPERATING PRINCIPLES\n1. Do what the user asks.\n";
 
     /// <summary>The values to render with.</summary>
-    internal sealed record Request(string Provider, string Model, string Task, string? SystemFile, IReadOnlyList<string> Tools);
+    internal sealed record Request(string Provider, string Model, string Task, string? SystemFile, IReadOnlyList<string> Tools)
+    {
+        public required string Tenant { get; init; }
+    }
 
     /// <summary>Writes the rendered prompt and nothing else, so that the output can be compared and kept.</summary>
     /// <exception cref="CliException">The prompt cannot be rendered.</exception>
@@ -77,7 +79,7 @@ internal static class TemplateRender
         var reader = new TrajectoryReader(store);
         var search = new ExampleSearch(store, store, embeddings, options.FewShot, options.Quality, NullLogger<ExampleSearch>.Instance);
         var service = new FewShotService(search, embeddings, options.FewShot, (run, cancellation) => reader.ReadAsync(run.Id, cancellation), NullLogger<FewShotService>.Instance);
-        var query = new ExampleQuery(Caller.DefaultTenant, request.Task, options.FewShot.Count) { Providers = options.FewShot.SourceProviders, OfferedTools = request.Tools };
+        var query = new ExampleQuery(request.Tenant, request.Task, options.FewShot.Count) { Providers = options.FewShot.SourceProviders, OfferedTools = request.Tools };
         return (await service.ExplainAsync(query, cancellationToken)).Examples;
     }
 }

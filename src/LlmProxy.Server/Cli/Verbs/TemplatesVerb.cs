@@ -27,11 +27,15 @@ internal static class TemplatesVerb
         var model = new Option<string>("--model") { Description = "Name of the model", DefaultValueFactory = _ => "" };
         var tools = new Option<string[]>("--tool") { Description = "A tool that the request offers; repeatable", HelpName = "NAME" };
         var command = new Command("render", "Render the prompt that would be sent, with the examples found for the task") { provider, task, system, model, tools };
-        command.SetAction((parse, cancellationToken) => TemplateRender.RunAsync(
-            context.Console,
-            context.Configuration(parse),
-            new TemplateRender.Request(parse.GetValue(provider)!, parse.GetValue(model)!, parse.GetValue(task)!, parse.GetValue(system), parse.GetValue(tools) ?? []),
-            cancellationToken));
+        command.SetAction((parse, cancellationToken) =>
+        {
+            var configuration = context.Configuration(parse);
+            var request = new TemplateRender.Request(parse.GetValue(provider)!, parse.GetValue(model)!, parse.GetValue(task)!, parse.GetValue(system), parse.GetValue(tools) ?? [])
+            {
+                Tenant = ApiConnection.TenantOf(configuration, parse.GetValue(context.Tenant)),
+            };
+            return TemplateRender.RunAsync(context.Console, configuration, request, cancellationToken);
+        });
         return command;
     }
 }
