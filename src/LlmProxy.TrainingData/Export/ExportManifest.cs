@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace LlmProxy.TrainingData.Export;
 
-/// <summary>What stands next to an export: from which runs, by which filters, and how many lines it holds.</summary>
+/// <summary>The manifest of an export: from which runs and by which filters it was written, and what its files hold.</summary>
 internal static class ExportManifest
 {
     /// <summary>The file's manifest.</summary>

@@ -46,7 +46,7 @@ internal sealed class ShareGptFormat : ConversationFormat
                 parts.AddRange(turns[++i].Parts);
             }
 
-            // LLaMA-Factory takes a client's message at every other place alone: what was said with results stands in theirs.
+            // LLaMA-Factory expects a client's message at every other place: text that came with results is in their message.
             var text = new Turn { IsAssistant = false, Parts = parts }.Text;
             var results = parts.OfType<ToolResult>().Select(r => $"<tool_response>\n{ResultText(r)}\n</tool_response>").ToList();
             Write(writer, results.Count > 0 ? "tool" : "human", string.Join('\n', results.Append(text).Where(t => t.Length > 0)));

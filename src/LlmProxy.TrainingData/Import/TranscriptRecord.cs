@@ -51,7 +51,7 @@ internal sealed class TranscriptRecord
     /// <summary>Whether a person typed it while the agent worked.</summary>
     public bool IsQueued { get; init; }
 
-    /// <summary>Whether it is a record of its own that hangs beside the messages.</summary>
+    /// <summary>Whether it was attached in a record of its own, which may branch off the messages.</summary>
     public bool IsAttached { get; init; }
 
     /// <summary>Ids of sub-agents and background tasks that its results name.</summary>

@@ -28,7 +28,7 @@ internal sealed class TranscriptTree
         }
     }
 
-    /// <summary>The messages that are kept, in file order; all blocks of a reply stand at its first one.</summary>
+    /// <summary>The messages that are kept, in file order; all blocks of a reply are at the place of its first one.</summary>
     public static List<TranscriptRecord> Kept(IEnumerable<TranscriptRecord> records, ImportReport report)
     {
         var tree = new TranscriptTree(records, report);
@@ -67,7 +67,7 @@ internal sealed class TranscriptTree
 
             if (way.Contains(parent))
             {
-                // Rows that were moved below what follows them: the first of the ring in the file stands for it.
+                // Rows that were moved below what follows them: the first of the ring in the file is its root.
                 root = RingOf(parent).MinBy(_records.IndexOf)!;
                 break;
             }
