@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
 using LlmProxy.Wire.Json;
 
 namespace LlmProxy.TrainingData.Export;

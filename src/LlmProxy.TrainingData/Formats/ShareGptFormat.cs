@@ -2,7 +2,6 @@ using System.Text;
 using System.Text.Json;
 using LlmProxy.TrainingData.Conversations;
 using LlmProxy.Wire;
-using LlmProxy.Wire.Json;
 
 namespace LlmProxy.TrainingData.Formats;
 
