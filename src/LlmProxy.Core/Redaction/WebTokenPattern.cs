@@ -1,6 +1,6 @@
 namespace LlmProxy.Core.Redaction;
 
-/// <summary>A JSON web token, signed (RFC 7519, three parts) or encrypted (RFC 7516, five parts): its head must be base64 of JSON, or its second part begin like JSON.</summary>
+/// <summary>A JSON web token, signed (RFC 7519, three parts) or encrypted (RFC 7516, five parts): its head must be base64 of JSON.</summary>
 internal sealed class WebTokenPattern(string example) : SecretPattern("JSON web token", [Start], "It: ", Start + example)
 {
     private const string Start = "eyJ";
@@ -24,7 +24,7 @@ internal sealed class WebTokenPattern(string example) : SecretPattern("JSON web 
         }
 
         var end = runs.End(text, at, Alphabet.Token);
-        if (end >= text.Length || text[end] != '.' || end - at > LongestHead || !(IsJson(text[at..end]) || HoldsClaims(text, end + 1, runs)))
+        if (end >= text.Length || text[end] != '.' || end - at > LongestHead || !IsJson(text[at..end]))
         {
             return default;
         }
@@ -44,18 +44,6 @@ internal sealed class WebTokenPattern(string example) : SecretPattern("JSON web 
         }
 
         return parts >= 3 && rest >= Least ? (at, JoinedLines.Extend(text, end)) : default;
-    }
-
-    /// <summary>Whether the second part begins like JSON too and a signature follows: a token whose head is spoilt is still one.</summary>
-    private static bool HoldsClaims(ReadOnlySpan<char> text, int at, CharacterRuns runs)
-    {
-        if (!text[at..].StartsWith(Start, StringComparison.Ordinal))
-        {
-            return false;
-        }
-
-        var end = runs.End(text, at, Alphabet.Token, 1);
-        return end - at >= Least && end + 1 < text.Length && text[end] == '.' && runs.End(text, end + 1, Alphabet.Token, 2) - end > Least;
     }
 
     /// <summary>Whether base64 holds readable text at its beginning.</summary>
