@@ -34,4 +34,16 @@ public sealed record ExportRequest(string Tenant, ExportFormat Format)
 
     /// <summary>Whether image files can be kept next to the training file. Where not, images that a format names by file are replaced by a mark.</summary>
     public bool KeepsImageFiles { get; init; }
+
+    /// <summary>
+    /// Whether ShareGPT lines keep what the conversation held before the run, with <c>"train": false</c> for its replies
+    /// (Axolotl, <c>message_field_training: train</c>). Without it a line begins with the run's own first message.
+    /// </summary>
+    public bool TurnMasks { get; init; }
+
+    /// <summary>Whether a line that says nearly the same as an earlier one is left out, and counted.</summary>
+    public bool LeaveOutDuplicates { get; init; }
+
+    /// <summary>Runs that are left out, by id: those of an evaluation set.</summary>
+    public IReadOnlySet<string> Exclude { get; init; } = System.Collections.Frozen.FrozenSet<string>.Empty;
 }

@@ -41,7 +41,7 @@ internal static class ExportEndpoints
 
     /// <summary>The query parameters of an export, validated by name.</summary>
     private sealed record ExportParameters(
-        string? Format, string? MinQuality, string? SuccessOnly, string? Limit, string? ModelProvider, string? Since, string? Split, string? Part, string? MaxImages, string? Redact, string? ImageUri)
+        string? Format, string? MinQuality, string? SuccessOnly, string? Limit, string? ModelProvider, string? Since, string? Split, string? Part, string? MaxImages, string? Redact, string? ImageUri, string? TurnMasks, string? KeepDuplicates)
     {
         public ExportRequest ToRequest(string tenant, bool withEvents, TimeProvider time) => new(
             tenant,
@@ -56,6 +56,8 @@ internal static class ExportEndpoints
             MaxImages = ApiInput.Whole("maxImages", MaxImages, 0, 10_000),
             Redact = ApiInput.Truth("redact", Redact) ?? false,
             ImageUri = ApiInput.Text(ImageUri),
+            TurnMasks = ApiInput.Truth("turnMasks", TurnMasks) ?? false,
+            LeaveOutDuplicates = ApiInput.Truth("keepDuplicates", KeepDuplicates) != true,
 
             // JSON lines alone cannot carry image files.
             KeepsImageFiles = withEvents,

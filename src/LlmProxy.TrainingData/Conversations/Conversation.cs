@@ -11,6 +11,9 @@ internal sealed class Turn
     /// <summary>An assistant turn that no recorded response produced.</summary>
     public bool IsForeign { get; init; }
 
+    /// <summary>The reply of another run of the conversation.</summary>
+    public bool IsOthers { get; init; }
+
     /// <summary>Whether it is to be learned from: a reply that no earlier line held.</summary>
     public bool IsTrained { get; init; }
 
@@ -28,6 +31,9 @@ internal sealed class Turn
 
     /// <summary>Its calls.</summary>
     public IEnumerable<ToolCall> Calls => Parts.OfType<ToolCall>();
+
+    /// <summary>The turn as context.</summary>
+    public Turn WithoutTraining() => !IsTrained ? this : new Turn { IsAssistant = IsAssistant, IsForeign = IsForeign, IsOthers = IsOthers, Step = Step, At = At, Parts = Parts };
 }
 
 /// <summary>A tool that was offered.</summary>
@@ -57,4 +63,7 @@ internal sealed class Conversation
     /// call answered once and in order, and precede everything else of the client's.
     /// </summary>
     public List<Turn> Turns { get; init; } = [];
+
+    /// <summary>The same with other turns.</summary>
+    public Conversation With(List<Turn> turns) => new() { System = System, Model = Model, Models = Models, Tools = Tools, Turns = turns };
 }

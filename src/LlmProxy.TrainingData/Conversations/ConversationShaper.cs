@@ -9,6 +9,9 @@ namespace LlmProxy.TrainingData.Conversations;
 /// <param name="TakesImage">Whether an image can be written at all.</param>
 internal sealed record ShapeRules(bool KeepForeign, int MaxImages, Func<ImageSource, bool> TakesImage)
 {
+    /// <summary>Whether replies that are learned from elsewhere stay: those of other runs, and those of an earlier segment. The consumer must be able to mask them.</summary>
+    public bool KeepLearned { get; init; }
+
     /// <summary>The dialect whose blocks stay as they are, or null.</summary>
     public DialectKind? Native { get; init; }
 
@@ -42,6 +45,9 @@ internal sealed class ConversationShaper(ShapeRules rules, Redactor? redactor, E
     /// <summary>Why: the client's first message is empty.</summary>
     public const string NoQuestion = "nothing to learn from: no client message before the first reply";
 
+    /// <summary>Note: what the conversation held before the run.</summary>
+    public const string RepliesOfOthers = "replies of other runs left out: lines begin with their run's first message";
+
     private readonly ConsumerNames _names = new(rules.NamesBeginWithLetter);
 
     /// <summary>Why <see cref="Shape"/> gave no conversation.</summary>
@@ -54,10 +60,14 @@ internal sealed class ConversationShaper(ShapeRules rules, Redactor? redactor, E
         var turns = segment.Entries.Select(Read).ToList();
         if (!rules.KeepForeign)
         {
-            DropForeign(turns);
+            Drop(turns, t => t.IsForeign, "foreign assistant turns left out");
         }
 
         turns.RemoveAll(IsEmpty);
+        if (!rules.KeepLearned)
+        {
+            DropLearned(turns);
+        }
 
         // 2. From the client's first turn to the last reply.
         while (turns is [{ IsAssistant: true, IsTrained: false }, ..])
@@ -89,7 +99,7 @@ internal sealed class ConversationShaper(ShapeRules rules, Redactor? redactor, E
             System = first.SystemPrompt is { Length: > 0 } prompt ? StrictJson.Clean(redactor is null ? prompt : redactor.Redact(prompt)) : null,
             Model = segment.Steps[^1].Step.Model,
             Models = models,
-            Tools = OfferedTools.Collect(segment.Steps, turns, _names),
+            Tools = OfferedTools.Collect(segment.Steps, turns, _names, notes),
             Turns = turns,
         };
     }
@@ -112,6 +122,7 @@ internal sealed class ConversationShaper(ShapeRules rules, Redactor? redactor, E
         {
             IsAssistant = entry.Message.IsAssistant,
             IsForeign = entry.IsForeign,
+            IsOthers = entry.IsOthers,
             IsTrained = entry.IsTrained,
             Step = entry.Step,
             At = entry.At,
@@ -121,22 +132,45 @@ internal sealed class ConversationShaper(ShapeRules rules, Redactor? redactor, E
 
     private static bool IsEmpty(Turn turn) => turn.Parts.Count == 0;
 
-    /// <summary>Takes foreign turns out, with the results of their calls.</summary>
-    private void DropForeign(List<Turn> turns)
+    /// <summary>
+    /// The format's consumer learns from every reply, so the line begins with the run's own first message, and replies that
+    /// an earlier line holds are left out.
+    /// </summary>
+    private void DropLearned(List<Turn> turns)
     {
-        var foreign = turns.Where(t => t.IsForeign).ToList();
-        if (foreign.Count == 0)
+        var first = turns.FindIndex(t => t.IsTrained);
+        var own = first < 0 ? 0 : turns.FindLastIndex(first, t => t.IsOthers) + 1;
+        if (own > 0)
         {
-            return;
+            var before = turns[..own];
+            notes.Add(RepliesOfOthers, before.Count(t => t.IsAssistant));
+            turns.RemoveRange(0, own);
+            DropResults(turns, before);
         }
 
-        notes.Add("foreign assistant turns left out", foreign.Count);
-        var own = turns.Where(t => !t.IsForeign).SelectMany(t => t.Calls).Select(c => c.Id).ToHashSet(StringComparer.Ordinal);
-        var gone = foreign.SelectMany(t => t.Calls).Select(c => c.Id).Where(id => id.Length > 0 && !own.Contains(id)).ToHashSet(StringComparer.Ordinal);
-        turns.RemoveAll(t => t.IsForeign);
+        Drop(turns, t => t is { IsAssistant: true, IsTrained: false, IsForeign: false }, "replies that another line trains left out");
+        turns.RemoveAll(IsEmpty);
+    }
+
+    /// <summary>Takes turns out, with the results of their calls.</summary>
+    private void Drop(List<Turn> turns, Predicate<Turn> isGone, string note)
+    {
+        var gone = turns.FindAll(isGone);
+        if (gone.Count > 0)
+        {
+            notes.Add(note, gone.Count);
+            turns.RemoveAll(isGone);
+            DropResults(turns, gone);
+        }
+    }
+
+    private static void DropResults(List<Turn> turns, List<Turn> gone)
+    {
+        var own = turns.SelectMany(t => t.Calls).Select(c => c.Id).ToHashSet(StringComparer.Ordinal);
+        var calls = gone.SelectMany(t => t.Calls).Select(c => c.Id).Where(id => id.Length > 0 && !own.Contains(id)).ToHashSet(StringComparer.Ordinal);
         foreach (var turn in turns)
         {
-            turn.Parts.RemoveAll(p => p is ToolResult result && gone.Contains(result.Id));
+            turn.Parts.RemoveAll(p => p is ToolResult result && calls.Contains(result.Id));
         }
     }
 
@@ -156,7 +190,7 @@ internal sealed class ConversationShaper(ShapeRules rules, Redactor? redactor, E
                 merged[^1].Parts.AddRange(turn.Parts);
                 if (turn.Step > 0)
                 {
-                    merged[^1] = new Turn { IsAssistant = true, IsForeign = turn.IsForeign, IsTrained = turn.IsTrained, Step = turn.Step, At = turn.At, Parts = merged[^1].Parts };
+                    merged[^1] = new Turn { IsAssistant = true, IsForeign = turn.IsForeign, IsOthers = turn.IsOthers, IsTrained = turn.IsTrained, Step = turn.Step, At = turn.At, Parts = merged[^1].Parts };
                 }
             }
             else

@@ -7,9 +7,8 @@ namespace LlmProxy.TrainingData.Conversations;
 internal static class OfferedTools
 {
     private const string FreeText = """{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}""";
-    private const string Anything = """{"type":"object","properties":{}}""";
 
-    public static IReadOnlyList<OfferedTool> Collect(IReadOnlyList<StepView> steps, List<Turn> turns, ConsumerNames names)
+    public static IReadOnlyList<OfferedTool> Collect(IReadOnlyList<StepView> steps, List<Turn> turns, ConsumerNames names, ExportNotes notes)
     {
         var tools = new List<OfferedTool>();
         var known = new HashSet<string>(StringComparer.Ordinal);
@@ -37,7 +36,21 @@ internal static class OfferedTools
             }
         }
 
-        tools.AddRange(called.Where(known.Add).Order(StringComparer.Ordinal).Select(name => new OfferedTool(name, "", Anything, default)));
+        // Only calls were recorded (imports): a tool has the parameters that they gave.
+        var inferred = called.Where(known.Add).Order(StringComparer.Ordinal).Select(name => new OfferedTool(name, "", Infer(turns, name), default)).ToList();
+        notes.Add("lines without the client's definition of a called tool: its schema is inferred from recorded arguments", inferred.Count > 0 ? 1 : 0);
+        tools.AddRange(inferred);
         return tools;
+    }
+
+    private static string Infer(List<Turn> turns, string name)
+    {
+        var schema = new SchemaInference();
+        foreach (var call in turns.SelectMany(t => t.Calls).Where(c => c.Name == name))
+        {
+            schema.Add(call.Arguments);
+        }
+
+        return schema.ToJson();
     }
 }

@@ -9,6 +9,9 @@ internal sealed record HistoryEntry(ConversationMessage Message, IDialect Dialec
     /// <summary>An assistant turn that no recorded response produced.</summary>
     public bool IsForeign { get; init; }
 
+    /// <summary>The reply of another run of the conversation.</summary>
+    public bool IsOthers { get; init; }
+
     /// <summary>Number of the step whose reply it is, or 0.</summary>
     public int Step { get; init; }
 
@@ -96,8 +99,9 @@ internal sealed class SegmentBuilder(Func<UInt128, bool> isOfConversation)
 
     private HistoryEntry EntryOf(ConversationMessage message, bool isForeign, IDialect dialect)
     {
-        var isUnknown = isForeign && MessagePrint.Of(message) is var print && !_replies.Contains(print) && !isOfConversation(print);
-        return new HistoryEntry(message, dialect) { IsForeign = isUnknown };
+        var isOthers = isForeign && MessagePrint.Of(message) is var print && !_replies.Contains(print);
+        var isKnown = isOthers && isOfConversation(MessagePrint.Of(message));
+        return new HistoryEntry(message, dialect) { IsForeign = isOthers && !isKnown, IsOthers = isKnown };
     }
 
     /// <summary>A reply that broke off: the client asked again without it.</summary>

@@ -11,7 +11,7 @@ internal static class ToolSchema
 
     // Vertex AI, "Schema": everything else makes the file fail.
     private static readonly string[] GeminiNumbers = ["minItems", "maxItems", "minProperties", "maxProperties", "minLength", "maxLength", "minimum", "maximum"];
-    private static readonly string[] GeminiTexts = ["title", "description", "pattern", "format"];
+    private static readonly string[] GeminiTexts = ["title", "description", "pattern"];
 
     /// <summary>A JSON schema of an object, whatever was sent.</summary>
     public static void WriteJsonSchema(Utf8JsonWriter writer, string? schema)
@@ -54,7 +54,7 @@ internal static class ToolSchema
     public static void WriteGemini(Utf8JsonWriter writer, string schema)
     {
         using var document = LenientJson.Parse(Encoding.UTF8.GetBytes(schema));
-        WriteGemini(writer, document!.RootElement, document.RootElement, "OBJECT", false, 0);
+        WriteGemini(writer, document!.RootElement, document.RootElement, "OBJECT", false, []);
     }
 
     /// <summary>Gemini's own requests spell types in capitals.</summary>
@@ -105,14 +105,17 @@ internal static class ToolSchema
         }
     }
 
-    private static void WriteGemini(Utf8JsonWriter writer, JsonElement schema, JsonElement root, string? wanted, bool isNullable, int depth)
+    private static void WriteGemini(Utf8JsonWriter writer, JsonElement schema, JsonElement root, string? wanted, bool isNullable, List<string> way)
     {
+        // A schema that holds itself has no end in a form without references: its second occurrence is any object.
+        var isRecursive = schema.Text("$ref"u8) is { } reference && way.Contains(reference);
+        way = [.. way, schema.Text("$ref"u8) ?? ""];
         schema = Resolve(schema, root);
         var choices = Choices(schema);
-        if (choices.Count == 1 && !schema.Get("type"u8).Exists() && depth < MaxDepth)
+        if (choices.Count == 1 && !schema.Get("type"u8).Exists() && way.Count < MaxDepth && !isRecursive)
         {
             // Optional values are a choice between a type and null.
-            WriteGemini(writer, choices[0].Choice, root, wanted, isNullable || choices[0].IsNullable, depth + 1);
+            WriteGemini(writer, choices[0].Choice, root, wanted, isNullable || choices[0].IsNullable, way);
             return;
         }
 
@@ -146,12 +149,29 @@ internal static class ToolSchema
             }
         }
 
-        WriteEnum(writer, schema, type);
-        if (depth < MaxDepth)
+        if (type == "STRING" && schema.Text("format"u8) is "date-time" or "enum" && schema.Text("format"u8) is { } format)
         {
-            WriteInner(writer, schema, root, type, choices, depth);
+            writer.WriteString("format", format);
         }
 
+        WriteEnum(writer, schema, type);
+        if (way.Count < MaxDepth && !isRecursive)
+        {
+            WriteInner(writer, schema, root, type, choices, way);
+        }
+        else if (type == "OBJECT")
+        {
+            WriteAnyProperty(writer);
+        }
+
+        writer.WriteEndObject();
+    }
+
+    /// <summary>Gemini demands that an object has properties.</summary>
+    private static void WriteAnyProperty(Utf8JsonWriter writer)
+    {
+        writer.WriteStartObject("properties");
+        writer.WriteObject("value", ("type", "STRING"));
         writer.WriteEndObject();
     }
 
@@ -175,10 +195,14 @@ internal static class ToolSchema
         }
     }
 
-    private static void WriteInner(Utf8JsonWriter writer, JsonElement schema, JsonElement root, string? type, IReadOnlyList<(JsonElement Choice, bool IsNullable)> choices, int depth)
+    private static void WriteInner(Utf8JsonWriter writer, JsonElement schema, JsonElement root, string? type, IReadOnlyList<(JsonElement Choice, bool IsNullable)> choices, List<string> way)
     {
         var properties = schema.Get("properties"u8);
-        if (type == "OBJECT" && properties.ValueKind == JsonValueKind.Object)
+        if (type == "OBJECT" && (properties.ValueKind != JsonValueKind.Object || !properties.EnumerateObject().Any()))
+        {
+            WriteAnyProperty(writer);
+        }
+        else if (type == "OBJECT")
         {
             var names = new HashSet<string>(StringComparer.Ordinal);
             writer.WriteStartObject("properties");
@@ -188,7 +212,7 @@ internal static class ToolSchema
                 if (names.Add(name))
                 {
                     writer.WritePropertyName(name);
-                    WriteGemini(writer, property.Value, root, null, false, depth + 1);
+                    WriteGemini(writer, property.Value, root, null, false, way);
                 }
             }
 
@@ -208,7 +232,7 @@ internal static class ToolSchema
             writer.WritePropertyName("items");
             if (items.ValueKind == JsonValueKind.Object)
             {
-                WriteGemini(writer, items, root, null, false, depth + 1);
+                WriteGemini(writer, items, root, null, false, way);
             }
             else
             {
@@ -221,7 +245,7 @@ internal static class ToolSchema
             writer.WriteStartArray("anyOf");
             foreach (var (choice, _) in choices)
             {
-                WriteGemini(writer, choice, root, null, false, depth + 1);
+                WriteGemini(writer, choice, root, null, false, way);
             }
 
             writer.WriteEndArray();

@@ -21,7 +21,7 @@ public sealed record ExportResult(ExportedFile Training, ExportedFile? Validatio
 
 /// <summary>
 /// Writes an export: <c>NAME.jsonl</c>, <c>NAME.validation.jsonl</c>, next to each <c>.origins.jsonl</c> with the origin of
-/// each line, and the folder <c>NAME.images</c>. Everything is written next to first, checked, and only then takes its
+/// each line, <c>NAME.manifest.json</c>, and the folder <c>NAME.images</c>. Everything is written next to first, checked, and only then takes its
 /// name, so that an export that was broken off leaves what was there before.
 /// </summary>
 public sealed class ExportFiles
@@ -31,6 +31,8 @@ public sealed class ExportFiles
     private readonly string _path;
     private readonly bool _goesOn;
     private readonly HashSet<string> _knownRuns = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _excludedRuns = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _runs = new(StringComparer.Ordinal);
     private readonly Dictionary<string, bool> _knownSides = new(StringComparer.Ordinal);
 
     /// <summary>Files at a path.</summary>
@@ -73,7 +75,11 @@ public sealed class ExportFiles
             {
                 switch (item)
                 {
+                    case ExportLine line when ExportExclusion.Covers(_request.Exclude, line):
+                        _excludedRuns.Add(line.Origin.TrajectoryId);
+                        break;
                     case ExportLine line:
+                        _runs.Add(line.Origin.TrajectoryId);
                         if (!_knownRuns.Contains(line.Origin.TrajectoryId))
                         {
                             await (IsValidation(line) ? validation : training).WriteAsync(line, cancellationToken);
@@ -107,7 +113,32 @@ public sealed class ExportFiles
         var first = await FinishAsync(_path, isTraining: true, cancellationToken);
         var second = _request.Split > 0 ? await FinishAsync(ValidationPath, isTraining: false, cancellationToken) : null;
         second = second is null ? null : second with { Report = FormatCheck.CheckValidationShare(second.Report, first.Report) };
+        summary = WithExcluded(summary);
+        await WriteManifestAsync(second is null ? [first] : [first, second], summary, cancellationToken);
         return new ExportResult(first, second, OriginsOf(_path), added, images, summary);
+    }
+
+    /// <summary>The server does not know what is excluded here.</summary>
+    private ExportSummary WithExcluded(ExportSummary summary) => _excludedRuns.Count == 0 ? summary : summary with
+    {
+        Runs = summary.Runs - _excludedRuns.Except(_runs).Count(),
+        LeftOut = new SortedDictionary<string, int>(summary.LeftOut.ToDictionary(), StringComparer.Ordinal) { [TrajectorySelection.Excluded] = _excludedRuns.Count },
+    };
+
+    private async Task WriteManifestAsync(IReadOnlyList<ExportedFile> files, ExportSummary summary, CancellationToken cancellationToken)
+    {
+        var path = ExportManifest.PathOf(_path);
+        if (files.Any(f => f.Path.EndsWith(Part, StringComparison.Ordinal)))
+        {
+            return;
+        }
+
+        await using (var output = PrivateFiles.Create(path + Part))
+        {
+            await ExportManifest.WriteAsync(output, _request, files, [.. _runs.Union(_knownRuns)], summary, cancellationToken);
+        }
+
+        File.Move(path + Part, path, overwrite: true);
     }
 
     /// <summary>The file with the origins of another's lines.</summary>

@@ -68,10 +68,15 @@ public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectorySto
         {
             work.WhyNot = ConversationShaper.NoReply;
             var segment = 0;
-            foreach (var conversation in await ReadAsync(run, work, cancellationToken))
+            foreach (var conversation in (await ReadAsync(run, work, cancellationToken)).SelectMany(((ConversationFormat)work.Format).Lines))
             {
                 var images = new ImageFiles(work.Request.ImageUri);
                 if (work.Write((writer, format) => ((ConversationFormat)format).Write(writer, conversation, images)) is not { } json)
+                {
+                    continue;
+                }
+
+                if (work.IsKnown(conversation))
                 {
                     continue;
                 }
@@ -211,6 +216,7 @@ public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectorySto
     {
         private readonly ArrayBufferWriter<byte> _buffer = new(64 << 10);
         private readonly LineValidator _validator = LineValidator.Of(request.Format, request.MaxImages);
+        private readonly NearDuplicates _duplicates = new();
         private (ulong Conversation, HashSet<UInt128> Replies)? _conversation;
 
         public ExportRequest Request => request;
@@ -258,6 +264,7 @@ public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectorySto
             catch (Exception error) when (error is JsonException or InvalidOperationException)
             {
                 // Writer and reader refuse nesting above their limit.
+                WhyNot = TooDeep;
                 notes.Add(TooDeep);
                 return null;
             }
@@ -274,8 +281,22 @@ public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectorySto
                 return true;
             }
 
-            notes.Add($"lines left out by the format's rule {findings.Problems[0].Rule}");
+            WhyNot = $"lines left out by the format's rule {findings.Problems[0].Rule}";
+            notes.Add(WhyNot);
             return false;
+        }
+
+        /// <summary>Whether an earlier line says the same, which is counted.</summary>
+        public bool IsKnown(Conversation conversation)
+        {
+            var isKnown = request.LeaveOutDuplicates && _duplicates.IsKnown(conversation);
+            if (isKnown)
+            {
+                WhyNot = "near-duplicate of another run's line";
+                notes.Add("near-duplicate lines left out");
+            }
+
+            return isKnown;
         }
 
         public ExportLine Line(byte[] json, bool isValidation, ExportOrigin origin)

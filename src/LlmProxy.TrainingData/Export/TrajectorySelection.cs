@@ -11,6 +11,9 @@ namespace LlmProxy.TrainingData.Export;
 /// </summary>
 internal sealed class TrajectorySelection(ITrajectoryStore store, ExportRequest request, LlmProxyOptions options, DateTimeOffset now)
 {
+    /// <summary>Reason: the run is in an evaluation set.</summary>
+    public const string Excluded = "in the excluded set";
+
     private const int PageSize = 500;
 
     private readonly IReadOnlyList<string> _allowed = options.Export.AllowProviders;
@@ -121,6 +124,7 @@ internal sealed class TrajectorySelection(ITrajectoryStore store, ExportRequest 
             : request.ModelProvider is { } provider && !string.Equals(provider, run.Provider, StringComparison.OrdinalIgnoreCase) ? ""
             : request.Since is { } since && run.CompletedAt < since ? ""
             : _allowed.Count > 0 && !_allowed.Contains(run.Provider, StringComparer.OrdinalIgnoreCase) ? $"provider {run.Provider} is not in Export:AllowProviders"
+            : request.Exclude.Contains(run.Id) ? Excluded
             : !run.HasContent ? "content not kept"
             : isPreference ? run.Success is null ? "outcome unknown" : null
             : request.SuccessOnly && run.Success != true ? "did not succeed"

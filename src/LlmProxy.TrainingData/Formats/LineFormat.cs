@@ -26,7 +26,7 @@ internal abstract class LineFormat
     };
 
     /// <summary>Text alone.</summary>
-    protected static ShapeRules TextOnly(bool keepForeign = false) => new(keepForeign, 0, _ => false);
+    protected static ShapeRules TextOnly(bool keepForeign = false, bool keepLearned = true) => new(keepForeign, 0, _ => false) { KeepLearned = keepLearned };
 
     /// <summary>Whether a consumer can load an address.</summary>
     public static bool IsWebAddress(string? url) => url is not null && (url.StartsWith("https://", StringComparison.Ordinal) || url.StartsWith("http://", StringComparison.Ordinal));
@@ -38,6 +38,9 @@ internal abstract class LineFormat
 /// <summary>A format whose lines are conversations.</summary>
 internal abstract class ConversationFormat : LineFormat
 {
+    /// <summary>The lines of a conversation: more than one if the consumer can mask a line's beginning alone.</summary>
+    public virtual IEnumerable<Conversation> Lines(Conversation conversation) => [conversation];
+
     /// <summary>Writes a line.</summary>
     public abstract void Write(Utf8JsonWriter writer, Conversation conversation, ImageFiles images);
 }

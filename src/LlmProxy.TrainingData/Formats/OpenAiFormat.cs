@@ -11,7 +11,10 @@ internal sealed class OpenAiFormat : ConversationFormat
     public override ShapeRules Shape(ExportRequest request)
     {
         var limits = ExportFormat.OpenAi.Limits();
-        return new ShapeRules(true, request.MaxImages ?? limits.MaxImages!.Value, image => IsWebAddress(image.Url) || ImageFiles.IsReadable(image, limits.MaxImageBytes, "image/png", "image/jpeg", "image/webp"));
+        return new ShapeRules(true, request.MaxImages ?? limits.MaxImages!.Value, image => IsWebAddress(image.Url) || ImageFiles.IsReadable(image, limits.MaxImageBytes, "image/png", "image/jpeg", "image/webp"))
+        {
+            KeepLearned = true,
+        };
     }
 
     public override void Write(Utf8JsonWriter writer, Conversation conversation, ImageFiles images)

@@ -2,7 +2,6 @@ using System.Text;
 using System.Text.Json;
 using LlmProxy.TrainingData.Conversations;
 using LlmProxy.Wire;
-using LlmProxy.Wire.Json;
 
 namespace LlmProxy.TrainingData.Formats;
 
@@ -12,7 +11,13 @@ namespace LlmProxy.TrainingData.Formats;
 /// </summary>
 internal sealed class ShareGptFormat : ConversationFormat
 {
-    public override ShapeRules Shape(ExportRequest request) => TextOnly();
+    private bool _withMasks;
+
+    public override ShapeRules Shape(ExportRequest request)
+    {
+        _withMasks = request.TurnMasks;
+        return TextOnly(keepLearned: _withMasks);
+    }
 
     public override void Write(Utf8JsonWriter writer, Conversation conversation, ImageFiles images)
     {
@@ -29,7 +34,8 @@ internal sealed class ShareGptFormat : ConversationFormat
         {
             if (turns[i].IsAssistant)
             {
-                Write(writer, "gpt", string.Join('\n', turns[i].Calls.Select(c => CallText(c.Name, c.Arguments)).Prepend(turns[i].Text).Where(t => t.Length > 0)));
+                var reply = string.Join('\n', turns[i].Calls.Select(c => CallText(c.Name, c.Arguments)).Prepend(turns[i].Text).Where(t => t.Length > 0));
+                Write(writer, "gpt", reply, _withMasks && !turns[i].IsTrained);
                 continue;
             }
 
@@ -39,16 +45,10 @@ internal sealed class ShareGptFormat : ConversationFormat
                 parts.AddRange(turns[++i].Parts);
             }
 
-            if (parts.OfType<ToolResult>().Any())
-            {
-                Write(writer, "tool", string.Join('\n', parts.OfType<ToolResult>().Select(r => $"<tool_response>\n{ResultText(r)}\n</tool_response>")));
-            }
-
+            // LLaMA-Factory expects a client's message at every other place: text that came with results is in their message.
             var text = new Turn { IsAssistant = false, Parts = parts }.Text;
-            if (text.Length > 0)
-            {
-                Write(writer, "human", text);
-            }
+            var results = parts.OfType<ToolResult>().Select(r => $"<tool_response>\n{ResultText(r)}\n</tool_response>").ToList();
+            Write(writer, results.Count > 0 ? "tool" : "human", string.Join('\n', results.Append(text).Where(t => t.Length > 0)));
         }
 
         writer.WriteEndArray();
@@ -81,8 +81,17 @@ internal sealed class ShareGptFormat : ConversationFormat
 
     private static string Json(Action<Utf8JsonWriter> write) => Encoding.UTF8.GetString(StrictJson.Bytes(write));
 
-    private static void Write(Utf8JsonWriter writer, string from, string value)
+    private static void Write(Utf8JsonWriter writer, string from, string value, bool isMasked = false)
     {
-        writer.WriteObject(("from", from), ("value", value));
+        writer.WriteStartObject();
+        writer.WriteString("from", from);
+        writer.WriteString("value", value);
+        if (isMasked)
+        {
+            // Axolotl, field_messages with message_field_training: train.
+            writer.WriteBoolean("train", false);
+        }
+
+        writer.WriteEndObject();
     }
 }

@@ -5,7 +5,10 @@ using LlmProxy.Wire.Json;
 
 namespace LlmProxy.TrainingData.Formats;
 
-/// <summary>Conversations for TRL (huggingface.co/docs/trl, "Dataset formats") and Axolotl's <c>chat_template</c>: arguments are objects, roles alternate.</summary>
+/// <summary>
+/// Conversations for TRL (huggingface.co/docs/trl, "Dataset formats", conversational prompt-completion): the loss is that of
+/// the completion, so what came before the run is in the prompt. Arguments are objects, roles alternate.
+/// </summary>
 internal sealed class TrlFormat : ConversationFormat
 {
     // Images are a column of every line where there are any, so they are there only when asked for.
@@ -17,16 +20,37 @@ internal sealed class TrlFormat : ConversationFormat
         return new ShapeRules(
             false,
             _withImages ? request.MaxImages!.Value : 0,
-            image => _withImages && ImageFiles.IsReadable(image, null, "image/png", "image/jpeg", "image/webp", "image/gif"));
+            image => _withImages && ImageFiles.IsReadable(image, null, "image/png", "image/jpeg", "image/webp", "image/gif"))
+        {
+            KeepLearned = true,
+        };
+    }
+
+    /// <summary>Replies that are learned from elsewhere end a completion: what follows has a line of its own.</summary>
+    public override IEnumerable<Conversation> Lines(Conversation conversation)
+    {
+        var turns = conversation.Turns;
+        var end = 0;
+        while (turns.FindIndex(end, t => t.IsTrained) is >= 0 and var first)
+        {
+            var stop = turns.FindIndex(first, t => t is { IsAssistant: true, IsTrained: false });
+            end = turns.FindLastIndex((stop < 0 ? turns.Count : stop) - 1, t => t.IsTrained) + 1;
+            yield return conversation.With([.. turns[..first].Select(t => t.WithoutTraining()), .. turns[first..end]]);
+        }
     }
 
     public override void Write(Utf8JsonWriter writer, Conversation conversation, ImageFiles images)
     {
         var columns = _withImages ? new List<string>() : null;
         writer.WriteStartObject();
-        writer.WriteStartArray("messages");
+        Action<ImageSource>? addImage = columns is null ? null : image => columns.Add(images.Add(image));
+        var completion = conversation.Turns.FindIndex(t => t.IsTrained);
+        writer.WriteStartArray("prompt");
         TrlMessages.WriteSystem(writer, conversation.System, _withImages);
-        TrlMessages.WriteTurns(writer, conversation.Turns, columns is null ? null : image => columns.Add(images.Add(image)));
+        TrlMessages.WriteTurns(writer, conversation.Turns[..completion], addImage);
+        writer.WriteEndArray();
+        writer.WriteStartArray("completion");
+        TrlMessages.WriteTurns(writer, conversation.Turns[completion..], addImage);
         writer.WriteEndArray();
         TrlMessages.WriteTools(writer, conversation.Tools);
         if (columns is not null)

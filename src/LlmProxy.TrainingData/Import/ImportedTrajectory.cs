@@ -8,7 +8,8 @@ namespace LlmProxy.TrainingData.Import;
 /// <summary>A message of an imported conversation, in the form of Anthropic's Messages API.</summary>
 /// <param name="Json">Role and content, UTF-8.</param>
 /// <param name="IsForeign">An assistant turn that is no reply of this run.</param>
-internal sealed record ImportedMessage(ReadOnlyMemory<byte> Json, bool IsForeign = false);
+/// <param name="IsIntervention">Whether a person said it while the agent worked.</param>
+internal sealed record ImportedMessage(ReadOnlyMemory<byte> Json, bool IsForeign = false, bool IsIntervention = false);
 
 /// <summary>One call of an imported run.</summary>
 internal sealed class ImportedStep
@@ -19,6 +20,9 @@ internal sealed class ImportedStep
 
     /// <summary>Messages that were condensed into a summary before any call held them: no part of a history, but their results count.</summary>
     public IReadOnlyList<ImportedMessage> Condensed { get; init; } = [];
+
+    /// <summary>How many of its messages, from the first, belong to what the conversation held before: what they say was counted there.</summary>
+    public int Resent { get; init; }
 
     /// <summary>How many messages of the run's history before this step it keeps.</summary>
     public int HistoryKept { get; init; }
@@ -55,7 +59,7 @@ internal sealed class ImportedTrajectory
 
     public string? ParentId { get; set; }
 
-    public string Provider { get; init; } = "anthropic";
+    public string Provider { get; set; } = "anthropic";
 
     public string Client { get; init; } = "";
 
@@ -64,6 +68,12 @@ internal sealed class ImportedTrajectory
     public required string TaskDescription { get; init; }
 
     public List<ImportedStep> Steps { get; init; } = [];
+
+    /// <summary>What followed the last reply and belongs to this run: results of its calls, an interruption.</summary>
+    public List<ImportedMessage> Trailing { get; } = [];
+
+    /// <summary>Whether the person stopped it.</summary>
+    public bool IsInterrupted { get; set; }
 
     /// <summary>What the file says of the outcome; null: it is judged by the last reply.</summary>
     public ExportOrigin? Origin { get; init; }
@@ -75,6 +85,11 @@ internal sealed class ImportedTrajectory
 /// <summary>What an import found and did.</summary>
 public sealed class ImportReport
 {
+    internal const string Abandoned = "abandoned branch";
+    internal const string Repeated = "repeated record";
+    internal const string SideCall = "side call";
+    internal const string Copied = "copy in a branch or fork";
+
     private const int MaxSkippedLines = 1_000;
 
     private readonly List<string> _skipped = [];
@@ -102,6 +117,9 @@ public sealed class ImportReport
 
     /// <summary>Records by kind that are not known.</summary>
     public SortedDictionary<string, int> Unknown { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Records by kind that hold messages and are left out: abandoned branches, repeated records, side calls, copies in branches and forks.</summary>
+    public SortedDictionary<string, int> LeftOut { get; } = new(StringComparer.Ordinal);
 
     /// <summary>Lines that were skipped, each with its file, its number and the reason; the first thousand.</summary>
     public IReadOnlyList<string> SkippedLines => _skipped;

@@ -29,6 +29,7 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
     private static readonly IDialect Dialect = DialectCatalog.Get(DialectKind.AnthropicMessages);
 
     private readonly Redactor _redactor = new(options.Recording.Redaction);
+    private readonly ProviderResolver _providers = new(options.Models);
 
     /// <summary>Imports a file or a folder.</summary>
     /// <param name="path">A file, or a folder.</param>
@@ -43,13 +44,21 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
     {
         var report = new ImportReport();
         var files = FilesOf(path, source);
+        var transcripts = new ClaudeCodeTranscripts(catalog.Get("claude-code"), report);
+        var seen = new Dictionary<string, int>(StringComparer.Ordinal);
         foreach (var file in files)
         {
             progress?.Invoke(report.Files, files.Count);
             if (source == ImportSource.ClaudeCode)
             {
-                foreach (var run in await new ClaudeCodeTranscripts(catalog.Get("claude-code"), report).ReadAsync(file, cancellationToken))
+                foreach (var run in await transcripts.ReadAsync(file, cancellationToken))
                 {
+                    run.Provider = ProviderOf(run);
+                    if (IsCopy(run, seen, report))
+                    {
+                        continue;
+                    }
+
                     await TakeAsync(run, tenant, dryRun, report, cancellationToken);
                 }
             }
@@ -68,8 +77,33 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
         return report;
     }
 
+    /// <summary>Another maker's model behind Claude Code is not Claude: one reply of it decides.</summary>
+    private string ProviderOf(ImportedTrajectory run) => run.Steps
+        .Select(s => _providers.Resolve(s.Model, s.Model.Length == 0 || s.Model.StartsWith("claude", StringComparison.OrdinalIgnoreCase) ? "anthropic" : null))
+        .FirstOrDefault(p => p != "anthropic") ?? "anthropic";
+
+    /// <summary>Whether an earlier file of the import held the run, at least as long.</summary>
+    private static bool IsCopy(ImportedTrajectory run, Dictionary<string, int> seen, ImportReport report)
+    {
+        var known = seen.GetValueOrDefault(run.Id);
+        seen[run.Id] = Math.Max(known, run.Steps.Count);
+        if (known == 0)
+        {
+            return false;
+        }
+
+        report.LeftOut[ImportReport.Copied] = report.LeftOut.GetValueOrDefault(ImportReport.Copied) + Math.Min(known, run.Steps.Count);
+        if (known >= run.Steps.Count)
+        {
+            return true;
+        }
+
+        report.Runs--;
+        return false;
+    }
+
     private static List<string> FilesOf(string path, ImportSource source) => Directory.Exists(path)
-        ? [.. Directory.EnumerateFiles(path, "*.jsonl", SearchOption.AllDirectories).Where(f => source != ImportSource.Anthropic || !f.EndsWith(".origins.jsonl", StringComparison.Ordinal)).Order(StringComparer.Ordinal)]
+        ? [.. ClaudeCodeTranscripts.InOrder(Directory.EnumerateFiles(path, "*.jsonl", SearchOption.AllDirectories).Where(f => source != ImportSource.Anthropic || !f.EndsWith(".origins.jsonl", StringComparison.Ordinal)))]
         : File.Exists(path) ? [path] : throw new FileNotFoundException($"There is no file or folder {path}.", path);
 
     private async Task TakeAsync(ImportedTrajectory run, string tenant, bool dryRun, ImportReport report, CancellationToken cancellationToken)
@@ -161,17 +195,7 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
         foreach (var step in run.Steps)
         {
             // A run's first step resends the whole conversation: only what belongs to this run counts.
-            var fresh = step.Condensed.Concat(step.Messages.Skip(step.Messages.ToList().FindLastIndex(m => m.IsForeign) + 1));
-            foreach (var message in fresh.Select(m => Dialect.ReadMessage(m.Json)))
-            {
-                foreach (var result in message.ToolResults)
-                {
-                    lastFailed = rules.IsFailure(result);
-                    failed += lastFailed ? 1 : 0;
-                }
-
-                interventions += message is { IsAssistant: false, ToolResults.Count: 0 } && rules.IsIntervention(message.Text) ? 1 : 0;
-            }
+            CountMessages(step.Condensed.Concat(step.Messages.Skip(Math.Max(step.Resent, step.Messages.ToList().FindLastIndex(m => m.IsForeign) + 1))));
 
             var reply = Dialect.ReadMessage(step.Reply);
             calls += reply.ToolCalls.Count;
@@ -180,8 +204,9 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
             cost += ModelCost.Of(options.Prices, step.Model, step.Usage);
         }
 
+        CountMessages(run.Trailing);
         var last = Dialect.ReadMessage(run.Steps[^1].Reply);
-        var isClean = last.ToolCalls.Count == 0 && run.Steps[^1].StopReason is null or "end_turn" or "stop_sequence"
+        var isClean = !run.IsInterrupted && last.ToolCalls.Count == 0 && run.Steps[^1].StopReason is null or "end_turn" or "stop_sequence"
             && calls > 0 && !lastFailed && options.Tasks.IdleSuccess == IdleSuccess.Clean;
         var stated = run.Steps.Select(s => rules.ReadOutcome(Dialect.ReadMessage(s.Reply).ToolCalls)).LastOrDefault(o => o is not null);
         var origin = run.Origin;
@@ -217,5 +242,19 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
             ToolsUsed = [.. tools.Distinct(StringComparer.Ordinal)],
         };
         return row with { QualityScore = origin?.QualityScore ?? QualityScore.Compute(row, options.Quality, rules.FreeIterations).Score };
+
+        void CountMessages(IEnumerable<ImportedMessage> messages)
+        {
+            foreach (var (imported, message) in messages.Select(m => (m, Dialect.ReadMessage(m.Json))))
+            {
+                foreach (var result in message.ToolResults)
+                {
+                    lastFailed = rules.IsFailure(result);
+                    failed += lastFailed ? 1 : 0;
+                }
+
+                interventions += imported.IsIntervention || (message is { IsAssistant: false, ToolResults.Count: 0 } && rules.IsIntervention(message.Text)) ? 1 : 0;
+            }
+        }
     }
 }

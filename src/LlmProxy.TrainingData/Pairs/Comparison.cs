@@ -27,7 +27,7 @@ internal sealed record Comparison(
         var (at, reason) = FirstDifference(better.Turns, worse.Turns);
         if (at > 0)
         {
-            var parting = Make(better, better.Turns[..at], better.Turns[at], worse.Turns[at], Invariant($"turn {better.Turns[..at].Count(t => t.IsAssistant) + 1}"));
+            var parting = Make(better, worse, better.Turns[..at], better.Turns[at], worse.Turns[at], Invariant($"turn {better.Turns[..at].Count(t => t.IsAssistant) + 1}"));
             if (takes(parting))
             {
                 return (parting, null);
@@ -40,7 +40,7 @@ internal sealed record Comparison(
             && !better.Turns[^1].Calls.Any() && !worse.Turns[^1].Calls.Any() && !string.Equals(answer.Trim(), other.Trim(), StringComparison.Ordinal))
         {
             var first = better.Turns.FindIndex(t => t.IsAssistant);
-            var final = Make(better, better.Turns[..first], better.Turns[^1], worse.Turns[^1], "final answer");
+            var final = Make(better, worse, better.Turns[..first], better.Turns[^1], worse.Turns[^1], "final answer");
             if (takes(final))
             {
                 return (final, null);
@@ -50,8 +50,9 @@ internal sealed record Comparison(
         return (null, reason);
     }
 
-    private static Comparison Make(Conversation better, List<Turn> input, Turn preferred, Turn other, string compared) =>
-        new(better.System, better.Tools, input, preferred, other, compared);
+    /// <summary>Each reply calls tools of its own run, so both runs' tools are declared.</summary>
+    private static Comparison Make(Conversation better, Conversation worse, List<Turn> input, Turn preferred, Turn other, string compared) =>
+        new(better.System, [.. better.Tools, .. worse.Tools.Where(t => !better.Tools.Any(known => known.Name == t.Name))], input, preferred, other, compared);
 
     /// <summary>Index of the first replies that differ; 0 with the reason if there are none.</summary>
     private static (int At, string? Reason) FirstDifference(List<Turn> better, List<Turn> worse)

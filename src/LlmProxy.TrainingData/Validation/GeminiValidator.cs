@@ -21,6 +21,10 @@ internal class GeminiValidator(FormatLimits limits) : LineValidator(limits)
         CheckContents(contents, findings, textOnly: false);
         findings.AddIf(!EndsWith(contents, "model"), "last-content", "the last content must be the model's");
         CheckTools(line, findings);
+        CheckDeclared(
+            contents.SelectMany(c => Get(c, "parts").Items()).Select(p => TextOf(Get(p, "functionCall"), "name")),
+            Get(line, "tools").Items().SelectMany(t => Get(t, "functionDeclarations").Items()).Select(f => TextOf(f, "name")),
+            findings);
     }
 
     /// <summary>The system instruction.</summary>
@@ -44,13 +48,12 @@ internal class GeminiValidator(FormatLimits limits) : LineValidator(limits)
         {
             var where = FormattableString.Invariant($"content {i + 1}");
             var role = TextOf(contents[i], "role");
-            if (role is not ("user" or "model" or "function"))
+            if (role is not ("user" or "model"))
             {
                 findings.Add(role is null ? "missing-role" : "unknown-role", $"{where} has the role \"{role}\"; it must be user or model");
                 continue;
             }
 
-            role = role == "model" ? role : "user";
             findings.AddIf(i == 0 && role == "model", "first-content", "the first content must be the user's");
             findings.AddIf(role == last, "alternation", $"{where} has the same role as the one before it");
             last = role;
@@ -187,6 +190,26 @@ internal class GeminiValidator(FormatLimits limits) : LineValidator(limits)
         if (properties.Exists() && properties.ValueKind != JsonValueKind.Object)
         {
             return "\"properties\" must be an object";
+        }
+
+        if (type.Text() != "OBJECT" && type.Exists() && properties.Exists())
+        {
+            return $"\"properties\" belongs to an OBJECT, not to {type.GetRawText()}";
+        }
+
+        if (type.Text() == "OBJECT" && (properties.ValueKind != JsonValueKind.Object || !properties.EnumerateObject().Any()))
+        {
+            return "an OBJECT must have properties";
+        }
+
+        if (type.Text() == "STRING" && Get(schema, "format").Exists() && TextOf(schema, "format") is not ("enum" or "date-time"))
+        {
+            return $"the format of a STRING must be enum or date-time, not {Get(schema, "format").GetRawText()}";
+        }
+
+        if (Get(schema, "required").Items().Select(r => r.Text()).FirstOrDefault(r => r is null || !Get(properties, r).Exists()) is { } missing)
+        {
+            return $"\"{missing}\" is required and is not in \"properties\"";
         }
 
         var inner = properties.ValueKind == JsonValueKind.Object ? properties.EnumerateObject().Select(p => p.Value) : [];

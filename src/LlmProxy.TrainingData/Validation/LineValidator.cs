@@ -178,10 +178,13 @@ internal abstract class LineValidator(FormatLimits limits)
     protected static string? TextOf(JsonElement value, string name) => Get(value, name).Text();
 
     /// <summary>Checks a list of functions in OpenAI's form.</summary>
-    protected static void CheckOpenAiTools(JsonElement holder, LineFindings findings)
+    protected static void CheckOpenAiTools(JsonElement holder, LineFindings findings) => CheckOpenAiTools(OptionalList(holder, "tools", findings), findings);
+
+    /// <summary>Checks functions in OpenAI's form.</summary>
+    protected static void CheckOpenAiTools(IEnumerable<JsonElement> tools, LineFindings findings)
     {
         var names = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var tool in OptionalList(holder, "tools", findings))
+        foreach (var tool in tools)
         {
             var function = Get(tool, "function");
             if (TextOf(tool, "type") != "function" || function.ValueKind != JsonValueKind.Object)
@@ -200,6 +203,23 @@ internal abstract class LineValidator(FormatLimits limits)
             }
         }
     }
+
+    /// <summary>Calls must be of tools that the line declares.</summary>
+    protected static void CheckDeclared(IEnumerable<string?> called, IEnumerable<string?> declared, LineFindings findings)
+    {
+        var known = declared.ToHashSet(StringComparer.Ordinal);
+        if (called.FirstOrDefault(name => name is not null && !known.Contains(name)) is { } unknown)
+        {
+            findings.Add(known.Count == 0 ? "calls-without-tools" : "undeclared-tool", $"the tool \"{unknown}\" is called and is not in \"tools\"");
+        }
+    }
+
+    /// <summary>The tools that messages in OpenAI's form call.</summary>
+    protected static IEnumerable<string?> CalledBy(IEnumerable<JsonElement> messages) =>
+        messages.SelectMany(m => Get(m, "tool_calls").Items()).Select(c => TextOf(Get(c, "function"), "name"));
+
+    /// <summary>The tools that a line in OpenAI's form declares.</summary>
+    protected static IEnumerable<string?> DeclaredIn(JsonElement tools) => tools.Items().Select(t => TextOf(Get(t, "function"), "name"));
 
     /// <summary>Checks a function's name.</summary>
     protected static void CheckFunctionName(string? name, LineFindings findings)

@@ -9,6 +9,7 @@ namespace LlmProxy.TrainingData.Validation;
 /// <summary>OpenAI's rules for a supervised chat line (FineTuneChatRequestInput; Azure's "Vision fine-tuning" for the kinds of images).</summary>
 internal class OpenAiValidator(FormatLimits limits) : LineValidator(limits)
 {
+    private const int MostTools = 128;
     private readonly OpenAiTokens _tokens = new();
 
     protected override void CheckObject(JsonElement line, LineFindings findings)
@@ -16,7 +17,7 @@ internal class OpenAiValidator(FormatLimits limits) : LineValidator(limits)
         CheckKeys(line, "the line", findings, "messages", "tools", "parallel_tool_calls", "functions");
         var messages = List(line, "messages", "the line", findings);
         CheckMessages(messages, findings, textOnly: false);
-        CheckTools(line, findings);
+        CheckTools(line, messages, findings);
         var replies = messages.FindAll(m => TextOf(m, "role") == "assistant");
         _ = messages.Count == 0
             || findings.AddIf(replies.Count == 0, "no-assistant", "there is no assistant message to learn from")
@@ -31,9 +32,16 @@ internal class OpenAiValidator(FormatLimits limits) : LineValidator(limits)
     protected override int CountTokensExactly(string text) => OpenAiTokens.OfText(text);
 
     /// <summary>Tools and what goes with them.</summary>
-    protected static void CheckTools(JsonElement holder, LineFindings findings)
+    protected static void CheckTools(JsonElement holder, IEnumerable<JsonElement> messages, LineFindings findings)
     {
         CheckOpenAiTools(holder, findings);
+        var tools = Get(holder, "tools").Items().ToList();
+        var functions = Get(holder, "functions").Items().Select(f => TextOf(f, "name"));
+        CheckDeclared(CalledBy(messages), DeclaredIn(Get(holder, "tools")).Concat(functions), findings);
+        findings.AddIf(tools.Count > MostTools, "too-many-tools", $"{tools.Count} tools; OpenAI takes {MostTools}");
+        findings.AddIf(
+            tools.Count == 0 && Get(holder, "parallel_tool_calls").Exists(),
+            "parallel-tool-calls", "\"parallel_tool_calls\" is there without \"tools\"");
         findings.AddIf(
             Get(holder, "parallel_tool_calls").ValueKind is not (JsonValueKind.Undefined or JsonValueKind.True or JsonValueKind.False),
             "parallel-tool-calls", "\"parallel_tool_calls\" must be true or false");
@@ -43,6 +51,7 @@ internal class OpenAiValidator(FormatLimits limits) : LineValidator(limits)
     protected void CheckMessages(IReadOnlyList<JsonElement> messages, LineFindings findings, bool textOnly)
     {
         var open = new List<string>();
+        string? last = null;
         for (var i = 0; i < messages.Count; i++)
         {
             var where = FormattableString.Invariant($"message {i + 1}");
@@ -66,6 +75,9 @@ internal class OpenAiValidator(FormatLimits limits) : LineValidator(limits)
                 open.Clear();
             }
 
+            // Azure's service refuses such a line as a whole.
+            findings.AddIf(role == "assistant" && last == "assistant", "assistant-twice", $"{where} follows another assistant message");
+            last = role;
             CheckWeight(message, role, where, findings);
             if (role == "assistant")
             {
@@ -133,7 +145,9 @@ internal class OpenAiValidator(FormatLimits limits) : LineValidator(limits)
         var arguments = Get(function, "arguments");
         using var parsed = LenientJson.Parse(Encoding.UTF8.GetBytes(arguments.Text() ?? ""));
         _ = findings.AddIf(arguments.ValueKind != JsonValueKind.String, "arguments-type", $"the arguments of a tool call of {where} must be a string of JSON")
-            || findings.AddIf(parsed is null, "arguments-json", $"the arguments of a tool call of {where} are not valid JSON");
+            || findings.AddIf(parsed is null, "arguments-json", $"the arguments of a tool call of {where} are not valid JSON")
+            || findings.AddIf(parsed!.RootElement.ValueKind == JsonValueKind.String, "arguments-encoded-twice", $"the arguments of a tool call of {where} are a string within a string of JSON")
+            || findings.AddIf(parsed.RootElement.ValueKind != JsonValueKind.Object, "arguments-json", $"the arguments of a tool call of {where} are not a JSON object");
     }
 
     private void CheckContent(JsonElement message, string where, LineFindings findings, bool takesImages)
@@ -207,7 +221,7 @@ internal sealed class OpenAiDpoValidator(FormatLimits limits) : OpenAiValidator(
             CheckKeys(input, "the input", findings, "messages", "tools", "parallel_tool_calls");
             var messages = List(input, "messages", "the input", findings);
             CheckMessages(messages, findings, textOnly: true);
-            CheckTools(input, findings);
+            CheckTools(input, messages.Concat(Get(line, "preferred_output").Items()).Concat(Get(line, "non_preferred_output").Items()), findings);
             findings.AddIf(
                 !EndsWith(messages, "user", "tool"),
                 "input-end", "the last message of the input must be what both outputs answer: a user or tool message");

@@ -8,12 +8,49 @@ internal class TrlValidator(FormatLimits limits) : LineValidator(limits)
 {
     protected override void CheckObject(JsonElement line, LineFindings findings)
     {
-        CheckKeys(line, "the line", findings, "messages", "tools", "images");
-        var messages = List(line, "messages", "the line", findings);
+        List<JsonElement> messages;
+        if (Get(line, "prompt").Exists() || Get(line, "completion").Exists())
+        {
+            CheckKeys(line, "the line", findings, "prompt", "completion", "tools", "images");
+            var prompt = List(line, "prompt", "the line", findings);
+            var completion = List(line, "completion", "the line", findings);
+            findings.AddIf(!EndsWith(prompt, "user", "tool"), "prompt-end", "the prompt must end with a user or tool message");
+            findings.AddIf(completion.Count > 0 && TextOf(completion[0], "role") != "assistant", "completion-start", "the completion must begin with an assistant message");
+            messages = [.. prompt, .. completion];
+        }
+        else
+        {
+            CheckKeys(line, "the line", findings, "messages", "tools", "images");
+            messages = List(line, "messages", "the line", findings);
+        }
+
         CheckMessages(messages, "message", findings);
         findings.AddIf(!EndsWith(messages, "assistant"), "last-message", "the last message must be the assistant's");
-        CheckOpenAiTools(line, findings);
+        CheckTools(line, messages, findings);
         CheckImages(line, findings);
+    }
+
+    /// <summary>Tools: a list, or the list as a text of JSON, which the documentation has for <c>datasets</c> before 4.7.</summary>
+    protected static void CheckTools(JsonElement line, IEnumerable<JsonElement> messages, LineFindings findings)
+    {
+        var tools = Get(line, "tools");
+        using var text = tools.ValueKind == JsonValueKind.String ? LenientJson.Parse(System.Text.Encoding.UTF8.GetBytes(tools.Text()!)) : null;
+        if (tools.ValueKind == JsonValueKind.String)
+        {
+            tools = text?.RootElement ?? default;
+            if (findings.AddIf(tools.ValueKind != JsonValueKind.Array, "tools-type", "\"tools\" must be a list, or a text of JSON that holds one"))
+            {
+                return;
+            }
+
+            CheckOpenAiTools(tools.Items(), findings);
+        }
+        else
+        {
+            CheckOpenAiTools(line, findings);
+        }
+
+        CheckDeclared(CalledBy(messages), DeclaredIn(tools), findings);
     }
 
     /// <summary>Messages one by one and in their order.</summary>
@@ -113,10 +150,12 @@ internal sealed class TrlDpoValidator(FormatLimits limits) : TrlValidator(limits
         var prompt = List(line, "prompt", "the line", findings);
         CheckMessages(prompt, "prompt message", findings);
         findings.AddIf(!EndsWith(prompt, "user", "tool"), "prompt-end", "the prompt must end with a user or tool message");
+        var all = new List<JsonElement>(prompt);
         foreach (var name in (ReadOnlySpan<string>)["chosen", "rejected"])
         {
             var messages = List(line, name, "the line", findings);
             CheckMessages(messages, name + " message", findings);
+            all.AddRange(messages);
             findings.AddIf(
                 messages.Count > 0 && TextOf(messages[0], "role") != "assistant",
                 "completion-start", $"\"{name}\" must begin with an assistant message");
@@ -125,7 +164,7 @@ internal sealed class TrlDpoValidator(FormatLimits limits) : TrlValidator(limits
         findings.AddIf(
             Get(line, "chosen").Exists() && Get(line, "rejected").Exists() && JsonElement.DeepEquals(Get(line, "chosen"), Get(line, "rejected")),
             "outputs-equal", "chosen and rejected are the same");
-        CheckOpenAiTools(line, findings);
+        CheckTools(line, all, findings);
     }
 }
 
@@ -147,13 +186,18 @@ internal sealed class ShareGptValidator(FormatLimits limits) : LineValidator(lim
                 continue;
             }
 
-            CheckKeys(messages[i], where, findings, "from", "value");
+            CheckKeys(messages[i], where, findings, "from", "value", "train");
+            findings.AddIf(
+                Get(messages[i], "train").ValueKind is not (JsonValueKind.Undefined or JsonValueKind.True or JsonValueKind.False),
+                "train-value", $"\"train\" of {where} must be true or false");
             findings.AddIf(!IsText(Get(messages[i], "value")), "empty-value", $"{where} has no value that is a text");
             findings.AddIf(from == "system" && i > 0, "system-place", $"{where} is from the system and not the first");
             findings.AddIf(
                 last is null or "system" && from is not ("human" or "system"),
                 "first-message", $"{where} is from {from}; a conversation begins with human");
-            findings.AddIf(from == last, "alternation", $"{where} is from the same as the one before it");
+            findings.AddIf(
+                from == last || (from is "human" or "tool" && last is "human" or "tool"),
+                "alternation", $"{where} is from the same side as the one before it; LLaMA-Factory skips the example");
             findings.AddIf(from == "tool" && last != "gpt", "tool-place", $"{where} is from a tool and does not follow gpt");
             last = from;
         }

@@ -199,9 +199,35 @@ public sealed class ImportTests
         Assert.Equal((0, ""), (good.Code, good.Error));
         var bad = await Llmproxy.RunAsync("export", "--check", folder["x.jsonl"], "--format", "openai");
         Assert.Equal(1, bad.Code);
-        Assert.Contains("line 1: arguments-type:", bad.Output, StringComparison.Ordinal);
+        Assert.Contains("line 1: missing-messages:", bad.Output, StringComparison.Ordinal);
         Assert.Equal(2, (await Llmproxy.RunAsync("export", "--format", "openai")).Code);
         Assert.Equal(2, (await Llmproxy.RunAsync("export", "--format", "csv", "--output", "x")).Code);
+    }
+
+    [Fact]
+    public async Task The_verbs_say_what_was_left_out_and_keep_an_evaluation_set_out()
+    {
+        using var folder = new TestFolder();
+        var writer = new TranscriptWriter().Turn("a task", "a");
+        var fork = writer.Last;
+        writer.Turn("an abandoned task", "x");
+        writer.Last = fork;
+        await writer.Turn("b task", "b").SaveAsync(folder["p/s.jsonl"]);
+
+        var imported = await Llmproxy.RunAsync(["import", folder["p"], "--from", "claude-code", .. folder.Alone]);
+        Assert.Equal("", imported.Error);
+        Assert.Contains("Messages left out: abandoned branch 4\n", imported.Output, StringComparison.Ordinal);
+        var json = await Llmproxy.RunAsync(["import", folder["p"], "--from", "claude-code", "--dry-run", "--json", .. folder.Alone]);
+        Assert.Equal(4, System.Text.Json.Nodes.JsonNode.Parse(json.Output)!["leftOut"]!["abandoned branch"]!.GetValue<int>());
+
+        await Llmproxy.RunAsync(["export", "--format", "trl", "--limit", "1", "--output", folder["eval.jsonl"], .. folder.Alone]);
+        var exported = await Llmproxy.RunAsync(["export", "--format", "sharegpt", "--train-masks", "--exclude", folder["eval.jsonl"], "--output", folder["x.jsonl"], .. folder.Alone]);
+        Assert.Equal(0, exported.Code);
+        Assert.Contains("1  in the excluded set", exported.Output, StringComparison.Ordinal);
+        Assert.Contains("lines without the client's definition of a called tool", exported.Output, StringComparison.Ordinal);
+        Assert.Contains("a task", Assert.Single(await File.ReadAllLinesAsync(folder["x.jsonl"])), StringComparison.Ordinal);
+        Assert.Contains("\"excluded\": ", await File.ReadAllTextAsync(folder["x.manifest.json"]), StringComparison.Ordinal);
+        Assert.Equal(2, (await Llmproxy.RunAsync(["export", "--format", "trl", "--exclude", folder["none"], "--output", folder["y.jsonl"], .. folder.Alone])).Code);
     }
 
     private static TrajectoryImporter Importer(ExportLab lab) => new(lab.Store, lab.Options, new TaskRulesCatalog(lab.Options.Tasks));

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using LlmProxy.TrainingData;
 using LlmProxy.TrainingData.Export;
 using LlmProxy.TrainingData.Validation;
@@ -18,6 +19,11 @@ internal static class ExportVerb
         command.SetAction(async (parse, cancellationToken) =>
         {
             var request = options.Read(parse);
+            if (parse.GetValue(options.Exclude) is { } excluded)
+            {
+                request = request with { Exclude = await ReadExcludedAsync(excluded, cancellationToken) };
+            }
+
             if (parse.GetValue(options.Check) is { } file)
             {
                 if (!File.Exists(file))
@@ -45,6 +51,10 @@ internal static class ExportVerb
         });
         return command;
     }
+
+    private static async Task<IReadOnlySet<string>> ReadExcludedAsync(string path, CancellationToken cancellationToken) => File.Exists(path)
+        ? await ExportExclusion.ReadAsync(path, cancellationToken)
+        : throw new CliException($"File not found: {path}. Check --exclude.", ExitCodes.WrongUsage);
 
     private static Task<ExportResult> WriteAsync(CliConsole console, ExportFiles files, IAsyncEnumerable<ExportEvent> events, List<ExportOrigin> pairs, CancellationToken cancellationToken) =>
         console.ProgressAsync("Runs", onProgress =>
@@ -89,6 +99,11 @@ internal sealed class ExportArguments
     private readonly Option<bool> _redact = new("--redact") { Description = "Redact secrets again with the current patterns" };
     private readonly Option<string?> _imageUri = new("--image-uri") { Description = "Where the image files will be uploaded, such as gs://bucket/images (Gemini accepts images by URI only)", HelpName = "URI" };
 
+    private readonly Option<bool> _trainMasks = new("--train-masks") { Description = "sharegpt only: keep earlier turns of the conversation, with \"train\": false on their replies (Axolotl)" };
+    private readonly Option<bool> _keepDuplicates = new("--keep-duplicates") { Description = "Keep lines that say nearly the same as an earlier one" };
+
+    public Option<string?> Exclude { get; } = new("--exclude") { Description = "Leave out these runs: a list of ids, or an earlier export (its lines, origins or manifest)", HelpName = "FILE" };
+
     public Option<string?> Output { get; } = new("--output") { Description = "The file to write", HelpName = "FILE" };
 
     public Option<string?> Check { get; } = new("--check") { Description = "Validate this file against the format's rules; export nothing", HelpName = "FILE" };
@@ -98,18 +113,26 @@ internal sealed class ExportArguments
     public void AddTo(Command command)
     {
         _format.AcceptOnlyFromAmong([.. ExportFormats.Names]);
-        foreach (var option in new Option[] { _format, Output, _minQuality, _successOnly, _limit, _provider, _since, _split, _maxImages, _redact, _imageUri, Check, Json })
+        foreach (var option in new Option[] { _format, Output, _minQuality, _successOnly, _limit, _provider, _since, _split, _maxImages, _redact, _imageUri, _trainMasks, _keepDuplicates, Exclude, Check, Json })
         {
             command.Add(option);
         }
     }
 
-    /// <summary>The part of the request that the files need; the server reads the rest from <see cref="Query"/>.</summary>
+    /// <summary>The request as the files and their manifest need it; the server reads it from <see cref="Query"/>.</summary>
     public ExportRequest Read(ParseResult parse) => new("", ExportFormats.Parse(parse.GetValue(_format))!.Value)
     {
         MaxImages = parse.GetValue(_maxImages),
         Split = parse.GetValue(_split),
-        Since = parse.GetValue(_since) is null ? null : DateTimeOffset.MinValue,
+        Since = parse.GetValue(_since) is not { } since ? null : DateTimeOffset.TryParse(since, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time : DateTimeOffset.MinValue,
+        MinQuality = parse.GetValue(_minQuality),
+        SuccessOnly = parse.GetValue(_successOnly),
+        Limit = parse.GetValue(_limit),
+        ModelProvider = parse.GetValue(_provider),
+        Redact = parse.GetValue(_redact),
+        ImageUri = parse.GetValue(_imageUri),
+        TurnMasks = parse.GetValue(_trainMasks),
+        LeaveOutDuplicates = !parse.GetValue(_keepDuplicates),
     };
 
     public string Query(ParseResult parse) => ApiVerb.Query(
@@ -122,5 +145,7 @@ internal sealed class ExportArguments
         ("split", parse.GetValue(_split)),
         ("maxImages", parse.GetValue(_maxImages)),
         ("redact", parse.GetValue(_redact) ? "true" : null),
-        ("imageUri", parse.GetValue(_imageUri)));
+        ("imageUri", parse.GetValue(_imageUri)),
+        ("turnMasks", parse.GetValue(_trainMasks) ? "true" : null),
+        ("keepDuplicates", parse.GetValue(_keepDuplicates) ? "true" : null));
 }

@@ -57,6 +57,7 @@ internal static class ImportVerb
                 ["steps"] = report.Steps,
                 ["ignored"] = Counts(report.Ignored),
                 ["unknown"] = Counts(report.Unknown),
+                ["leftOut"] = Counts(report.LeftOut),
                 ["skipped"] = report.Skipped,
                 ["skippedLines"] = new JsonArray([.. report.SkippedLines.Select(l => JsonValue.Create(l))]),
             });
@@ -67,6 +68,7 @@ internal static class ImportVerb
         console.Line(string.Create(CultureInfo.InvariantCulture, $"{report.Runs} runs in {report.Files} files: {report.Added} {verb}added, {report.Updated} {verb}updated, {report.Known} unchanged; {report.Steps} steps."));
         Print(console, "Skipped records without a message:", report.Ignored);
         Print(console, "Skipped records of unknown kinds:", report.Unknown);
+        Print(console, "Messages left out:", report.LeftOut);
         foreach (var line in report.SkippedLines)
         {
             console.Line("Skipped line: " + line + ".");

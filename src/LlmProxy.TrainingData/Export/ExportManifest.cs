@@ -1,0 +1,93 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+
+namespace LlmProxy.TrainingData.Export;
+
+/// <summary>The manifest of an export: from which runs and by which filters it was written, and what its files hold.</summary>
+internal static class ExportManifest
+{
+    /// <summary>The file's manifest.</summary>
+    public static string PathOf(string path) => Path.ChangeExtension(path, ".manifest.json");
+
+    /// <summary>Writes the manifest of files that took their names.</summary>
+    public static async Task WriteAsync(Stream output, ExportRequest request, IReadOnlyList<ExportedFile> files, IReadOnlyCollection<string> trajectories, ExportSummary summary, CancellationToken cancellationToken)
+    {
+        var digests = new List<string>();
+        foreach (var file in files)
+        {
+            await using var stream = File.OpenRead(file.Path);
+            digests.Add(Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellationToken)));
+        }
+
+        await using var writer = new Utf8JsonWriter(output, new JsonWriterOptions { Indented = true });
+        writer.WriteStartObject();
+        writer.WriteString("format", request.Format.Name());
+        WriteFilters(writer, request);
+        writer.WriteStartArray("files");
+        foreach (var (file, digest) in files.Zip(digests))
+        {
+            writer.WriteStartObject();
+            writer.WriteString("name", Path.GetFileName(file.Path));
+            writer.WriteNumber("lines", file.Report.Lines);
+            writer.WriteNumber("bytes", file.Report.Bytes);
+            writer.WriteNumber("estimatedTokens", file.Report.Tokens);
+            writer.WriteString("sha256", digest);
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
+        Write(writer, "leftOut", summary.LeftOut);
+        Write(writer, "notes", summary.Notes);
+        writer.WriteStartArray("trajectories");
+        foreach (var id in trajectories.Order(StringComparer.Ordinal))
+        {
+            writer.WriteStringValue(id);
+        }
+
+        writer.WriteEndArray();
+        writer.WriteEndObject();
+    }
+
+    private static void WriteFilters(Utf8JsonWriter writer, ExportRequest request)
+    {
+        writer.WriteStartObject("filters");
+        writer.WriteNumber("minQuality", request.MinQuality);
+        writer.WriteBoolean("successOnly", request.SuccessOnly);
+        if (request.Limit is { } limit)
+        {
+            writer.WriteNumber("limit", limit);
+        }
+
+        if (request.ModelProvider is { } provider)
+        {
+            writer.WriteString("modelProvider", provider);
+        }
+
+        if (request.Since is { } since && since > DateTimeOffset.MinValue)
+        {
+            writer.WriteString("since", since);
+        }
+
+        writer.WriteNumber("split", request.Split);
+        if (request.MaxImages is { } images)
+        {
+            writer.WriteNumber("maxImages", images);
+        }
+
+        writer.WriteBoolean("redact", request.Redact);
+        writer.WriteBoolean("turnMasks", request.TurnMasks);
+        writer.WriteNumber("excluded", request.Exclude.Count);
+        writer.WriteEndObject();
+    }
+
+    private static void Write(Utf8JsonWriter writer, string name, IReadOnlyDictionary<string, int> counts)
+    {
+        writer.WriteStartObject(name);
+        foreach (var (what, count) in counts)
+        {
+            writer.WriteNumber(what, count);
+        }
+
+        writer.WriteEndObject();
+    }
+}
