@@ -13,8 +13,8 @@ internal sealed class FoldedText : IDisposable
     private const char Escape = '\u001B';
 
     // Format characters, blanks and hyphens of Unicode that hide a secret's beginning or break it. Dashes of prose are not among them.
-    private static readonly SearchValues<char> Odd = SearchValues.Create(
-        string.Concat(Enumerable.Range(0, char.MaxValue + 1).Select(c => (char)c).Where(c => c > '~' && c is not ('\u2013' or '\u2014') && Plain(c) != c)));
+    private static readonly bool[] Odd =
+        [.. Enumerable.Range(0, char.MaxValue + 1).Select(c => (char)c).Select(c => c > '~' && c is not ('\u2013' or '\u2014') && Plain(c) != c)];
 
     private static readonly SearchValues<char> Escapes = SearchValues.Create("%\\&\u001B");
 
@@ -39,7 +39,27 @@ internal sealed class FoldedText : IDisposable
     /// <param name="text">The text.</param>
     /// <param name="survey">What it may hold.</param>
     public static bool IsNeeded(ReadOnlySpan<char> text, TextSurvey survey) =>
-        (survey.MayHaveEscapes && HasEscapes(text)) || (survey.MayHaveOdd && (text.ContainsAny(Odd) || text.ContainsAnyInRange('\0', '\b')));
+        (survey.MayHaveEscapes && HasEscapes(text)) || (survey.MayHaveOdd && (HasOdd(text) || text.ContainsAnyInRange('\0', '\b')));
+
+    private static bool HasOdd(ReadOnlySpan<char> text)
+    {
+        for (var at = text.IndexOfAnyInRange('\u007F', char.MaxValue); at >= 0;)
+        {
+            // Characters beyond ASCII come in rows.
+            for (; at < text.Length && text[at] > '~'; at++)
+            {
+                if (Odd[text[at]])
+                {
+                    return true;
+                }
+            }
+
+            var next = text[at..].IndexOfAnyInRange('\u007F', char.MaxValue);
+            at = next < 0 ? -1 : at + next;
+        }
+
+        return false;
+    }
 
     private static bool HasEscapes(ReadOnlySpan<char> text)
     {
