@@ -123,6 +123,11 @@ internal sealed class StartTable
     {
         for (; at < end && at + Size <= text.Length; at++)
         {
+            if ((byte)_pairs[Pair(text[at], text[at + 1])] == 0)
+            {
+                continue;
+            }
+
             var hash = Hash(text, at);
             if ((_triples[hash >> 5] & (1u << hash)) != 0)
             {

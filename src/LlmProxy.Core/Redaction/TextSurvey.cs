@@ -65,8 +65,8 @@ internal readonly record struct TextSurvey(bool MayHaveEscapes, bool MayHaveOdd,
         {
             digits = char.IsAsciiDigit(c) ? digits + 1 : 0;
             numbers |= digits == 4;
-            escapes |= c is '%' or '\\' or '&' or < '\t' or '\u001B';
-            odd |= c is > '~' or < '\t';
+            escapes |= (c is '%' or '\\' or '&' or '\u001B') | (c < '\t');
+            odd |= c > '~';
         }
 
         return new TextSurvey(escapes, odd, numbers);
