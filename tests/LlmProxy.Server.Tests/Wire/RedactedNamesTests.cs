@@ -21,10 +21,10 @@ public sealed class RedactedNamesTests
         proxy.Upstream.AnswerWith(reply);
         using var answer = await proxy.PostAsync(
             "/anthropic/v1/messages",
-            $$$"""{"model":"claude-{{{Secret('m')}}}","max_tokens":9,"metadata":{"user_id":"user_1_account__session_{{{Secret('s')}}}"},"messages":[{"role":"user","content":"Look around"}]}""",
+            $$$"""{"model":"claude-{{{Secret('m')}}}","max_tokens":9,"messages":[{"role":"user","content":"Look around"}]}""",
             ("LlmProxy-Task", "task-" + Secret('i')),
             ("LlmProxy-Task-Description", "Use " + Secret('d')),
-            ("User-Agent", "agent/" + Secret('u')));
+            ("User-Agent", "claude-cli/2.0.1 (external, cli) " + Secret('u')));
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         await proxy.SettleAsync();
 
@@ -45,8 +45,20 @@ public sealed class RedactedNamesTests
                 ["tool"] = Assert.Single(run.ToolsUsed),
             },
             part => Assert.True(part.Value.Contains(Placeholder, StringComparison.Ordinal) && !part.Value.Contains("ghp_", StringComparison.Ordinal), part.Key + ": " + part.Value));
-        Assert.DoesNotContain("ghp_", run.SessionId ?? "", StringComparison.Ordinal);
-        await AssertNotStoredAsync(proxy, "timrsdu");
+        await AssertNotStoredAsync(proxy, "timrdu");
+    }
+
+    [Fact]
+    public async Task A_session_id_is_stored_without_its_secret()
+    {
+        await using var proxy = await RunningProxy.StartAsync();
+        var id = await ApiTestRuns.PlayAsync(proxy, headers: [("X-Claude-Code-Session-Id", "session-" + Secret('s'))]);
+        await proxy.SettleAsync();
+
+        var run = await proxy.Tasks.FindAsync("default", id, CancellationToken.None);
+
+        Assert.Contains(Placeholder, run!.SessionId, StringComparison.Ordinal);
+        await AssertNotStoredAsync(proxy, "s");
     }
 
     [Fact]
