@@ -13,24 +13,22 @@ internal sealed class FoldedText : IDisposable
     private const char Escape = '\u001B';
 
     // Format characters, blanks and hyphens of Unicode that hide a secret's beginning or break it. Dashes of prose are not among them.
-    private static readonly SearchValues<char> Odd = SearchValues.Create(
-        string.Concat(Enumerable.Range(0, char.MaxValue + 1).Select(c => (char)c).Where(c => c > '~' && c is not ('\u2013' or '\u2014') && Plain(c) != c)));
+    private static readonly bool[] Odd =
+        [.. Enumerable.Range(0, char.MaxValue + 1).Select(c => (char)c).Select(c => c > '~' && c is not ('\u2013' or '\u2014') && Plain(c) != c)];
 
     private static readonly SearchValues<char> Escapes = SearchValues.Create("%\\&\u001B");
 
     private static readonly (string Name, char Value)[] Entities = [("&amp;", '&'), ("&lt;", '<'), ("&gt;", '>'), ("&quot;", '"'), ("&apos;", '\''), ("&nbsp;", ' '), ("&hyphen;", '-')];
 
+    private static readonly SearchValues<char> PlainCharacters = SearchValues.Create(
+        string.Concat(Enumerable.Range(' ', '~' - ' ' + 1).Select(c => (char)c).Where(c => c is not ('%' or '\\' or '&'))) + "\t\n\r");
+
+    // Each piece is a row of characters as they are, or one character that the original writes longer.
+    private readonly List<(int Folded, int Start, int End)> _pieces = [];
     private char[] _text;
-    private int[] _starts;
-    private int[] _ends;
     private int _length;
 
-    private FoldedText(int capacity)
-    {
-        _text = ArrayPool<char>.Shared.Rent(capacity);
-        _starts = ArrayPool<int>.Shared.Rent(capacity);
-        _ends = ArrayPool<int>.Shared.Rent(capacity);
-    }
+    private FoldedText(int capacity) => _text = ArrayPool<char>.Shared.Rent(capacity);
 
     /// <summary>The folded text.</summary>
     public ReadOnlySpan<char> Text => _text.AsSpan(0, _length);
@@ -39,7 +37,27 @@ internal sealed class FoldedText : IDisposable
     /// <param name="text">The text.</param>
     /// <param name="survey">What it may hold.</param>
     public static bool IsNeeded(ReadOnlySpan<char> text, TextSurvey survey) =>
-        (survey.MayHaveEscapes && HasEscapes(text)) || (survey.MayHaveOdd && (text.ContainsAny(Odd) || text.ContainsAnyInRange('\0', '\b')));
+        (survey.MayHaveEscapes && (text.ContainsAnyInRange('\0', '\b') || HasEscapes(text))) || (survey.MayHaveOdd && HasOdd(text));
+
+    private static bool HasOdd(ReadOnlySpan<char> text)
+    {
+        for (var at = text.IndexOfAnyInRange('\u007F', char.MaxValue); at >= 0;)
+        {
+            // Characters beyond ASCII come in rows.
+            for (; at < text.Length && text[at] > '~'; at++)
+            {
+                if (Odd[text[at]])
+                {
+                    return true;
+                }
+            }
+
+            var next = text[at..].IndexOfAnyInRange('\u007F', char.MaxValue);
+            at = next < 0 ? -1 : at + next;
+        }
+
+        return false;
+    }
 
     private static bool HasEscapes(ReadOnlySpan<char> text)
     {
@@ -70,6 +88,14 @@ internal sealed class FoldedText : IDisposable
         var folded = new FoldedText(Math.Max(1, text.Length));
         for (var at = 0; at < text.Length;)
         {
+            var plain = text[at..].IndexOfAnyExcept(PlainCharacters) is >= 0 and var odd ? odd : text.Length - at;
+            if (plain > 0)
+            {
+                folded.AddPlain(text.Slice(at, plain), at);
+                at += plain;
+                continue;
+            }
+
             if (text[at] == '\\')
             {
                 at = folded.AddBackslashes(text, at);
@@ -85,24 +111,58 @@ internal sealed class FoldedText : IDisposable
     }
 
     /// <summary>A range of the folded text as a range of the original.</summary>
-    public (int Start, int End) Original(int start, int end) => (_starts[start], _ends[end - 1]);
+    public (int Start, int End) Original(int start, int end) => (Original(start).Start, Original(end - 1).End);
 
     /// <inheritdoc />
     public void Dispose()
     {
         ArrayPool<char>.Shared.Return(_text);
-        ArrayPool<int>.Shared.Return(_starts);
-        ArrayPool<int>.Shared.Return(_ends);
-        (_text, _starts, _ends, _length) = ([], [], [], 0);
+        (_text, _length) = ([], 0);
+    }
+
+    /// <summary>The place of a character in the original.</summary>
+    private (int Start, int End) Original(int at)
+    {
+        var (low, high) = (0, _pieces.Count - 1);
+        while (low < high)
+        {
+            var middle = (low + high + 1) / 2;
+            (low, high) = _pieces[middle].Folded <= at ? (middle, high) : (low, middle - 1);
+        }
+
+        var (folded, start, end) = _pieces[low];
+        var length = (low + 1 < _pieces.Count ? _pieces[low + 1].Folded : _length) - folded;
+        return length == end - start ? (start + at - folded, start + at - folded + 1) : (start, end);
+    }
+
+    /// <summary>Adds characters as they are.</summary>
+    private void AddPlain(ReadOnlySpan<char> characters, int start)
+    {
+        characters.CopyTo(_text.AsSpan(_length));
+        AddPiece(characters.Length, start, start + characters.Length);
     }
 
     private void Add(char? value, int start, int end)
     {
         if (value is { } c)
         {
-            (_text[_length], _starts[_length], _ends[_length]) = (c, start, end);
-            _length++;
+            _text[_length] = c;
+            AddPiece(1, start, end);
         }
+    }
+
+    private void AddPiece(int length, int start, int end)
+    {
+        if (length == end - start && _pieces.Count > 0 && _pieces[^1] is var last && last.End == start && last.End - last.Start == _length - last.Folded)
+        {
+            _pieces[^1] = last with { End = end };
+        }
+        else
+        {
+            _pieces.Add((_length, start, end));
+        }
+
+        _length += length;
     }
 
     /// <summary>Adds backslashes and what they escape: as they are, unless they write a character by its number.</summary>
@@ -115,13 +175,9 @@ internal sealed class FoldedText : IDisposable
             return at + length;
         }
 
-        while (at < text.Length && text[at] == '\\')
-        {
-            Add('\\', at, at + 1);
-            at++;
-        }
-
-        return at;
+        var rest = text[at..].IndexOfAnyExcept('\\') is >= 0 and var count ? count : text.Length - at;
+        AddPlain(text.Slice(at, rest), at);
+        return at + rest;
     }
 
     /// <summary>What is at a place: its character, or null for one that is not to be seen, and how much of the text it takes.</summary>

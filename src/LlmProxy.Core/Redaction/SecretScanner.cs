@@ -122,9 +122,9 @@ internal static class SecretScanner
         for (var at = Starts.Next(json, 0); at < json.Length; at = Starts.Next(json, at + 1))
         {
             runs ??= new CharacterRuns();
-            foreach (var (pattern, offset) in Starts.At(json, at))
+            foreach (ref readonly var candidate in Starts.At(json, at))
             {
-                if (at >= offset && pattern.MayMatch(json, at - offset, runs))
+                if (candidate.IsAt(json, at) && candidate.Pattern.MayMatch(json, at - candidate.Offset, runs))
                 {
                     return true;
                 }
@@ -211,11 +211,12 @@ internal static class SecretScanner
     /// <summary>The first secret that three characters belong to, and that begins at a place or after it.</summary>
     private static (int Start, int End, SecretPattern? Pattern) Match(ReadOnlySpan<char> text, int at, int floor, CharacterRuns runs)
     {
-        foreach (var (pattern, offset) in Starts.At(text, at))
+        foreach (ref readonly var candidate in Starts.At(text, at))
         {
-            if (at - offset >= floor && pattern.Match(text, at - offset, runs) is var (start, end) && end > start && start >= floor)
+            var place = at - candidate.Offset;
+            if (place >= floor && candidate.IsAt(text, at) && candidate.Pattern.Match(text, place, runs) is var (start, end) && end > start && start >= floor)
             {
-                return (start, end, pattern);
+                return (start, end, candidate.Pattern);
             }
         }
 

@@ -33,17 +33,29 @@ internal readonly record struct TextSurvey(bool MayHaveEscapes, bool MayHaveOdd,
             odd |= low | high;
             var digits = Vector256.LessThan(bytes - Vector256.Create((byte)'0'), Vector256.Create((byte)10)).ExtractMostSignificantBits();
             numbers |= digits & (digits >> 1) & (digits >> 2) & (digits >> 3);
-            var controls = Vector256.LessThan(bytes, Vector256.Create((byte)'\t')) | Vector256.Equals(bytes, Vector256.Create((byte)0x1B));
-            var percent = Vector256.Equals(bytes, Vector256.Create((byte)'%')).ExtractMostSignificantBits() & (digits >> 1);
-            var backslash = Vector256.Equals(bytes, Vector256.Create((byte)'\\')).ExtractMostSignificantBits()
-                & ((Vector256.Equals(bytes, Vector256.Create((byte)'u')) | Vector256.Equals(bytes, Vector256.Create((byte)'x'))).ExtractMostSignificantBits() >> 1);
-            var entity = Vector256.Equals(bytes, Vector256.Create((byte)'&')).ExtractMostSignificantBits() & (Vector256.Equals(bytes, Vector256.Create((byte)'#')).ExtractMostSignificantBits() >> 1);
-            escapes |= controls.ExtractMostSignificantBits() | percent | backslash | entity;
+            var special = Vector256.LessThan(bytes, Vector256.Create((byte)'\t')) | Vector256.Equals(bytes, Vector256.Create((byte)0x1B))
+                | Vector256.Equals(bytes, Vector256.Create((byte)'%')) | Vector256.Equals(bytes, Vector256.Create((byte)'\\')) | Vector256.Equals(bytes, Vector256.Create((byte)'&'));
+            if (special != Vector256<byte>.Zero)
+            {
+                escapes |= Escapes(bytes, digits);
+            }
+
             if (isLast)
             {
                 return new TextSurvey(escapes != 0, escapes != 0 || Vector256.GreaterThanAny(odd, Vector256.Create((ushort)'~')), numbers != 0);
             }
         }
+    }
+
+    /// <summary>Where escapes, terminal codes and control characters may begin.</summary>
+    private static uint Escapes(Vector256<byte> bytes, uint digits)
+    {
+        var controls = Vector256.LessThan(bytes, Vector256.Create((byte)'\t')) | Vector256.Equals(bytes, Vector256.Create((byte)0x1B));
+        var percent = Vector256.Equals(bytes, Vector256.Create((byte)'%')).ExtractMostSignificantBits() & (digits >> 1);
+        var backslash = Vector256.Equals(bytes, Vector256.Create((byte)'\\')).ExtractMostSignificantBits()
+            & ((Vector256.Equals(bytes, Vector256.Create((byte)'u')) | Vector256.Equals(bytes, Vector256.Create((byte)'x'))).ExtractMostSignificantBits() >> 1);
+        var entity = Vector256.Equals(bytes, Vector256.Create((byte)'&')).ExtractMostSignificantBits() & (Vector256.Equals(bytes, Vector256.Create((byte)'#')).ExtractMostSignificantBits() >> 1);
+        return controls.ExtractMostSignificantBits() | percent | backslash | entity;
     }
 
     private static TextSurvey OfShort(ReadOnlySpan<char> text)
@@ -53,8 +65,8 @@ internal readonly record struct TextSurvey(bool MayHaveEscapes, bool MayHaveOdd,
         {
             digits = char.IsAsciiDigit(c) ? digits + 1 : 0;
             numbers |= digits == 4;
-            escapes |= c is '%' or '\\' or '&' or < '\t' or '\u001B';
-            odd |= c is > '~' or < '\t';
+            escapes |= (c is '%' or '\\' or '&' or '\u001B') | (c < '\t');
+            odd |= c > '~';
         }
 
         return new TextSurvey(escapes, odd, numbers);

@@ -86,7 +86,7 @@ public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectorySto
                     yield return new ExportImage(name, bytes);
                 }
 
-                yield return work.Line(json, work.Selection.IsValidation(run), OriginOf(work.Clean(run), conversation.Models) with
+                yield return work.Line(json, work.Selection.IsValidation(run), OriginOf(work.Clean(run), work.Clean(conversation.Models)) with
                 {
                     Segment = ++segment,
                     Replies = [.. conversation.Turns.Where(t => t.IsAssistant).Select(t => t.IsTrained ? t.Step : 0)],
@@ -124,7 +124,7 @@ public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectorySto
             }
             else if (work.Write((writer, _) => format.Write(writer, comparison)) is { } json)
             {
-                yield return work.Line(json, isValidation, OriginOf(work.Clean(pair.Better), better!.Models) with
+                yield return work.Line(json, isValidation, OriginOf(work.Clean(pair.Better), work.Clean(better!.Models)) with
                 {
                     Pair = new PairOrigin(pair.Worse.Id, pair.Worse.QualityScore, pair.Worse.Success, pair.Similarity, pair.Reason, comparison.Compared),
                 });
@@ -235,6 +235,9 @@ public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectorySto
             TaskDescription = redactor.Redact(run.TaskDescription),
             Client = redactor.Redact(run.Client),
         };
+
+        /// <summary>The names of models, redacted in the same way.</summary>
+        public IReadOnlyList<string> Clean(IReadOnlyList<string> models) => redactor is null ? models : [.. models.Select(redactor.Redact)];
 
         public LineFormat Format { get; } = LineFormat.Of(request.Format);
 

@@ -231,5 +231,34 @@ public sealed class TrajectoryExporterTests
         Assert.DoesNotContain("ACME-4711", await lab.LineAsync(ExportFormat.OpenAi, r => r with { Redact = true }), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Redact_takes_secrets_out_of_everything_that_describes_a_run()
+    {
+        // What an older version stored: it knew the pattern less well, or not at all.
+        await using var lab = await OpenAsync(new LlmProxyOptions { Recording = new RecordingOptions { Redaction = new RedactionOptions { Patterns = ["ACME-\\d+"] } } });
+        var run = Run("a", "Pay ACME-1") with { TaskId = "task-ACME-2", ConversationId = "conversation-ACME-3", Client = "agent/ACME-4", Model = "claude-ACME-5" };
+        await lab.SaveAsync(
+            run,
+            DialectKind.AnthropicMessages,
+            "Your number is ACME-6.",
+            Tools.Replace("Looks", "Looks at ACME-7", StringComparison.Ordinal),
+            (0, [User("Pay ACME-8")], Assistant("Paid ACME-9.")));
+
+        var (plain, cleaned) = (await OriginAndLineAsync(false), await OriginAndLineAsync(true));
+
+        foreach (var number in "123456789")
+        {
+            Assert.Contains($"ACME-{number}", plain, StringComparison.Ordinal);
+            Assert.DoesNotContain($"ACME-{number}", cleaned, StringComparison.Ordinal);
+        }
+
+        async Task<string> OriginAndLineAsync(bool redact)
+        {
+            var line = Assert.Single((await lab.ExportAsync(new ExportRequest("default", ExportFormat.OpenAi) { Redact = redact })).Lines);
+            var origin = line.Origin;
+            return string.Join('\n', [origin.TaskId, origin.ConversationId, origin.TaskDescription, origin.Client, .. origin.Models, Encoding.UTF8.GetString(line.Json.Span)]);
+        }
+    }
+
     private static int Count(string text, string part) => text.Split(part).Length - 1;
 }
