@@ -90,7 +90,7 @@ public sealed class ListenTests
         await using var proxy = await RunningProxy.StartAsync(
             null,
             [("Kestrel:Endpoints:Https:Url", "https://0.0.0.0:0"), ("Kestrel:Endpoints:Https:Certificate:Path", folder["tls.pfx"]), .. KeyTests.Key(0, "admin", own, "default", admin: true)]);
-        using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false, SslOptions = { RemoteCertificateValidationCallback = (_, _, _, _) => true } });
+        using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false, SslOptions = { RemoteCertificateValidationCallback = (_, presented, _, _) => presented?.GetCertHashString() == certificate.GetCertHashString() } });
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(proxy.Address, "/_llmproxy/status"));
         request.Headers.Add("LlmProxy-Key", own);
 

@@ -31,7 +31,7 @@ public sealed class PrivateOutputTests
         var made = Directory.EnumerateFileSystemEntries(folder["new"], "*", SearchOption.AllDirectories).Append(folder["new"]).ToList();
         Assert.Contains(made, File.Exists);
         Assert.All(made, path => Assert.Equal(
-            (path, UnixFileMode.UserRead | UnixFileMode.UserWrite | (Directory.Exists(path) ? UnixFileMode.UserExecute : 0)),
+            (path, UnixFileMode.UserRead | UnixFileMode.UserWrite | (Directory.Exists(path) ? UnixFileMode.UserExecute : UnixFileMode.None)),
             (path, File.GetUnixFileMode(path))));
     }
 }

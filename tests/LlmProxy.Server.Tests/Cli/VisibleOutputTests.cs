@@ -15,6 +15,8 @@ namespace LlmProxy.Tests.Cli;
 /// <summary>Recorded text holds what a page or a file put into it; a terminal must show it and obey none of it.</summary>
 public sealed class VisibleOutputTests
 {
+    private static readonly JsonSerializerOptions Unescaped = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     private const string Hostile =
         "\u001B]0;owned\u0007 \u001B]52;c;ZXZpbA==\u0007 \u001B[2J \u001BPq\u001B\\ \u009B31m \u0008\u0008\u007F \rover \u202Eback\u202C \u2066x\u2069 \u200Bzero\u200D\uFEFF \u2028line\u2029 \u00AD \u180E \u3164 \U000E0041\U000E007F";
 
@@ -54,7 +56,7 @@ public sealed class VisibleOutputTests
     [Fact]
     public void Json_that_was_made_visible_means_the_same()
     {
-        var json = JsonSerializer.Serialize(Hostile, new JsonSerializerOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+        var json = JsonSerializer.Serialize(Hostile, Unescaped);
 
         var visible = VisibleText.Json(json);
 

@@ -91,7 +91,7 @@ public sealed class UpstreamRetryTests
         var (answer, attempts) = Retried(time, value);
 
         time.Advance(TimeSpan.FromSeconds(seconds) - TimeSpan.FromTicks(1));
-        Assert.Equal(1, attempts.Count);
+        Assert.Single(attempts);
         time.Advance(TimeSpan.FromTicks(1));
 
         Assert.Equal(HttpStatusCode.OK, (await answer).StatusCode);
@@ -107,7 +107,7 @@ public sealed class UpstreamRetryTests
         var (answer, attempts) = Retried(time, now.AddSeconds(20).ToString("r", CultureInfo.InvariantCulture));
 
         time.Advance(TimeSpan.FromMilliseconds(200));
-        Assert.Equal(1, attempts.Count);
+        Assert.Single(attempts);
         time.Advance(TimeSpan.FromSeconds(20));
 
         Assert.Equal(HttpStatusCode.OK, (await answer).StatusCode);
