@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json;
 using LlmProxy.TrainingData.Conversations;
 using LlmProxy.Wire;
 using LlmProxy.Wire.Json;

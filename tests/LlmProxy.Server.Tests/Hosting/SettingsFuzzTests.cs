@@ -27,6 +27,7 @@ public sealed class SettingsFuzzTests(ITestOutputHelper output)
         var (refused, withProblems, built) = (0, 0, 0);
         for (var tried = 0; tried < Fuzz.Tries(300); tried++)
         {
+            // A proxy that is not built to its end holds its spool: each has one of its own.
             var bytes = random.Next(3) == 0 ? mutator.Mutate(shipped) : Encoding.UTF8.GetBytes(Change(JsonNode.Parse(shipped)!, random));
             await File.WriteAllBytesAsync(folder["proxy.json"], bytes);
             try
@@ -34,7 +35,7 @@ public sealed class SettingsFuzzTests(ITestOutputHelper output)
                 ProxyConfiguration configuration;
                 try
                 {
-                    configuration = ProxyConfiguration.Load(folder["proxy.json"], [new("LlmProxy:Storage:ConnectionString", $"Data Source={folder["x.db"]}"), new("LlmProxy:Recording:Spool:Directory", folder["spool"])]);
+                    configuration = ProxyConfiguration.Load(folder["proxy.json"], [new("LlmProxy:Storage:ConnectionString", $"Data Source={folder["x.db"]}"), new("LlmProxy:Recording:Spool:Directory", folder[$"spool-{tried}"])]);
                 }
                 catch (InvalidDataException)
                 {
