@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds everything in Release, with analyzers, and runs every test. The last line is "N passed, N failed, N skipped".
 #   --install    first installs PostgreSQL, pgvector, Java and WireMock with apt-get and npm (as CI does)
-#   --long       runs a million mutated requests instead of some thousands, and kills the server 50 times under load instead of twice
+#   --long       runs a million mutated requests instead of some thousands, and kills the server 50 times under load instead of twice,
+#                and tries 2000 inputs (or as many as LLMPROXY_FUZZ says) of each kind for API, importers, checks, settings and templates
 #   --coverage   adds line coverage by assembly
 # Other options are passed to "dotnet test", for example --filter "FullyQualifiedName~Wire".
 set -uo pipefail
@@ -12,7 +13,7 @@ install=0; coverage=0; passed_on=()
 while [ $# -gt 0 ]; do
   case "$1" in
     --install) install=1 ;;
-    --long) export LLMPROXY_MUTATIONS=1000000 LLMPROXY_KILLS=50 ;;
+    --long) export LLMPROXY_MUTATIONS=1000000 LLMPROXY_KILLS=50 LLMPROXY_FUZZ="${LLMPROXY_FUZZ:-2000}" ;;
     --coverage) coverage=1 ;;
     *) passed_on+=("$1") ;;
   esac

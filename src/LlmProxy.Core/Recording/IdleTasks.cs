@@ -10,7 +10,7 @@ internal sealed partial class IdleTasks : IAsyncDisposable
     private readonly OutcomeJudge _judge;
     private readonly TrajectoryCache _runs;
     private readonly TaskQueues _queues;
-    private readonly TimeProvider _time;
+    private readonly IdleClock _clock;
     private readonly ILogger _logger;
     private readonly CancellationToken _stopping;
     private readonly ITimer _timer;
@@ -18,7 +18,8 @@ internal sealed partial class IdleTasks : IAsyncDisposable
 
     public IdleTasks(ITrajectoryStore store, OutcomeJudge judge, TrajectoryCache runs, TaskQueues queues, TimeProvider time, ILogger logger, CancellationToken stopping)
     {
-        (_store, _judge, _runs, _queues, _time, _logger, _stopping) = (store, judge, runs, queues, time, logger, stopping);
+        (_store, _judge, _runs, _queues, _logger, _stopping) = (store, judge, runs, queues, logger, stopping);
+        _clock = new IdleClock(time, judge.LongestIdle);
         _timer = time.CreateTimer(_ => Look(), null, Every, Every);
     }
 
@@ -26,7 +27,7 @@ internal sealed partial class IdleTasks : IAsyncDisposable
 
     private void Look()
     {
-        var now = _time.GetUtcNow();
+        var now = _clock.Read();
         foreach (var (tenant, taskId) in _runs.Where(r => _judge.WhenIdle(r, now) is not null))
         {
             if (!_queues.Holds(tenant, taskId))
@@ -68,7 +69,7 @@ internal sealed partial class IdleTasks : IAsyncDisposable
         IsReady = true,
         Change = run =>
         {
-            if (run is null || _judge.WhenIdle(run, _time.GetUtcNow()) is not { } closed)
+            if (run is null || _judge.WhenIdle(run, _clock.Read()) is not { } closed)
             {
                 return null;
             }

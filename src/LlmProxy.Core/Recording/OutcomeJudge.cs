@@ -9,6 +9,9 @@ internal sealed class OutcomeJudge(TaskOptions tasks, QualityOptions quality, Ta
     /// <summary>The shortest time without a call after which <see cref="WhenIdle"/> can end a run.</summary>
     public TimeSpan ShortestIdle => tasks.EndOfTurnGrace < tasks.IdleTimeout ? tasks.EndOfTurnGrace : tasks.IdleTimeout;
 
+    /// <summary>The longest time without a call after which <see cref="WhenIdle"/> ends every run.</summary>
+    public TimeSpan LongestIdle => tasks.EndOfTurnGrace > tasks.IdleTimeout ? tasks.EndOfTurnGrace : tasks.IdleTimeout;
+
     /// <summary>The run's row after a step, with status, success and score.</summary>
     public Trajectory AfterStep(TrajectoryState run, Trajectory row, StatedOutcome? stated, TaskRules rules)
     {

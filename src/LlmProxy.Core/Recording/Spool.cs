@@ -50,9 +50,9 @@ public sealed partial class Spool : IDisposable
         _directory = directory;
         _maxBytes = options.MaxBytes;
         _logger = logger;
-        PrivateFiles.CreateDirectory(directory);
         try
         {
+            PrivateFiles.CreateDirectory(directory);
             var exclusive = new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.None };
             if (!OperatingSystem.IsWindows())
             {
@@ -61,14 +61,27 @@ public sealed partial class Spool : IDisposable
 
             _lockFile = new FileStream(Path.Combine(directory, "lock"), exclusive);
         }
-        catch (IOException error)
+        catch (IOException error) when (IsHeldByOther(error))
         {
             throw new IOException($"The spool folder {directory} is held by another process. Give each process its own LlmProxy:Recording:Spool:Directory.", error);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw Unusable(directory, error);
         }
 
         // What an earlier process left is read before the first exchange is written: numbers must not come twice, and
         // it counts as pending from the start.
-        _leftovers = ReadSegments();
+        try
+        {
+            _leftovers = ReadSegments();
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            Dispose();
+            throw Unusable(directory, error);
+        }
+
         if (options.Fsync > TimeSpan.Zero)
         {
             _sync = time.CreateTimer(_ => SyncToDisk(), null, options.Fsync, options.Fsync);
@@ -232,6 +245,12 @@ public sealed partial class Spool : IDisposable
             _whenEmpty = null;
         }
     }
+
+    /// <summary>Whether a lock was refused: EAGAIN of Linux and of macOS, ERROR_SHARING_VIOLATION of Windows.</summary>
+    private static bool IsHeldByOther(IOException error) => error.HResult is 11 or 35 or unchecked((int)0x80070020);
+
+    private static IOException Unusable(string directory, Exception error) => new(
+        $"The spool folder {directory} cannot be used: {error.Message.TrimEnd('.')}. Make it readable and writable for this process, with free space and free inodes, or set another one in LlmProxy:Recording:Spool:Directory.", error);
 
     internal static void ReadFully(SafeFileHandle handle, Span<byte> buffer, long offset)
     {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LlmProxy.Wire.Json;
 
 namespace LlmProxy.Core.Retrieval;
 
@@ -20,25 +21,25 @@ public static class EditedExample
 
         foreach (var property in edited.EnumerateObject())
         {
-            switch (property.Name)
+            switch (property.NameText())
             {
                 case "task" or "outcome" when property.Value.ValueKind == JsonValueKind.String:
                     break;
                 case "steps" when property.Value.ValueKind == JsonValueKind.Array && property.Value.EnumerateArray().All(IsStep):
                     break;
                 case "task" or "outcome":
-                    return $"\"{property.Name}\" must be a text";
+                    return $"\"{property.NameText()}\" must be a text";
                 case "steps":
                     return "\"steps\" must be a list of objects with the texts reasoning, tool, arguments, result";
                 default:
-                    return $"\"{property.Name}\" is not known; task, outcome and steps can be edited";
+                    return $"\"{property.NameText()}\" is not known; task, outcome and steps can be edited";
             }
         }
 
         return null;
 
         static bool IsStep(JsonElement step) => step.ValueKind == JsonValueKind.Object
-            && step.EnumerateObject().All(p => p.Name is "reasoning" or "tool" or "arguments" or "result" && p.Value.ValueKind == JsonValueKind.String);
+            && step.EnumerateObject().All(p => p.NameText() is "reasoning" or "tool" or "arguments" or "result" && p.Value.ValueKind == JsonValueKind.String);
     }
 
     /// <summary>The example with the edit, within a budget: steps that do not fit are left out from the end. Null where the edit cannot be read.</summary>
@@ -60,9 +61,9 @@ public static class EditedExample
 
             var result = example with
             {
-                Task = edited.TryGetProperty("task", out var task) ? RecordedText.CleanLine(task.GetString(), removed) : example.Task,
-                Outcome = edited.TryGetProperty("outcome", out var outcome) ? RecordedText.CleanLine(outcome.GetString(), removed) : example.Outcome,
-                Steps = edited.TryGetProperty("steps", out var steps) ? [.. steps.EnumerateArray().Select(s => Step(s, removed))] : example.Steps,
+                Task = edited.Text("task"u8) is { } task ? RecordedText.CleanLine(task, removed) : example.Task,
+                Outcome = edited.Text("outcome"u8) is { } outcome ? RecordedText.CleanLine(outcome, removed) : example.Outcome,
+                Steps = edited.Get("steps"u8) is { ValueKind: JsonValueKind.Array } steps ? [.. steps.EnumerateArray().Select(s => Step(s, removed))] : example.Steps,
             };
             while (result.Steps.Count > 1 && TrajectoryCondenser.CountTokens(result) > tokenBudget)
             {
@@ -79,8 +80,8 @@ public static class EditedExample
 
     private static FewShotStep Step(JsonElement step, RemovedText removed)
     {
-        return new FewShotStep(Text("reasoning"), Text("tool"), Text("arguments"), Text("result"));
+        return new FewShotStep(Text("reasoning"u8), Text("tool"u8), Text("arguments"u8), Text("result"u8));
 
-        string Text(string name) => step.TryGetProperty(name, out var value) ? RecordedText.CleanLine(value.GetString(), removed) : "";
+        string Text(ReadOnlySpan<byte> name) => step.Text(name) is { } value ? RecordedText.CleanLine(value, removed) : "";
     }
 }

@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using LlmProxy.Core.Redaction;
+using LlmProxy.Wire.Json;
 
 namespace LlmProxy.Core.Retrieval;
 
@@ -59,17 +60,18 @@ internal static class ShortJson
         {
             case JsonValueKind.Object:
                 writer.WriteStartObject();
-                var isSensitive = element.TryGetProperty("isSensitive", out var flag) && flag.ValueKind == JsonValueKind.True;
+                var isSensitive = element.Get("isSensitive"u8).ValueKind == JsonValueKind.True;
                 foreach (var property in element.EnumerateObject())
                 {
                     // Nulls and empty texts teach nothing.
-                    if (property.Value.ValueKind == JsonValueKind.Null || (property.Value.ValueKind == JsonValueKind.String && property.Value.ValueEquals("")))
+                    if (property.Value.ValueKind == JsonValueKind.Null || property.Value.Is(""u8))
                     {
                         continue;
                     }
 
-                    writer.WritePropertyName(RecordedText.CleanLine(property.Name, removed));
-                    if (property.Value.ValueKind == JsonValueKind.String && (SecretPatterns.IsNamed(property.Name) || (isSensitive && property.NameEquals("text"))))
+                    var name = property.NameText();
+                    writer.WritePropertyName(RecordedText.CleanLine(name, removed));
+                    if (property.Value.ValueKind == JsonValueKind.String && (SecretPatterns.IsNamed(name) || (isSensitive && name == "text")))
                     {
                         removed.Secrets++;
                         writer.WriteStringValue(RecordedText.Removed);
@@ -103,7 +105,7 @@ internal static class ShortJson
                 writer.WriteEndArray();
                 break;
             case JsonValueKind.String:
-                var text = Sentences.CutMiddle(element.GetString()!, maxText * 4);
+                var text = Sentences.CutMiddle(element.Text()!, maxText * 4);
                 writer.WriteStringValue(Sentences.CutMiddle(isResult ? RecordedText.CleanResultLine(text, removed) : RecordedText.CleanLine(text, removed), maxText));
                 break;
             default:

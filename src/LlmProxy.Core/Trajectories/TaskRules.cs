@@ -1,5 +1,7 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using LlmProxy.Wire.Json;
 
 namespace LlmProxy.Core.Trajectories;
 
@@ -122,14 +124,11 @@ public sealed class TaskRules
         try
         {
             using var json = JsonDocument.Parse(arguments);
-            if (json.RootElement.ValueKind != JsonValueKind.Object
-                || !json.RootElement.TryGetProperty(tool.StatusProperty, out var property)
-                || property.ValueKind != JsonValueKind.String)
+            if (json.RootElement.Text(Encoding.UTF8.GetBytes(tool.StatusProperty)) is not { } value)
             {
                 return null;
             }
 
-            var value = property.GetString()!;
             TrajectoryStatus? status =
                 tool.Completed.Contains(value, StringComparer.OrdinalIgnoreCase) ? TrajectoryStatus.Completed
                 : tool.NeedsHelp.Contains(value, StringComparer.OrdinalIgnoreCase) ? TrajectoryStatus.NeedsHelp
@@ -141,8 +140,8 @@ public sealed class TaskRules
             }
 
             var text = json.RootElement.EnumerateObject()
-                .FirstOrDefault(p => p.Value.ValueKind == JsonValueKind.String && p.Name is "description" or "summary" or "message");
-            return new StatedOutcome(status.Value, text.Value.ValueKind == JsonValueKind.String ? text.Value.GetString()! : "");
+                .FirstOrDefault(p => p.Value.ValueKind == JsonValueKind.String && p.NameText() is "description" or "summary" or "message");
+            return new StatedOutcome(status.Value, text.Value.Text() ?? "");
         }
         catch (JsonException)
         {

@@ -38,12 +38,12 @@ internal static class StatisticsEndpoints
         };
         var response = new StatisticsResponse(await statistics.ReadAsync(query, cancellationToken))
         {
-            Experiments = experiments == true ? await ExperimentsAsync(store, ledger, options.Experiments, query, cancellationToken) : null,
+            Experiments = ApiInput.Truth("experiments", experiments) == true ? await ExperimentsAsync(store, ledger, options.Experiments, query, cancellationToken) : null,
         };
         return TypedResults.Json(response, ApiJson.Default.StatisticsResponse);
     }
 
-    private sealed record StatisticsParameters(string? Since, string? Until, string? Model, string? Interval, bool? Experiments);
+    private sealed record StatisticsParameters(string? Since, string? Until, string? Model, string? Interval, string? Experiments);
 
     private static async Task<ExperimentsDto> ExperimentsAsync(
         IExampleStore store, ExampleLedger ledger, ExperimentOptions options, StatisticsQuery query, CancellationToken cancellationToken)

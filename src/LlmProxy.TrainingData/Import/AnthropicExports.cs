@@ -63,13 +63,38 @@ internal sealed class AnthropicExports(ImportReport report)
 
     private ExportOrigin? OriginOf(string path, ImportLine line)
     {
+        if (line.Bytes is not { } bytes)
+        {
+            return null;
+        }
+
+        var origin = Read(bytes.Span);
+        if (origin is null)
+        {
+            report.Skip(path, line.Number, "is no origin of an export");
+        }
+
+        return origin;
+    }
+
+    /// <summary>Reads an origin; null if it is broken. A serializer gives null for what a file leaves out or sets to null, whatever the type says.</summary>
+    private static ExportOrigin? Read(ReadOnlySpan<byte> json)
+    {
         try
         {
-            return line.Bytes is { } bytes ? JsonSerializer.Deserialize(bytes.Span, ExportJson.Default.ExportOrigin) : null;
+            return JsonSerializer.Deserialize(json, ExportJson.Default.ExportOrigin) is { TrajectoryId: not null, TaskId: not null, ConversationId: not null, Provider: not null } origin
+                ? origin with
+                {
+                    TaskDescription = origin.TaskDescription ?? "",
+                    Client = origin.Client ?? "",
+                    Preset = origin.Preset ?? "",
+                    Replies = origin.Replies ?? [],
+                    Times = origin.Times ?? [],
+                }
+                : null;
         }
         catch (JsonException)
         {
-            report.Skip(path, line.Number, "is no origin of an export");
             return null;
         }
     }

@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json;
 using LlmProxy.TrainingData.Conversations;
 using LlmProxy.Wire;
 using LlmProxy.Wire.Json;
@@ -112,7 +111,7 @@ internal sealed record Comparison(
 
         using var ours = LenientJson.Parse(Encoding.UTF8.GetBytes(a));
         using var theirs = LenientJson.Parse(Encoding.UTF8.GetBytes(b));
-        return ours is not null && theirs is not null && JsonElement.DeepEquals(ours.RootElement, theirs.RootElement);
+        return ours is not null && theirs is not null && ours.RootElement.IsSameAs(theirs.RootElement);
     }
 
     private static bool HasOneRequest(Conversation conversation) =>

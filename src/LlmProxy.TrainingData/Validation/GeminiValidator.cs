@@ -88,7 +88,7 @@ internal class GeminiValidator(FormatLimits limits) : LineValidator(limits)
             return;
         }
 
-        var kinds = part.EnumerateObject().Select(p => p.Name).ToList();
+        var kinds = part.EnumerateObject().Select(p => p.NameText()).ToList();
         switch (kinds)
         {
             case ["text"]:
@@ -174,9 +174,9 @@ internal class GeminiValidator(FormatLimits limits) : LineValidator(limits)
 
         foreach (var property in schema.EnumerateObject())
         {
-            if (!SchemaKeywords.Contains(property.Name, StringComparer.Ordinal))
+            if (!SchemaKeywords.Contains(property.NameText(), StringComparer.Ordinal))
             {
-                return $"\"{property.Name}\" is not a keyword of Gemini's schemas";
+                return $"\"{property.NameText()}\" is not a keyword of Gemini's schemas";
             }
         }
 
@@ -256,7 +256,7 @@ internal sealed class GeminiDpoValidator(FormatLimits limits) : GeminiValidator(
         }
 
         findings.AddIf(
-            completions.Count == 2 && Get(completions[0], "score").ValueKind == JsonValueKind.Number && JsonElement.DeepEquals(Get(completions[0], "score"), Get(completions[1], "score")),
+            completions.Count == 2 && Get(completions[0], "score").ValueKind == JsonValueKind.Number && Get(completions[0], "score").IsSameAs(Get(completions[1], "score")),
             "score-pair", "one completion must have score 1 and the other 0");
     }
 

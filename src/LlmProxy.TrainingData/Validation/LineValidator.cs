@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using System.Text;
 using System.Text.Json;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.TrainingData.Conversations;
@@ -127,16 +128,17 @@ internal abstract class LineValidator(FormatLimits limits)
     {
         foreach (var property in value.EnumerateObject())
         {
-            findings.AddIf(!allowed.Contains(property.Name), "unknown-key", $"{where} has the key \"{property.Name}\", which the format does not know");
+            var name = property.NameText();
+            findings.AddIf(!allowed.Contains(name), "unknown-key", $"{where} has the key \"{name}\", which the format does not know");
         }
     }
 
     /// <summary>The items of a list that must be there and hold something.</summary>
     protected static List<JsonElement> List(JsonElement value, string name, string where, LineFindings findings)
     {
-        var hasList = value.TryGetProperty(name, out var list);
+        var list = Get(value, name);
         List<JsonElement> items = [.. list.Items()];
-        _ = findings.AddIf(!hasList, "missing-" + name, $"{where} has no \"{name}\"")
+        _ = findings.AddIf(list.ValueKind == JsonValueKind.Undefined, "missing-" + name, $"{where} has no \"{name}\"")
             || findings.AddIf(list.ValueKind != JsonValueKind.Array, name + "-type", $"\"{name}\" of {where} must be a list")
             || findings.AddIf(items.Count == 0, name + "-empty", $"\"{name}\" of {where} is empty");
         return items;
@@ -172,7 +174,7 @@ internal abstract class LineValidator(FormatLimits limits)
 
     /// <summary>A property, or an undefined value.</summary>
     protected static JsonElement Get(JsonElement value, string name) =>
-        value.ValueKind == JsonValueKind.Object && value.TryGetProperty(name, out var found) ? found : default;
+        value.Get(Encoding.UTF8.GetBytes(name));
 
     /// <summary>A text property, or null.</summary>
     protected static string? TextOf(JsonElement value, string name) => Get(value, name).Text();

@@ -240,7 +240,7 @@ internal sealed class OpenAiDpoValidator(FormatLimits limits) : OpenAiValidator(
         }
 
         findings.AddIf(
-            Get(line, outputs[0]).ValueKind == JsonValueKind.Array && JsonElement.DeepEquals(Get(line, outputs[0]), Get(line, outputs[1])),
+            Get(line, outputs[0]).ValueKind == JsonValueKind.Array && Get(line, outputs[0]).IsSameAs(Get(line, outputs[1])),
             "outputs-equal", "both outputs are the same");
     }
 }

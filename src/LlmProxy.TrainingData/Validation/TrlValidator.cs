@@ -162,7 +162,7 @@ internal sealed class TrlDpoValidator(FormatLimits limits) : TrlValidator(limits
         }
 
         findings.AddIf(
-            Get(line, "chosen").Exists() && Get(line, "rejected").Exists() && JsonElement.DeepEquals(Get(line, "chosen"), Get(line, "rejected")),
+            Get(line, "chosen").IsSameAs(Get(line, "rejected")),
             "outputs-equal", "chosen and rejected are the same");
         CheckTools(line, all, findings);
     }

@@ -161,21 +161,21 @@ internal sealed class AnthropicReplyWriter(AssembledReply reply) : ReplyWriter
         json.WriteStartObject("content_block");
         foreach (var property in block.EnumerateObject())
         {
-            if (property.Name == emptied)
+            if (property.NameText() == emptied)
             {
                 writeEmpty!(json);
             }
-            else if (emptied.Length > 0 && property.Name == "citations" && property.Value.ValueKind == JsonValueKind.Array)
+            else if (emptied.Length > 0 && property.NameText() == "citations" && property.Value.ValueKind == JsonValueKind.Array)
             {
                 json.WriteEmptyArray("citations");
             }
-            else if (emptied == "thinking" && property.Name == "signature")
+            else if (emptied == "thinking" && property.NameText() == "signature")
             {
                 json.WriteString("signature", "");
             }
             else
             {
-                json.WriteRaw(property.Name, property.Value);
+                json.WriteRaw(property.NameText(), property.Value);
             }
         }
 

@@ -56,7 +56,7 @@ internal sealed class GeminiReplyWriter(AssembledReply reply) : ReplyWriter
     /// <summary>A text that nothing else is said of grows part by part; every other part comes whole.</summary>
     private static IEnumerable<Action<Utf8JsonWriter>> DeltasOf(JsonElement part)
     {
-        var names = part.ValueKind == JsonValueKind.Object ? part.EnumerateObject().Select(property => property.Name).ToList() : [];
+        var names = part.ValueKind == JsonValueKind.Object ? part.EnumerateObject().Select(property => property.NameText()).ToList() : [];
         if (part.Text("text"u8) is not { Length: > 0 } text || names.Exists(name => name is not ("text" or "thought")))
         {
             yield return json => json.WriteRaw(part.Raw());

@@ -35,6 +35,13 @@ internal static class JsonElementExtensions
     /// <summary>The property's name as UTF-8.</summary>
     public static ReadOnlySpan<byte> Utf8Name(this JsonProperty property) => JsonText.Name(JsonMarshal.GetRawUtf8PropertyName(property));
 
+    /// <summary>The property's name as text. <see cref="JsonProperty.Name"/> throws for half a surrogate pair; here it becomes a replacement character.</summary>
+    public static string NameText(this JsonProperty property) => Encoding.UTF8.GetString(property.Utf8Name());
+
+    /// <summary>Whether both values exist and are the same in JSON's sense: order of properties, white space and spelling do not matter.</summary>
+    public static bool IsSameAs(this JsonElement element, JsonElement other) =>
+        element.Exists() && other.Exists() && CanonicalJson.Of(element.Raw()) == CanonicalJson.Of(other.Raw());
+
     /// <summary>The text of a string, or null for anything else.</summary>
     public static string? Text(this JsonElement element)
         => element.ValueKind == JsonValueKind.String ? JsonText.DecodeLiteral(JsonMarshal.GetRawUtf8Value(element)) : null;

@@ -45,7 +45,7 @@ internal sealed class ChatReplyWriter(AssembledReply reply) : ReplyWriter
         {
             foreach (var property in message.EnumerateObject())
             {
-                AddMember(property.Name, property.Value);
+                AddMember(property.NameText(), property.Value);
             }
         }
 

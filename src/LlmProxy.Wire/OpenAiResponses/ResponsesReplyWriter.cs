@@ -140,19 +140,19 @@ internal sealed class ResponsesReplyWriter(AssembledReply reply) : ReplyWriter
             json.WriteStartObject("item");
             foreach (var property in item.EnumerateObject())
             {
-                switch (property.Name)
+                switch (property.NameText())
                 {
                     case "content" or "summary" when property.Value.ValueKind == JsonValueKind.Array:
-                        json.WriteEmptyArray(property.Name);
+                        json.WriteEmptyArray(property.NameText());
                         break;
                     case "arguments" or "input" when property.Value.ValueKind == JsonValueKind.String:
-                        json.WriteString(property.Name, "");
+                        json.WriteString(property.NameText(), "");
                         break;
                     case "status":
                         json.WriteString("status", "in_progress");
                         break;
                     default:
-                        json.WriteRaw(property.Name, property.Value);
+                        json.WriteRaw(property.NameText(), property.Value);
                         break;
                 }
             }

@@ -97,9 +97,9 @@ internal static class ReplyJson
 
         foreach (var property in value.EnumerateObject())
         {
-            if (!except.Contains(property.Name))
+            if (!except.Contains(property.NameText()))
             {
-                json.WriteRaw(property.Name, property.Value);
+                json.WriteRaw(property.NameText(), property.Value);
             }
         }
     }

@@ -61,7 +61,7 @@ public sealed class MutatedRequestTests(ITestOutputHelper output)
 
     private sealed class Run(List<(DialectKind Kind, byte[] Body)> samples, int count)
     {
-        private readonly RequestMutator _mutator = new(20_260_101);
+        private readonly JsonMutator _mutator = new(20_260_101);
         private long _done;
         private byte[] _current = [];
 

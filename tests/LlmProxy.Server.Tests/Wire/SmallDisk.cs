@@ -23,12 +23,14 @@ internal sealed class SmallDisk : IAsyncDisposable
 
     public string Folder { get; }
 
+    private string Names => Path.Combine(Folder, "names");
+
     private string Ballast => Path.Combine(Folder, "ballast");
 
-    public static async Task<SmallDisk> MountAsync(int megabytes)
+    public static async Task<SmallDisk> MountAsync(int megabytes, int inodes = 0)
     {
         var folder = Directory.CreateTempSubdirectory("llmproxy-disk-").FullName;
-        await RunAsync("mount", "-t", "tmpfs", "-o", string.Create(CultureInfo.InvariantCulture, $"size={megabytes}m"), "tmpfs", folder);
+        await RunAsync("mount", "-t", "tmpfs", "-o", string.Create(CultureInfo.InvariantCulture, $"size={megabytes}m,nr_inodes={inodes}"), "tmpfs", folder);
         return new SmallDisk(folder);
     }
 
@@ -49,6 +51,29 @@ internal sealed class SmallDisk : IAsyncDisposable
             // That is what a full disk says.
         }
     }
+
+    /// <summary>Makes files until the file system takes no name more.</summary>
+    public void TakeAllNames()
+    {
+        Directory.CreateDirectory(Names);
+        try
+        {
+            for (var number = 0; ; number++)
+            {
+                File.Create(Path.Combine(Names, number.ToString(CultureInfo.InvariantCulture))).Dispose();
+            }
+        }
+        catch (IOException)
+        {
+            // That is what a file system without inodes says.
+        }
+    }
+
+    /// <summary>Gives the names back.</summary>
+    public void FreeNames() => Directory.Delete(Names, recursive: true);
+
+    /// <summary>Lets nothing be written from here on. No file may be open for writing.</summary>
+    public Task MakeReadOnlyAsync() => RunAsync("mount", "-o", "remount,ro", Folder);
 
     /// <summary>Gives the room back.</summary>
     public void Free() => File.Delete(Ballast);

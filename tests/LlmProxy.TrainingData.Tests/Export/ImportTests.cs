@@ -10,11 +10,11 @@ namespace LlmProxy.Tests.Export;
 /// <summary>Claude Code transcripts and other files become runs.</summary>
 public sealed class ImportTests
 {
-    private const string Session = "0a6afc57-2f31-4cb4-8ff0-01247f50c64c";
+    internal const string Session = "0a6afc57-2f31-4cb4-8ff0-01247f50c64c";
 
     // Two turns. In the first a reply is written block by block with a result in between, and a branch was left. Then the
     // history was condensed; a sub-agent ran; a record of a later version is there.
-    private static readonly string[] Transcript =
+    internal static readonly string[] Transcript =
     [
         """{"type":"summary","summary":"Rename the report","leafUuid":"a4"}""",
         """{"type":"file-history-snapshot","messageId":"u1","snapshot":{}}""",
@@ -230,9 +230,9 @@ public sealed class ImportTests
         Assert.Equal(2, (await Llmproxy.RunAsync(["export", "--format", "trl", "--exclude", folder["none"], "--output", folder["y.jsonl"], .. folder.Alone])).Code);
     }
 
-    private static TrajectoryImporter Importer(ExportLab lab) => new(lab.Store, lab.Options, new TaskRulesCatalog(lab.Options.Tasks));
+    internal static TrajectoryImporter Importer(ExportLab lab) => new(lab.Store, lab.Options, new TaskRulesCatalog(lab.Options.Tasks));
 
-    private static LlmProxy.Core.Configuration.LlmProxyOptions Shipped() => LlmProxy.Server.Hosting.ProxyConfiguration.Load(null, new Dictionary<string, string?>()).Options;
+    internal static LlmProxy.Core.Configuration.LlmProxyOptions Shipped() => LlmProxy.Server.Hosting.ProxyConfiguration.Load(null, new Dictionary<string, string?>()).Options;
 
     /// <summary>Three runs of one request and one reply each; each value is in the first line of its run.</summary>
     private static string[] Lines(ImportSource source, params string[] values) =>

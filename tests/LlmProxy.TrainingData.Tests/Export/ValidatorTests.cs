@@ -24,6 +24,9 @@ public sealed class ValidatorTests
         ["sharegpt"] = """{"conversations":[{"from":"system","value":"s"},{"from":"human","value":"u"},{"from":"gpt","value":"call"},{"from":"tool","value":"r"},{"from":"gpt","value":"done"}]}""",
     };
 
+    /// <summary>A line of a format that its consumer takes.</summary>
+    internal static string GoodLine(string format) => Good[format];
+
     /// <summary>What in the good line is replaced by what, and the rule that it breaks.</summary>
     private static readonly (string Format, string Rule, string From, string To)[] Broken =
     [

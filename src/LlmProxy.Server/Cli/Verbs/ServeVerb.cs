@@ -92,8 +92,7 @@ internal static class ServeVerb
                 throw new CliException($"{string.Join(", ", urls)} is in use, perhaps by another llmproxy. Stop it, or use another port: llmproxy serve --urls http://127.0.0.1:8081");
             }
 
-            // What a wrong address, certificate or route ends in.
-            if (error is SocketException or InvalidOperationException or FormatException or ArgumentException or NotSupportedException or CryptographicException or AggregateException)
+            if (IsOfSettings(error))
             {
                 throw new CliException($"The server could not start on {string.Join(", ", ListenAddresses.Of(configuration.Root, urls).Urls)}: {Describe(error)} Check the addresses, section Kestrel and section ReverseProxy of the settings.");
             }
@@ -101,6 +100,10 @@ internal static class ServeVerb
             throw;
         }
     }
+
+    /// <summary>What a wrong address, certificate or route ends in.</summary>
+    internal static bool IsOfSettings(Exception error) =>
+        error is SocketException or InvalidOperationException or FormatException or ArgumentException or NotSupportedException or CryptographicException or AggregateException;
 
     private static string Describe(Exception error) => string.Join(
         ' ',

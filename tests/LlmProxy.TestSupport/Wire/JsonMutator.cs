@@ -3,8 +3,8 @@ using System.Text;
 
 namespace LlmProxy.Tests.Wire;
 
-/// <summary>Breaks request bodies; the same seed breaks them in the same way.</summary>
-internal sealed class RequestMutator(int seed)
+/// <summary>Breaks JSON texts; the same seed breaks them in the same way.</summary>
+internal sealed class JsonMutator(int seed)
 {
     private const int DeepLevels = 10_000;
 
@@ -15,6 +15,9 @@ internal sealed class RequestMutator(int seed)
     ];
 
     private static readonly string[] Numbers = ["1e999999", "-1e-999999", "9" + new string('9', 5_000), "0." + new string('1', 5_000), "-0", "00", "1.", "1E+", "NaN", "-Infinity", "18446744073709551616", "1e5"];
+
+    // Half a surrogate pair: JSON in its grammar, no text.
+    private static readonly byte[] OddMember = [.. "\"\\udc00\":\"\\ud800\","u8];
 
     private readonly Random _random = new(seed);
     private readonly int[] _counts = new int[8];
@@ -102,7 +105,7 @@ internal sealed class RequestMutator(int seed)
         }
 
         var name = bytes.GetRange(key, Math.Min(end + 1, bytes.Count) - key);
-        bytes.InsertRange(key, [.. name, .. _random.Next(2) == 0 ? "null,"u8 : "\"twice\","u8]);
+        bytes.InsertRange(key, _random.Next(4) == 0 ? OddMember : [.. name, .. _random.Next(2) == 0 ? "null,"u8 : "\"twice\","u8]);
     }
 
     /// <summary>Puts something else in place of a string or a number behind a colon.</summary>
