@@ -23,5 +23,6 @@ public sealed record TokenUsage(long Input, long Output, long CacheRead, long Ca
         Output + other.Output,
         CacheRead + other.CacheRead,
         CacheWrite + other.CacheWrite,
-        Reasoning + other.Reasoning) { LongCacheWrite = LongCacheWrite + other.LongCacheWrite };
+        Reasoning + other.Reasoning)
+    { LongCacheWrite = LongCacheWrite + other.LongCacheWrite };
 }

@@ -30,8 +30,10 @@ public sealed class PrivateOutputTests
         Assert.True(outcome.Code == 0, outcome.Error);
         var made = Directory.EnumerateFileSystemEntries(folder["new"], "*", SearchOption.AllDirectories).Append(folder["new"]).ToList();
         Assert.Contains(made, File.Exists);
-        Assert.All(made, path => Assert.Equal(
-            (path, UnixFileMode.UserRead | UnixFileMode.UserWrite | (Directory.Exists(path) ? UnixFileMode.UserExecute : UnixFileMode.None)),
-            (path, File.GetUnixFileMode(path))));
+        foreach (var path in made)
+        {
+            var expected = UnixFileMode.UserRead | UnixFileMode.UserWrite | (Directory.Exists(path) ? UnixFileMode.UserExecute : UnixFileMode.None);
+            Assert.Equal((path, expected), (path, File.GetUnixFileMode(path)));
+        }
     }
 }

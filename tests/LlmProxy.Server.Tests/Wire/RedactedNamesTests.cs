@@ -2,7 +2,6 @@ using System.Net;
 using System.Text;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Experiments;
-using LlmProxy.Core.Trajectories;
 using LlmProxy.Tests.Api;
 using Microsoft.Extensions.DependencyInjection;
 

@@ -1,5 +1,4 @@
 using LlmProxy.Core.Recording;
-using LlmProxy.TrainingData.Import;
 
 namespace LlmProxy.Tests.Export;
 
@@ -117,7 +116,7 @@ public sealed partial class TranscriptCaseTests
     }
 
     // Beginnings that name their provider, then what is secret.
-    [System.Text.RegularExpressions.GeneratedRegex("(?:sk-proj-|ghp_|AKIA|xoxb-|AIza|sk_live_)[A-Za-z0-9_.-]{8,}")]
+    [System.Text.RegularExpressions.GeneratedRegex("(?:sk-proj-|ghp_|AKIA|xoxb-|AIza|sk_live_|eyJ)[A-Za-z0-9_.-]{8,}", System.Text.RegularExpressions.RegexOptions.None, 1000)]
     private static partial System.Text.RegularExpressions.Regex Secrets();
 
     [TranscriptFact]
