@@ -114,12 +114,7 @@ public sealed class ExampleSearch(
 
             // 3. What cannot be used, each with its reason. NaN, from a zero vector, passes no threshold.
             var fit = ToolFit(hit.Trajectory, tools, offered);
-            SkipReason? reason = !hit.Trajectory.HasContent ? SkipReason.NoContent
-                : hit.Similarity is not { } similarity ? SkipReason.NoVector
-                : !(similarity >= threshold) ? SkipReason.BelowThreshold
-                : fit == 0 || (fit < 1 && options.ToolMatch == ToolMatch.Require) ? SkipReason.Tools
-                : null;
-            if (reason is { } why)
+            if (WhyNot(hit, threshold, fit) is { } why)
             {
                 leftOut.Add(new TrajectoryLeftOut(hit.Trajectory, hit.Similarity, why));
                 continue;
@@ -160,6 +155,13 @@ public sealed class ExampleSearch(
             return similarity;
         }
     }
+
+    private SkipReason? WhyNot(SearchHit hit, double threshold, double fit) =>
+        !hit.Trajectory.HasContent ? SkipReason.NoContent
+        : hit.Similarity is not { } similarity ? SkipReason.NoVector
+        : !(similarity >= threshold) ? SkipReason.BelowThreshold
+        : fit == 0 || (fit < 1 && options.ToolMatch == ToolMatch.Require) ? SkipReason.Tools
+        : null;
 
     private static bool IsOwn(Trajectory run, ExampleQuery query) =>
         query.ExceptTaskId is { } own && (string.Equals(run.TaskId, own, StringComparison.Ordinal) || string.Equals(run.Id, own, StringComparison.Ordinal));

@@ -53,6 +53,11 @@ internal sealed class RequestBody : IDisposable
             await body.FillAsync(request.Body, request.ContentLength, maxBytes, silence);
             return body;
         }
+        catch (OperationCanceledException error)
+        {
+            body.Dispose();
+            throw silence.Explain(error);
+        }
         catch
         {
             body.Dispose();
@@ -90,7 +95,12 @@ internal sealed class RequestBody : IDisposable
             }
 
             var pending = source.ReadAsync(_buffer.AsMemory(_length), silence.Token);
-            var read = pending.IsCompletedSuccessfully ? pending.Result : await silence.WaitAsync(pending);
+            if (!pending.IsCompleted)
+            {
+                silence.BeforeWait();
+            }
+
+            var read = await pending;
             if (read == 0)
             {
                 IsWhole = true;

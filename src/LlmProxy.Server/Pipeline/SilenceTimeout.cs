@@ -16,6 +16,8 @@ internal sealed class SilenceTimeout : IDisposable
     private readonly CancellationTokenSource _source;
     private readonly TimeSpan _timeout;
     private readonly CancellationToken _aborted;
+    private CancellationTokenRegistration _registration;
+    private long _armedAt;
 
     private SilenceTimeout(CancellationTokenSource source, TimeSpan timeout, CancellationToken aborted)
     {
@@ -31,29 +33,34 @@ internal sealed class SilenceTimeout : IDisposable
     public static SilenceTimeout Begin(TimeSpan timeout, CancellationToken aborted) =>
         new(Pool.TryDequeue(out var source) ? source : new CancellationTokenSource(), timeout, aborted);
 
-    /// <summary>Waits for a read that did not complete at once.</summary>
-    /// <exception cref="SilenceException">Nothing arrived for too long.</exception>
-    public async ValueTask<int> WaitAsync(ValueTask<int> read)
+    /// <summary>
+    /// To be called before a wait for a read that did not complete at once. A body arrives in many pieces, so the timer is
+    /// set again only after an eighth of the limit; silence ends the reading after at most nine eighths of it.
+    /// </summary>
+    public void BeforeWait()
     {
-        _source.CancelAfter(_timeout);
-        await using var registration = _aborted.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), _source);
-        try
+        var now = Environment.TickCount64;
+        if (_armedAt == 0)
         {
-            return await read;
+            _registration = _aborted.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), _source);
         }
-        catch (OperationCanceledException error) when (!_aborted.IsCancellationRequested)
+        else if (_timeout == Timeout.InfiniteTimeSpan || now - _armedAt < _timeout.TotalMilliseconds / 8)
         {
-            throw new SilenceException(_timeout, error);
+            return;
         }
-        finally
-        {
-            _source.CancelAfter(Timeout.InfiniteTimeSpan);
-        }
+
+        _armedAt = Math.Max(1, now);
+        _source.CancelAfter(_timeout == Timeout.InfiniteTimeSpan ? _timeout : _timeout + (_timeout / 8));
     }
+
+    /// <summary>The exception for a read that was cancelled: silence, or the one that the abort of the call caused.</summary>
+    public Exception Explain(OperationCanceledException error) =>
+        _source.IsCancellationRequested && !_aborted.IsCancellationRequested ? new SilenceException(_timeout, error) : error;
 
     /// <inheritdoc />
     public void Dispose()
     {
+        _registration.Dispose();
         if (Pool.Count < MostPooled && _source.TryReset())
         {
             Pool.Enqueue(_source);
