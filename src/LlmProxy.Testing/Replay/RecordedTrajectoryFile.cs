@@ -155,6 +155,7 @@ public static class RecordedTrajectoryFile
         var json = new JsonObject { ["input"] = usage.Input, ["output"] = usage.Output };
         Add(json, "cacheRead", usage.CacheRead == 0 ? null : usage.CacheRead);
         Add(json, "cacheWrite", usage.CacheWrite == 0 ? null : usage.CacheWrite);
+        Add(json, "longCacheWrite", usage.LongCacheWrite == 0 ? null : usage.LongCacheWrite);
         Add(json, "reasoning", usage.Reasoning == 0 ? null : usage.Reasoning);
         return json;
     }
@@ -211,7 +212,8 @@ public static class RecordedTrajectoryFile
         Number(usage, "output", place) ?? 0,
         Number(usage, "cacheRead", place) ?? 0,
         Number(usage, "cacheWrite", place) ?? 0,
-        Number(usage, "reasoning", place) ?? 0);
+        Number(usage, "reasoning", place) ?? 0)
+    { LongCacheWrite = Number(usage, "longCacheWrite", place) ?? 0 };
 
     private static void Add(JsonObject json, string name, JsonNode? value)
     {
