@@ -126,6 +126,3 @@ internal sealed class AbortAfterFlush(RequestDelegate next, TimeProvider time)
         }
     }
 }
-
-/// <summary>Ends the connection of a response that the upstream broke off. The server catches it; it is not logged.</summary>
-internal sealed class ResponseBrokenException() : Exception("The upstream broke off its response.");

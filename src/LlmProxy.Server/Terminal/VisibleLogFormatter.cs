@@ -18,6 +18,12 @@ internal sealed class VisibleLogFormatter(IOptionsMonitor<SimpleConsoleFormatter
 
     public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)
     {
+        // Kestrel logs every exception of a request; this one ends a response on purpose and has its own event (1002).
+        if (logEntry.Exception is ResponseBrokenException)
+        {
+            return;
+        }
+
         var message = logEntry.Formatter(logEntry.State, logEntry.Exception);
         var settings = options.CurrentValue;
         if (settings.TimestampFormat is { } format)

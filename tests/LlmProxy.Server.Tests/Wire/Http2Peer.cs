@@ -42,8 +42,10 @@ internal sealed class Http2Peer(RawConnection connection) : IAsyncDisposable
     /// <summary>Posts a body on stream 1. Reads data until the stream ends or is reset.</summary>
     public async Task<(string Body, bool IsReset)> PostAsync(string path, string body)
     {
-        // HPACK (RFC 7541, appendix A): ":method: POST", ":scheme: http", then ":path" and ":authority" as literals.
-        await WriteAsync(Frame.Headers, 4, 1, [0x83, 0x86, 0x04, (byte)path.Length, .. Encoding.ASCII.GetBytes(path), 0x01, 9, .. "127.0.0.1"u8]);
+        // HPACK (RFC 7541, appendix A): ":method: POST", ":scheme: http", then ":path", ":authority" and "content-length" as
+        // literals. With a length the upstream knows when it has the whole request, and breaks off only then.
+        var length = Encoding.ASCII.GetBytes(body.Length.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        await WriteAsync(Frame.Headers, 4, 1, [0x83, 0x86, 0x04, (byte)path.Length, .. Encoding.ASCII.GetBytes(path), 0x01, 9, .. "127.0.0.1"u8, 0x0F, 0x0D, (byte)length.Length, .. length]);
         await DataAsync(1, body, endStream: true);
         var received = new List<byte>();
         while (await ReadFrameAsync() is { } frame)
