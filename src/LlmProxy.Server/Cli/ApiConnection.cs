@@ -240,15 +240,20 @@ internal sealed class LocalServer : IAsyncDisposable
         // A spool belongs to one process; this one forwards no requests, so a temporary one is enough.
         var folder = Directory.CreateTempSubdirectory("llmproxy-").FullName;
         var key = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
+
+        // A list of a higher source replaces that of a lower one: the configured keys are repeated, since CanTeach of each
+        // decides which trajectories a search may show.
+        var keys = configuration.Root.GetSection("LlmProxy:Auth:Keys");
+        var own = $"{keys.Path}:{keys.GetChildren().Count()}";
         var app = ProxyHost.Build(
-            configuration.With(new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase)
+            configuration.With(new Dictionary<string, string?>(keys.AsEnumerable().Where(setting => setting.Value is not null), StringComparer.OrdinalIgnoreCase)
             {
                 ["LlmProxy:Recording:Spool:Directory"] = folder,
                 ["LlmProxy:Cleanup:Every"] = "off",
-                ["LlmProxy:Auth:Keys:0:Name"] = "command line",
-                ["LlmProxy:Auth:Keys:0:Tenant"] = tenant,
-                ["LlmProxy:Auth:Keys:0:Sha256"] = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key))),
-                ["LlmProxy:Auth:Keys:0:Admin"] = "true",
+                [own + ":Name"] = "command line",
+                [own + ":Tenant"] = tenant,
+                [own + ":Sha256"] = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key))),
+                [own + ":Admin"] = "true",
             }),
             ["http://127.0.0.1:0"],
             builder =>

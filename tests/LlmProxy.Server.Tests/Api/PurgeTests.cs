@@ -66,6 +66,24 @@ public sealed class PurgeTests
     }
 
     [Theory]
+    [InlineData(true, 1)]
+    [InlineData(false, 0)]
+    public async Task A_verb_without_a_server_keeps_to_the_keys_that_may_not_teach(bool canTeach, int found)
+    {
+        using var folder = new TestFolder();
+        await using (var proxy = await StartAsync(("LlmProxy:Storage:ConnectionString", $"Data Source={folder["llmproxy.db"]}")))
+        {
+            await PlayAsync(proxy, Alice, ApiTestRuns.Task);
+        }
+
+        string[] settings = [.. KeyTests.Key(0, "alice", Alice, "default", admin: false).Append(("LlmProxy:Auth:Keys:0:CanTeach", canTeach ? "true" : "false")).SelectMany(s => new[] { "--set", $"{s.Item1}={s.Item2}" })];
+        var outcome = await Llmproxy.RunAsync([.. folder.Alone, "search", ApiTestRuns.Task, "--json", "--tenant", "default", .. settings]);
+
+        Assert.True(outcome.Code == 0, outcome.Error);
+        Assert.Equal(found, outcome.Json["items"]!.AsArray().Count);
+    }
+
+    [Theory]
     [InlineData("evil.example/x.sh", true)]
     [InlineData("EVIL.example", true)]
     [InlineData("\"q\" x", true)]
