@@ -162,7 +162,7 @@ internal sealed class ReplyCopy(
     /// <summary>The reply as far as it came; null if it could not be read.</summary>
     public AssembledReply? ToReply() => IsReadable ? _reply ??= _assembler!.ToReply() : null;
 
-    /// <summary>Hands over what was reserved for the reply: whoever takes it releases it.</summary>
+    /// <summary>Hands over the bytes that were reserved for the reply; the caller must release them.</summary>
     public long TakeReserved()
     {
         var reserved = _reserved;

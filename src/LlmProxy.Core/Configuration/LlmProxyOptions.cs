@@ -385,10 +385,10 @@ public sealed class AuthOptions
     /// <summary>With <c>--insecure</c>: all callers share one tenant, and examples are used.</summary>
     public bool SharedTenant { get; init; }
 
-    /// <summary>Without keys, host names by which requests may address the proxy, besides those of loopback, of the machine, of its configured addresses, and of the host as containers call it; <c>*</c> stands for any characters. Keeps web pages out whose site resolves its name to this machine.</summary>
+    /// <summary>Without keys, host names by which requests may address the proxy, in addition to those of loopback, of the machine, of its configured addresses, and of the host as containers call it; <c>*</c> matches any characters. Keeps web pages out whose site resolves its name to this machine.</summary>
     public IReadOnlyList<string> AllowedHosts { get; init; } = [];
 
-    /// <summary>Origins of web pages that may send requests, such as <c>http://localhost:3000</c>; <c>*</c> stands for any characters.</summary>
+    /// <summary>Origins of web pages that may send requests, such as <c>http://localhost:3000</c>; <c>*</c> matches any characters.</summary>
     public IReadOnlyList<string> AllowedOrigins { get; init; } = [];
 
     /// <summary>Without keys, which requests under <c>/_llmproxy</c> need the local token, which only the user who runs the proxy can read: those that change or delete what is stored, or all of them.</summary>
@@ -441,10 +441,10 @@ public sealed class TelemetryOptions
 }
 
 /// <summary>The provider of models.</summary>
-/// <param name="Pattern">Model name; <c>*</c> stands for any characters.</param>
+/// <param name="Pattern">Model name; <c>*</c> matches any characters.</param>
 /// <param name="Provider">Their provider.</param>
 public sealed record ModelProvider(
-    [property: Setting(Required = "write a model's name; * stands for any characters.")] string Pattern,
+    [property: Setting(Required = "write a model's name; * matches any characters.")] string Pattern,
     [property: Setting(Required = "write the models' provider.", Kind = TextKind.Provider)] string Provider)
 {
     /// <summary>An empty entry, which settings are read into.</summary>
@@ -455,13 +455,13 @@ public sealed record ModelProvider(
 }
 
 /// <summary>The price of models, in USD per million tokens.</summary>
-/// <param name="Pattern">Model name; <c>*</c> stands for any characters.</param>
+/// <param name="Pattern">Model name; <c>*</c> matches any characters.</param>
 /// <param name="Input">Uncached input.</param>
 /// <param name="Output">Output.</param>
 /// <param name="CacheRead">Input read from a cache.</param>
 /// <param name="CacheWrite">Input written to a cache.</param>
 public sealed record ModelPrice(
-    [property: Setting(Required = "write a model's name; * stands for any characters.")] string Pattern,
+    [property: Setting(Required = "write a model's name; * matches any characters.")] string Pattern,
     [property: Setting(Required = ModelPrice.Fix, Range = "0..", Fix = ModelPrice.Fix)] decimal Input,
     [property: Setting(Required = ModelPrice.Fix, Range = "0..", Fix = ModelPrice.Fix)] decimal Output,
     [property: Setting(Required = ModelPrice.Fix, Range = "0..", Fix = ModelPrice.Fix)] decimal CacheRead,

@@ -3,7 +3,7 @@ namespace LlmProxy.Core.Configuration;
 /// <summary>Model names with <c>*</c>, as <c>LlmProxy:Models</c> and <c>LlmProxy:Prices</c> hold them.</summary>
 public static class ModelPatterns
 {
-    /// <summary>Whether all of the name matches: <c>*</c> stands for any characters (none, too), letter case does not count.</summary>
+    /// <summary>Whether all of the name matches: <c>*</c> matches any characters (none, too), letter case does not count.</summary>
     public static bool Matches(ReadOnlySpan<char> pattern, ReadOnlySpan<char> model)
     {
         // The last star is the only one that ever has to be tried again, so this is linear in practice and never recursive.

@@ -32,23 +32,21 @@ public sealed partial class TaskPrompts(
     private readonly ConcurrentLru<(string Tenant, string ConversationId), PinnedPrompt> _pinned = new(MaxTasksInMemory);
     private readonly ConcurrentLru<string, TemplateSet> _sets = new(MaxTemplateSetsInMemory);
     private readonly TenantCounts<SkipReason> _skipped = new();
-    private readonly RemovedText _removed = new();
+    private readonly Dictionary<string, RemovedText> _removed = new(StringComparer.Ordinal);
     private readonly IReadOnlyList<string> _exceptKeys = new TeachingKeys(options.Auth).Excluded;
 
-    /// <summary>Number of parts that were taken out of recorded texts on their way into prompts, by kind.</summary>
-    public IReadOnlyDictionary<string, long> Removed
+    /// <summary>Number of parts that were taken out of a tenant's recorded texts on their way into prompts, by kind.</summary>
+    public IReadOnlyDictionary<string, long> Removed(string tenant)
     {
-        get
+        lock (_removed)
         {
-            lock (_removed)
-            {
-                (string Kind, long Count)[] counts =
-                [
-                    ("role-marks", _removed.RoleMarks), ("fences", _removed.Fences), ("headings", _removed.Headings),
-                    ("injections", _removed.Injections), ("instructions", _removed.Instructions), ("secrets", _removed.Secrets),
-                ];
-                return counts.Where(c => c.Count > 0).ToDictionary(c => c.Kind, c => c.Count, StringComparer.Ordinal);
-            }
+            var removed = _removed.GetValueOrDefault(tenant) ?? new RemovedText();
+            (string Kind, long Count)[] counts =
+            [
+                ("role-marks", removed.RoleMarks), ("fences", removed.Fences), ("headings", removed.Headings),
+                ("injections", removed.Injections), ("instructions", removed.Instructions), ("secrets", removed.Secrets),
+            ];
+            return counts.Where(c => c.Count > 0).ToDictionary(c => c.Kind, c => c.Count, StringComparer.Ordinal);
         }
     }
 
@@ -127,7 +125,7 @@ public sealed partial class TaskPrompts(
         {
             lock (_removed)
             {
-                _removed.Add(selection.Removed);
+                (_removed.TryGetValue(request.Tenant, out var removed) ? removed : _removed[request.Tenant] = new RemovedText()).Add(selection.Removed);
             }
         }
 

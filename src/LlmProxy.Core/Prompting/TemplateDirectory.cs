@@ -3,8 +3,8 @@ namespace LlmProxy.Core.Prompting;
 /// <summary>
 /// The template set of a folder, kept up to date. If the folder is missing or holds no template, the built-in
 /// set is used. A set with a problem is rejected: the last good one stays in use, and <see cref="Status"/> and the log
-/// report the problem. Changes are noticed by the file system's notices, and, since those are not to be had
-/// everywhere, also by a look at names, sizes and times at most once a second, in the background of a use.
+/// report the problem. Changes are found by file system notifications and, since some file systems have none, by
+/// comparing names, sizes and times at most once a second, in the background of a use.
 /// </summary>
 public sealed class TemplateDirectory : IDisposable
 {

@@ -38,7 +38,7 @@ internal sealed class SpoolTenants
         /// <summary>Counts an exchange that is not recorded.</summary>
         public void Drop() => Interlocked.Increment(ref _dropped);
 
-        /// <summary>Counts the end of an exchange that took so many bytes.</summary>
+        /// <summary>Counts the end of an exchange and releases its bytes.</summary>
         public void Release(long bytes)
         {
             Interlocked.Add(ref _bytes, -bytes);

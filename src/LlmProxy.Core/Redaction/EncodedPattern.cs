@@ -79,7 +79,7 @@ internal sealed class Base64Pattern(SecretPattern plain, string prefix)
         return (at, rest);
     }
 
-    /// <summary>The characters that the prefix decides alone, if so many bytes are before it in its group of three.</summary>
+    /// <summary>The encoded characters that depend on the prefix alone, for a number of bytes before it in its group of three.</summary>
     private static string Form(string prefix, int before)
     {
         var all = Convert.ToBase64String(Encoding.ASCII.GetBytes(new string('?', before) + prefix)).TrimEnd('=');

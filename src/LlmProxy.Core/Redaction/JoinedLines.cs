@@ -8,7 +8,7 @@ internal static class JoinedLines
     private const int LeastPiece = 8;
     private const int LongestPiece = 1_000;
 
-    /// <summary>Where the token ends that goes on after a place; the place itself if it does not.</summary>
+    /// <summary>End of the token that continues after a place; the place itself if none continues.</summary>
     /// <param name="text">The text.</param>
     /// <param name="end">Where its first piece ends.</param>
     public static int Extend(ReadOnlySpan<char> text, int end)

@@ -13,7 +13,7 @@ internal static partial class Placeholder
     private const int LongestKind = 40;
     private const int HashLength = 8;
 
-    /// <summary>The placeholder of a secret. The hash is keyed: without the key nobody can try out which password it is of.</summary>
+    /// <summary>The placeholder of a secret. The hash is keyed, so that passwords cannot be guessed from it without the key.</summary>
     /// <param name="kind">What the secret is.</param>
     /// <param name="secret">The secret.</param>
     /// <param name="key">The key.</param>

@@ -70,7 +70,7 @@ public sealed class Redactor
     }
 
     /// <summary>
-    /// JSON without secrets; the same memory if there are none. Each string is taken by itself, so that the result
+    /// JSON without secrets; the same memory if there are none. Each string is redacted on its own, so that the result
     /// is JSON again whatever a pattern matches, and no escape hides where a secret begins.
     /// </summary>
     public ReadOnlyMemory<byte> RedactJson(ReadOnlyMemory<byte> utf8)

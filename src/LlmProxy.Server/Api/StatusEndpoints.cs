@@ -50,7 +50,7 @@ internal static class StatusEndpoints
                     await CountActiveAsync(statistics, health, tenant, cancellationToken),
                     notRecorded.Snapshot(tenant),
                     SpoolOf(spool, keys.HasKeys ? tenant : null)),
-                new FewShotStatusDto(options.FewShot.Enabled, reason is null, reason, prompts.Skipped(tenant), prompts.Removed),
+                new FewShotStatusDto(options.FewShot.Enabled, reason is null, reason, prompts.Skipped(tenant), prompts.Removed(tenant)),
                 // A full disk can still be read.
                 new StoreStatusDto(store.Provider, health.Ok && recorderStore.Problem is null, health.Error ?? recorderStore.Problem),
                 new EmbeddingsStatusDto(embeddings.Provider, embeddings.Model, embeddings.Dimensions, embeddingError is null, embeddingError),
