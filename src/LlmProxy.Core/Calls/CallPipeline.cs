@@ -107,6 +107,20 @@ internal sealed partial class CallPipeline(
         return message.ToolResults.Count == 0 && message.Text.Length > 0 && TaskText.Describe(message.Text, rules.Boilerplate).Length > 0;
     }
 
+    /// <summary>The text of the last message, if it is the user's.</summary>
+    private static string LastUserText(RequestReading reading)
+    {
+        if (reading.Messages is not [.., { IsAssistant: false } last])
+        {
+            return "";
+        }
+
+        // Nearly every call ends in tool results alone. Reading those costs a copy of each: a fifth of what the path allocates.
+        return last.AnswersCall && reading.Body.Span.Slice(last.Range.Start, last.Range.Length).IndexOf("\"text\""u8) < 0
+            ? ""
+            : reading.ReadMessage(reading.Messages.Count - 1).Text;
+    }
+
     private bool Read(CallSession call)
     {
         if (call.Start.Body is not { } body)
@@ -154,7 +168,7 @@ internal sealed partial class CallPipeline(
                     Description = () => start.Description ?? TaskText.Describe(rules.IsTurnBoundary ? reading.ReadLastUserText() : reading.ReadFirstUserText(), rules.Boilerplate),
                     SystemPrompt = request.SystemPrompt,
                     EndsInUserText = () => EndsInUserText(reading, rules),
-                    LastUserText = () => reading.Messages is [.., { IsAssistant: false }] ? reading.ReadMessage(reading.Messages.Count - 1).Text : "",
+                    LastUserText = () => LastUserText(reading),
                     AgentId = rules.AgentId(start.Header),
                     ParentAgentId = rules.ParentAgentId(start.Header),
                 },
