@@ -110,6 +110,7 @@ public static class LlmProxyCoreServiceCollectionExtensions
         services.TryAddSingleton(Create<Recorder>);
         services.TryAddSingleton(Create<TaskService>);
         services.TryAddSingleton<TrajectoryPurge>();
+        services.TryAddSingleton<StoreRescan>();
     }
 
     private static void AddRetrieval(IServiceCollection services, LlmProxyOptions options)
