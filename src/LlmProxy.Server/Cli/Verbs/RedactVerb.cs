@@ -11,10 +11,11 @@ internal static class RedactVerb
     public static Command Create(CliContext context)
     {
         var rescan = new Option<bool>("--rescan") { Description = "Search all stored texts by the current table of secrets and Recording:Redaction:Patterns" };
+        var allTenants = new Option<bool>("--all-tenants") { Description = "All tenants of the store, where no server is running" };
         var dryRun = new Option<bool>("--dry-run") { Description = "Show what would be redacted; change nothing" };
         var yes = new Option<bool>("--yes") { Description = "Do not ask" };
         var json = CliContext.JsonOption();
-        var command = new Command("redact", "Redact secrets in stored runs, examples, prompts and vectors; an interrupted command can be run again") { rescan, dryRun, yes, json };
+        var command = new Command("redact", "Redact secrets in stored runs, examples, prompts and vectors; an interrupted command can be run again") { rescan, allTenants, dryRun, yes, json };
         command.SetAction(async (parse, cancellationToken) =>
         {
             if (!parse.GetValue(rescan))
@@ -22,21 +23,22 @@ internal static class RedactVerb
                 throw new CliException("Name what to redact: --rescan searches all stored texts.", ExitCodes.WrongUsage);
             }
 
-            await using var api = await ApiVerb.OpenAsync(context, parse, cancellationToken);
+            if (parse.GetValue(allTenants) && parse.GetValue(context.Tenant) is not null)
+            {
+                throw new CliException("--all-tenants and --tenant cannot be combined: give one of them.", ExitCodes.WrongUsage);
+            }
+
             var (console, asJson) = (context.Console, parse.GetValue(json));
+            Task<RescanResponse> RescanAsync(bool isDryRun) => RunAsync(context, parse, parse.GetValue(allTenants), isDryRun, cancellationToken);
 
             // 1. What it would change. Not asked for, it is not searched twice.
             if (parse.GetValue(dryRun) || !parse.GetValue(yes))
             {
-                var found = await RunAsync(console, api, isDryRun: true, cancellationToken);
-                if (!asJson)
-                {
-                    Print(console, found);
-                }
-
+                var found = await RescanAsync(true);
+                Print(console, found, asJson && (parse.GetValue(dryRun) || found.Rows.Count == 0), asJson);
                 if (parse.GetValue(dryRun) || found.Rows.Count == 0)
                 {
-                    return Done(console, found, asJson);
+                    return Done(console, found);
                 }
 
                 if (!console.Confirm(Invariant($"Redact these {found.Rows.Values.Sum()} rows? The secrets cannot be restored.")))
@@ -46,35 +48,30 @@ internal static class RedactVerb
             }
 
             // 2. The change.
-            var done = await RunAsync(console, api, isDryRun: false, cancellationToken);
-            if (!asJson)
-            {
-                Print(console, done);
-            }
-
-            return Done(console, done, asJson);
+            var done = await RescanAsync(false);
+            Print(console, done, asJson, asJson);
+            return Done(console, done);
         });
         return command;
     }
 
-    private static int Done(CliConsole console, RescanResponse result, bool asJson)
+    private static async Task<RescanResponse> RunAsync(CliContext context, ParseResult parse, bool allTenants, bool isDryRun, CancellationToken cancellationToken)
     {
-        if (asJson)
+        await using var api = await ApiVerb.OpenAsync(context, parse, cancellationToken);
+        if (!allTenants)
         {
-            console.Json(JsonSerializer.SerializeToNode(result, ApiJson.Default.RescanResponse));
+            return await RunAsync(context.Console, api, isDryRun, cancellationToken);
         }
 
-        if (result.Unreadable > 0)
+        RescanResponse? sum = null;
+        foreach (var tenant in await api.ListTenantsAsync(cancellationToken))
         {
-            console.Error.WriteLine(Invariant($"{result.Unreadable} content rows are damaged and were not scanned. \"llmproxy tasks purge\" deletes the runs that refer to them."));
+            await using var own = await ApiConnection.OpenLocalAsync(context.Configuration(parse), tenant, cancellationToken);
+            var one = await RunAsync(context.Console, own, isDryRun, cancellationToken);
+            sum = sum?.Add(one) ?? one;
         }
 
-        if (!result.RecordsRedacted)
-        {
-            console.Error.WriteLine("LlmProxy:Recording:Redaction:Enabled is false: new calls are stored with their secrets. Set it to true.");
-        }
-
-        return result.Unreadable > 0 ? ExitCodes.Failed : ExitCodes.Done;
+        return sum ?? await RunAsync(context.Console, api, isDryRun, cancellationToken);
     }
 
     /// <summary>Repeats the request until nothing is left: a server works on each for some seconds only.</summary>
@@ -95,8 +92,33 @@ internal static class RedactVerb
             return sum;
         });
 
-    private static void Print(CliConsole console, RescanResponse result)
+    private static int Done(CliConsole console, RescanResponse result)
     {
+        if (result.Unreadable > 0)
+        {
+            console.Error.WriteLine(Invariant($"{result.Unreadable} content rows are damaged and were not scanned. \"llmproxy tasks purge\" deletes the runs that refer to them."));
+        }
+
+        if (!result.RecordsRedacted)
+        {
+            console.Error.WriteLine("LlmProxy:Recording:Redaction:Enabled is false: new calls are stored with their secrets. Set it to true.");
+        }
+
+        return result.Unreadable > 0 ? ExitCodes.Failed : ExitCodes.Done;
+    }
+
+    private static void Print(CliConsole console, RescanResponse result, bool writesJson, bool asJson)
+    {
+        if (asJson)
+        {
+            if (writesJson)
+            {
+                console.Json(JsonSerializer.SerializeToNode(result, ApiJson.Default.RescanResponse));
+            }
+
+            return;
+        }
+
         if (result.Rows.Count == 0)
         {
             console.Line("No secrets found; nothing to redact.");
