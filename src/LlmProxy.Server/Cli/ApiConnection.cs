@@ -255,6 +255,7 @@ internal sealed class LocalServer : IAsyncDisposable
             configuration.With(new Dictionary<string, string?>(keys.AsEnumerable().Where(setting => setting.Value is not null), StringComparer.OrdinalIgnoreCase)
             {
                 ["LlmProxy:Recording:Spool:Directory"] = folder,
+                ["LlmProxy:Recording:Spool:Encrypt"] = "false",
                 ["LlmProxy:Cleanup:Every"] = "off",
                 [own + ":Name"] = "command line",
                 [own + ":Tenant"] = tenant,
