@@ -62,13 +62,16 @@ public sealed class StoreOutageTests(PostgresServer postgres)
             await primary.InitializeAsync();
             var database = new NpgsqlConnectionStringBuilder(await primary.CreateDatabaseAsync());
             replica = await primary.AddReplicaAsync();
-            (database.Host, database.HostRecheckSeconds) = ($"127.0.0.1:{primary.Port},127.0.0.1:{replica.Port}", 1);
+            // The standby comes first: it answers, and cannot be written.
+            (database.Host, database.HostRecheckSeconds) = ($"127.0.0.1:{replica.Port},127.0.0.1:{primary.Port}", 1);
             database.Remove("Port");
             await using var proxy = await RunningProxy.StartAsync(null, ("LlmProxy:Storage:Provider", "postgres"), ("LlmProxy:Storage:ConnectionString", database.ConnectionString));
             proxy.Upstream.Answer = (context, received) => AnswerAsync(context, received.Headers["x-number"].Single());
 
-            // 1. The primary dies while calls are recorded.
-            await SendAllAsync(proxy, steps: [1, 2, 3]);
+            // 1. Of the two servers the primary is used; it dies while calls are recorded.
+            await SendAllAsync(proxy, steps: [1]);
+            await proxy.SettleAsync();
+            await SendAllAsync(proxy, steps: [2, 3]);
             await primary.StopAsync();
 
             // 2. Neither without a primary nor after the promotion a call waits for the store.
