@@ -73,8 +73,12 @@ public sealed class SpoolKeysTests : IDisposable
         }
 
         Assert.Equal(PrivateFiles.DirectoryMode, File.GetUnixFileMode(_folder["keys"]));
-        Assert.All(Directory.GetFiles(_folder["keys"]), file => Assert.Equal(PrivateFiles.FileMode, File.GetUnixFileMode(file)));
-        Assert.NotEmpty(Directory.GetFiles(_folder["keys"]));
+        var files = Directory.GetFiles(_folder["keys"]);
+        Assert.NotEmpty(files);
+        foreach (var file in files)
+        {
+            Assert.Equal(PrivateFiles.FileMode, File.GetUnixFileMode(file));
+        }
     }
 
     /// <summary>A call that a process leaves in the spool, since its store cannot be reached.</summary>

@@ -5,7 +5,6 @@ using System.Security.Cryptography;
 using System.Text;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Experiments;
-using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Retrieval;
