@@ -40,7 +40,7 @@ public abstract partial class TrajectoryStoreTests
     protected abstract string SchemaColumns { get; }
 
     [StoreFact]
-    public async Task A_rescan_takes_everyPlanted_secret_out_of_every_column()
+    public async Task A_rescan_takes_every_planted_secret_out_of_every_column()
     {
         await PlantAsync("run-1", Tenant);
         await PlantAsync("run-2", Tenant);
