@@ -1,6 +1,7 @@
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Prompting;
+using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Statistics;
 using LlmProxy.Core.Stores;
@@ -42,7 +43,8 @@ public static class LlmProxyStorageServiceCollectionExtensions
             .AddPort<IEmbeddingStore>()
             .AddPort<IPromptPinStore>()
             .AddPort<IStatisticsStore>()
-            .AddPort<IAuditStore>();
+            .AddPort<IAuditStore>()
+            .AddPort<IRescanStore>();
     }
 
     private static IServiceCollection AddPort<TPort>(this IServiceCollection services)

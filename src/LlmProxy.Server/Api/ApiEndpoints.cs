@@ -41,6 +41,7 @@ internal static class ApiEndpoints
         api.MapExamples();
         api.MapMaintenance();
         api.MapPurge();
+        api.MapRedaction();
         api.MapExport();
         api.Map("{**rest}", NoSuchCall).OpenToLocalUsers().ExcludeFromDescription();
         app.MapOpenApi(Prefix + "/{documentName}.json").WithOrder(BeforeRoutes);
