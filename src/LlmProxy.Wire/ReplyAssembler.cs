@@ -39,6 +39,9 @@ public sealed record AssembledReply
     /// <summary>Whether usage was in the response at all.</summary>
     public bool HasUsage { get; init; }
 
+    /// <summary>What the price depends on besides tokens.</summary>
+    public UsageTerms Terms { get; init; } = UsageTerms.Standard;
+
     /// <summary>The refusal's text, or null.</summary>
     public string? Refusal { get; init; }
 

@@ -1,12 +1,13 @@
 namespace LlmProxy.Core.Recording;
 
 /// <summary>What one step added to its run, so that it can be taken back.</summary>
-/// <param name="Usage">Tokens.</param>
+/// <param name="Usage">Tokens, or null.</param>
 /// <param name="Cost">Cost, or null where it is unknown.</param>
+/// <param name="Model">The model that responded, or null.</param>
 /// <param name="ToolCalls">Tool calls of the reply.</param>
 /// <param name="Iterations">Iterations; 1 but for gaps.</param>
 /// <param name="Messages">What its new messages added.</param>
-internal sealed record StepCounts(TokenUsage Usage, decimal? Cost, int ToolCalls, int Iterations, MessageCounts Messages);
+internal sealed record StepCounts(TokenUsage? Usage, decimal? Cost, RespondingModel? Model, int ToolCalls, int Iterations, MessageCounts Messages);
 
 /// <summary>
 /// A run as the recorder knows it: its row, its history so far and what is open in it. Built step by step; rebuilt
@@ -17,7 +18,7 @@ internal sealed class TrajectoryState(Trajectory row)
     private readonly List<string> _answeredLast = [];
     private readonly HashSet<int> _indices = [];
     private IReadOnlyList<TrajectoryEmbedding> _embeddings = [];
-    private (TrajectoryStep? LastStep, TurnKey[] History, bool LastResultFailed, decimal? Cost) _before = (null, [], false, null);
+    private (TrajectoryStep? LastStep, TurnKey[] History, bool LastResultFailed, decimal? Cost, TokenUsage? Tokens) _before = (null, [], false, null, null);
     private (TimeSpan Uptime, DateTimeOffset At)? _firstCall;
 
     /// <summary>The run's row as it is now.</summary>
@@ -104,7 +105,7 @@ internal sealed class TrajectoryState(Trajectory row)
     /// <summary>Remembers the state before a step.</summary>
     public void Mark()
     {
-        _before = (LastStep, History, LastResultFailed, Row.CostUsd);
+        _before = (LastStep, History, LastResultFailed, Row.CostUsd, Row.TokenUsage);
         _answeredLast.Clear();
     }
 
@@ -189,12 +190,14 @@ internal sealed class TrajectoryState(Trajectory row)
             ClicksTotal = Math.Max(0, Row.ClicksTotal - counts.Messages.Clicks),
             ClicksHit = Math.Max(0, Row.ClicksHit - counts.Messages.Hits),
             UserInterventions = Math.Max(0, Row.UserInterventions - counts.Messages.Interventions),
-            TokenUsage = Row.TokenUsage.Add(new TokenUsage(-counts.Usage.Input, -counts.Usage.Output, -counts.Usage.CacheRead, -counts.Usage.CacheWrite, -counts.Usage.Reasoning)),
+            TokenUsage = counts.Usage is null || Row.TokenUsage is null ? _before.Tokens : Row.TokenUsage.Subtract(counts.Usage),
+            AnsweredBy = RespondingModels.Without(Row.AnsweredBy, counts.Model),
+            Provider = RespondingModels.ProviderOf(RespondingModels.Without(Row.AnsweredBy, counts.Model)) ?? Row.Provider,
             CostUsd = counts.Cost is null || Row.CostUsd is null ? _before.Cost : Row.CostUsd - counts.Cost,
         };
         _indices.Remove(LastStep.Index);
         Foreign.Forget(LastStep.Index);
-        (LastStep, History, LastResultFailed, _) = _before;
+        (LastStep, History, LastResultFailed, _, _) = _before;
         LastCounts = null;
         Answered.ExceptWith(_answeredLast);
         _answeredLast.Clear();

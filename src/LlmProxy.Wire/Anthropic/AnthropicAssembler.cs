@@ -5,16 +5,10 @@ using LlmProxy.Wire.Replies;
 namespace LlmProxy.Wire.Anthropic;
 
 /// <summary>Assembles a response of the Messages API (platform.claude.com, "Streaming messages").</summary>
-internal sealed class AnthropicAssembler : JsonReplyAssembler
+internal sealed class AnthropicAssembler() : JsonReplyAssembler(inputLeavesCacheOut: true)
 {
     private readonly SortedDictionary<long, AnthropicBlock> _blocks = [];
     private string? _refusal;
-    private long _input;
-    private long _cacheRead;
-    private long _cacheWrite;
-    private long _output;
-    private long _thinking;
-    private long _longCacheWrite;
 
     protected override AssembledReply Build()
     {
@@ -45,7 +39,7 @@ internal sealed class AnthropicAssembler : JsonReplyAssembler
                 return TakeDelta(value);
             case "message_delta":
                 TakeStop(value.Get("delta"u8));
-                TakeUsage(value.Get("usage"u8));
+                Tally.Take(value.Get("usage"u8));
                 return true;
             case "message_stop":
                 Ended = true;
@@ -90,7 +84,8 @@ internal sealed class AnthropicAssembler : JsonReplyAssembler
         }
 
         TakeStop(message);
-        TakeUsage(message.Get("usage"u8));
+        Tally.TakeModel(Model);
+        Tally.Take(message.Get("usage"u8));
     }
 
     private void TakeStop(JsonElement holder)
@@ -102,42 +97,4 @@ internal sealed class AnthropicAssembler : JsonReplyAssembler
             _refusal = details.Text("explanation"u8) ?? details.Text("category"u8) ?? _refusal ?? "refusal";
         }
     }
-
-    private void TakeUsage(JsonElement usage)
-    {
-        // Counts are cumulative. Input leaves cached tokens out.
-        if (usage.ValueKind != JsonValueKind.Object)
-        {
-            return;
-        }
-
-        _thinking = Later(_thinking, usage.Get("output_tokens_details"u8).Number("thinking_tokens"u8));
-        if (usage.Get("iterations"u8).Items().ToList() is { Count: > 0 } passes)
-        {
-            // The counts of the message itself leave out other passes: compaction, advisor, fallback.
-            (_input, _cacheRead, _cacheWrite, _longCacheWrite, _output) = (0, 0, 0, 0, 0);
-            passes.ForEach(Add);
-        }
-        else
-        {
-            _input = Later(_input, usage.Number("input_tokens"u8));
-            _cacheRead = Later(_cacheRead, usage.Number("cache_read_input_tokens"u8));
-            _cacheWrite = Later(_cacheWrite, usage.Number("cache_creation_input_tokens"u8));
-            _longCacheWrite = Later(_longCacheWrite, LongCacheWrite(usage));
-            _output = Later(_output, usage.Number("output_tokens"u8));
-        }
-
-        Usage = new TokenUsage(_input + _cacheRead + _cacheWrite, _output, _cacheRead, _cacheWrite, _thinking) { LongCacheWrite = _longCacheWrite };
-    }
-
-    private void Add(JsonElement pass)
-    {
-        _input += pass.Number("input_tokens"u8) ?? 0;
-        _cacheRead += pass.Number("cache_read_input_tokens"u8) ?? 0;
-        _cacheWrite += pass.Number("cache_creation_input_tokens"u8) ?? 0;
-        _longCacheWrite += LongCacheWrite(pass) ?? 0;
-        _output += pass.Number("output_tokens"u8) ?? 0;
-    }
-
-    private static long? LongCacheWrite(JsonElement usage) => usage.Get("cache_creation"u8).Number("ephemeral_1h_input_tokens"u8);
 }

@@ -43,6 +43,7 @@ internal sealed class ChatAssembler : JsonReplyAssembler
         // Gateways change the id on the way; SDKs keep the first.
         ResponseId ??= value.Text("id"u8) is { Length: > 0 } id ? id : null;
         Model = value.Text("model"u8) is { Length: > 0 } model ? model : Model;
+        Tally.TakeTier(value.Text("service_tier"u8));
         foreach (var choice in choices.Items())
         {
             TakeChoice(choice);
@@ -74,7 +75,7 @@ internal sealed class ChatAssembler : JsonReplyAssembler
             }
         }
 
-        if (Usage is null)
+        if (!Tally.IsStated)
         {
             // Moonshot puts usage into the choice.
             TakeUsage(choice);
@@ -155,29 +156,9 @@ internal sealed class ChatAssembler : JsonReplyAssembler
         }
     }
 
-    private bool TakeUsage(JsonElement holder)
-    {
-        var usage = holder.Get("usage"u8);
-        if (usage.ValueKind != JsonValueKind.Object)
-        {
-            usage = holder.Get("x_groq"u8).Get("usage"u8);
-        }
-
-        if (usage.ValueKind != JsonValueKind.Object)
-        {
-            return false;
-        }
-
-        var input = usage.Get("prompt_tokens_details"u8);
-        var before = Usage ?? TokenUsage.None;
-        Usage = new TokenUsage(
-            Later(before.Input, usage.Number("prompt_tokens"u8) ?? usage.Number("input_tokens"u8)),
-            Later(before.Output, usage.Number("completion_tokens"u8) ?? usage.Number("output_tokens"u8)),
-            Later(before.CacheRead, input.Number("cached_tokens"u8) ?? usage.Number("prompt_cache_hit_tokens"u8) ?? usage.Number("cached_tokens"u8) ?? usage.Number("cache_read_input_tokens"u8)),
-            Later(before.CacheWrite, input.Number("cache_write_tokens"u8) ?? usage.Number("cache_creation_input_tokens"u8)),
-            Later(before.Reasoning, usage.Get("completion_tokens_details"u8).Number("reasoning_tokens"u8)));
-        return true;
-    }
+    private bool TakeUsage(JsonElement holder) =>
+        Tally.Take(holder.Get("usage"u8)) || Tally.Take(holder.Get("x_groq"u8).Get("usage"u8)) || Tally.Take(holder.Get("usageMetadata"u8))
+        || Tally.Take(holder.Get("timings"u8)) || (holder.Get("prompt_eval_count"u8).Exists() && Tally.Take(holder));
 
     private void WriteMessage(ByteBuffer json)
     {

@@ -240,7 +240,10 @@ public sealed class RecordedTrafficTests(ITestOutputHelper output)
     private static long InputOf(DialectKind kind, JsonElement usage) => kind switch
     {
         DialectKind.AnthropicMessages => Count(usage, "input_tokens") + Count(usage, "cache_read_input_tokens") + Count(usage, "cache_creation_input_tokens"),
-        DialectKind.OpenAiChat => Count(usage, "prompt_tokens"),
+        // Some servers leave cached tokens out of the prompt's and have them in the total.
+        DialectKind.OpenAiChat => usage.TryGetProperty("prompt_tokens_details", out var details) && details.ValueKind == JsonValueKind.Object && Count(details, "cached_tokens") > Count(usage, "prompt_tokens")
+            ? Count(usage, "total_tokens") - Count(usage, "completion_tokens")
+            : Count(usage, "prompt_tokens"),
         DialectKind.OpenAiResponses => Count(usage, "input_tokens"),
         _ => Count(usage, "promptTokenCount") + Count(usage, "toolUsePromptTokenCount"),
     };
