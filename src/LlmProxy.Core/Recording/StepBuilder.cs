@@ -64,6 +64,7 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
             }
 
             run.LastCallFailed = view.Step.Status.IsFailure();
+            run.LastSaidSomething = view.Reply is { } said && !string.IsNullOrWhiteSpace(said.Text) && !said.Parts.Any(part => part is RefusalPart);
             run.Take(
                 view.Step,
                 row,
@@ -108,6 +109,11 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
         var said = reply is { HasSubstance: true } ? reply : null;
         var history = said is null ? delta.History : [.. delta.History, run.AddReply(said, turnKeys)];
         run.NoteEnd(index, status, reply);
+        if (said is not null)
+        {
+            counts = counts with { Failed = counts.Failed + said.Message.ToolCalls.Count(call => call is { IsHosted: true, Answer: { } answer } && rules.IsFailure(answer)) };
+        }
+
         var usage = StepUsage.Of(prices, reply, exchange.ResponseHead, head.Model);
         var row = AddCall(usage.AddTo(counts.AddTo(run.Row)), run.StartOf(head), head, exchange, reply, said, index) with { HasContent = run.KeepContent };
         row = Provenance.AddTo(row, responding);
@@ -144,6 +150,55 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
         var stated = status == StepStatus.Ok && said is not null ? rules.ReadOutcome(said.Message.ToolCalls) : null;
         run.Row = judge.AfterStep(run, row, stated, rules);
         return new TrajectoryChange { Trajectory = run.Row, Steps = [step, .. others], Contents = content.Pieces, Keys = Keys(reading, turnKeys, head, reply, index) };
+    }
+
+    /// <summary>
+    /// Completes the last step with its response, which was asked for in the background and fetched later. A response that is
+    /// not over, and one whose step is complete, change nothing.
+    /// </summary>
+    public TrajectoryChange RecordFetched(TrajectoryState run, ExchangeHead head, SpooledContent exchange, AssembledReply? reply)
+    {
+        reply ??= Assemble(DialectCatalog.Get(head.Dialect), head, exchange);
+        if (run.LastStep is not { } last || last.Status == StepStatus.Ok || reply is not { ResponseId: { } id } || id != last.ResponseId
+            || !(reply.IsComplete || reply.Error is not null) || exchange.ResponseHead is not { Status: < 400 })
+        {
+            return new TrajectoryChange { Trajectory = run.Row, Exchanges = [head.ExchangeId] };
+        }
+
+        using var turnKeys = new TurnKeys(secret.Value, histories);
+        var (rules, clean) = (catalog.Get(run.Row.Preset), redactor.For(head.Tenant));
+        var (said, status) = (reply.HasSubstance ? reply : null, ExchangeStatus.Of(exchange, reply));
+        var responding = provenance.Of(head with { Provider = run.Row.Provider, Model = last.Model }, reply, clean);
+        var usage = StepUsage.Of(prices, reply, exchange.ResponseHead, last.Model);
+        var row = usage.AddTo(run.WithoutLastUsage() with { IterationCount = last.Index - 1 });
+        row = Provenance.AddTo(AddCall(row, run.StartOf(head), head with { ExampleIds = [] }, exchange, reply, said, last.Index), responding);
+        var content = new StepContent(clean);
+        var step = last with
+        {
+            Model = clean.Redact(reply.Model is { Length: > 0 } model ? model : last.Model),
+            Reply = said is null || !run.KeepContent ? null : content.Keep(said),
+            StopReason = clean.RedactId(reply.StopReason),
+            TokenUsage = usage.Tokens,
+            DurationMs = Math.Max(last.DurationMs, (row.LastActivityAt - last.StartedAt).TotalMilliseconds),
+            HttpStatus = exchange.ResponseHead.Status,
+            Status = status,
+        };
+        run.NoteEnd(last.Index, status, reply);
+        var counts = run.LastCounts?.Messages ?? default;
+        run.Complete(
+            step,
+            said is null ? run.History : [.. run.History, run.AddReply(said, turnKeys)],
+            new StepCounts(usage.Tokens, usage.Cost, responding, said?.Message.ToolCalls.Count ?? 0, run.LastCounts?.Iterations ?? 0, counts));
+        var stated = status == StepStatus.Ok && said is not null ? rules.ReadOutcome(said.Message.ToolCalls) : null;
+        run.Row = judge.AfterStep(run, row, stated, rules);
+        return new TrajectoryChange
+        {
+            Trajectory = run.Row,
+            Steps = [step],
+            Contents = content.Pieces,
+            Exchanges = [head.ExchangeId],
+            Keys = ReplyKeys.Make(null, reply, turnKeys, head.TaskId!, last.Index, head.StartedAt),
+        };
     }
 
     /// <summary>Adds the tokens of a side call to its task.</summary>

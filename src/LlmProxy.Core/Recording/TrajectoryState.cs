@@ -60,6 +60,9 @@ internal sealed class TrajectoryState(Trajectory row)
     /// <summary>Whether the last reply ended its turn without asking for a tool.</summary>
     public bool LastEndedTurn { get; set; }
 
+    /// <summary>Whether its last reply tells the user something: an empty end or a refusal is no success.</summary>
+    public bool LastSaidSomething { get; set; }
+
     /// <summary>Whether the last call failed (an error, or no response).</summary>
     public bool LastCallFailed { get; set; }
 
@@ -142,10 +145,11 @@ internal sealed class TrajectoryState(Trajectory row)
     /// <summary>Notes how the call of a step ended, unless a later step is known.</summary>
     public void NoteEnd(int index, StepStatus status, AssembledReply? reply)
     {
-        if (LastStep is null || index > LastStep.Index)
+        if (LastStep is null || index >= LastStep.Index)
         {
             LastCallFailed = status.IsFailure();
             LastEndedTurn = status == StepStatus.Ok && reply is { EndedTurn: true };
+            LastSaidSomething = reply is { SaysSomething: true };
         }
     }
 
@@ -162,6 +166,23 @@ internal sealed class TrajectoryState(Trajectory row)
             (LastStep, LastCounts, History) = (step, counts, history);
         }
 
+        if (step.ResponseId is { } response)
+        {
+            Responses[response] = history.Length;
+        }
+    }
+
+    /// <summary>The row without the usage of the last step, which a response that came later states anew.</summary>
+    public Trajectory WithoutLastUsage() => LastCounts is not { } counts ? Row : Row with
+    {
+        TokenUsage = counts.Usage is null || Row.TokenUsage is null ? _before.Tokens : Row.TokenUsage.Subtract(counts.Usage),
+        CostUsd = counts.Cost is null || Row.CostUsd is null ? _before.Cost : Row.CostUsd - counts.Cost,
+    };
+
+    /// <summary>Completes the last step.</summary>
+    public void Complete(TrajectoryStep step, TurnKey[] history, StepCounts counts)
+    {
+        (LastStep, History, LastCounts) = (step, history, counts);
         if (step.ResponseId is { } response)
         {
             Responses[response] = history.Length;

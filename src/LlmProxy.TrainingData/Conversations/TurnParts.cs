@@ -31,6 +31,7 @@ internal static class TurnParts
         TextPart { Text: var text } => text.Length == 0 || (!takesBlankText && string.IsNullOrWhiteSpace(text)) ? null : new TextPart(StrictJson.Clean(text)),
         RefusalPart { Text: var text } => new TextPart(StrictJson.Clean(text)),
         ThinkingPart => null,
+        ToolCall { IsHosted: true } => part.NativeJson.IsEmpty ? null : new OtherPart(null),
         // Calls that the provider answered are not the client's. A part without a name is a fragment of a streamed call (Gemini).
         ToolCall { IsAnswered: true } or ToolCall { ResultId: "", Name: "" } or ToolResult { Id: "", Name: "" } => null,
         ToolCall call => new ToolCall(StrictJson.Clean(call.ResultId), StrictJson.Clean(call.Name), Arguments(call.Arguments)),

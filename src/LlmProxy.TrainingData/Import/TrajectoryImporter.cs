@@ -206,7 +206,7 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
 
         CountMessages(run.Trailing);
         var last = Dialect.ReadMessage(run.Steps[^1].Reply);
-        var isClean = !run.IsInterrupted && last.ToolCalls.Count == 0 && run.Steps[^1].StopReason is null or "end_turn" or "stop_sequence"
+        var isClean = !run.IsInterrupted && last.ToolCalls.All(call => call.IsHosted) && !string.IsNullOrWhiteSpace(last.Text) && run.Steps[^1].StopReason is null or "end_turn" or "stop_sequence"
             && calls > 0 && !lastFailed && options.Tasks.IdleSuccess == IdleSuccess.Clean;
         var stated = run.Steps.Select(s => rules.ReadOutcome(Dialect.ReadMessage(s.Reply).ToolCalls)).LastOrDefault(o => o is not null);
         var origin = run.Origin;

@@ -7,16 +7,16 @@ namespace LlmProxy.Wire.Anthropic;
 /// <summary>Assembles a response of the Messages API (platform.claude.com, "Streaming messages").</summary>
 internal sealed class AnthropicAssembler() : JsonReplyAssembler(inputLeavesCacheOut: true)
 {
-    private readonly SortedDictionary<long, AnthropicBlock> _blocks = [];
+    private readonly List<(long Index, AnthropicBlock Block)> _blocks = [];
     private string? _refusal;
 
     protected override AssembledReply Build()
     {
         using var json = new ByteBuffer();
         json.Append("{\"role\":\"assistant\",\"content\":"u8);
-        ReplyJson.AppendArray(json, _blocks.Values, block => block.WriteTo(json));
+        ReplyJson.AppendArray(json, _blocks.OrderBy(entry => entry.Index), entry => entry.Block.WriteTo(json));
         json.Append((byte)'}');
-        return Build(AnthropicMessageReader.Instance.Read(json.ToArray()), _refusal, StopReason is "end_turn" or "stop_sequence");
+        return Build(AnthropicMessageReader.Instance.Read(json.ToArray()), _refusal, StopWord.EndsTurn(StopReason));
     }
 
     protected override void OnDone()
@@ -33,7 +33,7 @@ internal sealed class AnthropicAssembler() : JsonReplyAssembler(inputLeavesCache
                 TakeMessage(value.Get("message"u8));
                 return true;
             case "content_block_start":
-                _blocks[value.Number("index"u8) ?? _blocks.Count] = new AnthropicBlock(value.Get("content_block"u8));
+                StartBlock(value.Number("index"u8) ?? _blocks.Count, new AnthropicBlock(value.Get("content_block"u8)));
                 return true;
             case "content_block_delta":
                 return TakeDelta(value);
@@ -44,7 +44,14 @@ internal sealed class AnthropicAssembler() : JsonReplyAssembler(inputLeavesCache
             case "message_stop":
                 Ended = true;
                 return true;
-            case "ping" or "content_block_stop":
+            case "content_block_stop":
+                if (_blocks.FindLast(entry => entry.Index == value.Number("index"u8)).Block is { } closed)
+                {
+                    closed.IsClosed = true;
+                }
+
+                return true;
+            case "ping":
                 return true;
             case "message":
                 TakeMessage(value);
@@ -59,11 +66,15 @@ internal sealed class AnthropicAssembler() : JsonReplyAssembler(inputLeavesCache
     {
         var index = value.Number("index"u8) ?? Math.Max(0, _blocks.Count - 1);
         var delta = value.Get("delta"u8);
-        if (!_blocks.TryGetValue(index, out var block))
+        var type = delta.Text("type"u8);
+        // Some servers give one index to blocks that overlap: a delta belongs to the last one of its kind.
+        var own = _blocks.Where(entry => entry.Index == index).Select(entry => entry.Block).ToList();
+        var block = own.FindLast(known => known.Takes(type)) ?? own.LastOrDefault();
+        if (block is null)
         {
             // The start was lost; the kind of delta determines the kind of block.
-            block = AnthropicBlock.ForDelta(delta.Text("type"u8));
-            _blocks[index] = block;
+            block = AnthropicBlock.ForDelta(type);
+            _blocks.Add((index, block));
         }
 
         if (!block.Append(delta))
@@ -74,13 +85,27 @@ internal sealed class AnthropicAssembler() : JsonReplyAssembler(inputLeavesCache
         return true;
     }
 
+    /// <summary>Adds a block; it takes the place of one with its index that got nothing yet. Some servers use an index again.</summary>
+    private void StartBlock(long index, AnthropicBlock block)
+    {
+        var last = _blocks.FindLastIndex(entry => entry.Index == index);
+        if (last >= 0 && !_blocks[last].Block.HasGrown)
+        {
+            _blocks[last] = (index, block);
+        }
+        else
+        {
+            _blocks.Add((index, block));
+        }
+    }
+
     private void TakeMessage(JsonElement message)
     {
         ResponseId = message.Text("id"u8) ?? ResponseId;
         Model = message.Text("model"u8) ?? Model;
         foreach (var block in message.Get("content"u8).Items())
         {
-            _blocks[_blocks.Count] = new AnthropicBlock(block);
+            _blocks.Add((_blocks.Count, new AnthropicBlock(block)));
         }
 
         TakeStop(message);

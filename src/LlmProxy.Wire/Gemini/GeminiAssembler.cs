@@ -21,7 +21,7 @@ internal sealed class GeminiAssembler : JsonReplyAssembler
         json.Append("{\"role\":\"model\",\"parts\":"u8);
         ReplyJson.AppendArray(json, _parts, part => part.WriteTo(json));
         json.Append((byte)'}');
-        return Build(GeminiMessageReader.Instance.Read(json.ToArray()), _blocked, StopReason == "STOP", marks: _marks);
+        return Build(GeminiMessageReader.Instance.Read(json.ToArray()), _blocked, StopReason is not null && StopWord.EndsTurn(StopReason), marks: _marks);
     }
 
     protected override void OnDone()

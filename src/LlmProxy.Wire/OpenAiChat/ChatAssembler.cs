@@ -20,13 +20,16 @@ internal sealed class ChatAssembler : JsonReplyAssembler
     private readonly Dictionary<long, bool> _choices = [];
     private readonly StringBuilder _legacyArguments = new();
     private string? _legacyName;
+    private readonly SortedDictionary<long, ChatAssembler> _others = [];
+    private string? _nativeReason;
     private bool _hasText;
 
     protected override AssembledReply Build()
     {
+        TakeOthers();
         using var json = new ByteBuffer();
         WriteMessage(json);
-        return Build(ChatMessageReader.Instance.Read(json.ToArray()), _refusal.Length > 0 ? _refusal.ToString() : null, StopReason == "stop");
+        return Build(ChatMessageReader.Instance.Read(json.ToArray()), _refusal.Length > 0 ? _refusal.ToString() : null, StopWord.EndsTurn(StopReason) && !StopWord.IsCut(_nativeReason));
     }
 
     protected override void OnDone() => Ended = true;
@@ -69,10 +72,17 @@ internal sealed class ChatAssembler : JsonReplyAssembler
         {
             TakeDelta(isWhole ? message : choice.Get("delta"u8));
             StopReason = string.IsNullOrEmpty(finish) ? StopReason : finish;
+            _nativeReason = choice.Text("native_finish_reason"u8) ?? _nativeReason;
             if (choice.Get("error"u8).Exists())
             {
                 TakeError(choice);
             }
+        }
+
+        else if (_others.TryGetValue(index, out var other) || _others.TryAdd(index, other = new ChatAssembler()))
+        {
+            other.TakeDelta(isWhole ? message : choice.Get("delta"u8));
+            other.StopReason = string.IsNullOrEmpty(finish) ? other.StopReason : finish;
         }
 
         if (!Tally.IsStated)
@@ -82,6 +92,28 @@ internal sealed class ChatAssembler : JsonReplyAssembler
         }
 
         Ended |= _choices.Values.All(static ended => ended);
+    }
+
+    /// <summary>
+    /// Some servers (GitHub Copilot) spread one message over several choices, all of which stop for a tool call: text in one,
+    /// calls in the next. Choices that are alternatives are messages of their own.
+    /// </summary>
+    private void TakeOthers()
+    {
+        if (!StopWord.CallsTool(StopReason))
+        {
+            return;
+        }
+
+        var (hasCalls, hasText) = (_calls.Count > 0, _text.Length > 0);
+        foreach (var other in _others.Values.Where(other => StopWord.CallsTool(other.StopReason) && (other._text.Length == 0 || !hasText) && (other._calls.Count == 0 || !hasCalls)))
+        {
+            _text.Append(other._text);
+            _hasText |= other._hasText;
+            _calls.Take(other._calls);
+        }
+
+        _others.Clear();
     }
 
     private void TakeDelta(JsonElement delta)

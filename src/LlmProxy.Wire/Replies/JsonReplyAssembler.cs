@@ -115,7 +115,7 @@ internal abstract class JsonReplyAssembler : ReplyAssembler
             Refusal = refusal,
             Error = Error,
             IsComplete = isComplete,
-            EndedTurn = isComplete && endsTurn && !(callsTool ?? read.Message.ToolCalls.Count > 0),
+            EndedTurn = isComplete && endsTurn && !(callsTool ?? read.Message.ToolCalls.Any(static call => !call.IsHosted)),
             CallKeys = read.CallKeys,
             Marks = marks ?? [],
             Unknown = _unknown,

@@ -197,15 +197,17 @@ public sealed class RecordedTrafficTests(ITestOutputHelper output)
         }
 
         var calls = derived.GetProperty("tool_calls").EnumerateArray().ToList();
-        if (calls.Count != reply.Message.ToolCalls.Count)
+        // The other assembler knows no calls of tools that the provider runs.
+        var own = reply.Message.ToolCalls.Where(call => !call.IsHosted).ToList();
+        if (calls.Count != own.Count)
         {
-            yield return $"calls {calls.Count} <> {reply.Message.ToolCalls.Count}: {derived.GetProperty("tool_calls")}";
+            yield return $"calls {calls.Count} <> {own.Count}: {derived.GetProperty("tool_calls")}";
         }
         else
         {
             for (var i = 0; i < calls.Count; i++)
             {
-                var mine = reply.Message.ToolCalls[i];
+                var mine = own[i];
                 if (calls[i].GetProperty("name").GetString() != mine.Name || !SameJson(calls[i].GetProperty("arguments").GetString() ?? "", mine.Arguments))
                 {
                     yield return $"call {calls[i]} <> {mine}";
