@@ -1,5 +1,3 @@
-using LlmProxy.Core.Recording;
-
 namespace LlmProxy.Core.Calls;
 
 /// <summary>

@@ -1,4 +1,3 @@
-using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Redaction;
 
 namespace LlmProxy.Core.Recording;

@@ -19,11 +19,23 @@ internal static class TurnParts
         {
             if (Clean(part, dialect.TakesBlankText) is { } clean)
             {
-                parts.Add(clean with { NativeJson = native == dialect.Kind ? part.NativeJson : default });
+                parts.Add(clean with { NativeJson = native == dialect.Kind && CanStay(clean, part.NativeJson) ? part.NativeJson : default });
             }
         }
 
         return parts;
+    }
+
+    /// <summary>Whether a block is as consumers take it: the input of a call must be an object.</summary>
+    private static bool CanStay(MessagePart part, ReadOnlyMemory<byte> native)
+    {
+        if (part is not ToolCall)
+        {
+            return true;
+        }
+
+        using var block = LenientJson.Parse(native);
+        return block?.RootElement.Get("input"u8).ValueKind == JsonValueKind.Object;
     }
 
     private static MessagePart? Clean(MessagePart part, bool takesBlankText) => part switch

@@ -1,7 +1,6 @@
-using System.Collections.Concurrent;
-using System.Text.Json.Nodes;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Tests.Api;
+using Microsoft.AspNetCore.Http;
 
 namespace LlmProxy.Tests.Wire;
 
@@ -83,12 +82,16 @@ public sealed class BackgroundResponseTests
         await using var proxy = await RunningProxy.StartAsync(null, Recorded);
         proxy.Upstream.Answer = async (context, request) =>
         {
-            await ScriptedUpstream.WriteAsync(context, Body(2, request.Method == "POST" ? "queued" : "done", isStream: true), 200, "text/event-stream");
-            if (request.Method == "POST")
+            if (request.Method != "POST")
             {
-                await context.Response.Body.FlushAsync();
-                context.Abort();
+                await ScriptedUpstream.WriteAsync(context, Body(2, "done", isStream: true), 200, "text/event-stream");
+                return;
             }
+
+            context.Response.ContentType = "text/event-stream";
+            await context.Response.WriteAsync(Body(2, "queued", isStream: true));
+            await context.Response.Body.FlushAsync();
+            context.Abort();
         };
         string task;
         using (var request = new HttpRequestMessage(HttpMethod.Post, new Uri(proxy.Address, "/openai/v1/responses")) { Content = new StringContent("""{"model":"gpt-5","background":true,"stream":true,"input":"Research the market"}""") })

@@ -57,7 +57,7 @@ public sealed class ProvenanceTests
     [InlineData("qwen3-coder", "claude-sonnet-4-6")]
     public async Task Models_of_several_providers_make_a_mixed_trajectory_with_the_content_of_the_recorded_ones(string first, string second)
     {
-        await using var proxy = await RunningProxy.StartAsync(null, ("LlmProxy:Export:AllowProviders", "anthropic"));
+        await using var proxy = await RunningProxy.StartAsync();
         proxy.Upstream.AnswerInTurn((Answer(Messages, first, 1), "application/json"), (Answer(Messages, second, 2), "application/json"));
         using var one = await proxy.PostAsync(Messages, Request("claude-sonnet-4-6", 1));
         using var two = await proxy.PostAsync(Messages, Request("claude-sonnet-4-6", 2));
@@ -77,7 +77,7 @@ public sealed class ProvenanceTests
             Assert.Equal(["user", "assistant", "user"], steps[1]!["messages"]!.AsArray().Select(message => (string)message!["role"]!));
         }
 
-        // A mixed trajectory is nobody's example and in no export of one provider.
+        // A mixed trajectory is nobody's example and in no export.
         Assert.Empty((await proxy.Client.GetStringAsync(new Uri(proxy.Address, "/_llmproxy/export?format=openai"))).Trim());
         using var search = await proxy.PostAsync("/_llmproxy/search", """{"taskDescription":"Sort the letters","providers":["anthropic"],"minSimilarity":-1}""");
         Assert.Empty((await search.JsonAsync())["items"]!.AsArray());
