@@ -78,5 +78,5 @@ internal sealed class OutcomeJudge(TaskOptions tasks, QualityOptions quality, Ta
         row with { QualityScore = QualityScore.Compute(row, quality, rules.FreeIterations).Score };
 
     private bool? IdleSuccess(TrajectoryState run, Trajectory row) =>
-        tasks.IdleSuccess == Configuration.IdleSuccess.Clean && row.ToolCallsCount > 0 && !run.LastResultFailed ? true : null;
+        tasks.IdleSuccess == Configuration.IdleSuccess.Clean && row.ToolCallsCount > 0 && !run.LastResultFailed && run.LastSaidSomething ? true : null;
 }

@@ -107,7 +107,9 @@ public static class LlmProxyCoreServiceCollectionExtensions
         services.TryAddSingleton<RetryingStore>();
         services.TryAddSingleton<OutcomeJudge>();
         services.TryAddSingleton<ContentPolicy>();
+        services.TryAddSingleton(new Provenance(options.Models, options.Recording.Providers));
         services.TryAddSingleton<StepBuilder>();
+        services.TryAddSingleton<FetchedResponse>();
         services.TryAddSingleton(Create<Recorder>);
         services.TryAddSingleton(Create<TaskService>);
         services.TryAddSingleton<TrajectoryPurge>();

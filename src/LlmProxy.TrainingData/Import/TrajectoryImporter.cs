@@ -190,7 +190,7 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
     {
         var (calls, failed, interventions, lastFailed) = (0, 0, 0, false);
         var tools = new List<string>();
-        var usage = TokenUsage.None;
+        TokenUsage? usage = TokenUsage.None;
         decimal? cost = 0;
         foreach (var step in run.Steps)
         {
@@ -200,13 +200,13 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
             var reply = Dialect.ReadMessage(step.Reply);
             calls += reply.ToolCalls.Count;
             tools.AddRange(reply.ToolCalls.Select(c => c.Name));
-            usage = usage.Add(step.Usage);
-            cost += ModelCost.Of(options.Prices, step.Model, step.Usage);
+            usage = step.Usage is null ? null : usage?.Add(step.Usage);
+            cost += step.Usage is null ? null : ModelCost.Of(options.Prices, step.Model, step.Usage);
         }
 
         CountMessages(run.Trailing);
         var last = Dialect.ReadMessage(run.Steps[^1].Reply);
-        var isClean = !run.IsInterrupted && last.ToolCalls.Count == 0 && run.Steps[^1].StopReason is null or "end_turn" or "stop_sequence"
+        var isClean = !run.IsInterrupted && last.ToolCalls.All(call => call.IsHosted) && !string.IsNullOrWhiteSpace(last.Text) && run.Steps[^1].StopReason is null or "end_turn" or "stop_sequence"
             && calls > 0 && !lastFailed && options.Tasks.IdleSuccess == IdleSuccess.Clean;
         var stated = run.Steps.Select(s => rules.ReadOutcome(Dialect.ReadMessage(s.Reply).ToolCalls)).LastOrDefault(o => o is not null);
         var origin = run.Origin;
@@ -233,7 +233,7 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
             FailedToolResults = failed,
             UserInterventions = interventions,
             TokenUsage = usage,
-            CostUsd = usage.Total > 0 ? cost : null,
+            CostUsd = cost,
             StartedAt = start,
             LastActivityAt = end,
             CompletedAt = end,
