@@ -98,6 +98,10 @@ public sealed class RequestReading
     /// <summary>Reads the same in another copy of the body, without another pass; null where that cannot be done.</summary>
     internal RequestPlaces? Places { get; init; }
 
+    /// <summary>The same request as one that continues another response on the server.</summary>
+    /// <param name="previousResponseId">Id of that response; null if the request begins its history.</param>
+    internal RequestReading Continuing(string? previousResponseId) => Places?.Continuing(previousResponseId).In(Body) ?? this;
+
     /// <summary>Places of all that <see cref="ReadSystemPrompt"/> reads.</summary>
     internal Func<IEnumerable<ByteRange>> SystemPromptPlaces { get; init; } = static () => [];
 

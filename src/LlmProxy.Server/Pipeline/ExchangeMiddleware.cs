@@ -42,7 +42,7 @@ internal sealed partial class ExchangeMiddleware(RequestDelegate next, CallPipel
         }
 
         // 2. to 5. Read, assigned to a task, examples chosen, the prompt rewritten, the record opened.
-        using var call = await calls.BeginAsync(IncomingCalls.From(context, dialect, body, arrived, taskId), context.RequestAborted);
+        using var call = await calls.BeginAsync(IncomingCalls.From(context, dialect, body.IsWhole ? body.Bytes : default(ReadOnlyMemory<byte>?), arrived, taskId), context.RequestAborted);
         ResponseStamp.OnStart(context, call);
 
         // 6. to 9. Forwarded; the response passes the tee on its way back; the recorder takes over in the background.
