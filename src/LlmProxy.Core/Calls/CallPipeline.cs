@@ -170,7 +170,7 @@ internal sealed partial class CallPipeline(
     private async ValueTask EnhanceAsync(CallSession call, CancellationToken cancellationToken)
     {
         var start = call.Start;
-        if (!start.MayEnhance || call.Place is not { IsSideCall: false, Task: { } task } place || (!start.MayInsertPrompt && call.Reading.SystemTexts.Count == 0))
+        if (!start.MayEnhance || start.Dialect.IsRecordOnly || call.Place is not { IsSideCall: false, Task: { } task } place || (!start.MayInsertPrompt && call.Reading.SystemTexts.Count == 0))
         {
             return;
         }

@@ -59,6 +59,7 @@ public static class ReplyKeys
                 Add(line, CorrelationKind.Turn);
             }
 
+            AddMarks();
             return entries;
         }
 
@@ -67,17 +68,21 @@ public static class ReplyKeys
             Add(keys.Identifier("tool-call", call.Id), CorrelationKind.ToolCall);
         }
 
-        foreach (var mark in reply.Marks)
-        {
-            Add(keys.Identifier("tool-call", mark), CorrelationKind.ToolCall);
-        }
-
+        AddMarks();
         if (reply.ResponseId is { Length: > 0 } response)
         {
             Add(keys.Identifier("response", response), CorrelationKind.Response);
         }
 
         return entries;
+
+        void AddMarks()
+        {
+            foreach (var mark in reply.Marks)
+            {
+                Add(keys.Identifier("tool-call", mark), CorrelationKind.ToolCall);
+            }
+        }
 
         void Add(TurnKey key, CorrelationKind kind) => entries.Add(new CorrelationEntry(key, kind, taskId, stepIndex, at));
     }

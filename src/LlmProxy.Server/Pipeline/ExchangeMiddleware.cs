@@ -1,6 +1,7 @@
 using LlmProxy.Core.Calls;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Server.Access;
 using LlmProxy.Server.Upstreams;
 using LlmProxy.Wire;
 
@@ -15,7 +16,7 @@ namespace LlmProxy.Server.Pipeline;
 /// </code>
 /// Steps 2 to 5 and 9 are <see cref="CallPipeline"/>. If one of them fails, the request is forwarded unmodified.
 /// </summary>
-internal sealed partial class ExchangeMiddleware(RequestDelegate next, CallPipeline calls, RequestBuffers buffers, ILogger<ExchangeMiddleware> log)
+internal sealed partial class ExchangeMiddleware(RequestDelegate next, CallPipeline calls, RequestBuffers buffers, NotRecordedCounts notRecorded, ILogger<ExchangeMiddleware> log)
 {
     public async Task InvokeAsync(HttpContext context)
     {
@@ -23,6 +24,11 @@ internal sealed partial class ExchangeMiddleware(RequestDelegate next, CallPipel
         var arrived = calls.Timestamp();
         if (DialectCatalog.Recognize(context.Request.Method, context.Request.Path.Value ?? "") is not { } dialect || context.Request.ContentLength == 0)
         {
+            if (HttpMethods.IsPost(context.Request.Method) && context.Request.ContentLength != 0)
+            {
+                notRecorded.Count(context.GetTenant(), NotRecordedReason.UnknownPath);
+            }
+
             await ForwardAsync(context);
             return;
         }

@@ -1,5 +1,7 @@
+using System.Text;
 using System.Text.Json;
 using LlmProxy.Wire.Json;
+using LlmProxy.Wire.Messages;
 using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.OpenAiResponses;
@@ -86,7 +88,9 @@ internal sealed class ResponsesAssembler : JsonReplyAssembler
 
     /// <summary>Ids of all items: a text, a compacted history and a reference to an item have no call's id.</summary>
     private static List<string> MarksOf(JsonElement output) =>
-        [.. output.Items().Select(item => item.Text("id"u8)).OfType<string>().Where(id => id.Length > 0)];
+        [.. output.Items().SelectMany(item => new[] { item.Text("id"u8), IsCompaction(item) ? CompactionMark.Of(item.Text("encrypted_content"u8)) : null }).OfType<string>().Where(id => id.Length > 0)];
+
+    private static bool IsCompaction(JsonElement item) => ItemKind.IsCompaction(Encoding.UTF8.GetBytes(item.Text("type"u8) ?? ""));
 
     private static string? RefusalOf(JsonElement output)
     {
@@ -157,7 +161,7 @@ internal sealed class ResponsesAssembler : JsonReplyAssembler
             var output = response.Get("output"u8);
             if (output.ValueKind == JsonValueKind.Array && output.GetArrayLength() > 0)
             {
-                _output = output.Raw().ToArray();
+                _output = response.Get("object"u8).Is("response.compaction"u8) ? Compacted(output) : output.Raw().ToArray();
             }
         }
 
@@ -172,6 +176,14 @@ internal sealed class ResponsesAssembler : JsonReplyAssembler
         }
 
         TakeUsage(response.Get("usage"u8));
+    }
+
+    /// <summary>The output of a compaction without the client's own messages, which it brings back.</summary>
+    private static byte[] Compacted(JsonElement output)
+    {
+        using var json = new ByteBuffer();
+        ReplyJson.AppendArray(json, output.Items().Where(IsCompaction), item => json.Append(item.Raw()));
+        return json.ToArray();
     }
 
     private void TakeUsage(JsonElement usage)

@@ -12,6 +12,7 @@ internal sealed class RequestPlaces
     private readonly string? _model;
     private readonly bool _stream;
     private readonly bool _offersTools;
+    private readonly bool _isCompaction;
     private readonly string? _previousResponseId;
     private readonly string? _serverConversationId;
     private readonly string? _sessionHint;
@@ -29,6 +30,7 @@ internal sealed class RequestPlaces
         _model = scan.Model;
         _stream = scan.Stream;
         _offersTools = scan.OffersTools;
+        _isCompaction = scan.IsCompaction;
         _previousResponseId = scan.PreviousResponseId;
         _serverConversationId = scan.ServerConversationId;
         _sessionHint = scan.SessionHint;
@@ -47,6 +49,7 @@ internal sealed class RequestPlaces
         _model = places._model;
         _stream = places._stream;
         _offersTools = places._offersTools;
+        _isCompaction = places._isCompaction;
         _previousResponseId = previousResponseId;
         _serverConversationId = places._serverConversationId;
         _sessionHint = places._sessionHint;
@@ -64,10 +67,12 @@ internal sealed class RequestPlaces
     public RequestPlaces Continuing(string? previousResponseId) => new(this, previousResponseId);
 
     /// <summary>The request in a copy of its body.</summary>
-    public RequestReading In(ReadOnlyMemory<byte> body) => new()
+    /// <param name="body">The copy.</param>
+    /// <param name="isTranslated">Whether that is no copy of what was sent: the places are of no use elsewhere then.</param>
+    public RequestReading In(ReadOnlyMemory<byte> body, bool isTranslated = false) => new()
     {
         Body = body,
-        Places = this,
+        Places = isTranslated ? null : this,
         Model = _model,
         Stream = _stream,
         SystemTexts = _systemTexts,
@@ -76,6 +81,7 @@ internal sealed class RequestPlaces
         Messages = _messages,
         ToolCallIds = _callIds,
         OffersTools = _offersTools,
+        IsCompaction = _isCompaction,
         PreviousResponseId = _previousResponseId,
         ServerConversationId = _serverConversationId,
         SessionHint = _sessionHint,
