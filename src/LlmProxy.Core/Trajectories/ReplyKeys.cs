@@ -1,3 +1,5 @@
+using LlmProxy.Wire.Messages;
+
 namespace LlmProxy.Core.Trajectories;
 
 /// <summary>
@@ -37,6 +39,13 @@ public static class ReplyKeys
         }
 
         var text = reply.Message.Text;
+        if (isSideCall && reply.Marks.Any(CompactionMark.Is))
+        {
+            // Its texts are the client's own messages, which it brings back.
+            AddMarks();
+            return entries;
+        }
+
         if (text.Length > 0 || reply.CallKeys.Count > 0 || reply.IsComplete)
         {
             var turn = keys.AssistantTurn(text, reply.CallKeys);

@@ -1,3 +1,4 @@
+using LlmProxy.Wire.Gemini;
 using LlmProxy.Wire.Messages;
 using LlmProxy.Wire.Replies;
 using LlmProxy.Wire.Scanning;

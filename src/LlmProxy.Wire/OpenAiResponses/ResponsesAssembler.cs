@@ -161,7 +161,7 @@ internal sealed class ResponsesAssembler : JsonReplyAssembler
             var output = response.Get("output"u8);
             if (output.ValueKind == JsonValueKind.Array && output.GetArrayLength() > 0)
             {
-                _output = response.Get("object"u8).Is("response.compaction"u8) ? Compacted(output) : output.Raw().ToArray();
+                _output = output.Raw().ToArray();
             }
         }
 
@@ -176,14 +176,6 @@ internal sealed class ResponsesAssembler : JsonReplyAssembler
         }
 
         TakeUsage(response.Get("usage"u8));
-    }
-
-    /// <summary>The output of a compaction without the client's own messages, which it brings back.</summary>
-    private static byte[] Compacted(JsonElement output)
-    {
-        using var json = new ByteBuffer();
-        ReplyJson.AppendArray(json, output.Items().Where(IsCompaction), item => json.Append(item.Raw()));
-        return json.ToArray();
     }
 
     private void TakeUsage(JsonElement usage)

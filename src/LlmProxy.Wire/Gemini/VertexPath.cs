@@ -1,6 +1,4 @@
-using LlmProxy.Wire.Gemini;
-
-namespace LlmProxy.Wire.Scanning;
+namespace LlmProxy.Wire.Gemini;
 
 /// <summary>Paths of models of other publishers on Vertex AI: <c>…/publishers/NAME/models/MODEL:rawPredict</c> and <c>:streamRawPredict</c>. The body is in the publisher's own form.</summary>
 internal static class VertexPath
