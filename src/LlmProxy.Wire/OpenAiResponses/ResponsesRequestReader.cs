@@ -250,8 +250,9 @@ internal static class ResponsesRequestReader
         }
         else if (ItemKind.IsCompaction(facts.Type))
         {
-            scan.AddCallId(facts.Id);
+            // The latest one decides: an id before the content.
             scan.AddCallId(facts.Encrypted.Length > 2 ? CompactionMark.Of(JsonText.Decode(scan.Raw(facts.Encrypted))) : null);
+            scan.AddCallId(facts.Id);
         }
         else if (facts.Type.SequenceEqual("message"u8) || facts.Type.SequenceEqual("item_reference"u8))
         {
