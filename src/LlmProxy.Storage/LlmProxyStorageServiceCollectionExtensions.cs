@@ -1,5 +1,6 @@
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Experiments;
+using LlmProxy.Core.Outcomes;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Statistics;
@@ -42,7 +43,8 @@ public static class LlmProxyStorageServiceCollectionExtensions
             .AddPort<IEmbeddingStore>()
             .AddPort<IPromptPinStore>()
             .AddPort<IStatisticsStore>()
-            .AddPort<IAuditStore>();
+            .AddPort<IAuditStore>()
+            .AddPort<IOutcomeStore>();
     }
 
     private static IServiceCollection AddPort<TPort>(this IServiceCollection services)

@@ -4,6 +4,7 @@ using LlmProxy.Benchmarks.Analyzer;
 using LlmProxy.Benchmarks.Children;
 using LlmProxy.Benchmarks.Crash;
 using LlmProxy.Benchmarks.Export;
+using LlmProxy.Benchmarks.Learning;
 using LlmProxy.Benchmarks.Parts;
 using LlmProxy.Benchmarks.Proxy;
 using LlmProxy.Benchmarks.Record;
@@ -29,6 +30,7 @@ return args switch
     ["statistics", .. var rest] => await Run(rest, StatisticsRunOptions.Parse, StatisticsScenario.RunAsync),
     ["search", .. var rest] => await Run(rest, SearchOptions.Parse, SearchScenario.RunAsync),
     ["export", .. var rest] => await Run(rest, ExportBenchmarkOptions.Parse, ExportScenario.RunAsync),
+    ["learning", .. var rest] => await Run(rest, LearningOptions.Parse, LearningScenario.RunAsync),
 
     // What this program starts itself as: each process's processor time is then its own.
     ["child", "upstream"] => await FakeUpstream.RunAsync(checksRequests: false),

@@ -63,6 +63,8 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
                 run.Remember(reply);
             }
 
+            run.Outline.AddResults(messages, rules, redactor.For(row.Tenant));
+            run.Outline.AddReply(view.Step.Index, view.Reply, view.Step.StopReason, redactor.For(row.Tenant));
             run.LastCallFailed = view.Step.Status.IsFailure();
             run.Take(
                 view.Step,
@@ -71,7 +73,7 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
                 new StepCounts(view.Step.TokenUsage, ModelCost.Of(prices, view.Step.Model, view.Step.TokenUsage), view.Reply?.ToolCalls.Count ?? 0, view.Step.Index - (run.LastStep?.Index ?? 0), counts));
         }
 
-        run.LastEndedTurn = row is { IsProvisional: true, OutcomeSource: OutcomeSource.Idle };
+        run.LastEndedTurn = row is { IsProvisional: true, OutcomeSource: OutcomeSource.Inferred };
         return run;
     }
 
@@ -105,6 +107,8 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
         var said = reply is { HasSubstance: true } ? reply : null;
         var history = said is null ? delta.History : [.. delta.History, run.AddReply(said, turnKeys)];
         run.NoteEnd(index, status, reply);
+        run.Outline.AddResults(delta.Uncounted, rules, clean);
+        run.Outline.AddReply(index, said?.Message, clean.RedactId(reply?.StopReason), clean);
         var usage = StepUsage.Of(prices, reply, head.Model);
         var row = AddCall(usage.AddTo(counts.AddTo(run.Row)), run.StartOf(head), head, exchange, said, index) with { HasContent = run.KeepContent };
 
@@ -139,7 +143,14 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
         run.Take(step, row, history, new StepCounts(usage.Tokens, usage.Cost, reply?.Message.ToolCalls.Count ?? 0, row.IterationCount - run.Row.IterationCount, counts));
         var stated = status == StepStatus.Ok && said is not null ? rules.ReadOutcome(said.Message.ToolCalls) : null;
         run.Row = judge.AfterStep(run, row, stated, rules);
-        return new TrajectoryChange { Trajectory = run.Row, Steps = [step, .. others], Contents = content.Pieces, Keys = Keys(reading, turnKeys, head, reply, index) };
+        return new TrajectoryChange
+        {
+            Trajectory = run.Row,
+            Steps = [step, .. others],
+            Contents = content.Pieces,
+            Keys = Keys(reading, turnKeys, head, reply, index),
+            Outline = run.Row.CompletedAt is null ? null : run.Outline.Build(),
+        };
     }
 
     /// <summary>Adds the tokens of a side call to its task.</summary>

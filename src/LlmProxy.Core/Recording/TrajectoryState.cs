@@ -1,3 +1,5 @@
+using LlmProxy.Core.Outcomes;
+
 namespace LlmProxy.Core.Recording;
 
 /// <summary>What one step added to its run, so that it can be taken back.</summary>
@@ -67,6 +69,9 @@ internal sealed class TrajectoryState(Trajectory row)
 
     /// <inheritdoc cref="SystemPrompt"/>
     public (UInt128 Source, ContentHash? Stored) Tools { get; set; }
+
+    /// <summary>What it did, without its content: what its outcome is estimated from.</summary>
+    public OutlineBuilder Outline { get; } = new();
 
     /// <summary>What the last step added.</summary>
     public StepCounts? LastCounts { get; private set; }
@@ -193,6 +198,7 @@ internal sealed class TrajectoryState(Trajectory row)
             CostUsd = counts.Cost is null || Row.CostUsd is null ? _before.Cost : Row.CostUsd - counts.Cost,
         };
         _indices.Remove(LastStep.Index);
+        Outline.Forget(LastStep.Index);
         Foreign.Forget(LastStep.Index);
         (LastStep, History, LastResultFailed, _) = _before;
         LastCounts = null;

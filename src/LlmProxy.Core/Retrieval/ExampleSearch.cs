@@ -126,8 +126,8 @@ public sealed class ExampleSearch(
         // 4. How relevant each is; then one run for each task, the most trustworthy; then the best that differ, pinned ones first.
         await AddCurationAsync(query.Tenant, candidates, cancellationToken);
         var ranked = Relevance.Weigh(candidates, tools)
-            .OrderByDescending(c => c.FitsTools).ThenByDescending(c => c.IsPinned).ThenByDescending(c => c.Score).ThenByDescending(c => c.Similarity)
-            .ThenByDescending(c => c.Run.QualityScore).ThenBy(c => c.Run.IterationCount).ThenBy(c => c.Run.Id, StringComparer.Ordinal).ToList();
+            .OrderByDescending(c => c.FitsTools).ThenByDescending(c => c.IsPinned).ThenByDescending(c => c.Run.Success == true).ThenByDescending(c => c.Score).ThenByDescending(c => c.Similarity)
+            .ThenByDescending(c => c.Worth).ThenBy(c => c.Run.IterationCount).ThenBy(c => c.Run.Id, StringComparer.Ordinal).ToList();
         var distinct = WithoutDuplicates(ranked, Math.Max(0, query.Count) * CompetitorsForPlace, leftOut);
         var chosen = Diverse(distinct, Math.Max(0, query.Count));
         leftOut.AddRange(distinct.Except(chosen).Select(c => new TrajectoryLeftOut(c.Run, c.Similarity, SkipReason.Count)));
@@ -223,7 +223,7 @@ public sealed class ExampleSearch(
         // Runs that fit the tools come before all others, among them those that a person pinned; within each part by
         // marginal relevance.
         var chosen = new List<Candidate>(count);
-        foreach (var part in candidates.GroupBy(c => (c.FitsTools, c.IsPinned)).OrderByDescending(g => g.Key))
+        foreach (var part in candidates.GroupBy(c => (c.FitsTools, c.IsPinned, IsKnown: c.Run.Success == true)).OrderByDescending(g => g.Key))
         {
             var left = part.ToList();
             while (chosen.Count < count && left.Count > 0)
@@ -268,7 +268,7 @@ public sealed class ExampleSearch(
                 : run.Status == TrajectoryStatus.Cancelled ? SkipReason.Cancelled
                 : query.Providers.Count > 0 && !query.Providers.Contains(run.Provider, StringComparer.OrdinalIgnoreCase) ? SkipReason.Provider
                 : run.KeyNames.Intersect(search.ExceptKeys, StringComparer.Ordinal).Any() ? SkipReason.KeyMayNotTeach
-                : search.SuccessOnly && run.Success != true ? SkipReason.NotSuccessful
+                : search.SuccessOnly && run.Success != true && run.QualityScore is null ? SkipReason.NotSuccessful
                 : !run.HasContent ? SkipReason.NoContent
                 : search.MinQuality is { } least && !(run.QualityScore >= least) ? SkipReason.Quality
                 : hits.Count < search.Limit ? SkipReason.Retired

@@ -50,7 +50,7 @@ internal static class Relevance
         var nearest = near.Max(c => c.Similarity);
         var voters = near.OrderByDescending(c => c.Score).Take(Voters)
             .Select(c => (c.Run.Id, Tools: tools.Of(c.Run), Weight: Math.Exp((c.Similarity - nearest) / VoteDecay))).ToList();
-        return near.Select(c => c with { Score = ((1 - AgreementWeight) * c.Score) + (AgreementWeight * Agreement(c)) + (SubjectWeight * c.SubjectSimilarity) - (c.IsStated ? 0 : IdleLoss) + (EvidenceWeight * c.Lean) });
+        return near.Select(c => c with { Score = ((1 - AgreementWeight) * c.Score) + (AgreementWeight * Agreement(c)) + (SubjectWeight * c.SubjectSimilarity) - (c.Run.IsStated || c.Run.OutcomeSource == OutcomeSource.Agent ? 0 : IdleLoss) + (EvidenceWeight * c.Lean) });
 
         double Agreement(Candidate candidate)
         {

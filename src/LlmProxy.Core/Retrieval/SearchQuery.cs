@@ -11,7 +11,10 @@ public sealed record SearchQuery(string Tenant, string Model, float[] Vector, st
     /// <summary>Only runs of these providers; empty for all.</summary>
     public IReadOnlyList<string> Providers { get; init; } = [];
 
-    /// <summary>Only runs that succeeded.</summary>
+    /// <summary>Only trajectories whose outcome was stated, judged or claimed, successes and failures.</summary>
+    public bool KnownOutcomes { get; init; }
+
+    /// <summary>Only trajectories that succeeded, or probably did so and have a score.</summary>
     public bool SuccessOnly { get; init; } = true;
 
     /// <summary>Only runs with at least this score; null for all, unscored ones included.</summary>

@@ -47,7 +47,7 @@ public sealed class RecorderTests : IAsyncLifetime
     {
         var task = await TwoStepsAsync();
         var run = await _lab.RunAsync(task);
-        Assert.Equal((TrajectoryStatus.Completed, true, OutcomeSource.Idle, true), (run.Status, run.Success, run.OutcomeSource, run.IsProvisional));
+        Assert.Equal((TrajectoryStatus.Completed, true, OutcomeSource.Inferred, true), (run.Status, run.Success, run.OutcomeSource, run.IsProvisional));
         Assert.Equal(1.0, run.QualityScore);
         Assert.Equal(["Read a.txt for me"], _lab.Embedded);
 
@@ -92,7 +92,7 @@ public sealed class RecorderTests : IAsyncLifetime
     [Theory]
     [InlineData(529, ExchangeOutcome.Complete, TrajectoryStatus.Failed, false, OutcomeSource.Error)]
     [InlineData(200, ExchangeOutcome.UpstreamBroke, TrajectoryStatus.Failed, false, OutcomeSource.Error)]
-    [InlineData(200, ExchangeOutcome.ClientLeft, TrajectoryStatus.Completed, null, OutcomeSource.Idle)]
+    [InlineData(200, ExchangeOutcome.ClientLeft, TrajectoryStatus.Completed, null, OutcomeSource.Inferred)]
     public async Task A_run_that_goes_silent_is_closed_by_how_its_last_call_ended(int status, ExchangeOutcome outcome, TrajectoryStatus expected, bool? success, OutcomeSource source)
     {
         var call = new WireCall(Request(User("go"))) { Status = status, Outcome = outcome, Answer = status == 200 ? """{"id":"msg_1",""" : Error("overloaded_error", "later") };
@@ -268,7 +268,7 @@ public sealed class RecorderTests : IAsyncLifetime
 
         Assert.Equal((2, 1), (run.ClicksTotal, run.ClicksHit));
         Assert.Equal((0, 1), (run.FailedToolResults, run.UserInterventions));
-        Assert.Equal((TrajectoryStatus.Completed, true, OutcomeSource.Tool, true), (run.Status, run.Success, run.OutcomeSource, run.IsProvisional));
+        Assert.Equal((TrajectoryStatus.Completed, true, OutcomeSource.Agent, true), (run.Status, run.Success, run.OutcomeSource, run.IsProvisional));
         Assert.Equal(1 - 0.3 - (0.2 * (0.8 - 0.5)), run.QualityScore!.Value, 9);
 
         WireCall Step(string answer) => new(Request(string.Join(',', turns))) { Preset = "bytebot", Answer = answer };
