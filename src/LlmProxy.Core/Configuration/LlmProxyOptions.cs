@@ -13,7 +13,7 @@ public sealed class LlmProxyOptions
     public OutcomeOptions Outcome { get; init; } = new();
 
     /// <summary><see cref="Outcome"/> with the alias of <see cref="TaskOptions.IdleSuccess"/> applied.</summary>
-    public OutcomeOptions EffectiveOutcome =>
+    public OutcomeOptions GetEffectiveOutcome() =>
         Tasks.IdleSuccess == IdleSuccess.Never ? new OutcomeOptions { MinProbability = Outcome.MinProbability, RequireStated = true } : Outcome;
 
     /// <summary>Examples in prompts.</summary>

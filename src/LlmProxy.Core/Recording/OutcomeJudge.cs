@@ -10,7 +10,7 @@ namespace LlmProxy.Core.Recording;
 internal sealed class OutcomeJudge(LlmProxyOptions options, TaskRulesCatalog catalog, OutcomeModels models)
 {
     private readonly TaskOptions _tasks = options.Tasks;
-    private readonly OutcomeOptions _outcome = options.EffectiveOutcome;
+    private readonly OutcomeOptions _outcome = options.GetEffectiveOutcome();
 
     /// <summary>The shortest time without a call after which <see cref="WhenIdle"/> can end a run.</summary>
     public TimeSpan ShortestIdle => _tasks.EndOfTurnGrace < _tasks.IdleTimeout ? _tasks.EndOfTurnGrace : _tasks.IdleTimeout;

@@ -28,7 +28,7 @@ internal sealed class TrajectoryMapper(TrajectoryReader reader, LlmProxyOptions 
 
     private ScoringDto Score(Trajectory run)
     {
-        var scoring = QualityScore.Compute(run, options.Quality, catalog.Get(run.Preset).FreeIterations, options.EffectiveOutcome);
+        var scoring = QualityScore.Compute(run, options.Quality, catalog.Get(run.Preset).FreeIterations, options.GetEffectiveOutcome());
         return new ScoringDto(scoring.Preset, scoring.Inputs, scoring.Terms);
     }
 

@@ -261,7 +261,7 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
             HasContent = true,
             ToolsUsed = [.. tools.Distinct(StringComparer.Ordinal)],
         };
-        return row with { QualityScore = origin?.QualityScore ?? QualityScore.Compute(row, options.Quality, rules.FreeIterations, options.EffectiveOutcome).Score };
+        return row with { QualityScore = origin?.QualityScore ?? QualityScore.Compute(row, options.Quality, rules.FreeIterations, options.GetEffectiveOutcome()).Score };
 
         void CountMessages(IEnumerable<ImportedMessage> messages)
         {
