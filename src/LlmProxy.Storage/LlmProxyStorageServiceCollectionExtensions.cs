@@ -2,6 +2,7 @@ using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Outcomes;
 using LlmProxy.Core.Prompting;
+using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Statistics;
 using LlmProxy.Core.Stores;
@@ -44,7 +45,8 @@ public static class LlmProxyStorageServiceCollectionExtensions
             .AddPort<IPromptPinStore>()
             .AddPort<IStatisticsStore>()
             .AddPort<IAuditStore>()
-            .AddPort<IOutcomeStore>();
+            .AddPort<IOutcomeStore>()
+            .AddPort<IRescanStore>();
     }
 
     private static IServiceCollection AddPort<TPort>(this IServiceCollection services)

@@ -111,6 +111,12 @@ public sealed class SpoolOptions
 
     /// <summary>Time between syncs to the disk; 0s for never.</summary>
     [Setting(Range = "0s..21d")] public TimeSpan Fsync { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Whether bodies in the spool are encrypted (AES-256-GCM). The keys are in KeyDirectory.</summary>
+    public bool Encrypt { get; init; }
+
+    /// <summary>Folder of the data protection keys that protect the keys of an encrypted spool; put it on another disk than the spool. A relative path is relative to proxy.json.</summary>
+    public string KeyDirectory { get; init; } = "data/keys";
 }
 
 /// <summary>Settings <c>LlmProxy:Tasks</c>.</summary>

@@ -91,6 +91,9 @@ public sealed partial class TaskPrompts(
         return new PromptResult(body, text, pinned.Pin.ExampleIds, pinned.ResultText, pinned.Arm) { TemplateSet = pinned.Pin.TemplateSet };
     }
 
+    /// <summary>Forgets the pins in memory: they were changed in the store, and are read there again.</summary>
+    internal void ForgetPins() => _pinned.Clear();
+
     private async ValueTask<PinnedPrompt?> FindAsync(PromptRequest request, CancellationToken cancellationToken)
     {
         var key = (request.Tenant, request.ConversationId);

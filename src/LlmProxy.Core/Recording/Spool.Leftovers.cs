@@ -3,6 +3,9 @@ namespace LlmProxy.Core.Recording;
 /// <summary>What an earlier process left: read once, at the start.</summary>
 public sealed partial class Spool
 {
+    private readonly Dictionary<string, SpoolCipher?> _ciphers = new(StringComparer.Ordinal);
+    private (int Segments, int Exchanges) _locked;
+
     private List<SpooledExchange> ReadSegments()
     {
         var found = new Dictionary<long, SpooledExchange>();
@@ -20,6 +23,12 @@ public sealed partial class Spool
             {
                 unbegun.Add(last.Exchange);
             }
+        }
+
+        if (_locked.Segments > 0)
+        {
+            LogLocked(_locked.Segments, _directory, _keys?.Place ?? "the application", _locked.Exchanges);
+            Interlocked.Add(ref _dropped, _locked.Exchanges);
         }
 
         // A head without its request is no call. A kill cuts a write off at any page: where nothing follows the head,
@@ -50,12 +59,13 @@ public sealed partial class Spool
         var bytes = new byte[RandomAccess.GetLength(handle)];
         ReadFully(handle, bytes, 0);
         var found = SpoolFrame.FindMark(bytes, out var mark);
-        var segment = new SpoolSegment(path, handle, mark) { Length = bytes.Length };
+        var headerLength = SpoolFrame.HeaderOf(bytes);
+        var segment = new SpoolSegment(path, handle, mark, headerLength, CipherOf(SpoolFrame.KeyOf(bytes))) { Length = bytes.Length };
         _segments.Add(segment);
         Interlocked.Add(ref _bytes, segment.RecordBytes);
         switch (found)
         {
-            case SegmentMark.Lost when bytes.Length > SpoolFrame.SegmentHeaderLength:
+            case SegmentMark.Lost when bytes.Length > headerLength:
                 var lost = Math.Max(1, bytes.AsSpan().Count(ExchangeHead.FirstName));
                 LogLost(path, lost);
                 Interlocked.Add(ref _dropped, lost);
@@ -68,7 +78,7 @@ public sealed partial class Spool
         }
 
         SpoolFrame? last = null;
-        var offset = SpoolFrame.SegmentHeaderLength;
+        var offset = headerLength;
         while (offset < bytes.Length)
         {
             if (!SpoolFrame.TryRead(bytes.AsSpan(offset), mark, out var frame))
@@ -84,8 +94,15 @@ public sealed partial class Spool
                 continue;
             }
 
+            if (frame.IsEncrypted && segment.Cipher is null)
+            {
+                Keep(segment, bytes, offset);
+                return null;
+            }
+
             var payload = offset + SpoolFrame.HeaderLength;
-            Take(frame, new SpoolSlice(segment, payload, frame.PayloadLength, frame.Kind), bytes.AsSpan(payload, frame.PayloadLength), exchanges, headless, order);
+            var length = frame.PayloadLength - (frame.IsEncrypted ? SpoolCipher.Overhead : 0);
+            Take(frame, new SpoolSlice(segment, payload, length, frame.Kind, frame.IsEncrypted), exchanges, headless, order);
             offset = payload + frame.PayloadLength;
             last = frame;
         }
@@ -101,10 +118,51 @@ public sealed partial class Spool
         return last;
     }
 
-    private void Take(SpoolFrame frame, SpoolSlice slice, ReadOnlySpan<byte> payload, Dictionary<long, SpooledExchange> found, HashSet<long> headless, List<SpooledExchange> order)
+    private SpoolCipher? CipherOf(ReadOnlySpan<byte> protectedKey)
+    {
+        if (protectedKey.IsEmpty)
+        {
+            return null;
+        }
+
+        // The segments of one process have the same.
+        var key = Convert.ToHexString(protectedKey);
+        if (!_ciphers.TryGetValue(key, out var cipher))
+        {
+            cipher = SpoolCipher.TryOpen(_keys, protectedKey.ToArray());
+            _ciphers.Add(key, cipher);
+        }
+
+        return cipher;
+    }
+
+    /// <summary>Leaves a segment on the disk whose key is missing: it is read when the key is back. Its exchanges are counted by their heads.</summary>
+    private void Keep(SpoolSegment segment, byte[] bytes, int offset)
+    {
+        var exchanges = new HashSet<long>();
+        for (; offset >= 0; offset = SpoolFrame.FindNext(bytes, offset, segment.Mark))
+        {
+            if (!SpoolFrame.TryRead(bytes.AsSpan(offset), segment.Mark, out var frame))
+            {
+                continue;
+            }
+
+            // Its numbers are not given out again: it may be read together with later ones.
+            _nextExchange = Math.Max(_nextExchange, frame.Exchange);
+            exchanges.Add(frame.Exchange);
+            offset += SpoolFrame.HeaderLength + frame.PayloadLength;
+        }
+
+        _locked = (_locked.Segments + 1, _locked.Exchanges + exchanges.Count);
+        Interlocked.Add(ref _bytes, -segment.RecordBytes);
+        _segments.Remove(segment);
+        segment.Handle.Dispose();
+    }
+
+    private void Take(SpoolFrame frame, SpoolSlice slice, Dictionary<long, SpooledExchange> found, HashSet<long> headless, List<SpooledExchange> order)
     {
         _nextExchange = Math.Max(_nextExchange, frame.Exchange);
-        if (frame.Kind == SpoolRecordKind.Head && ReadHead(payload) is { } head)
+        if (frame.Kind == SpoolRecordKind.Head && ReadHead(slice) is { } head)
         {
             var exchange = new SpooledExchange(this, head, frame.Exchange);
             found[frame.Exchange] = exchange;
@@ -122,13 +180,15 @@ public sealed partial class Spool
         }
     }
 
-    private ExchangeHead? ReadHead(ReadOnlySpan<byte> json)
+    private ExchangeHead? ReadHead(SpoolSlice slice)
     {
         try
         {
+            var json = new byte[slice.Length];
+            SpoolSlice.ReadAll([slice], json);
             return ExchangeHead.FromUtf8(json);
         }
-        catch (System.Text.Json.JsonException error)
+        catch (Exception error) when (error is System.Text.Json.JsonException || (error is IOException && slice.IsEncrypted))
         {
             LogUnreadableHead(error);
             return null;
@@ -149,4 +209,7 @@ public sealed partial class Spool
 
     [LoggerMessage(4108, LogLevel.Error, "The header of spool segment {Path} is corrupt, and no exchange in it can be recovered; {Count} are counted as dropped")]
     private partial void LogLost(string path, int count);
+
+    [LoggerMessage(4109, LogLevel.Error, "{Segments} segments of spool {Directory} are encrypted with keys that are not in {Keys}: they are kept, and their {Exchanges} exchanges are not recorded and counted as dropped. Restore the keys (LlmProxy:Recording:Spool:KeyDirectory) and restart; if the keys are lost, delete the files")]
+    private partial void LogLocked(int segments, string directory, string keys, int exchanges);
 }

@@ -27,6 +27,8 @@ public sealed partial class Spool : IDisposable
     private readonly HashSet<SpoolSegment> _segments = [];
     private readonly HashSet<SpoolSegment> _unsynced = [];
     private readonly SpoolOutput _output = new();
+    private readonly SpoolKeyProtection? _keys;
+    private readonly SpoolCipher? _cipher;
     private IReadOnlyList<SpooledExchange> _leftovers;
     private SpoolSegment? _current;
     private long _nextExchange;
@@ -44,10 +46,12 @@ public sealed partial class Spool : IDisposable
     /// <param name="directory">The folder, absolute.</param>
     /// <param name="time">Clock of the sync timer.</param>
     /// <param name="logger">Log.</param>
-    /// <exception cref="IOException">The folder cannot be used, or another process holds it.</exception>
-    public Spool(SpoolOptions options, string directory, TimeProvider time, ILogger<Spool> logger)
+    /// <param name="keys">Protects the keys of an encrypted spool; segments that were encrypted before are read with it, too.</param>
+    /// <exception cref="IOException">The folder or the keys cannot be used, or another process holds the folder.</exception>
+    public Spool(SpoolOptions options, string directory, TimeProvider time, ILogger<Spool> logger, SpoolKeyProtection? keys = null)
     {
         _directory = directory;
+        _keys = keys;
         _maxBytes = options.MaxBytes;
         _logger = logger;
         try
@@ -68,6 +72,18 @@ public sealed partial class Spool : IDisposable
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             throw Unusable(directory, error);
+        }
+
+        try
+        {
+            _cipher = options.Encrypt ? SpoolCipher.Create(keys ?? throw new IOException("LlmProxy:Recording:Spool:Encrypt needs a SpoolKeyProtection. Register one with the services.")) : null;
+        }
+        catch (Exception error) when (error is CryptographicException or IOException or UnauthorizedAccessException)
+        {
+            _leftovers = [];
+            Dispose();
+            throw keys is null ? error : new IOException(
+                $"The keys of the spool in {keys.Place} cannot be used: {error.Message.TrimEnd('.')}. Make the folder readable and writable for this process, set another one in LlmProxy:Recording:Spool:KeyDirectory, or set LlmProxy:Recording:Spool:Encrypt to false.", error);
         }
 
         // What an earlier process left is read before the first exchange is written: numbers must not come twice, and
@@ -155,6 +171,11 @@ public sealed partial class Spool : IDisposable
             }
 
             _lockFile.Dispose();
+            _cipher?.Dispose();
+            foreach (var cipher in _ciphers.Values)
+            {
+                cipher?.Dispose();
+            }
         }
     }
 
@@ -181,15 +202,24 @@ public sealed partial class Spool : IDisposable
                 _output.Clear();
                 foreach (var (kind, payload) in records)
                 {
-                    _output.Add(segment.Mark, new SpoolFrame(kind, exchange.Number, ordinal++, payload.Length), payload);
+                    var frame = new SpoolFrame(kind, exchange.Number, ordinal++, payload.Length);
+                    if (_cipher is null)
+                    {
+                        _output.Add(segment.Mark, frame, payload);
+                    }
+                    else
+                    {
+                        _output.Add(segment.Mark, frame, payload, _cipher);
+                    }
                 }
 
                 _output.WriteTo(segment.Handle, segment.Length);
                 var offset = segment.Length;
+                var growth = SpoolFrame.HeaderLength + (_cipher is null ? 0 : SpoolCipher.Overhead);
                 foreach (var (kind, payload) in records)
                 {
-                    exchange.Add(new SpoolSlice(segment, offset + SpoolFrame.HeaderLength, payload.Length, kind));
-                    offset += SpoolFrame.HeaderLength + payload.Length;
+                    exchange.Add(new SpoolSlice(segment, offset + SpoolFrame.HeaderLength, payload.Length, kind, _cipher is not null));
+                    offset += growth + payload.Length;
                 }
 
                 Interlocked.Add(ref _bytes, offset - segment.Length);
@@ -299,11 +329,11 @@ public sealed partial class Spool : IDisposable
         {
         }
 
-        var segment = new SpoolSegment(path, File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read), BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8)));
+        var mark = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8));
+        var header = SpoolFrame.SegmentHeader(mark, _cipher?.ProtectedKey);
+        var segment = new SpoolSegment(path, File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read), mark, header.Length, _cipher);
         try
         {
-            Span<byte> header = stackalloc byte[SpoolFrame.SegmentHeaderLength];
-            SpoolFrame.WriteSegmentHeader(header, segment.Mark);
             RandomAccess.Write(segment.Handle, header, 0);
         }
         catch (IOException)
@@ -313,7 +343,7 @@ public sealed partial class Spool : IDisposable
             throw;
         }
 
-        segment.Length = SpoolFrame.SegmentHeaderLength;
+        segment.Length = header.Length;
         _segments.Add(segment);
         return _current = segment;
     }
@@ -323,7 +353,7 @@ public sealed partial class Spool : IDisposable
     {
         try
         {
-            RandomAccess.SetLength(segment.Handle, SpoolFrame.SegmentHeaderLength);
+            RandomAccess.SetLength(segment.Handle, segment.HeaderLength);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -332,7 +362,7 @@ public sealed partial class Spool : IDisposable
         }
 
         Interlocked.Add(ref _bytes, -segment.RecordBytes);
-        segment.Length = SpoolFrame.SegmentHeaderLength;
+        segment.Length = segment.HeaderLength;
         return true;
     }
 

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Microsoft.Win32.SafeHandles;
 
 namespace LlmProxy.Core.Recording;
@@ -9,6 +10,7 @@ internal sealed class SpoolOutput
     private const int LongestCopied = 8 * 1024;
 
     private readonly List<ReadOnlyMemory<byte>> _pieces = [];
+    private readonly List<byte[]> _lent = [];
     private byte[] _bytes = new byte[32 * 1024];
     private int _length;
     private int _pieceStart;
@@ -18,8 +20,27 @@ internal sealed class SpoolOutput
         _pieces.Clear();
         _length = 0;
         _pieceStart = 0;
+        foreach (var lent in _lent)
+        {
+            ArrayPool<byte>.Shared.Return(lent);
+        }
+
+        _lent.Clear();
     }
 
+    /// <summary>Adds a record with its payload encrypted.</summary>
+    public void Add(ulong mark, SpoolFrame frame, ReadOnlyMemory<byte> payload, SpoolCipher cipher)
+    {
+        var stored = ArrayPool<byte>.Shared.Rent(payload.Length + SpoolCipher.Overhead);
+        _lent.Add(stored);
+        frame = frame with { PayloadLength = payload.Length + SpoolCipher.Overhead, IsEncrypted = true };
+        Span<byte> header = stackalloc byte[SpoolFrame.HeaderLength];
+        SpoolFrame.WriteCovered(header, frame);
+        cipher.Encrypt(SpoolFrame.CoveredOf(header), payload.Span, stored.AsSpan(0, frame.PayloadLength));
+        Add(mark, frame, stored.AsMemory(0, frame.PayloadLength));
+    }
+
+    /// <summary>Adds a record with its payload as it is.</summary>
     public void Add(ulong mark, SpoolFrame frame, ReadOnlyMemory<byte> payload)
     {
         var isCopied = payload.Length <= LongestCopied;

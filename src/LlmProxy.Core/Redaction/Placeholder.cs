@@ -43,6 +43,23 @@ internal static partial class Placeholder
     /// <summary>The text with the plain mark in place of each placeholder: what two texts have in common whose secrets differ.</summary>
     public static string Unify(string text) => text.Contains(Start, StringComparison.Ordinal) ? Labelled().Replace(text, Redactor.Mark) : text;
 
+    /// <summary>How many placeholders of each kind a text holds; <c>other</c> are those without a kind.</summary>
+    public static Dictionary<string, int> CountKinds(string text)
+    {
+        var counts = new Dictionary<string, int>(StringComparer.Ordinal);
+        for (var at = text.IndexOf(Start, StringComparison.Ordinal); at >= 0; at = text.IndexOf(Start, at + 1, StringComparison.Ordinal))
+        {
+            if (LengthAt(text, at) is > 0 and var length)
+            {
+                var label = text.AsSpan(at + Start.Length, length - Start.Length - 1);
+                var kind = label.IsEmpty ? "other" : label[1..^(HashLength + 1)].ToString();
+                counts[kind] = counts.GetValueOrDefault(kind) + 1;
+            }
+        }
+
+        return counts;
+    }
+
     private static bool IsLabel(ReadOnlySpan<char> label) =>
         label[0] == ':' && label[^(HashLength + 1)] == ':' && !label[1..^(HashLength + 1)].ContainsAnyExcept(KindCharacters) && !label[^HashLength..].ContainsAnyExcept(HashCharacters);
 

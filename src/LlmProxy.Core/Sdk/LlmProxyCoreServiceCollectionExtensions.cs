@@ -101,7 +101,8 @@ public static class LlmProxyCoreServiceCollectionExtensions
             options.Recording.Spool,
             Path.GetFullPath(options.Recording.Spool.Directory, baseDirectory),
             p.GetRequiredService<TimeProvider>(),
-            p.GetRequiredService<ILogger<Spool>>()));
+            p.GetRequiredService<ILogger<Spool>>(),
+            p.GetService<SpoolKeyProtection>()));
         services.TryAddSingleton<NotRecordedCounts>();
         services.TryAddSingleton(new BufferBudget(options.Recording.MaxBufferedBytes));
         services.TryAddSingleton<RetryingStore>();
@@ -116,6 +117,7 @@ public static class LlmProxyCoreServiceCollectionExtensions
         services.TryAddSingleton(Create<Recorder>);
         services.TryAddSingleton(Create<TaskService>);
         services.TryAddSingleton<TrajectoryPurge>();
+        services.TryAddSingleton<StoreRescan>();
     }
 
     private static void AddRetrieval(IServiceCollection services, LlmProxyOptions options)

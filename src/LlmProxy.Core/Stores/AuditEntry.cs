@@ -9,13 +9,15 @@ public enum AuditAction
     Delete,
     /// <summary>Old trajectories with a low score were deleted.</summary>
     Cleanup,
+    /// <summary>Secrets in stored texts were redacted.</summary>
+    Redact,
 }
 
-/// <summary>One operation of a person that removed something, for those who ask later where it went.</summary>
+/// <summary>One operation that removed something, for those who ask later where it went.</summary>
 /// <param name="Id">Its id; later entries have greater ones.</param>
 /// <param name="At">When.</param>
 /// <param name="Tenant">In whose trajectories.</param>
-/// <param name="Actor">Name of the key that asked for it; <c>local</c> without keys.</param>
+/// <param name="Actor">Name of the key that asked for it; <c>local</c> without keys, <c>schedule</c> for the scheduled cleanup.</param>
 /// <param name="Action">What was done.</param>
 /// <param name="Subject">On what, in words. A text that was searched is not part of it: it may be the very secret that had to go.</param>
 /// <param name="Counts">How many of what are gone.</param>

@@ -12,4 +12,7 @@ public interface IStoreLifecycle
 
     /// <summary>Whether the store responds, its schema version, and what is missing.</summary>
     Task<StoreHealth> CheckAsync(CancellationToken cancellationToken);
+
+    /// <summary>The tenants that have trajectories, in order.</summary>
+    Task<IReadOnlyList<string>> ListTenantsAsync(CancellationToken cancellationToken);
 }

@@ -42,6 +42,7 @@ internal static class ApiEndpoints
         api.MapOutcomes();
         api.MapMaintenance();
         api.MapPurge();
+        api.MapRedaction();
         api.MapExport();
         api.Map("{**rest}", NoSuchCall).OpenToLocalUsers().ExcludeFromDescription();
         app.MapOpenApi(Prefix + "/{documentName}.json").WithOrder(BeforeRoutes);

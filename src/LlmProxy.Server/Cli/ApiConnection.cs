@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
+using LlmProxy.Core.Stores;
 using LlmProxy.Server.Access;
 using LlmProxy.Server.Api;
 using LlmProxy.Server.Hosting;
@@ -59,6 +60,11 @@ internal sealed class ApiConnection : IAsyncDisposable
             ? new ApiConnection(address, credentials, null)
             : throw new CliException($"--tenant applies to a store without a running server. The server at {address} takes the tenant from the key in {KeyVariable}.", ExitCodes.WrongUsage);
     }
+
+    /// <summary>The tenants of the store of a local server.</summary>
+    public Task<IReadOnlyList<string>> ListTenantsAsync(CancellationToken cancellationToken) =>
+        _local?.ListTenantsAsync(cancellationToken)
+        ?? throw new CliException($"--all-tenants applies to a store without a running server. The server at {Address} takes the tenant from the key in {KeyVariable}: stop it, or run this once with an admin key of each tenant.", ExitCodes.WrongUsage);
 
     /// <summary>Connects to a local server, even if another one is running.</summary>
     public static async Task<ApiConnection> OpenLocalAsync(ProxyConfiguration configuration, string? tenant, CancellationToken cancellationToken)
@@ -249,6 +255,7 @@ internal sealed class LocalServer : IAsyncDisposable
             configuration.With(new Dictionary<string, string?>(keys.AsEnumerable().Where(setting => setting.Value is not null), StringComparer.OrdinalIgnoreCase)
             {
                 ["LlmProxy:Recording:Spool:Directory"] = folder,
+                ["LlmProxy:Recording:Spool:Encrypt"] = "false",
                 ["LlmProxy:Cleanup:Every"] = "off",
                 [own + ":Name"] = "command line",
                 [own + ":Tenant"] = tenant,
@@ -265,6 +272,8 @@ internal sealed class LocalServer : IAsyncDisposable
         await app.StartAsync(cancellationToken);
         return new LocalServer(app, folder, key);
     }
+
+    public Task<IReadOnlyList<string>> ListTenantsAsync(CancellationToken cancellationToken) => _app.Services.GetRequiredService<IStoreLifecycle>().ListTenantsAsync(cancellationToken);
 
     public async ValueTask DisposeAsync()
     {

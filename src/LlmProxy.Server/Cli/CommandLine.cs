@@ -72,6 +72,7 @@ internal static class CommandLine
         root.Add(ReplayVerb.Create(context));
         root.Add(EmbedVerb.Create(context));
         root.Add(CleanupVerb.Create(context));
+        root.Add(RedactVerb.Create(context));
         root.Add(TemplatesVerb.Create(context));
         root.Add(DbVerb.Create(context));
         root.Add(KeysVerb.Create(context));

@@ -13,6 +13,7 @@ internal static class ProxyServices
     /// <summary>Adds store, retrieval and prompts, which need no web server.</summary>
     public static IServiceCollection AddLearning(this IServiceCollection services, ProxyConfiguration configuration) =>
         services.AddSingleton(configuration)
+            .AddSingleton(SpoolKeys.In(Path.GetFullPath(configuration.Options.Recording.Spool.KeyDirectory, configuration.BaseDirectory)))
             .AddLlmProxyCore(configuration.Options, configuration.BaseDirectory)
             .AddLlmProxyStorage()
             .AddLlmProxyTrainingData();

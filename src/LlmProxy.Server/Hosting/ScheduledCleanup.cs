@@ -1,6 +1,6 @@
 using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Recording;
 using LlmProxy.Core.Stores;
-using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Server.Hosting;
 
@@ -8,10 +8,13 @@ namespace LlmProxy.Server.Hosting;
 /// Deletes old trajectories with a low score for all tenants every <c>Cleanup:Every</c>, first a minute after the start,
 /// so that a process that is restarted every night cleans up too. Safe to run in several replicas at the same time.
 /// </summary>
-internal sealed partial class ScheduledCleanup(ITrajectoryStore store, CleanupOptions options, TimeProvider time, ILogger<ScheduledCleanup> log) : BackgroundService
+internal sealed partial class ScheduledCleanup(IStoreLifecycle store, TrajectoryPurge purge, CleanupOptions options, TimeProvider time, ILogger<ScheduledCleanup> log) : BackgroundService
 {
     /// <summary>Delay of the first cleanup, unless <c>Every</c> is shorter.</summary>
     public static readonly TimeSpan FirstAfter = TimeSpan.FromMinutes(1);
+
+    /// <summary>Who deletes, in the audit.</summary>
+    private const string Actor = "schedule";
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -33,8 +36,14 @@ internal sealed partial class ScheduledCleanup(ITrajectoryStore store, CleanupOp
     {
         try
         {
-            var deleted = await store.CleanupAsync(
-                tenant: null, time.GetUtcNow() - TimeSpan.FromDays(options.OlderThanDays), options.MaxQuality, includeUnscored: false, dryRun: false, cancellationToken);
+            // Tenant by tenant: each sees in its audit what is gone.
+            var endedBefore = time.GetUtcNow() - TimeSpan.FromDays(options.OlderThanDays);
+            var deleted = 0;
+            foreach (var tenant in await store.ListTenantsAsync(cancellationToken))
+            {
+                deleted += await purge.CleanupAsync(tenant, Actor, endedBefore, options.MaxQuality, includeUnscored: false, dryRun: false, cancellationToken);
+            }
+
             LogDeleted(deleted, options.OlderThanDays, options.MaxQuality);
         }
         catch (StoreException error)

@@ -38,6 +38,12 @@ public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, IShare
                 builder.ConnectionStringBuilder.ApplicationName = "llmproxy";
             }
 
+            // Of several hosts the one that may be written; after a failover that is another one.
+            if (builder.ConnectionStringBuilder is { Host: { } hosts, TargetSessionAttributes: null or "" } && hosts.Contains(',', StringComparison.Ordinal))
+            {
+                builder.ConnectionStringBuilder.TargetSessionAttributes = "primary";
+            }
+
             builder.UseVector();
             _source = builder.Build();
         }

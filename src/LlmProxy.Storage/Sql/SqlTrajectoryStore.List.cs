@@ -6,6 +6,21 @@ namespace LlmProxy.Storage.Sql;
 /// <content>Listing runs, by their rows and by the texts that they hold.</content>
 public abstract partial class SqlTrajectoryStore
 {
+    /// <inheritdoc />
+    /// <remarks>Steps from one tenant to the next in the index, however many runs each has.</remarks>
+    public Task<IReadOnlyList<string>> ListTenantsAsync(CancellationToken cancellationToken) =>
+        QueryAsync(
+            "list tenants",
+            _ => new SqlStatement(
+                """
+                WITH RECURSIVE known (tenant) AS (
+                    SELECT min(tenant) FROM task_trajectory
+                    UNION ALL SELECT (SELECT min(t.tenant) FROM task_trajectory t WHERE t.tenant > known.tenant) FROM known WHERE known.tenant IS NOT NULL)
+                SELECT tenant FROM known WHERE tenant IS NOT NULL
+                """),
+            (_, r) => r.GetString(0),
+            cancellationToken);
+
     // Runs whose texts are read for one page, and bytes of them. A search that needs more continues with the next page.
     private const int MaxSearchedRuns = 2_000;
     private const long MaxSearchedBytes = 256L << 20;

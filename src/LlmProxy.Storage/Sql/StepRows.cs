@@ -41,6 +41,12 @@ internal static class StepRows
 
     public static TrajectoryStep Read(SqlSession session, DbDataReader reader, string trajectoryId) => Table.Read(new Row(session, reader)) with { TrajectoryId = trajectoryId };
 
+    /// <summary>Whether two steps are stored as the same row.</summary>
+    public static bool AreEqual(TrajectoryStep one, TrajectoryStep other) =>
+        Save(0, one).Parameters.Zip(Save(0, other).Parameters).All(p => p.First.Value is byte[] hash
+            ? p.Second.Value is byte[] second && hash.AsSpan().SequenceEqual(second)
+            : Equals(p.First.Value, p.Second.Value));
+
     /// <summary>All content that a step refers to.</summary>
     public static IEnumerable<ContentHash> References(TrajectoryStep step)
     {

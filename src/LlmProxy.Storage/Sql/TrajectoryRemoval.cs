@@ -74,23 +74,33 @@ internal static class TrajectoryRemoval
             new SqlStatement("SELECT DISTINCT content_id FROM trajectory_content WHERE trajectory_row " + session.Any("rows")).With("rows", rows),
             r => r.GetInt64(0),
             cancellationToken);
-        var parts = await session.QueryAsync(
-            new SqlStatement("SELECT DISTINCT part_id FROM content_part WHERE content_id " + session.Any("ids")).With("ids", contents),
-            r => r.GetInt64(0),
-            cancellationToken);
         await session.RemoveVectorsAsync(rows, cancellationToken);
+        await session.ExecuteAsync(ByRow(session, "DELETE FROM trajectory_content WHERE trajectory_row ", rows), cancellationToken);
+        await DeleteUnusedAsync(session, contents, cancellationToken);
         await session.ExecuteAsync(
             [
-                ByRow(session, "DELETE FROM trajectory_content WHERE trajectory_row ", rows),
-                DeleteUnused(session, contents),
-                new SqlStatement($"DELETE FROM content_part WHERE content_id {session.Any("ids")} AND NOT EXISTS (SELECT 1 FROM content c WHERE c.id = content_part.content_id)").With("ids", contents),
-                DeleteUnused(session, parts),
                 ByRow(session, "DELETE FROM trajectory_step WHERE trajectory_row ", rows),
                 ByRow(session, "DELETE FROM few_shot_example WHERE trajectory_row ", rows),
             ],
             cancellationToken);
         await PinnedExamples.RemoveAsync(session, rows, cancellationToken);
         await DocumentFrequencyTable.ChangeAsync(session, documents, [], cancellationToken);
+    }
+
+    /// <summary>Deletes those of some content rows that no run refers to any more, with their parts.</summary>
+    public static async Task DeleteUnusedAsync(SqlSession session, List<long> contents, CancellationToken cancellationToken)
+    {
+        var parts = await session.QueryAsync(
+            new SqlStatement("SELECT DISTINCT part_id FROM content_part WHERE content_id " + session.Any("ids")).With("ids", contents),
+            r => r.GetInt64(0),
+            cancellationToken);
+        await session.ExecuteAsync(
+            [
+                DeleteUnused(session, contents),
+                new SqlStatement($"DELETE FROM content_part WHERE content_id {session.Any("ids")} AND NOT EXISTS (SELECT 1 FROM content c WHERE c.id = content_part.content_id)").With("ids", contents),
+                DeleteUnused(session, parts),
+            ],
+            cancellationToken);
     }
 
     /// <summary>Deletes content that is no run's, and no part of any.</summary>

@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Recording;
 using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Hosting;
@@ -72,6 +73,30 @@ public sealed class ScheduledCleanupTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task What_it_deletes_is_in_the_audit_of_each_tenant()
+    {
+        var now = _time.GetUtcNow();
+        await _sqlite.SaveAsync([Poor("a", now.AddDays(-91)), Poor("b", now.AddDays(-92)), Poor("c", now.AddDays(-91), "other"), Poor("young", now, "third")], default);
+        using var cleanup = await StartAsync(new CleanupOptions { Every = TimeSpan.FromHours(6) });
+
+        _time.Advance(TimeSpan.FromMinutes(1));
+        await _log.WaitForAsync(1203, 3);
+        _time.Advance(TimeSpan.FromHours(6));
+        await _log.WaitForAsync(1203, 0);
+        await cleanup.StopAsync(default);
+
+        var entries = new List<(string Tenant, AuditEntry Entry)>();
+        foreach (var tenant in new[] { Tenant, "other", "third" })
+        {
+            entries.AddRange((await _sqlite.ListAuditAsync(tenant, 9, null, default)).Select(entry => (tenant, entry)));
+        }
+
+        Assert.Equal([(Tenant, 2L), ("other", 1L)], entries.Select(e => (e.Tenant, e.Entry.Counts["trajectories"])));
+        Assert.All(entries, e => Assert.Equal(("schedule", AuditAction.Cleanup, e.Tenant), (e.Entry.Actor, e.Entry.Action, e.Entry.Tenant)));
+        Assert.All(entries, e => Assert.StartsWith("ended before ", e.Entry.Subject, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task A_store_that_is_down_is_tried_again_at_the_next_time()
     {
         await _sqlite.SaveAsync([Poor("old", _time.GetUtcNow().AddDays(-91))], default);
@@ -111,7 +136,7 @@ public sealed class ScheduledCleanupTests : IAsyncLifetime, IDisposable
 
     private async Task<ScheduledCleanup> StartAsync(CleanupOptions options)
     {
-        var cleanup = new ScheduledCleanup(_store.Store, options, _time, _loggers.CreateLogger<ScheduledCleanup>());
+        var cleanup = new ScheduledCleanup(_store.Store, new TrajectoryPurge(_store.Store, _store.Store, null!, _sqlite, _time), options, _time, _loggers.CreateLogger<ScheduledCleanup>());
         await cleanup.StartAsync(default);
         if (options.Every is not null)
         {

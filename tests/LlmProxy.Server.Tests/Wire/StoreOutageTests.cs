@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Tests.Storage;
 using Microsoft.AspNetCore.Http;
+using Npgsql;
 
 namespace LlmProxy.Tests.Wire;
 
@@ -48,6 +49,55 @@ public sealed class StoreOutageTests(PostgresServer postgres)
         Assert.True((bool)healthy["store"]!["ok"]!);
         Assert.Empty(healthy["recording"]!["notRecorded"]!.AsObject());
         await AssertRecordedAsync(proxy, steps: 6);
+    }
+
+    [Fact]
+    public async Task A_PostgreSQL_that_fails_over_to_its_replica_loses_nothing_and_doubles_nothing()
+    {
+        Assert.True(PostgresServer.WhyNot is null, PostgresServer.WhyNot);
+        var primary = new PostgresCluster();
+        PostgresCluster? replica = null;
+        try
+        {
+            await primary.InitializeAsync();
+            var database = new NpgsqlConnectionStringBuilder(await primary.CreateDatabaseAsync());
+            replica = await primary.AddReplicaAsync();
+            // The standby comes first: it answers, and cannot be written.
+            (database.Host, database.HostRecheckSeconds) = ($"127.0.0.1:{replica.Port},127.0.0.1:{primary.Port}", 1);
+            database.Remove("Port");
+            await using var proxy = await RunningProxy.StartAsync(null, ("LlmProxy:Storage:Provider", "postgres"), ("LlmProxy:Storage:ConnectionString", database.ConnectionString));
+            proxy.Upstream.Answer = (context, received) => AnswerAsync(context, received.Headers["x-number"].Single());
+
+            // 1. Of the two servers the primary is used; it dies while calls are recorded.
+            await SendAllAsync(proxy, steps: [1]);
+            await proxy.SettleAsync();
+            await SendAllAsync(proxy, steps: [2, 3]);
+            await primary.StopAsync();
+
+            // 2. Neither without a primary nor after the promotion a call waits for the store.
+            Assert.All(await SendAllAsync(proxy, steps: [4]), s => Assert.Equal(HttpStatusCode.OK, s));
+            Assert.False((bool)(await StatusAsync(proxy))["store"]!["ok"]!);
+            await replica.PromoteAsync();
+            Assert.All(await SendAllAsync(proxy, steps: [5]), s => Assert.Equal(HttpStatusCode.OK, s));
+
+            // 3. Everything comes in, once, from before, during and after.
+            await proxy.SettleAsync();
+            var after = await StatusAsync(proxy);
+            Assert.True((bool)after["store"]!["ok"]!, after.ToJsonString());
+            Assert.Empty(after["recording"]!["notRecorded"]!.AsObject());
+            await AssertRecordedAsync(proxy, steps: 5);
+            var health = await proxy.Store.CheckAsync(default);
+            Assert.True(health.Ok, health.Error);
+        }
+        finally
+        {
+            if (replica is not null)
+            {
+                await replica.DisposeAsync();
+            }
+
+            await primary.DisposeAsync();
+        }
     }
 
     [NeedsMount]

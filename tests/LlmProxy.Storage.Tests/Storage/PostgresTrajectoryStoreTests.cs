@@ -120,6 +120,19 @@ public sealed class PostgresTrajectoryStoreTests(PostgresServer server) : Trajec
         return Convert.ToInt64(await command.ExecuteScalarAsync(), System.Globalization.CultureInfo.InvariantCulture);
     }
 
+    protected override string SchemaColumns =>
+        """
+        SELECT table_name, column_name, CASE WHEN data_type = 'bytea' THEN quote_ident(column_name) ELSE quote_ident(column_name) || '::text' END
+        FROM information_schema.columns WHERE table_schema = 'public' ORDER BY table_name, ordinal_position
+        """;
+
+    protected override async Task<System.Data.Common.DbConnection> ConnectAsync()
+    {
+        var connection = new NpgsqlConnection(ConnectionString + ";Pooling=false");
+        await connection.OpenAsync();
+        return connection;
+    }
+
     private static async Task RunAsync(string connectionString, string sql)
     {
         await using var connection = new NpgsqlConnection(connectionString + ";Pooling=false");

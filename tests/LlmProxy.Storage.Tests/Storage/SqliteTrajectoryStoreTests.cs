@@ -204,4 +204,51 @@ public sealed class SqliteTrajectoryStoreTests : TrajectoryStoreTests
 #pragma warning restore CA2100
         return Convert.ToInt64(await command.ExecuteScalarAsync(), System.Globalization.CultureInfo.InvariantCulture);
     }
+
+    protected override string SchemaColumns =>
+        """
+        SELECT m.name, p.name, '"' || p.name || '"' FROM sqlite_schema m JOIN pragma_table_info(m.name) p
+        WHERE m.type = 'table' AND (m.sql NOT LIKE 'CREATE VIRTUAL%') ORDER BY m.name, p.cid
+        """;
+
+    protected override async Task<System.Data.Common.DbConnection> ConnectAsync()
+    {
+        var connection = new SqliteConnection(ConnectionString + ";Pooling=false");
+        await connection.OpenAsync();
+        return connection;
+    }
+
+    [Fact]
+    public async Task Redacted_text_leaves_the_file_and_its_log()
+    {
+        // More than a page of the file holds, so that rows move between pages.
+        var random = new Random(5);
+        for (var i = 0; i < 40; i++)
+        {
+            var filler = new string((char)('a' + (i % 26)), random.Next(10, 900));
+            await SaveAsync(Change(
+                Run($"run-{i:D2}", $"{filler} {Secret("task " + i)}") with { Comment = Secret("comment " + i) },
+                Text($$"""{"role":"user","content":"{{Secret("message " + i)}}"}""")));
+            await Store.PinAsync(Pin("task-" + i) with { ValuesJson = $$"""{"task":"{{filler}} {{Secret("pin " + i)}}"}""" }, default);
+        }
+
+        Assert.NotEqual(0, await CountAllAsync());
+
+        await RescanAsync();
+        await Store.EraseDeletedAsync(default);
+
+        Assert.Equal(0, await CountAllAsync());
+        Assert.Equal(0, new FileInfo(File + "-wal").Length);
+
+        async Task<int> CountAllAsync()
+        {
+            var count = 0;
+            foreach (var secret in Planted.Values)
+            {
+                count += await CountBytesAsync(Core(secret));
+            }
+
+            return count;
+        }
+    }
 }

@@ -16,6 +16,7 @@ public class PostgresCluster
     private readonly string _folder = Path.Combine(Path.GetTempPath(), "llmproxy-postgres-" + Guid.NewGuid().ToString("N"));
     private int _databases;
     private string _options = "";
+    private bool _isRunning;
 
     /// <summary>Why there is no server to test with, or null.</summary>
     public static string? WhyNot => Missing.Value;
@@ -31,24 +32,62 @@ public class PostgresCluster
             return;
         }
 
+        await MakeFolderAsync();
+        await RunAsServerUserAsync("initdb", "-D", Data, "-U", "llmproxy", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync");
+        await StartFirstAsync();
+    }
+
+    /// <summary>
+    /// A second server that follows this one by streaming replication. Commits wait for it from here on: a server that dies
+    /// takes nothing along that it has acknowledged.
+    /// </summary>
+    public async Task<PostgresCluster> AddReplicaAsync()
+    {
+        var replica = new PostgresCluster();
+        await replica.MakeFolderAsync();
+        await RunAsServerUserAsync("pg_basebackup", "-D", replica.Data, "-d", string.Create(CultureInfo.InvariantCulture, $"host=127.0.0.1 port={Port} user=llmproxy application_name=replica"), "-R", "-X", "stream", "-c", "fast", "--no-sync");
+        await replica.StartFirstAsync();
+        await using var connection = new NpgsqlConnection(ConnectionString + ";Pooling=false");
+        await connection.OpenAsync();
+        foreach (var statement in (string[])["ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"])
+        {
+#pragma warning disable CA2100 // Constants.
+            await using var command = new NpgsqlCommand(statement, connection);
+#pragma warning restore CA2100
+            await command.ExecuteNonQueryAsync();
+        }
+
+        return replica;
+    }
+
+    /// <summary>Makes a replica the primary, and waits until it is.</summary>
+    public Task PromoteAsync() => RunAsServerUserAsync("pg_ctl", "-D", Data, "-w", "-t", "60", "promote");
+
+    public int Port { get; private set; }
+
+    private string Data => Path.Combine(_folder, "data");
+
+    private async Task MakeFolderAsync()
+    {
         Directory.CreateDirectory(_folder);
         if (Environment.IsPrivilegedProcess)
         {
             await RunAsync("chown", [ServerUser, _folder]);
         }
+    }
 
-        var data = Path.Combine(_folder, "data");
-        await RunAsServerUserAsync("initdb", "-D", data, "-U", "llmproxy", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync");
-        var port = FreePort();
+    private async Task StartFirstAsync()
+    {
+        Port = FreePort();
         // Nothing here outlives the test run, so nothing is forced to the disk.
-        _options = string.Create(CultureInfo.InvariantCulture, $"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='{_folder}' -c fsync=off -c full_page_writes=off -c max_connections=200");
+        _options = string.Create(CultureInfo.InvariantCulture, $"-p {Port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='{_folder}' -c fsync=off -c full_page_writes=off -c max_connections=200");
         await StartAsync();
-        ConnectionString = string.Create(CultureInfo.InvariantCulture, $"Host=127.0.0.1;Port={port};Username=llmproxy;Database=postgres");
+        ConnectionString = string.Create(CultureInfo.InvariantCulture, $"Host=127.0.0.1;Port={Port};Username=llmproxy;Database=postgres");
     }
 
     public async Task DisposeAsync()
     {
-        if (ConnectionString.Length > 0)
+        if (_isRunning)
         {
             NpgsqlConnection.ClearAllPools();
             await StopAsync();
@@ -61,13 +100,19 @@ public class PostgresCluster
     }
 
     /// <summary>Ends the server as a crash does, in the middle of whatever it does. The test starts it again.</summary>
-    public Task StopAsync() =>
+    public async Task StopAsync()
+    {
         // pg_ctl reads the server's own pid from the cluster's folder, and ends that one.
-        RunAsServerUserAsync("pg_ctl", "-D", Path.Combine(_folder, "data"), "-m", "immediate", "-w", "stop");
+        await RunAsServerUserAsync("pg_ctl", "-D", Data, "-m", "immediate", "-w", "stop");
+        _isRunning = false;
+    }
 
     /// <summary>Starts the server, and waits until it answers.</summary>
-    public Task StartAsync() =>
-        RunAsServerUserAsync("pg_ctl", "-D", Path.Combine(_folder, "data"), "-o", _options, "-l", Path.Combine(_folder, "log"), "-w", "-t", "60", "start");
+    public async Task StartAsync()
+    {
+        await RunAsServerUserAsync("pg_ctl", "-D", Data, "-o", _options, "-l", Path.Combine(_folder, "log"), "-w", "-t", "60", "start");
+        _isRunning = true;
+    }
 
     /// <summary>A new, empty database.</summary>
     public async Task<string> CreateDatabaseAsync()

@@ -33,5 +33,7 @@ namespace LlmProxy.Server.Api.Dtos;
 [JsonSerializable(typeof(CleanupRequest))]
 [JsonSerializable(typeof(PurgeRequest))]
 [JsonSerializable(typeof(PurgeResponse))]
+[JsonSerializable(typeof(RescanRequest))]
+[JsonSerializable(typeof(RescanResponse))]
 [JsonSerializable(typeof(RecordedPromptsResponse))]
 internal sealed partial class ApiJson : JsonSerializerContext;

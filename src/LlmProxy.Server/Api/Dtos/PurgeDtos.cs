@@ -22,8 +22,8 @@ public sealed record PurgeResponse(bool DryRun, int Trajectories, int Examples, 
 /// <param name="Id">Its id.</param>
 /// <param name="Time">When.</param>
 /// <param name="Tenant">In whose trajectories.</param>
-/// <param name="Actor">Name of the key that asked for it; <c>local</c> without keys.</param>
-/// <param name="Action"><c>purge</c>, <c>delete</c> or <c>cleanup</c>.</param>
+/// <param name="Actor">Name of the key that asked for it; <c>local</c> without keys, <c>schedule</c> for the scheduled cleanup.</param>
+/// <param name="Action"><c>purge</c>, <c>delete</c>, <c>cleanup</c> or <c>redact</c>.</param>
 /// <param name="Subject">What was selected; a searched text is not part of it.</param>
 /// <param name="Counts">How many of what are gone.</param>
 public sealed record AuditEntryDto(string Id, DateTime Time, string Tenant, string Actor, string Action, string Subject, IReadOnlyDictionary<string, long> Counts)
