@@ -54,5 +54,28 @@ public static class DialectCatalog
         return null;
     }
 
+    /// <summary>
+    /// The id of the response that a call fetches, resumes or cancels, by the end of its path
+    /// (<c>GET /responses/{id}</c>, <c>POST /responses/{id}/cancel</c>); null for every other call.
+    /// </summary>
+    /// <param name="method">The HTTP method.</param>
+    /// <param name="path">The path without a query.</param>
+    public static string? RecognizeFetch(string method, string path)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        const string Collection = "/responses/";
+        const string Cancel = "/cancel";
+        var end = path.AsSpan().TrimEnd('/');
+        var isCancel = string.Equals(method, "POST", StringComparison.OrdinalIgnoreCase) && end.EndsWith(Cancel, StringComparison.Ordinal);
+        if (!isCancel && !string.Equals(method, "GET", StringComparison.OrdinalIgnoreCase))
+        {
+            return null;
+        }
+
+        end = isCancel ? end[..^Cancel.Length] : end;
+        var id = end.LastIndexOf(Collection, StringComparison.Ordinal) is >= 0 and var at ? end[(at + Collection.Length)..] : [];
+        return id.IsEmpty || id.Contains('/') ? null : id.ToString();
+    }
+
     private static IDialect? FindByProvider(string? provider) => Array.Find(Dialects, dialect => string.Equals(dialect.Provider, provider, StringComparison.Ordinal));
 }

@@ -61,6 +61,12 @@ public sealed record ToolCall(string Id, string Name, string Arguments) : Messag
     /// <summary>Whether the provider answered it within the same turn.</summary>
     public bool IsAnswered { get; init; }
 
+    /// <summary>Whether the provider ran the tool itself: web search, code execution, MCP. The client never answers such a call.</summary>
+    public bool IsHosted { get; init; }
+
+    /// <summary>The result within the same turn, with the id of this call; null if there is none or the client answers.</summary>
+    public ToolResult? Answer { get; init; }
+
     /// <inheritdoc />
     public bool Equals(ToolCall? other) => base.Equals(other) && (Id, Name, Arguments) == (other.Id, other.Name, other.Arguments);
 

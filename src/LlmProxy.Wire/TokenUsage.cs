@@ -25,4 +25,13 @@ public sealed record TokenUsage(long Input, long Output, long CacheRead, long Ca
         CacheWrite + other.CacheWrite,
         Reasoning + other.Reasoning)
     { LongCacheWrite = LongCacheWrite + other.LongCacheWrite };
+
+    /// <summary>What is left without another.</summary>
+    public TokenUsage Subtract(TokenUsage other) => new(
+        Input - other.Input,
+        Output - other.Output,
+        CacheRead - other.CacheRead,
+        CacheWrite - other.CacheWrite,
+        Reasoning - other.Reasoning)
+    { LongCacheWrite = LongCacheWrite - other.LongCacheWrite };
 }

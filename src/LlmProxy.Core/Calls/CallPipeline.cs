@@ -20,6 +20,7 @@ internal sealed partial class CallPipeline(
     TaskCorrelator correlator,
     TaskPrompts prompts,
     CallRecording recording,
+    FetchedResponse fetched,
     BufferBudget budget,
     Redactor redactor,
     LlmProxyOptions options,
@@ -55,6 +56,20 @@ internal sealed partial class CallPipeline(
         }
     }
 
+    /// <summary>Opens a call that fetches the response of an earlier one; null if no step waits for it. Never throws.</summary>
+    public CallSession? BeginFetch(CallStart start, string responseId)
+    {
+        try
+        {
+            return fetched.Begin(this, start, responseId);
+        }
+        catch (Exception error)
+        {
+            LogStageFailed(CallStage.Record, error);
+            return null;
+        }
+    }
+
     /// <summary>The copy of a call's response.</summary>
     internal ReplyCopy CopyOf(CallSession call) => new(call, options.Recording.MaxBodyBytes, budget, time, recording, Publish, LogCopyFailed);
 
@@ -73,6 +88,12 @@ internal sealed partial class CallPipeline(
             }
 
             reply = call.Copy.ToReply();
+            if (outcome != ExchangeOutcome.Complete && reply is { ResponseId: { } id } && call is { IsFetch: false, Place: { Task: { } broken, IsSideCall: false } at })
+            {
+                // The server may keep a response whose stream broke: the client resumes it, or goes on from it.
+                correlator.PublishId(broken, id, call.Content!.Keys, at.StepIndex);
+            }
+
             var elapsed = duration ?? time.GetElapsedTime(call.Start.ArrivedTimestamp);
             call.Record?.WriteTail(new ExchangeTail(outcome, Math.Max(0, elapsed.TotalMilliseconds), call.Record.IsTruncated, call.Copy.Rhythm));
         }
@@ -243,7 +264,7 @@ internal sealed partial class CallPipeline(
     {
         if (call.Place is { Task: { } task } place)
         {
-            correlator.Publish(task, call.Reading, reply, call.Content!.Keys, place.StepIndex);
+            correlator.Publish(task, call.IsFetch ? null : call.Reading, reply, call.Content!.Keys, place.StepIndex);
         }
     }
 

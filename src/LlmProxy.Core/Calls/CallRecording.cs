@@ -26,6 +26,7 @@ internal sealed class CallRecording(Spool spool, Recorder recorder, NotRecordedC
         var isRewritten = call.Prompt.Body is not null;
         var head = ExchangeHead.Of(place, task, call.Reading, call.Dialect.Kind, call.Provider, now) with
         {
+            IsFetch = call.IsFetch,
             KeyName = start.KeyName,
             Client = start.Client,
             Preset = call.Rules.Name,

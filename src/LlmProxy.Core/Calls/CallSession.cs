@@ -68,6 +68,9 @@ internal sealed class CallSession : IDisposable
 
     internal ReadRequest? Content { get; set; }
 
+    /// <summary>Whether the call fetches the response of an earlier one, see <see cref="FetchedResponse"/>.</summary>
+    internal bool IsFetch { get; init; }
+
     /// <summary>Notes memory that was reserved for the call, until the call is disposed.</summary>
     internal void Reserved(long bytes) => _reserved += bytes;
 

@@ -492,6 +492,20 @@ public sealed record ModelPrice(
 {
     internal const string Fix = "write a price of 0 or more, in USD per million tokens.";
 
+    private const string FactorFix = "write a factor of 0 or more, such as 2 for twice the price.";
+
+    /// <summary>Factor of the prices in Anthropic's fast mode; without it, the cost of such calls is unknown.</summary>
+    [Setting(Range = "0..", Fix = FactorFix)]
+    public decimal? Fast { get; init; }
+
+    /// <summary>Factor of the prices at priority processing; without it, the cost of such calls is unknown. Batch and flex processing cost half.</summary>
+    [Setting(Range = "0..", Fix = FactorFix)]
+    public decimal? Priority { get; init; }
+
+    /// <summary>USD per thousand web searches that the provider ran.</summary>
+    [Setting(Range = "0..", Fix = "write a price of 0 or more, in USD per thousand searches.")]
+    public decimal WebSearch { get; init; } = 10;
+
     /// <summary>An empty entry, which settings are read into.</summary>
     public ModelPrice()
         : this("", 0, 0, 0, 0)

@@ -11,23 +11,32 @@ namespace LlmProxy.Core.Experiments;
 /// <param name="CostPerSuccess">USD for each success; null where prices are unknown or nothing succeeded.</param>
 public sealed record ArmSummary(long Tasks, long Successes, double? Iterations, double? Interventions, double? Tokens, decimal? CostPerSuccess)
 {
+    /// <summary>Ended tasks whose tokens are unknown; the mean leaves them out.</summary>
+    public long TasksWithoutTokens { get; init; }
+
+    /// <summary>Ended tasks whose cost is unknown; the cost for each success leaves them out.</summary>
+    public long TasksWithoutCost { get; init; }
+
     /// <summary>Share of successes, or null without tasks.</summary>
     public double? SuccessRate => Tasks == 0 ? null : (double)Successes / Tasks;
 
     internal static ArmSummary Of(IReadOnlyList<ArmStatistics> parts)
     {
         var (total, successes) = (parts.Sum(p => p.Total), parts.Sum(p => p.Successful));
-        var paid = parts.Where(p => p.CostUsd is not null).ToList();
-        var paidSuccesses = paid.Sum(p => p.Successful);
+        var (counted, paid, paidSuccesses) = (parts.Sum(p => p.Counted), parts.Sum(p => p.Paid), parts.Sum(p => p.PaidSuccesses));
         return new ArmSummary(
             parts.Sum(p => p.Judged),
             successes,
-            Mean(parts.Sum(p => p.Iterations)),
-            Mean(parts.Sum(p => p.Interventions)),
-            Mean(parts.Sum(p => p.Tokens)),
-            paidSuccesses == 0 ? null : paid.Sum(p => p.CostUsd) / paidSuccesses);
+            Mean(parts.Sum(p => p.Iterations), total),
+            Mean(parts.Sum(p => p.Interventions), total),
+            Mean(parts.Sum(p => p.Tokens), counted),
+            paidSuccesses == 0 ? null : parts.Sum(p => p.CostUsd) / paidSuccesses)
+        {
+            TasksWithoutTokens = total - counted,
+            TasksWithoutCost = total - paid,
+        };
 
-        double? Mean(long sum) => total == 0 ? null : (double)sum / total;
+        static double? Mean(long sum, long count) => count == 0 ? null : (double)sum / count;
     }
 }
 

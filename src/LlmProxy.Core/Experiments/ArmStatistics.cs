@@ -9,6 +9,16 @@ namespace LlmProxy.Core.Experiments;
 /// <param name="Successful">Those that succeeded.</param>
 /// <param name="Iterations">Sum of steps.</param>
 /// <param name="Interventions">Sum of interventions.</param>
-/// <param name="Tokens">Sum of input and output tokens.</param>
+/// <param name="Tokens">Sum of input and output tokens, of the tasks whose tokens are known.</param>
 /// <param name="CostUsd">Sum of known costs.</param>
-public sealed record ArmStatistics(string Provider, string Model, string Arm, long Total, long Judged, long Successful, long Iterations, long Interventions, long Tokens, decimal? CostUsd);
+public sealed record ArmStatistics(string Provider, string Model, string Arm, long Total, long Judged, long Successful, long Iterations, long Interventions, long Tokens, decimal? CostUsd)
+{
+    /// <summary>Ended tasks whose tokens are known.</summary>
+    public long Counted { get; init; } = Total;
+
+    /// <summary>Ended tasks whose cost is known.</summary>
+    public long Paid { get; init; } = CostUsd is null ? 0 : Total;
+
+    /// <summary>Those of them that succeeded.</summary>
+    public long PaidSuccesses { get; init; } = CostUsd is null ? 0 : Successful;
+}

@@ -51,8 +51,14 @@ public sealed class OutlineBuilder
         var step = new StepPart { End = ReplyKinds.Of(reply, stopReason), StopReason = stopReason, TextLength = reply?.Text.Length ?? 0 };
         foreach (var call in reply?.ToolCalls ?? [])
         {
-            _open[call.Id] = (index, step.Calls.Count);
-            step.Calls.Add(new CallOutline(index, redactor.Redact(call.Name), redactor.Redact(ArgumentKinds(call.Arguments)), Digest(call), CallResult.None));
+            if (!call.IsHosted)
+            {
+                _open[call.Id] = (index, step.Calls.Count);
+            }
+
+            // The server has answered its own tools' calls already.
+            var result = call.Answer is not { } answer ? CallResult.None : answer.IsError == true ? CallResult.Failed : CallResult.Ok;
+            step.Calls.Add(new CallOutline(index, redactor.Redact(call.Name), redactor.Redact(ArgumentKinds(call.Arguments)), Digest(call), result));
         }
 
         _steps[index] = step;

@@ -3,10 +3,10 @@ namespace LlmProxy.Core.Outcomes;
 /// <summary>Tells what a reply that ends a turn says.</summary>
 internal static class ReplyKinds
 {
-    /// <summary>What a reply says; <see cref="ReplyKind.None"/> if it calls a tool, or there is none.</summary>
+    /// <summary>What a reply says; <see cref="ReplyKind.None"/> if the client has a tool call to answer, or there is none.</summary>
     public static ReplyKind Of(ConversationMessage? reply, string? stopReason)
     {
-        if (reply is null || reply.ToolCalls.Count > 0)
+        if (reply is null || reply.ToolCalls.Any(call => !call.IsHosted))
         {
             return ReplyKind.None;
         }

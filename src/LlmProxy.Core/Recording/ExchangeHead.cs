@@ -46,6 +46,9 @@ public sealed record ExchangeHead
     /// <summary>The call repeats the step of that number: it takes its place. Else a number that is taken already is not the step's own.</summary>
     public bool IsRetry { get; init; }
 
+    /// <summary>The call fetches the response of the step, which was asked for in the background: it has no request of its own.</summary>
+    public bool IsFetch { get; init; }
+
     /// <summary>A side call (title, summary…): no step.</summary>
     public bool IsSideCall { get; init; }
 

@@ -37,18 +37,18 @@ internal sealed class RequestDelta
     /// <summary>The run's history after the call.</summary>
     public TurnKey[] History => Kept > _known ? [.. _before[..Kept], .. Keys] : Keys;
 
-    /// <summary>Compares a call with its run.</summary>
-    public static RequestDelta Of(TrajectoryState run, RequestReading? reading, IDialect dialect, Redactor redactor, TurnKeys turnKeys)
+    /// <summary>Compares a call with its run. If the run's content begins with it, all of its messages are new, and those after the last reply count.</summary>
+    public static RequestDelta Of(TrajectoryState run, RequestReading? reading, IDialect dialect, Redactor redactor, TurnKeys turnKeys, bool contentBegins)
     {
         var messages = reading?.Messages ?? [];
         var keys = messages.Select(m => m.Key).ToArray();
         // The history of a rebuilt run is the stored one, without secrets.
         var compared = run.IsRebuilt ? [.. messages.Select((_, i) => dialect.KeyOf(redactor.RedactJson(reading!.ReadMessage(i).Json), turnKeys))] : keys;
-        var (kept, known) = Compare(run, reading, messages, compared);
+        var (kept, known) = contentBegins ? (0, 0) : Compare(run, reading, messages, compared);
         var fresh = Enumerable.Range(known, messages.Count - known).Select(i => reading!.ReadMessage(i)).ToList();
         // The first step of a later turn brings the whole conversation; errors and interventions in it were counted in its
         // earlier trajectories.
-        var isLaterTurn = run.LastStep is null && run.Row.ConversationId != run.Row.TaskId;
+        var isLaterTurn = contentBegins || (run.LastStep is null && run.Row.ConversationId != run.Row.TaskId);
         return new RequestDelta(keys, compared, run.History, kept, known, isLaterTurn ? AfterLastReply(messages) : 0, fresh);
     }
 

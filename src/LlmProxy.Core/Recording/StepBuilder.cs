@@ -8,7 +8,7 @@ namespace LlmProxy.Core.Recording;
 /// Turns one exchange into a step of its run, and opens and rebuilds runs. Pure work on values; the recorder saves what
 /// comes out.
 /// </summary>
-internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, Redactor redactor, IReadOnlyList<ModelPrice> prices, CorrelationSecret secret, HistoryPrefixCache histories)
+internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, Redactor redactor, IReadOnlyList<ModelPrice> prices, Provenance provenance, CorrelationSecret secret, HistoryPrefixCache histories)
 {
     /// <summary>A new trajectory from its first exchange.</summary>
     public TrajectoryState Start(ExchangeHead head)
@@ -70,7 +70,7 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
                 view.Step,
                 row,
                 [.. history],
-                new StepCounts(view.Step.TokenUsage, ModelCost.Of(prices, view.Step.Model, view.Step.TokenUsage), view.Reply?.ToolCalls.Count ?? 0, view.Step.Index - (run.LastStep?.Index ?? 0), counts));
+                new StepCounts(view.Step.TokenUsage, view.Step.TokenUsage is { } tokens ? ModelCost.Of(prices, view.Step.Model, tokens) : null, provenance.Of(row, view), view.Reply?.ToolCalls.Count ?? 0, view.Step.Index - (run.LastStep?.Index ?? 0), counts));
         }
 
         run.LastEndedTurn = row is { IsProvisional: true, OutcomeSource: OutcomeSource.Inferred };
@@ -100,8 +100,11 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
         using var turnKeys = new TurnKeys(secret.Value, histories);
         var rules = catalog.Get(head.Preset);
         var clean = redactor.For(head.Tenant);
+        var responding = provenance.Of(head, reply, clean);
+        var keeps = provenance.Keeps(head, responding);
+        var begins = provenance.Settle(run, keeps);
         var reading = Read(dialect, head, exchange, known, turnKeys);
-        var delta = RequestDelta.Of(run, reading, dialect, clean, turnKeys);
+        var delta = RequestDelta.Of(run, reading, dialect, clean, turnKeys, begins);
         run.IsRebuilt = false;
         var counts = MessageCounter.Count(run, delta.Uncounted, rules);
         var said = reply is { HasSubstance: true } ? reply : null;
@@ -109,19 +112,25 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
         run.NoteEnd(index, status, reply);
         run.Outline.AddResults(delta.Uncounted, rules, clean);
         run.Outline.AddReply(index, said?.Message, clean.RedactId(reply?.StopReason), clean);
-        var usage = StepUsage.Of(prices, reply, head.Model);
-        var row = AddCall(usage.AddTo(counts.AddTo(run.Row)), run.StartOf(head), head, exchange, said, index) with { HasContent = run.KeepContent };
+        if (said is not null)
+        {
+            counts = counts with { Failed = counts.Failed + said.Message.ToolCalls.Count(call => call is { IsHosted: true, Answer: { } answer } && rules.IsFailure(answer)) };
+        }
+
+        var usage = StepUsage.Of(prices, reply, exchange.ResponseHead, head.Model);
+        var row = AddCall(usage.AddTo(counts.AddTo(run.Row)), run.StartOf(head), head, exchange, reply, said, index) with { HasContent = run.KeepContent };
+        row = Provenance.AddTo(row, responding);
 
         var content = new StepContent(clean);
         // A task that continues with a model whose content is not recorded keeps nothing of that model's.
-        var kept = run.KeepContent && head.KeepContent ? content.Keep(run, delta, reading, exchange.SentPrompt, said) : new KeptContent();
+        var kept = run.KeepContent && keeps ? content.Keep(run, delta, reading, exchange.SentPrompt, said) : new KeptContent();
         var step = new TrajectoryStep
         {
             TrajectoryId = row.Id,
             Index = index,
             ExchangeId = head.ExchangeId,
             Dialect = head.Dialect,
-            Model = clean.Redact(reply?.Model ?? head.Model),
+            Model = clean.Redact(reply?.Model is { Length: > 0 } named ? named : head.Model),
             SystemPrompt = kept.SystemPrompt,
             SentSystemPrompt = kept.SentSystemPrompt,
             Tools = kept.Tools,
@@ -140,7 +149,7 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
         };
         (step, var others) = ExplainForeign(run, step, delta, history, said, dialect, turnKeys);
 
-        run.Take(step, row, history, new StepCounts(usage.Tokens, usage.Cost, reply?.Message.ToolCalls.Count ?? 0, row.IterationCount - run.Row.IterationCount, counts));
+        run.Take(step, row, history, new StepCounts(usage.Tokens, usage.Cost, responding, reply?.Message.ToolCalls.Count ?? 0, row.IterationCount - run.Row.IterationCount, counts));
         var stated = status == StepStatus.Ok && said is not null ? rules.ReadOutcome(said.Message.ToolCalls) : null;
         run.Row = judge.AfterStep(run, row, stated, rules);
         return new TrajectoryChange
@@ -153,12 +162,62 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
         };
     }
 
+    /// <summary>
+    /// Completes the last step with its response, which was asked for in the background and fetched later. A response that is
+    /// not over, and one whose step is complete, change nothing.
+    /// </summary>
+    public TrajectoryChange RecordFetched(TrajectoryState run, ExchangeHead head, SpooledContent exchange, AssembledReply? reply)
+    {
+        reply ??= Assemble(DialectCatalog.Get(head.Dialect), head, exchange);
+        if (run.LastStep is not { } last || last.Status == StepStatus.Ok || reply is not { ResponseId: { } id } || id != last.ResponseId
+            || !(reply.IsComplete || reply.Error is not null) || exchange.ResponseHead is not { Status: < 400 })
+        {
+            return new TrajectoryChange { Trajectory = run.Row, Exchanges = [head.ExchangeId] };
+        }
+
+        using var turnKeys = new TurnKeys(secret.Value, histories);
+        var (rules, clean) = (catalog.Get(run.Row.Preset), redactor.For(head.Tenant));
+        var (said, status) = (reply.HasSubstance ? reply : null, ExchangeStatus.Of(exchange, reply));
+        var responding = provenance.Of(head with { Provider = run.Row.Provider, Model = last.Model }, reply, clean);
+        var usage = StepUsage.Of(prices, reply, exchange.ResponseHead, last.Model);
+        var row = usage.AddTo(run.WithoutLastUsage() with { IterationCount = last.Index - 1 });
+        row = Provenance.AddTo(AddCall(row, run.StartOf(head), head with { ExampleIds = [] }, exchange, reply, said, last.Index), responding);
+        var content = new StepContent(clean);
+        var step = last with
+        {
+            Model = clean.Redact(reply.Model is { Length: > 0 } model ? model : last.Model),
+            Reply = said is null || !run.KeepContent ? null : content.Keep(said),
+            StopReason = clean.RedactId(reply.StopReason),
+            TokenUsage = usage.Tokens,
+            DurationMs = Math.Max(last.DurationMs, (row.LastActivityAt - last.StartedAt).TotalMilliseconds),
+            HttpStatus = exchange.ResponseHead.Status,
+            Status = status,
+        };
+        run.NoteEnd(last.Index, status, reply);
+        run.Outline.AddReply(last.Index, said?.Message, clean.RedactId(reply.StopReason), clean);
+        var counts = run.LastCounts?.Messages ?? default;
+        run.Complete(
+            step,
+            said is null ? run.History : [.. run.History, run.AddReply(said, turnKeys)],
+            new StepCounts(usage.Tokens, usage.Cost, responding, said?.Message.ToolCalls.Count ?? 0, run.LastCounts?.Iterations ?? 0, counts));
+        var stated = status == StepStatus.Ok && said is not null ? rules.ReadOutcome(said.Message.ToolCalls) : null;
+        run.Row = judge.AfterStep(run, row, stated, rules);
+        return new TrajectoryChange
+        {
+            Trajectory = run.Row,
+            Steps = [step],
+            Contents = content.Pieces,
+            Exchanges = [head.ExchangeId],
+            Keys = ReplyKeys.Make(null, reply, turnKeys, head.TaskId!, last.Index, head.StartedAt),
+            Outline = run.Row.CompletedAt is null ? null : run.Outline.Build(),
+        };
+    }
+
     /// <summary>Adds the tokens of a side call to its task.</summary>
     public TrajectoryChange RecordSideCall(TrajectoryState run, ExchangeHead head, SpooledContent exchange, AssembledReply? reply)
     {
         reply ??= Assemble(DialectCatalog.Get(head.Dialect), head, exchange);
-        var tokens = reply?.Usage ?? TokenUsage.None;
-        run.Row = new StepUsage(tokens, ModelCost.Of(prices, head.Model, tokens)).AddTo(run.Row);
+        run.Row = StepUsage.Of(prices, reply, exchange.ResponseHead, head.Model).AddTo(run.Row);
         using var turnKeys = new TurnKeys(secret.Value);
         return new TrajectoryChange { Trajectory = run.Row, Exchanges = [head.ExchangeId], Keys = ReplyKeys.Make(null, reply, turnKeys, head.TaskId!, 0, head.StartedAt) };
     }
@@ -205,13 +264,13 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
     private static RequestReading? Read(IDialect dialect, ExchangeHead head, SpooledContent exchange, ParsedExchange? known, TurnKeys turnKeys) =>
         BodyDecoder.DecodeAll(exchange.Request, head.RequestEncoding) is not { } body ? null : known?.Places?.In(body) ?? dialect.ReadRequest(body, head.Path, turnKeys);
 
-    private Trajectory AddCall(Trajectory row, DateTimeOffset started, ExchangeHead head, SpooledContent exchange, AssembledReply? said, int index)
+    private Trajectory AddCall(Trajectory row, DateTimeOffset started, ExchangeHead head, SpooledContent exchange, AssembledReply? reply, AssembledReply? said, int index)
     {
         var answered = started.AddMilliseconds(exchange.Tail.DurationMs);
         IReadOnlyList<ToolCall> calls = said?.Message.ToolCalls ?? [];
         return row with
         {
-            Model = row.Model.Length > 0 ? row.Model : redactor.For(row.Tenant).Redact(head.Model),
+            Model = row.Model.Length > 0 ? row.Model : redactor.For(row.Tenant).Redact(head.Model.Length > 0 ? head.Model : reply?.Model ?? ""),
             IterationCount = Math.Max(row.IterationCount, index),
             ToolCallsCount = row.ToolCallsCount + calls.Count,
             ToolsUsed = calls.Count == 0 ? row.ToolsUsed : [.. row.ToolsUsed.Union(calls.Select(c => redactor.For(row.Tenant).Redact(c.Name)), StringComparer.Ordinal)],

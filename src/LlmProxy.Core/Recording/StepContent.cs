@@ -47,6 +47,9 @@ internal sealed class StepContent(Redactor redactor)
         };
     }
 
+    /// <summary>Keeps a reply that came later than its call.</summary>
+    public ContentHash Keep(AssembledReply said) => Keep(said.Message.Json);
+
     /// <summary>Keeps the new messages of a call.</summary>
     private List<StepMessage> KeepMessages(TrajectoryState run, RequestDelta delta)
     {

@@ -1,26 +1,47 @@
 namespace LlmProxy.Core.Recording;
 
 /// <summary>Tokens and cost of one call.</summary>
-/// <param name="Tokens">Tokens.</param>
-/// <param name="Cost">Cost in USD; null if no price is known.</param>
-internal readonly record struct StepUsage(TokenUsage Tokens, decimal? Cost)
+/// <param name="Tokens">Tokens; null if the response does not state them.</param>
+/// <param name="Cost">Cost in USD; null if no price or no usage is known.</param>
+internal readonly record struct StepUsage(TokenUsage? Tokens, decimal? Cost)
 {
-    /// <summary>The usage of a response, priced as the responding model, else as the requested one. The cost of a response without usage is unknown.</summary>
-    public static StepUsage Of(IReadOnlyList<ModelPrice> prices, AssembledReply? reply, string requestedModel)
+    /// <summary>
+    /// The usage of a response, priced as the responding model. A call that failed without an answer used nothing; what else
+    /// states no usage has an unknown one.
+    /// </summary>
+    /// <param name="prices">The price list.</param>
+    /// <param name="reply">The response as far as it could be read, or null.</param>
+    /// <param name="answer">The response's head; null if none came.</param>
+    /// <param name="requestedModel">The model asked for.</param>
+    public static StepUsage Of(IReadOnlyList<ModelPrice> prices, AssembledReply? reply, ResponseHead? answer, string requestedModel)
     {
-        if (reply is { HasSubstance: true, HasUsage: false })
-        {
-            return new StepUsage(TokenUsage.None, null);
-        }
-
-        var tokens = reply?.Usage ?? TokenUsage.None;
-        return new StepUsage(tokens, ModelCost.Of(prices, reply?.Model ?? requestedModel, tokens) ?? ModelCost.Of(prices, requestedModel, tokens));
+        var failed = answer is not { Status: < 400 } || reply is { Error: not null, HasSubstance: false };
+        return reply is not { HasUsage: true }
+            ? new StepUsage(failed ? TokenUsage.None : null, failed ? CostOf(prices, reply, requestedModel, TokenUsage.None) : null)
+            : new StepUsage(reply.Usage, CostOf(prices, reply, requestedModel, reply.Usage));
     }
 
-    /// <summary>The row with this usage. A run with one call of unknown price has no known cost.</summary>
-    public Trajectory AddTo(Trajectory row) => row with
+    /// <summary>The row with this usage. A run with one call of unknown usage or price has none that is known.</summary>
+    public Trajectory AddTo(Trajectory row)
     {
-        TokenUsage = row.TokenUsage.Add(Tokens),
-        CostUsd = Cost is null ? null : row.IterationCount == 0 ? (row.CostUsd ?? 0) + Cost : row.CostUsd + Cost,
-    };
+        var isFirst = row.IterationCount == 0 && row.TokenUsage == TokenUsage.None;
+        return row with
+        {
+            TokenUsage = Tokens is null ? null : row.TokenUsage?.Add(Tokens),
+            CostUsd = Cost is null ? null : isFirst ? (row.CostUsd ?? 0) + Cost : row.CostUsd + Cost,
+        };
+    }
+
+    private static decimal? CostOf(IReadOnlyList<ModelPrice> prices, AssembledReply? reply, string requested, TokenUsage usage)
+    {
+        var terms = reply?.Terms ?? UsageTerms.Standard;
+        var answered = reply?.Model is { Length: > 0 } model ? model : requested;
+        return ModelCost.Of(prices, answered, usage, terms) is { } cost ? cost
+            : IsOtherSpelling(answered, requested) ? ModelCost.Of(prices, requested, usage, terms)
+            : null;
+    }
+
+    /// <summary>Whether one name is the other with a date, a vendor or a suffix: a deployment's price is that of its model.</summary>
+    private static bool IsOtherSpelling(string answered, string requested) =>
+        requested.Length > 0 && (answered.Contains(requested, StringComparison.OrdinalIgnoreCase) || requested.Contains(answered, StringComparison.OrdinalIgnoreCase));
 }

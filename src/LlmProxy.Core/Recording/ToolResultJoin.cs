@@ -6,7 +6,7 @@ namespace LlmProxy.Core.Recording;
 /// </summary>
 internal static class ToolResultJoin
 {
-    /// <summary>The results of some calls, with the calls' own ids.</summary>
+    /// <summary>The results of some calls, those within the reply first, with the calls' own ids.</summary>
     /// <param name="calls">Calls of one reply.</param>
     /// <param name="next">The new messages of the next step. A rewritten history brings older results along.</param>
     public static IReadOnlyList<ToolResult> Of(IReadOnlyList<ToolCall> calls, IReadOnlyList<ConversationMessage> next)
@@ -18,7 +18,7 @@ internal static class ToolResultJoin
 
         // 1. By id, wherever the result is.
         var ids = calls.Select(call => call.Id).ToHashSet(StringComparer.Ordinal);
-        var found = next.SelectMany(message => message.ToolResults).Where(result => ids.Contains(result.Id)).ToList();
+        var found = calls.Select(call => call.Answer).OfType<ToolResult>().Concat(next.SelectMany(message => message.ToolResults).Where(result => ids.Contains(result.Id))).ToList();
         var answered = found.Select(result => result.Id).ToHashSet(StringComparer.Ordinal);
         var open = calls.Where(call => !call.IsAnswered && !answered.Contains(call.Id)).ToList();
         if (open.Count == 0)

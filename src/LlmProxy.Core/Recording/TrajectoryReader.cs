@@ -36,9 +36,10 @@ public sealed class TrajectoryReader(ITrajectoryStore store)
             });
         }
 
-        for (var i = 0; i + 1 < views.Count; i++)
+        for (var i = 0; i < views.Count; i++)
         {
-            views[i] = views[i] with { ToolResults = ToolResultJoin.Of(views[i].Reply?.ToolCalls ?? [], [.. views[i + 1].Messages.Select(m => m.Message)]) };
+            var next = i + 1 < views.Count ? views[i + 1].Messages : [];
+            views[i] = views[i] with { ToolResults = ToolResultJoin.Of(views[i].Reply?.ToolCalls ?? [], [.. next.Select(m => m.Message)]) };
         }
 
         return views;

@@ -3,12 +3,13 @@ using LlmProxy.Core.Outcomes;
 namespace LlmProxy.Core.Recording;
 
 /// <summary>What one step added to its run, so that it can be taken back.</summary>
-/// <param name="Usage">Tokens.</param>
+/// <param name="Usage">Tokens, or null.</param>
 /// <param name="Cost">Cost, or null where it is unknown.</param>
+/// <param name="Model">The model that responded, or null.</param>
 /// <param name="ToolCalls">Tool calls of the reply.</param>
 /// <param name="Iterations">Iterations; 1 but for gaps.</param>
 /// <param name="Messages">What its new messages added.</param>
-internal sealed record StepCounts(TokenUsage Usage, decimal? Cost, int ToolCalls, int Iterations, MessageCounts Messages);
+internal sealed record StepCounts(TokenUsage? Usage, decimal? Cost, RespondingModel? Model, int ToolCalls, int Iterations, MessageCounts Messages);
 
 /// <summary>
 /// A run as the recorder knows it: its row, its history so far and what is open in it. Built step by step; rebuilt
@@ -19,7 +20,7 @@ internal sealed class TrajectoryState(Trajectory row)
     private readonly List<string> _answeredLast = [];
     private readonly HashSet<int> _indices = [];
     private IReadOnlyList<TrajectoryEmbedding> _embeddings = [];
-    private (TrajectoryStep? LastStep, TurnKey[] History, bool LastResultFailed, decimal? Cost) _before = (null, [], false, null);
+    private (TrajectoryStep? LastStep, TurnKey[] History, decimal? Cost, TokenUsage? Tokens) _before = (null, [], null, null);
     private (TimeSpan Uptime, DateTimeOffset At)? _firstCall;
 
     /// <summary>The run's row as it is now.</summary>
@@ -54,9 +55,6 @@ internal sealed class TrajectoryState(Trajectory row)
 
     /// <summary>Ids of calls whose result was counted.</summary>
     public HashSet<string> Answered { get; } = new(StringComparer.Ordinal);
-
-    /// <summary>Whether the latest tool result was a failure.</summary>
-    public bool LastResultFailed { get; set; }
 
     /// <summary>Whether the last reply ended its turn without asking for a tool.</summary>
     public bool LastEndedTurn { get; set; }
@@ -109,7 +107,7 @@ internal sealed class TrajectoryState(Trajectory row)
     /// <summary>Remembers the state before a step.</summary>
     public void Mark()
     {
-        _before = (LastStep, History, LastResultFailed, Row.CostUsd);
+        _before = (LastStep, History, Row.CostUsd, Row.TokenUsage);
         _answeredLast.Clear();
     }
 
@@ -146,7 +144,7 @@ internal sealed class TrajectoryState(Trajectory row)
     /// <summary>Notes how the call of a step ended, unless a later step is known.</summary>
     public void NoteEnd(int index, StepStatus status, AssembledReply? reply)
     {
-        if (LastStep is null || index > LastStep.Index)
+        if (LastStep is null || index >= LastStep.Index)
         {
             LastCallFailed = status.IsFailure();
             LastEndedTurn = status == StepStatus.Ok && reply is { EndedTurn: true };
@@ -166,6 +164,23 @@ internal sealed class TrajectoryState(Trajectory row)
             (LastStep, LastCounts, History) = (step, counts, history);
         }
 
+        if (step.ResponseId is { } response)
+        {
+            Responses[response] = history.Length;
+        }
+    }
+
+    /// <summary>The row without the usage of the last step, which a response that came later states anew.</summary>
+    public Trajectory WithoutLastUsage() => LastCounts is not { } counts ? Row : Row with
+    {
+        TokenUsage = counts.Usage is null || Row.TokenUsage is null ? _before.Tokens : Row.TokenUsage.Subtract(counts.Usage),
+        CostUsd = counts.Cost is null || Row.CostUsd is null ? _before.Cost : Row.CostUsd - counts.Cost,
+    };
+
+    /// <summary>Completes the last step.</summary>
+    public void Complete(TrajectoryStep step, TurnKey[] history, StepCounts counts)
+    {
+        (LastStep, History, LastCounts) = (step, history, counts);
         if (step.ResponseId is { } response)
         {
             Responses[response] = history.Length;
@@ -194,13 +209,15 @@ internal sealed class TrajectoryState(Trajectory row)
             ClicksTotal = Math.Max(0, Row.ClicksTotal - counts.Messages.Clicks),
             ClicksHit = Math.Max(0, Row.ClicksHit - counts.Messages.Hits),
             UserInterventions = Math.Max(0, Row.UserInterventions - counts.Messages.Interventions),
-            TokenUsage = Row.TokenUsage.Add(new TokenUsage(-counts.Usage.Input, -counts.Usage.Output, -counts.Usage.CacheRead, -counts.Usage.CacheWrite, -counts.Usage.Reasoning)),
+            TokenUsage = counts.Usage is null || Row.TokenUsage is null ? _before.Tokens : Row.TokenUsage.Subtract(counts.Usage),
+            AnsweredBy = RespondingModels.Without(Row.AnsweredBy, counts.Model),
+            Provider = RespondingModels.ProviderOf(RespondingModels.Without(Row.AnsweredBy, counts.Model)) ?? Row.Provider,
             CostUsd = counts.Cost is null || Row.CostUsd is null ? _before.Cost : Row.CostUsd - counts.Cost,
         };
         _indices.Remove(LastStep.Index);
         Outline.Forget(LastStep.Index);
         Foreign.Forget(LastStep.Index);
-        (LastStep, History, LastResultFailed, _) = _before;
+        (LastStep, History, _, _) = _before;
         LastCounts = null;
         Answered.ExceptWith(_answeredLast);
         _answeredLast.Clear();

@@ -24,7 +24,7 @@ internal sealed partial class TrajectoryUpdates(
         var run = await FindRunAsync(queue.Tenant, queue.TaskId);
         if (run is null)
         {
-            if (head.IsSideCall)
+            if (head.IsSideCall || head.IsFetch)
             {
                 return new TrajectoryUpdate(queue, item, null, null, false);
             }
@@ -44,13 +44,13 @@ internal sealed partial class TrajectoryUpdates(
             return Made(queue, item, run, steps.RecordSideCall(run, head, content, item.Known?.Reply), drop: false);
         }
 
-        if (run.LastStep is null && run.Row.IterationCount == 0)
+        if (run.LastStep is null && run.Row.IterationCount == 0 && !head.IsFetch)
         {
             // Opened by the API before its first call: that one decides its provider and model.
             steps.Adopt(run, head);
         }
 
-        var change = steps.Record(run, head, content, item.Known);
+        var change = head.IsFetch ? steps.RecordFetched(run, head, content, item.Known?.Reply) : steps.Record(run, head, content, item.Known);
         return await embedder.EmbedAsync(Made(queue, item, run, change, Settle(run, queue)), run);
     }
 

@@ -76,7 +76,9 @@ public sealed partial class PreparedTrajectory
             }
 
             var unclaimed = step.ToolResults.ToList();
-            var reasoning = reply.Text;
+            // The text after a search or an execution on the provider's side is what the model made of it.
+            var isAnswer = reply.ToolCalls.All(call => call.IsHosted);
+            var reasoning = isAnswer ? "" : reply.Text;
             foreach (var call in reply.ToolCalls)
             {
                 // Some dialects send one result per text block; Gemini names the function and returns results in order.
@@ -98,6 +100,11 @@ public sealed partial class PreparedTrajectory
                     Observes = ToolNames.IsObservation(call.Name),
                 });
                 reasoning = "";
+            }
+
+            if (isAnswer && !string.IsNullOrWhiteSpace(reply.Text))
+            {
+                actions.Add(new TrajectoryAction { Reasoning = reply.Text });
             }
         }
 

@@ -94,8 +94,17 @@ public sealed record TrajectorySums
     /// <summary>Sum of interventions.</summary>
     public long Interventions { get; init; }
 
-    /// <summary>Sum of input and output tokens.</summary>
+    /// <summary>Sum of input and output tokens, of the runs whose tokens are known.</summary>
     public long Tokens { get; init; }
+
+    /// <summary>Number of those runs.</summary>
+    public long RunsWithTokens { get; init; }
+
+    /// <summary>Those of them that succeeded.</summary>
+    public long CountedSuccesses { get; init; }
+
+    /// <summary>Runs whose cost is known.</summary>
+    public long RunsWithCost { get; init; }
 
     /// <summary>Sum of known costs in USD; null where no cost is known.</summary>
     public decimal? CostUsd { get; init; }
@@ -131,6 +140,9 @@ public sealed record TrajectorySums
             FailedToolResults = FailedToolResults + other.FailedToolResults,
             Interventions = Interventions + other.Interventions,
             Tokens = Tokens + other.Tokens,
+            RunsWithTokens = RunsWithTokens + other.RunsWithTokens,
+            CountedSuccesses = CountedSuccesses + other.CountedSuccesses,
+            RunsWithCost = RunsWithCost + other.RunsWithCost,
             CostUsd = CostUsd is null && other.CostUsd is null ? null : (CostUsd ?? 0) + (other.CostUsd ?? 0),
             PaidSuccesses = PaidSuccesses + other.PaidSuccesses,
             ClickAccuracies = ClickAccuracies + other.ClickAccuracies,

@@ -74,17 +74,19 @@ public sealed class StatisticsReader(IStatisticsStore store, QualityOptions qual
         new(provider, model, sums.Runs, sums.Successful, Ratio(sums.Successful, sums.Judged), Mean(sums.Quality, sums.Scored), Means(sums), sums.CostUsd);
 
     private static IntervalStatistics OfInterval(DateTime start, TrajectorySums sums) =>
-        new(start, sums.Runs, sums.Successful, Ratio(sums.Successful, sums.Judged), Mean(sums.Quality, sums.Scored), Ratio(sums.Iterations, sums.Runs), Ratio(sums.Tokens, sums.Runs));
+        new(start, sums.Runs, sums.Successful, Ratio(sums.Successful, sums.Judged), Mean(sums.Quality, sums.Scored), Ratio(sums.Iterations, sums.Runs), Ratio(sums.Tokens, sums.RunsWithTokens));
 
     private static AverageMetrics Means(TrajectorySums sums) => new(
         Ratio(sums.Iterations, sums.Runs),
         Ratio(sums.ToolCalls, sums.Runs),
-        Ratio(sums.Tokens, sums.Runs),
+        Ratio(sums.Tokens, sums.RunsWithTokens),
         Ratio(sums.FailedToolResults, sums.ToolCalls),
         Mean(sums.ClickAccuracies, sums.RunsWithClicks),
         Ratio(sums.Interventions, sums.Runs),
-        Ratio(sums.Tokens, sums.Successful),
-        sums.PaidSuccesses == 0 ? null : sums.CostUsd / sums.PaidSuccesses);
+        Ratio(sums.Tokens, sums.CountedSuccesses),
+        sums.PaidSuccesses == 0 ? null : sums.CostUsd / sums.PaidSuccesses,
+        sums.Runs - sums.RunsWithTokens,
+        sums.Runs - sums.RunsWithCost);
 
     private static double? Ratio(long part, long whole) => Mean(part, whole);
 

@@ -28,7 +28,7 @@ public record TrajectoryStatistics
     public IReadOnlyList<ModelStatistics> ByModel { get; init; } = [];
 
     /// <summary>Means.</summary>
-    public AverageMetrics AverageMetrics { get; init; } = new(null, null, null, null, null, null, null, null);
+    public AverageMetrics AverageMetrics { get; init; } = new(null, null, null, null, null, null, null, null, 0, 0);
 
     /// <summary>Scored runs by band.</summary>
     public QualityDistribution QualityDistribution { get; init; } = new(0, 0, 0, 0);
@@ -77,12 +77,14 @@ public sealed record ModelStatistics(
 /// <summary>Means over ended runs.</summary>
 /// <param name="Iterations">Steps by run.</param>
 /// <param name="ToolCalls">Tool calls by run.</param>
-/// <param name="Tokens">Input and output tokens by run.</param>
+/// <param name="Tokens">Input and output tokens by run, of the runs whose tokens are known.</param>
 /// <param name="ErrorRate">Failed tool results by tool calls.</param>
 /// <param name="ClickAccuracy">Mean of the runs where one was stated or counted.</param>
 /// <param name="InterventionRate">Interventions by run.</param>
-/// <param name="TokensPerSuccess">Tokens of all runs by successful runs.</param>
+/// <param name="TokensPerSuccess">Tokens of all runs whose tokens are known by the successful ones among them.</param>
 /// <param name="CostPerSuccess">USD: costs of all runs whose cost is known by the successful ones among them.</param>
+/// <param name="RunsWithoutTokens">Runs whose tokens are unknown; the means of tokens leave them out.</param>
+/// <param name="RunsWithoutCost">Runs whose cost is unknown; the sums and means of costs leave them out.</param>
 public sealed record AverageMetrics(
     double? Iterations,
     double? ToolCalls,
@@ -91,7 +93,9 @@ public sealed record AverageMetrics(
     double? ClickAccuracy,
     double? InterventionRate,
     double? TokensPerSuccess,
-    decimal? CostPerSuccess);
+    decimal? CostPerSuccess,
+    long RunsWithoutTokens,
+    long RunsWithoutCost);
 
 /// <summary>Number of scored runs by band.</summary>
 /// <param name="Excellent">0.9 and up.</param>
@@ -107,7 +111,7 @@ public sealed record QualityDistribution(long Excellent, long Good, long Fair, l
 /// <param name="SuccessRate">Successful runs by those whose success is known.</param>
 /// <param name="AverageQuality">Mean score.</param>
 /// <param name="Iterations">Steps by run.</param>
-/// <param name="Tokens">Tokens by run.</param>
+/// <param name="Tokens">Tokens by run, of the runs whose tokens are known.</param>
 public sealed record IntervalStatistics(DateTime Start, long Total, long Successful, double? SuccessRate, double? AverageQuality, double? Iterations, double? Tokens);
 
 /// <summary>The store's size.</summary>

@@ -11,7 +11,7 @@ public static class ReplyKeys
     private const int ShortestTellingTurn = 24;
 
     /// <summary>Keys of a response.</summary>
-    /// <param name="reading">The request; null for a side call's, which gives no key.</param>
+    /// <param name="reading">The request; null for a side call's and a fetched response's, which give no key.</param>
     /// <param name="reply">Its response, or null where none could be read.</param>
     /// <param name="keys">Makes the keys.</param>
     /// <param name="taskId">The task.</param>
@@ -22,7 +22,7 @@ public static class ReplyKeys
         var entries = new List<CorrelationEntry>();
         var chain = reading is { Messages: [.., var last] } ? last.Chain : TurnKey.Empty;
         var isSideCall = stepIndex == 0;
-        if (!isSideCall)
+        if (reading is not null && !isSideCall)
         {
             Add(chain, CorrelationKind.Request);
             if (reading?.ServerConversationId is { } conversation)
@@ -40,7 +40,7 @@ public static class ReplyKeys
         if (text.Length > 0 || reply.CallKeys.Count > 0 || reply.IsComplete)
         {
             var turn = keys.AssistantTurn(text, reply.CallKeys);
-            if (!isSideCall)
+            if (reading is not null && !isSideCall)
             {
                 Add(keys.Chain(chain, turn), CorrelationKind.Chain);
             }
@@ -62,7 +62,7 @@ public static class ReplyKeys
             return entries;
         }
 
-        foreach (var call in reply.Message.ToolCalls)
+        foreach (var call in reply.Message.ToolCalls.Where(call => !call.IsHosted))
         {
             Add(keys.Identifier("tool-call", call.Id), CorrelationKind.ToolCall);
         }

@@ -36,10 +36,10 @@ public static class StepStatuses
 
     /// <summary>
     /// Whether the call counts as the run's failure. What the recorder could not read in full does not, and neither does
-    /// a call that a person or the proxy ended: how it would have ended is unknown.
+    /// a call that a person or the proxy ended, or a response without an end: how it ended is unknown.
     /// </summary>
     public static bool IsFailure(this StepStatus status) =>
-        status is not (StepStatus.Ok or StepStatus.Unreadable or StepStatus.Truncated or StepStatus.ClientLeft or StepStatus.ProxyStopped);
+        status is not (StepStatus.Ok or StepStatus.Unreadable or StepStatus.Truncated or StepStatus.ClientLeft or StepStatus.ProxyStopped or StepStatus.Incomplete);
 
     /// <summary>Whether the client got the whole response, recorded in full or not.</summary>
     public static bool HasWholeAnswer(this StepStatus status) => status is StepStatus.Ok or StepStatus.Unreadable or StepStatus.Truncated;

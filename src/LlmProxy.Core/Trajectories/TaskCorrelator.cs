@@ -10,7 +10,7 @@ namespace LlmProxy.Core.Trajectories;
 /// no key: it holds clocks. See the README's section on how tasks are found.
 /// </summary>
 /// <remarks>Safe for concurrent use. Never throws for a store that is down: the call then opens a task of its own.</remarks>
-public sealed class TaskCorrelator
+public sealed partial class TaskCorrelator
 {
     // A response may still be on its way to the index when an eager client sends its next call.
     private static readonly TimeSpan WaitForAnswer = TimeSpan.FromMilliseconds(20);
@@ -127,7 +127,7 @@ public sealed class TaskCorrelator
     }
 
     /// <summary>Puts a response's keys into the index. To be called before the response's last bytes go to the client.</summary>
-    public void Publish(OpenTask task, RequestReading reading, AssembledReply reply, TurnKeys keys, int stepIndex)
+    public void Publish(OpenTask task, RequestReading? reading, AssembledReply reply, TurnKeys keys, int stepIndex)
     {
         var now = _time.GetUtcNow();
         var entries = ReplyKeys.Make(reading, reply, keys, task.TaskId, stepIndex, now);

@@ -55,10 +55,16 @@ public sealed record Trajectory
     /// <summary>The client's own session id, or null.</summary>
     public string? SessionId { get; init; }
 
-    /// <summary><c>anthropic</c>, <c>openai</c>, <c>gemini</c> or <c>proxy</c>: whose model it is.</summary>
+    /// <summary>
+    /// <c>anthropic</c>, <c>openai</c>, <c>gemini</c> or <c>proxy</c>: whose model responded, or the requested one before the first
+    /// response; <see cref="RespondingModels.Mixed"/> if models of several providers responded.
+    /// </summary>
     public required string Provider { get; init; }
 
-    /// <summary>The model asked for.</summary>
+    /// <summary>The models that responded, in the order of their first response; empty before that.</summary>
+    public IReadOnlyList<RespondingModel> AnsweredBy { get; init; } = [];
+
+    /// <summary>The model asked for; the one that responded if the request names none.</summary>
     public string Model { get; init; } = "";
 
     /// <summary>The client as it names itself (user agent), or empty.</summary>
@@ -103,10 +109,10 @@ public sealed record Trajectory
     /// <summary>Episodes in which a person took over.</summary>
     public int UserInterventions { get; init; }
 
-    /// <summary>Tokens of all steps and of known side calls.</summary>
-    public TokenUsage TokenUsage { get; init; } = TokenUsage.None;
+    /// <summary>Tokens of all steps and of known side calls; null if a response did not state them.</summary>
+    public TokenUsage? TokenUsage { get; init; } = TokenUsage.None;
 
-    /// <summary>Cost in USD by the price list, or null where a model's price is unknown.</summary>
+    /// <summary>Cost in USD by the price list, or null where a model's price or a call's usage is unknown.</summary>
     public decimal? CostUsd { get; init; }
 
     /// <summary>First request.</summary>
@@ -233,8 +239,8 @@ public sealed record TrajectoryStep
     /// <summary>The response's id.</summary>
     public string? ResponseId { get; init; }
 
-    /// <summary>Tokens.</summary>
-    public TokenUsage TokenUsage { get; init; } = TokenUsage.None;
+    /// <summary>Tokens; null if the response does not state them.</summary>
+    public TokenUsage? TokenUsage { get; init; } = TokenUsage.None;
 
     /// <summary>When the request came.</summary>
     public required DateTimeOffset StartedAt { get; init; }

@@ -32,12 +32,16 @@ internal sealed class TrajectoryMapper(TrajectoryReader reader, LlmProxyOptions 
         return new ScoringDto(scoring.Preset, scoring.Inputs, scoring.Terms);
     }
 
+    /// <summary>The reply's text; that of a refusal if there is no other.</summary>
+    private static string TextOf(ConversationMessage? reply) =>
+        reply is null ? "" : reply.Text.Length > 0 ? reply.Text : string.Concat(reply.Parts.OfType<RefusalPart>().Select(part => part.Text));
+
     private static StepDto Step(StepView view) => new(
         view.Step.Index,
         view.SystemPrompt,
         view.SentSystemPrompt,
         [.. view.Messages.SelectMany(entry => Messages(entry.Message, entry.IsForeign))],
-        view.Reply is null && view.Step.StopReason is null ? null : new ReplyDto(view.Reply?.Text ?? "", view.Step.StopReason),
+        view.Reply is null && view.Step.StopReason is null ? null : new ReplyDto(TextOf(view.Reply), view.Step.StopReason),
         view.Reply?.Reasoning,
         [.. (view.Reply?.ToolCalls ?? []).Select(call => new ToolCallDto(call.Id, call.Name, Arguments(call.Arguments)))],
         [.. view.ToolResults.Select(result => new ToolResultDto(result.Id, result.Content, result.IsError))],

@@ -41,6 +41,11 @@ internal sealed class TrajectoryPrinter(CliConsole console, bool full = false)
         console.Lines(Shorten(run.TaskDescription.Length > 0 ? run.TaskDescription : "(no description)", LongestText), Strong);
         Field("Task", run.TaskId + (run.TaskId == run.Id ? "" : $"   run {run.Id}"));
         Field("Model", string.Join(" · ", new[] { run.Provider, run.Model, TextFold.Short(run.Client, 60) }.Where(part => part.Length > 0)));
+        if (run.AnsweredBy.Count > 1 || run.AnsweredBy.Any(model => model.Model != run.Model))
+        {
+            Field("Answered by", string.Join(", ", run.AnsweredBy.Select(model => Invariant($"{model.Provider} {model.Model} ({model.Steps} {(model.Steps == 1 ? "step" : "steps")})"))));
+        }
+
         Field("Status", $"{StatusOf(run)}{(run.OutcomeSource == "none" ? "" : $" (by {run.OutcomeSource}{(run.StatedBy is { } by ? $", {by}" : "")})")} · {Duration(run.DurationMs)} · {Time(run.StartedAt)} UTC", run.Success switch { true => Good, false => Bad, null => default(Style?) });
         foreach (var (evidence, i) in run.Evidence.Select((e, i) => (e, i)))
         {
@@ -172,6 +177,6 @@ internal sealed class TrajectoryPrinter(CliConsole console, bool full = false)
             ? Invariant($"{milliseconds / 1000:0.0} s")
             : Invariant($"{milliseconds / 60_000:0.0} min");
 
-    private static string Tokens(TokenUsageDto usage) => Invariant(
+    private static string Tokens(TokenUsageDto usage) => usage.Input is null ? "tokens unknown" : Invariant(
         $"{usage.Input:N0} tokens in{(usage.CacheRead > 0 ? $" ({usage.CacheRead:N0} cached)" : "")}, {usage.Output:N0} out");
 }

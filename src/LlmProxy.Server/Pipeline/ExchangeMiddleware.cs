@@ -23,7 +23,7 @@ internal sealed partial class ExchangeMiddleware(RequestDelegate next, CallPipel
         var arrived = calls.Timestamp();
         if (DialectCatalog.Recognize(context.Request.Method, context.Request.Path.Value ?? "") is not { } dialect || context.Request.ContentLength == 0)
         {
-            await ForwardAsync(context);
+            await ForwardOtherAsync(context, arrived);
             return;
         }
 
@@ -48,6 +48,33 @@ internal sealed partial class ExchangeMiddleware(RequestDelegate next, CallPipel
         // 6. to 9. Forwarded; the response passes the tee on its way back; the recorder takes over in the background.
         var outcome = await ForwardAsync(context, body, call);
         await UpstreamErrors.WriteAsync(context, outcome, dialect, log);
+    }
+
+    /// <summary>Forwards what is no completion call. A response that was asked for in the background is copied when it is fetched.</summary>
+    private async Task ForwardOtherAsync(HttpContext context, long arrived)
+    {
+        using var fetch = DialectCatalog.RecognizeFetch(context.Request.Method, context.Request.Path.Value ?? "") is { } id
+            ? calls.BeginFetch(IncomingCalls.Fetch(context, arrived), id)
+            : null;
+        if (fetch is null)
+        {
+            await ForwardAsync(context);
+            return;
+        }
+
+        await using var tee = ResponseTee.Attach(context, fetch);
+        var outcome = ExchangeOutcome.ClientLeft;
+        try
+        {
+            await next(context);
+            outcome = UpstreamErrors.OutcomeOf(context);
+        }
+        finally
+        {
+            fetch.Complete(outcome, context.Response.StatusCode);
+        }
+
+        await UpstreamErrors.WriteAsync(context, outcome, DialectKind.OpenAiResponses, log);
     }
 
     private async Task ForwardAsync(HttpContext context)

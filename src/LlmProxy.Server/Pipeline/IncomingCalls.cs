@@ -33,6 +33,21 @@ internal static class IncomingCalls
         ArrivedTimestamp = arrived,
     };
 
+    /// <summary>A call that fetches the response of an earlier one.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="arrived">When it arrived, by the pipeline's clock.</param>
+    public static CallStart Fetch(HttpContext context, long arrived) => new(context.GetTenant(), DialectCatalog.Get(DialectKind.OpenAiResponses))
+    {
+        Body = FetchedResponse.Request,
+        Path = "/responses",
+        Provider = RouteProvider.Of(context),
+        Header = name => Header(context, name),
+        RecordHeader = Header(context, ProxyHeaders.Record),
+        KeyName = context.GetCaller().KeyName,
+        Client = context.Request.Headers.UserAgent.ToString(),
+        ArrivedTimestamp = arrived,
+    };
+
     /// <summary>Reads the task that a request names.</summary>
     /// <param name="context">The request.</param>
     /// <param name="taskId">The task, or null if it names none.</param>

@@ -61,15 +61,19 @@ internal sealed class ColumnTable<TRow>
     public ColumnTable<TRow> OptionalTime(string name, Expression<Func<TRow, DateTimeOffset?>> property) =>
         Add(name, property, static (r, i) => r.Reader.IsDBNull(i) ? null : r.Session.ReadTime(r.Reader, i));
 
-    /// <summary>The five columns of a token usage, which runs and steps have alike.</summary>
-    public ColumnTable<TRow> Tokens(Expression<Func<TRow, TokenUsage>> property)
+    /// <summary>The five columns of a token usage, which runs and steps have alike: all of them null if it is unknown.</summary>
+    public ColumnTable<TRow> Tokens(Expression<Func<TRow, TokenUsage?>> property)
     {
-        Add("input_tokens", property, static (r, i) => new(r.Reader.GetInt64(i), r.Reader.GetInt64(i + 1), r.Reader.GetInt64(i + 2), r.Reader.GetInt64(i + 3), r.Reader.GetInt64(i + 4)), usage => usage.Input);
+        Add(
+            "input_tokens",
+            property,
+            static (r, i) => r.Reader.IsDBNull(i) ? null : new(r.Reader.GetInt64(i), r.Reader.GetInt64(i + 1), r.Reader.GetInt64(i + 2), r.Reader.GetInt64(i + 3), r.Reader.GetInt64(i + 4)),
+            usage => usage?.Input);
         var get = property.Compile();
         _columns.AddRange(
         [
-            ("output_tokens", row => get(row).Output), ("cache_read_tokens", row => get(row).CacheRead),
-            ("cache_write_tokens", row => get(row).CacheWrite), ("reasoning_tokens", row => get(row).Reasoning),
+            ("output_tokens", row => get(row)?.Output), ("cache_read_tokens", row => get(row)?.CacheRead),
+            ("cache_write_tokens", row => get(row)?.CacheWrite), ("reasoning_tokens", row => get(row)?.Reasoning),
         ]);
         return this;
     }

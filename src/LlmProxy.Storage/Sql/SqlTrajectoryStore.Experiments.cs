@@ -65,7 +65,7 @@ public abstract partial class SqlTrajectoryStore
             _ => new SqlStatement(
                 """
                 SELECT t.provider, t.model, t.arm, count(*), count(t.success), sum(CASE WHEN t.success THEN 1 ELSE 0 END), sum(t.iteration_count), sum(t.user_interventions),
-                    CAST(sum(t.input_tokens + t.output_tokens) AS bigint), sum(t.cost_usd) FROM task_trajectory t
+                    CAST(coalesce(sum(t.input_tokens + t.output_tokens), 0) AS bigint), sum(t.cost_usd), count(t.input_tokens), count(t.cost_usd), count(t.cost_usd) FILTER (WHERE t.success) FROM task_trajectory t
                 WHERE t.tenant = @tenant AND t.arm IS NOT NULL AND t.status IN ('completed', 'failed', 'needs_help')
                 """).With("tenant", tenant)
                 .AppendIf(since, " AND t.started_at >= @since", "since")
@@ -73,7 +73,12 @@ public abstract partial class SqlTrajectoryStore
                 .AppendIf(model, " AND t.model = @model", "model")
                 .Append(" GROUP BY t.provider, t.model, t.arm ORDER BY t.provider, t.model, t.arm"),
             (_, r) => new ArmStatistics(
-                r.GetString(0), r.GetString(1), r.GetString(2), r.GetInt64(3), r.GetInt64(4), r.GetInt64(5), r.GetInt64(6), r.GetInt64(7), r.GetInt64(8), r.Usd(9)),
+                r.GetString(0), r.GetString(1), r.GetString(2), r.GetInt64(3), r.GetInt64(4), r.GetInt64(5), r.GetInt64(6), r.GetInt64(7), r.GetInt64(8), r.Usd(9))
+            {
+                Counted = r.GetInt64(10),
+                Paid = r.GetInt64(11),
+                PaidSuccesses = r.GetInt64(12),
+            },
             cancellationToken);
 
     private static FewShotExampleRow ReadExample(SqlSession session, System.Data.Common.DbDataReader r) => new(

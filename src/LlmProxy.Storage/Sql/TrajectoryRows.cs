@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Globalization;
 using LlmProxy.Core;
 using LlmProxy.Core.Trajectories;
 
@@ -51,6 +52,7 @@ internal static class TrajectoryRows
         .OptionalText("comment", run => run.Comment)
         .OptionalText("template_set", run => run.TemplateSet)
         .Texts("key_names", run => run.KeyNames)
+        .Add("answered_by", run => run.AnsweredBy, static (r, i) => ReadModels(r.Reader.GetString(i)), models => JsonLists.Write([.. models.SelectMany(WriteModel)]))
         .Add("version", run => run.Version, static (r, i) => r.Reader.GetInt64(i));
 
     /// <summary>The columns in the order that <see cref="Read"/> expects, of table alias <c>t</c>.</summary>
@@ -64,6 +66,13 @@ internal static class TrajectoryRows
 
     /// <summary>Inserts a run, or replaces it.</summary>
     public static SqlStatement Save(Trajectory run) => Table.Fill(new SqlStatement(Upsert), run);
+
+    // ["anthropic","claude-sonnet-4-6","3","proxy","glm-4.6","1"]
+    private static IEnumerable<string> WriteModel(RespondingModel model) => [model.Provider, model.Model, model.Steps.ToString(CultureInfo.InvariantCulture)];
+
+    private static IReadOnlyList<RespondingModel> ReadModels(string json) => json.Length == 2
+        ? []
+        : [.. JsonLists.Read(json).Chunk(3).Select(m => new RespondingModel(m[0], m[1], int.Parse(m[2], NumberStyles.None, CultureInfo.InvariantCulture)))];
 
     /// <summary>Whether two rows hold the same, their version apart.</summary>
     public static bool AreEqual(Trajectory one, Trajectory other) =>

@@ -3,8 +3,10 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Unicode;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire;
+using LlmProxy.Wire.Json;
 
 namespace LlmProxy.Testing.Replay;
 
@@ -29,6 +31,9 @@ public static class RecordedTrajectoryFile
 
     // Deeper than any request that is recorded.
     private const int MaxDepth = 10_200;
+
+    // Readers of JSON give up at 64 levels by default.
+    private const int MaxMessageDepth = 50;
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, MaxDepth = MaxDepth };
     private static readonly JsonSerializerOptions Plain = new() { MaxDepth = MaxDepth };
@@ -136,7 +141,7 @@ public static class RecordedTrajectoryFile
                 json["usage"] = Write(reply.Usage);
             }
 
-            json["message"] = JsonNode.Parse(reply.Message.Json.Span, null, Reading);
+            json["message"] = ToNode(reply.Message.Json);
             Add(json, "error", reply.Error);
             Add(json, "incomplete", reply.IsComplete || reply.Error is not null ? null : true);
         }
@@ -198,7 +203,7 @@ public static class RecordedTrajectoryFile
                 Refusal = Text(answer, "refusal", place),
                 Usage = answer["usage"] is JsonObject usage ? ReadUsage(usage, place + ".usage") : TokenUsage.None,
                 HasUsage = answer["usage"] is JsonObject,
-                Message = dialect.ReadMessage(Encoding.UTF8.GetBytes(message.ToJsonString(Plain))),
+                Message = dialect.ReadMessage(Encoding.UTF8.GetBytes(message is JsonValue value && value.TryGetValue(out string? kept) ? kept : message.ToJsonString(Plain))),
                 Error = Text(answer, "error", place),
                 IsComplete = Flag(answer, "incomplete", place) != true && answer["error"] is null,
             },
@@ -223,11 +228,17 @@ public static class RecordedTrajectoryFile
         }
     }
 
+    /// <summary>A message; as one text if JSON writers refuse it (half a surrogate pair, broken UTF-8) or clients would (its depth).</summary>
+    private static JsonNode? ToNode(ReadOnlyMemory<byte> json) =>
+        IsPlain(json.Span) ? JsonNode.Parse(json.Span, null, Reading) : JsonValue.Create(Encoding.UTF8.GetString(json.Span));
+
+    private static bool IsPlain(ReadOnlySpan<byte> json) => Utf8.IsValid(json) && !JsonDepth.IsOver(json, MaxMessageDepth) && !JsonText.HasHalfPair(json);
+
     private static JsonNode? TryParse(string text)
     {
         try
         {
-            return JsonNode.Parse(text, null, Reading) as JsonObject;
+            return IsPlain(Encoding.UTF8.GetBytes(text)) ? JsonNode.Parse(text, null, Reading) as JsonObject : null;
         }
         catch (JsonException)
         {

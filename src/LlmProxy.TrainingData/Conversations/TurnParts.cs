@@ -19,11 +19,23 @@ internal static class TurnParts
         {
             if (Clean(part, dialect.TakesBlankText) is { } clean)
             {
-                parts.Add(clean with { NativeJson = native == dialect.Kind ? part.NativeJson : default });
+                parts.Add(clean with { NativeJson = native == dialect.Kind && CanStay(clean, part.NativeJson) ? part.NativeJson : default });
             }
         }
 
         return parts;
+    }
+
+    /// <summary>Whether a block is as consumers take it: the input of a call must be an object.</summary>
+    private static bool CanStay(MessagePart part, ReadOnlyMemory<byte> native)
+    {
+        if (part is not ToolCall)
+        {
+            return true;
+        }
+
+        using var block = LenientJson.Parse(native);
+        return block?.RootElement.Get("input"u8).ValueKind == JsonValueKind.Object;
     }
 
     private static MessagePart? Clean(MessagePart part, bool takesBlankText) => part switch
@@ -31,6 +43,7 @@ internal static class TurnParts
         TextPart { Text: var text } => text.Length == 0 || (!takesBlankText && string.IsNullOrWhiteSpace(text)) ? null : new TextPart(StrictJson.Clean(text)),
         RefusalPart { Text: var text } => new TextPart(StrictJson.Clean(text)),
         ThinkingPart => null,
+        ToolCall { IsHosted: true } => part.NativeJson.IsEmpty ? null : new OtherPart(null),
         // Calls that the provider answered are not the client's. A part without a name is a fragment of a streamed call (Gemini).
         ToolCall { IsAnswered: true } or ToolCall { ResultId: "", Name: "" } or ToolResult { Id: "", Name: "" } => null,
         ToolCall call => new ToolCall(StrictJson.Clean(call.ResultId), StrictJson.Clean(call.Name), Arguments(call.Arguments)),

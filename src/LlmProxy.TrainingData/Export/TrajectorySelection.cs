@@ -123,6 +123,8 @@ internal sealed class TrajectorySelection(ITrajectoryStore store, ExportRequest 
             : IsFresh(run) ? "ended a moment ago and may continue (Tasks:EndOfTurnGrace)"
             : request.ModelProvider is { } provider && !string.Equals(provider, run.Provider, StringComparison.OrdinalIgnoreCase) ? ""
             : request.Since is { } since && run.CompletedAt < since ? ""
+            // Turns of a model that is not recorded are missing, and whose a turn is cannot be told in a line.
+            : run.Provider == RespondingModels.Mixed ? "models of several providers responded"
             : _allowed.Count > 0 && !_allowed.Contains(run.Provider, StringComparer.OrdinalIgnoreCase) ? $"provider {run.Provider} is not in Export:AllowProviders"
             : request.Exclude.Contains(run.Id) ? Excluded
             : !run.HasContent ? "content not kept"

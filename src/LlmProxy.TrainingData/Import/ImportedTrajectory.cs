@@ -39,7 +39,7 @@ internal sealed class ImportedStep
 
     public string? ResponseId { get; init; }
 
-    public TokenUsage Usage { get; set; } = TokenUsage.None;
+    public TokenUsage? Usage { get; set; }
 
     public DateTimeOffset StartedAt { get; init; }
 

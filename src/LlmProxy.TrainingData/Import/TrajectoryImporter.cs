@@ -206,7 +206,7 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
     {
         var (calls, failed, interventions) = (0, 0, 0);
         var tools = new List<string>();
-        var usage = TokenUsage.None;
+        TokenUsage? usage = TokenUsage.None;
         decimal? cost = 0;
         foreach (var step in run.Steps)
         {
@@ -216,8 +216,8 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
             var reply = Dialect.ReadMessage(step.Reply);
             calls += reply.ToolCalls.Count;
             tools.AddRange(reply.ToolCalls.Select(c => c.Name));
-            usage = usage.Add(step.Usage);
-            cost += ModelCost.Of(options.Prices, step.Model, step.Usage);
+            usage = step.Usage is null ? null : usage?.Add(step.Usage);
+            cost += step.Usage is null ? null : ModelCost.Of(options.Prices, step.Model, step.Usage);
         }
 
         CountMessages(run.Trailing);
@@ -250,7 +250,7 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
             FailedToolResults = failed,
             UserInterventions = interventions,
             TokenUsage = usage,
-            CostUsd = usage.Total > 0 ? cost : null,
+            CostUsd = cost,
             StartedAt = start,
             LastActivityAt = end,
             CompletedAt = end,

@@ -138,7 +138,7 @@ internal sealed class TranscriptConversation(TaskRules rules, ImportReport repor
         var step = _current!.Steps[^1];
         step.Reply = TranscriptRecord.Message("assistant", _reply);
         step.StopReason = record.StopReason ?? step.StopReason;
-        step.Usage = record.Usage.Total > 0 ? record.Usage : step.Usage;
+        step.Usage = record.Usage is { Total: > 0 } ? record.Usage : step.Usage ?? record.Usage;
         step.EndedAt = record.At > step.EndedAt ? record.At : step.EndedAt;
         NameCalls(record);
     }

@@ -69,7 +69,7 @@ internal sealed class TranscriptRecord
 
     public string? StopReason { get; init; }
 
-    public TokenUsage Usage { get; init; } = TokenUsage.None;
+    public TokenUsage? Usage { get; init; }
 
     /// <summary>The content's blocks, each as JSON; a text is one text block.</summary>
     public IReadOnlyList<ReadOnlyMemory<byte>> Blocks { get; init; } = [];
@@ -190,8 +190,13 @@ internal sealed class TranscriptRecord
         .. new[] { result.Text("agentId"u8), result.Text("backgroundTaskId"u8), result.Text("taskId"u8), result.Text("task_id"u8), result.Text("shellId"u8) }.OfType<string>(),
     ];
 
-    private static TokenUsage UsageOf(JsonElement usage)
+    private static TokenUsage? UsageOf(JsonElement usage)
     {
+        if (!usage.Get("input_tokens"u8).Exists() && !usage.Get("output_tokens"u8).Exists())
+        {
+            return null;
+        }
+
         var read = usage.Number("cache_read_input_tokens"u8) ?? 0;
         var written = usage.Number("cache_creation_input_tokens"u8) ?? 0;
         return new TokenUsage((usage.Number("input_tokens"u8) ?? 0) + read + written, usage.Number("output_tokens"u8) ?? 0, read, written, 0);

@@ -5,24 +5,18 @@ using LlmProxy.Wire.Replies;
 namespace LlmProxy.Wire.Anthropic;
 
 /// <summary>Assembles a response of the Messages API (platform.claude.com, "Streaming messages").</summary>
-internal sealed class AnthropicAssembler : JsonReplyAssembler
+internal sealed class AnthropicAssembler() : JsonReplyAssembler(inputLeavesCacheOut: true)
 {
-    private readonly SortedDictionary<long, AnthropicBlock> _blocks = [];
+    private readonly List<(long Index, AnthropicBlock Block)> _blocks = [];
     private string? _refusal;
-    private long _input;
-    private long _cacheRead;
-    private long _cacheWrite;
-    private long _output;
-    private long _thinking;
-    private long _longCacheWrite;
 
     protected override AssembledReply Build()
     {
         using var json = new ByteBuffer();
         json.Append("{\"role\":\"assistant\",\"content\":"u8);
-        ReplyJson.AppendArray(json, _blocks.Values, block => block.WriteTo(json));
+        ReplyJson.AppendArray(json, _blocks.OrderBy(entry => entry.Index), entry => entry.Block.WriteTo(json));
         json.Append((byte)'}');
-        return Build(AnthropicMessageReader.Instance.Read(json.ToArray()), _refusal, StopReason is "end_turn" or "stop_sequence");
+        return Build(AnthropicMessageReader.Instance.Read(json.ToArray()), _refusal, StopWord.EndsTurn(StopReason));
     }
 
     protected override void OnDone()
@@ -39,18 +33,25 @@ internal sealed class AnthropicAssembler : JsonReplyAssembler
                 TakeMessage(value.Get("message"u8));
                 return true;
             case "content_block_start":
-                _blocks[value.Number("index"u8) ?? _blocks.Count] = new AnthropicBlock(value.Get("content_block"u8));
+                StartBlock(value.Number("index"u8) ?? _blocks.Count, new AnthropicBlock(value.Get("content_block"u8)));
                 return true;
             case "content_block_delta":
                 return TakeDelta(value);
             case "message_delta":
                 TakeStop(value.Get("delta"u8));
-                TakeUsage(value.Get("usage"u8));
+                Tally.Take(value.Get("usage"u8));
                 return true;
             case "message_stop":
                 Ended = true;
                 return true;
-            case "ping" or "content_block_stop":
+            case "content_block_stop":
+                if (_blocks.FindLast(entry => entry.Index == value.Number("index"u8)).Block is { } closed)
+                {
+                    closed.IsClosed = true;
+                }
+
+                return true;
+            case "ping":
                 return true;
             case "message":
                 TakeMessage(value);
@@ -65,11 +66,15 @@ internal sealed class AnthropicAssembler : JsonReplyAssembler
     {
         var index = value.Number("index"u8) ?? Math.Max(0, _blocks.Count - 1);
         var delta = value.Get("delta"u8);
-        if (!_blocks.TryGetValue(index, out var block))
+        var type = delta.Text("type"u8);
+        // Some servers give one index to blocks that overlap: a delta belongs to the last one of its kind.
+        var own = _blocks.Where(entry => entry.Index == index).Select(entry => entry.Block).ToList();
+        var block = own.FindLast(known => known.Takes(type)) ?? own.LastOrDefault();
+        if (block is null)
         {
             // The start was lost; the kind of delta determines the kind of block.
-            block = AnthropicBlock.ForDelta(delta.Text("type"u8));
-            _blocks[index] = block;
+            block = AnthropicBlock.ForDelta(type);
+            _blocks.Add((index, block));
         }
 
         if (!block.Append(delta))
@@ -80,17 +85,32 @@ internal sealed class AnthropicAssembler : JsonReplyAssembler
         return true;
     }
 
+    /// <summary>Adds a block; it takes the place of one with its index that got nothing yet. Some servers use an index again.</summary>
+    private void StartBlock(long index, AnthropicBlock block)
+    {
+        var last = _blocks.FindLastIndex(entry => entry.Index == index);
+        if (last >= 0 && !_blocks[last].Block.HasGrown)
+        {
+            _blocks[last] = (index, block);
+        }
+        else
+        {
+            _blocks.Add((index, block));
+        }
+    }
+
     private void TakeMessage(JsonElement message)
     {
         ResponseId = message.Text("id"u8) ?? ResponseId;
         Model = message.Text("model"u8) ?? Model;
         foreach (var block in message.Get("content"u8).Items())
         {
-            _blocks[_blocks.Count] = new AnthropicBlock(block);
+            _blocks.Add((_blocks.Count, new AnthropicBlock(block)));
         }
 
         TakeStop(message);
-        TakeUsage(message.Get("usage"u8));
+        Tally.TakeModel(Model);
+        Tally.Take(message.Get("usage"u8));
     }
 
     private void TakeStop(JsonElement holder)
@@ -102,42 +122,4 @@ internal sealed class AnthropicAssembler : JsonReplyAssembler
             _refusal = details.Text("explanation"u8) ?? details.Text("category"u8) ?? _refusal ?? "refusal";
         }
     }
-
-    private void TakeUsage(JsonElement usage)
-    {
-        // Counts are cumulative. Input leaves cached tokens out.
-        if (usage.ValueKind != JsonValueKind.Object)
-        {
-            return;
-        }
-
-        _thinking = Later(_thinking, usage.Get("output_tokens_details"u8).Number("thinking_tokens"u8));
-        if (usage.Get("iterations"u8).Items().ToList() is { Count: > 0 } passes)
-        {
-            // The counts of the message itself leave out other passes: compaction, advisor, fallback.
-            (_input, _cacheRead, _cacheWrite, _longCacheWrite, _output) = (0, 0, 0, 0, 0);
-            passes.ForEach(Add);
-        }
-        else
-        {
-            _input = Later(_input, usage.Number("input_tokens"u8));
-            _cacheRead = Later(_cacheRead, usage.Number("cache_read_input_tokens"u8));
-            _cacheWrite = Later(_cacheWrite, usage.Number("cache_creation_input_tokens"u8));
-            _longCacheWrite = Later(_longCacheWrite, LongCacheWrite(usage));
-            _output = Later(_output, usage.Number("output_tokens"u8));
-        }
-
-        Usage = new TokenUsage(_input + _cacheRead + _cacheWrite, _output, _cacheRead, _cacheWrite, _thinking) { LongCacheWrite = _longCacheWrite };
-    }
-
-    private void Add(JsonElement pass)
-    {
-        _input += pass.Number("input_tokens"u8) ?? 0;
-        _cacheRead += pass.Number("cache_read_input_tokens"u8) ?? 0;
-        _cacheWrite += pass.Number("cache_creation_input_tokens"u8) ?? 0;
-        _longCacheWrite += LongCacheWrite(pass) ?? 0;
-        _output += pass.Number("output_tokens"u8) ?? 0;
-    }
-
-    private static long? LongCacheWrite(JsonElement usage) => usage.Get("cache_creation"u8).Number("ephemeral_1h_input_tokens"u8);
 }

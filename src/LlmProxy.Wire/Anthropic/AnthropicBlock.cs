@@ -33,6 +33,26 @@ internal sealed class AnthropicBlock
         _ => "{}"u8.ToArray(),
     });
 
+    /// <summary>Whether a delta came, or the start held all of a call.</summary>
+    public bool HasGrown => _text.Length > 0 || _thinking.Length > 0 || _input.Length > 0 || _set.Count > 0 || _citations.Count > 0 || IsClosed;
+
+    /// <summary>Whether its end was seen.</summary>
+    public bool IsClosed { get; set; }
+
+    /// <summary>Whether a delta of this type belongs to a block of this kind.</summary>
+    public bool Takes(string? delta)
+    {
+        using var start = LenientJson.Parse(_start);
+        var type = start?.RootElement.Text("type"u8) ?? "";
+        return delta switch
+        {
+            "text_delta" or "citations_delta" => type == "text",
+            "thinking_delta" or "signature_delta" => type == "thinking",
+            "input_json_delta" => type.EndsWith("tool_use", StringComparison.Ordinal),
+            _ => true,
+        };
+    }
+
     /// <summary>Takes a delta.</summary>
     /// <returns>Whether it was of a known type.</returns>
     public bool Append(JsonElement delta)

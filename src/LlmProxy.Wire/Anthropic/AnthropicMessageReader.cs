@@ -17,14 +17,14 @@ internal sealed class AnthropicMessageReader : MessageReader
         message.AddText(content.Text());
         foreach (var block in content.Items())
         {
-            if (PartOf(block, message) is { } part)
+            if (PartOf(block, content, message) is { } part)
             {
                 message.Add(part with { NativeJson = message.Slice(block) });
             }
         }
     }
 
-    private static MessagePart? PartOf(JsonElement block, MessageBuilder message) => block.Text("type"u8) switch
+    private static MessagePart? PartOf(JsonElement block, JsonElement content, MessageBuilder message) => block.Text("type"u8) switch
     {
         "text" or null => block.Text("text"u8) is { } text ? new TextPart(text) : null,
         "thinking" => block.Text("thinking"u8) is { Length: > 0 } thinking ? new ThinkingPart(thinking) : null,
@@ -32,6 +32,7 @@ internal sealed class AnthropicMessageReader : MessageReader
         "image" => ImageReader.BySource(block, message) is { } image ? new ImagePart(image) : new OtherPart(ImageSource.Mark),
         "document" => new OtherPart(OtherPart.Document),
         "tool_use" => CallOf(block, message),
+        "server_tool_use" or "mcp_tool_use" => HostedTool.OfBlock(block, content, message),
         "tool_result" => ResultContent.Read(block.Text("tool_use_id"u8) ?? "", block.Get("content"u8), block.Get("is_error"u8).ValueKind == JsonValueKind.True, message),
         _ => new OtherPart(null),
     };

@@ -11,11 +11,6 @@ namespace LlmProxy.Wire.Gemini;
 /// </summary>
 internal sealed class GeminiAssembler : JsonReplyAssembler
 {
-    private long _prompt;
-    private long _toolPrompt;
-    private long _candidates;
-    private long _cached;
-    private long _thoughts;
     private readonly List<GeminiPart> _parts = [];
     private readonly List<string> _marks = [];
     private string? _blocked;
@@ -26,7 +21,7 @@ internal sealed class GeminiAssembler : JsonReplyAssembler
         json.Append("{\"role\":\"model\",\"parts\":"u8);
         ReplyJson.AppendArray(json, _parts, part => part.WriteTo(json));
         json.Append((byte)'}');
-        return Build(GeminiMessageReader.Instance.Read(json.ToArray()), _blocked, StopReason == "STOP", marks: _marks);
+        return Build(GeminiMessageReader.Instance.Read(json.ToArray()), _blocked, StopReason is not null && StopWord.EndsTurn(StopReason), marks: _marks);
     }
 
     protected override void OnDone()
@@ -46,7 +41,7 @@ internal sealed class GeminiAssembler : JsonReplyAssembler
 
         ResponseId = value.Get("responseId"u8, "response_id"u8).Text() ?? ResponseId;
         Model = value.Get("modelVersion"u8, "model_version"u8).Text() ?? Model;
-        TakeUsage(usage);
+        Tally.Take(usage);
         var blockReason = feedback.Get("blockReason"u8, "block_reason"u8);
         if (blockReason.Exists())
         {
@@ -109,22 +104,6 @@ internal sealed class GeminiAssembler : JsonReplyAssembler
         "9" => "MALFORMED_FUNCTION_CALL",
         _ => number,
     };
-
-    private void TakeUsage(JsonElement usage)
-    {
-        if (usage.ValueKind != JsonValueKind.Object)
-        {
-            return;
-        }
-
-        long? Count(ReadOnlySpan<byte> name, ReadOnlySpan<byte> other) => usage.Number(name) ?? usage.Number(other);
-        _prompt = Later(_prompt, Count("promptTokenCount"u8, "prompt_token_count"u8));
-        _toolPrompt = Later(_toolPrompt, Count("toolUsePromptTokenCount"u8, "tool_use_prompt_token_count"u8));
-        _candidates = Later(_candidates, Count("candidatesTokenCount"u8, "candidates_token_count"u8));
-        _cached = Later(_cached, Count("cachedContentTokenCount"u8, "cached_content_token_count"u8));
-        _thoughts = Later(_thoughts, Count("thoughtsTokenCount"u8, "thoughts_token_count"u8));
-        Usage = new TokenUsage(_prompt + _toolPrompt, _candidates + _thoughts, _cached, 0, _thoughts);
-    }
 }
 
 /// <summary>One part of a response; a text may grow.</summary>

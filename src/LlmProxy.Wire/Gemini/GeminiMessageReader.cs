@@ -18,9 +18,18 @@ internal sealed class GeminiMessageReader : MessageReader
         message.IsAssistant = role == "model";
         message.Role = message.IsAssistant ? "assistant" : role == "function" ? "tool" : role;
         var parts = root.Get("parts"u8);
-        foreach (var part in parts.ValueKind == JsonValueKind.Object ? [parts] : parts.Items())
+        List<JsonElement> all = parts.ValueKind == JsonValueKind.Object ? [parts] : [.. parts.Items()];
+        var executions = 0;
+        for (var i = 0; i < all.Count; i++)
         {
-            ReadPart(part, message);
+            ReadPart(all[i], message);
+            if (all[i].Get("executableCode"u8, "executable_code"u8) is { ValueKind: JsonValueKind.Object } code)
+            {
+                // The result follows, perhaps after a thought.
+                var result = all.Skip(i + 1).TakeWhile(part => !part.Get("executableCode"u8, "executable_code"u8).Exists())
+                    .Select(part => part.Get("codeExecutionResult"u8, "code_execution_result"u8)).FirstOrDefault(found => found.Exists());
+                message.Add(HostedTool.OfCode(code, result, ++executions));
+            }
         }
     }
 

@@ -167,6 +167,24 @@ internal static class JsonText
     public static ReadOnlySpan<byte> Repair(ReadOnlySpan<byte> utf8)
         => Utf8.IsValid(utf8) ? utf8 : Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(utf8));
 
+    /// <summary>Whether JSON holds an escape of half a surrogate pair, which writers refuse.</summary>
+    public static bool HasHalfPair(ReadOnlySpan<byte> json)
+    {
+        while (json.IndexOf((byte)'\\') is >= 0 and var at)
+        {
+            json = json[at..];
+            var length = ReadRune(json, out var rune);
+            if (rune is >= 0xD800 and < 0xE000)
+            {
+                return true;
+            }
+
+            json = json[Math.Min(length, json.Length)..];
+        }
+
+        return false;
+    }
+
     private static int ReadRune(ReadOnlySpan<byte> raw, out int rune)
     {
         (rune, var length) = ReadEscape(raw);

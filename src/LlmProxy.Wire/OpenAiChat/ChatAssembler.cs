@@ -20,13 +20,16 @@ internal sealed class ChatAssembler : JsonReplyAssembler
     private readonly Dictionary<long, bool> _choices = [];
     private readonly StringBuilder _legacyArguments = new();
     private string? _legacyName;
+    private readonly SortedDictionary<long, ChatAssembler> _others = [];
+    private string? _nativeReason;
     private bool _hasText;
 
     protected override AssembledReply Build()
     {
+        TakeOthers();
         using var json = new ByteBuffer();
         WriteMessage(json);
-        return Build(ChatMessageReader.Instance.Read(json.ToArray()), _refusal.Length > 0 ? _refusal.ToString() : null, StopReason == "stop");
+        return Build(ChatMessageReader.Instance.Read(json.ToArray()), _refusal.Length > 0 ? _refusal.ToString() : null, StopWord.EndsTurn(StopReason) && !StopWord.IsCut(_nativeReason));
     }
 
     protected override void OnDone() => Ended = true;
@@ -43,6 +46,7 @@ internal sealed class ChatAssembler : JsonReplyAssembler
         // Gateways change the id on the way; SDKs keep the first.
         ResponseId ??= value.Text("id"u8) is { Length: > 0 } id ? id : null;
         Model = value.Text("model"u8) is { Length: > 0 } model ? model : Model;
+        Tally.TakeTier(value.Text("service_tier"u8));
         foreach (var choice in choices.Items())
         {
             TakeChoice(choice);
@@ -68,19 +72,48 @@ internal sealed class ChatAssembler : JsonReplyAssembler
         {
             TakeDelta(isWhole ? message : choice.Get("delta"u8));
             StopReason = string.IsNullOrEmpty(finish) ? StopReason : finish;
+            _nativeReason = choice.Text("native_finish_reason"u8) ?? _nativeReason;
             if (choice.Get("error"u8).Exists())
             {
                 TakeError(choice);
             }
         }
 
-        if (Usage is null)
+        else if (_others.TryGetValue(index, out var other) || _others.TryAdd(index, other = new ChatAssembler()))
+        {
+            other.TakeDelta(isWhole ? message : choice.Get("delta"u8));
+            other.StopReason = string.IsNullOrEmpty(finish) ? other.StopReason : finish;
+        }
+
+        if (!Tally.IsStated)
         {
             // Moonshot puts usage into the choice.
             TakeUsage(choice);
         }
 
         Ended |= _choices.Values.All(static ended => ended);
+    }
+
+    /// <summary>
+    /// Some servers (GitHub Copilot) spread one message over several choices, all of which stop for a tool call: text in one,
+    /// calls in the next. Choices that are alternatives are messages of their own.
+    /// </summary>
+    private void TakeOthers()
+    {
+        if (!StopWord.CallsTool(StopReason))
+        {
+            return;
+        }
+
+        var (hasCalls, hasText) = (_calls.Count > 0, _text.Length > 0);
+        foreach (var other in _others.Values.Where(other => StopWord.CallsTool(other.StopReason) && (other._text.Length == 0 || !hasText) && (other._calls.Count == 0 || !hasCalls)))
+        {
+            _text.Append(other._text);
+            _hasText |= other._hasText;
+            _calls.Take(other._calls);
+        }
+
+        _others.Clear();
     }
 
     private void TakeDelta(JsonElement delta)
@@ -155,29 +188,9 @@ internal sealed class ChatAssembler : JsonReplyAssembler
         }
     }
 
-    private bool TakeUsage(JsonElement holder)
-    {
-        var usage = holder.Get("usage"u8);
-        if (usage.ValueKind != JsonValueKind.Object)
-        {
-            usage = holder.Get("x_groq"u8).Get("usage"u8);
-        }
-
-        if (usage.ValueKind != JsonValueKind.Object)
-        {
-            return false;
-        }
-
-        var input = usage.Get("prompt_tokens_details"u8);
-        var before = Usage ?? TokenUsage.None;
-        Usage = new TokenUsage(
-            Later(before.Input, usage.Number("prompt_tokens"u8) ?? usage.Number("input_tokens"u8)),
-            Later(before.Output, usage.Number("completion_tokens"u8) ?? usage.Number("output_tokens"u8)),
-            Later(before.CacheRead, input.Number("cached_tokens"u8) ?? usage.Number("prompt_cache_hit_tokens"u8) ?? usage.Number("cached_tokens"u8) ?? usage.Number("cache_read_input_tokens"u8)),
-            Later(before.CacheWrite, input.Number("cache_write_tokens"u8) ?? usage.Number("cache_creation_input_tokens"u8)),
-            Later(before.Reasoning, usage.Get("completion_tokens_details"u8).Number("reasoning_tokens"u8)));
-        return true;
-    }
+    private bool TakeUsage(JsonElement holder) =>
+        Tally.Take(holder.Get("usage"u8)) || Tally.Take(holder.Get("x_groq"u8).Get("usage"u8)) || Tally.Take(holder.Get("usageMetadata"u8))
+        || Tally.Take(holder.Get("timings"u8)) || (holder.Get("prompt_eval_count"u8).Exists() && Tally.Take(holder));
 
     private void WriteMessage(ByteBuffer json)
     {

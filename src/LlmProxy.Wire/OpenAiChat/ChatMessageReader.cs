@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using LlmProxy.Wire.Json;
@@ -33,6 +34,14 @@ internal sealed class ChatMessageReader : MessageReader
         foreach (var call in root.Get("tool_calls"u8).Items())
         {
             message.Add(CallOf(call, message));
+        }
+
+        foreach (var call in root.Get("executed_tools"u8).Items())
+        {
+            // Groq: tools that the server ran.
+            var (name, output) = (call.Text("type"u8) ?? "tool", call.Text("output"u8));
+            var id = string.Create(CultureInfo.InvariantCulture, $"{name}#{call.Number("index"u8) ?? 0}");
+            message.Add(HostedTool.Call(id, name, call.Text("arguments"u8) ?? "", output is null ? null : new ToolResult(id, output, null, false)));
         }
 
         var legacy = root.Get("function_call"u8);

@@ -43,6 +43,9 @@ internal sealed class ChatToolCalls
         call.Extra = extra.Exists() ? extra.Raw().ToArray() : call.Extra;
     }
 
+    /// <summary>Adds the calls of another choice.</summary>
+    public void Take(ChatToolCalls other) => _calls.AddRange(other._calls);
+
     /// <summary>Writes the calls as an array.</summary>
     public void WriteTo(ByteBuffer json)
     {
@@ -79,7 +82,11 @@ internal sealed class ChatToolCalls
 
         if (!string.IsNullOrEmpty(id))
         {
-            return string.IsNullOrEmpty(call.Id) || call.Id == id ? call : _calls.Find(known => known.Id == id);
+            // Some servers make up an id for each fragment: one without a name, or with the name of a call that is not whole, goes on with it.
+            return string.IsNullOrEmpty(call.Id) || call.Id == id ? call
+                : _calls.Find(known => known.Id == id) is { } known ? known
+                : index is not null && (string.IsNullOrEmpty(name) || (name == call.Name && call.Arguments.Length > 0 && !IsWhole(call.Arguments))) ? call
+                : null;
         }
 
         return !string.IsNullOrEmpty(name) && !string.IsNullOrEmpty(call.Name) && IsWhole(call.Arguments) ? null : call;

@@ -171,24 +171,8 @@ internal sealed class ResponsesAssembler : JsonReplyAssembler
             Error = "failed: the response failed without an error object";
         }
 
-        TakeUsage(response.Get("usage"u8));
-    }
-
-    private void TakeUsage(JsonElement usage)
-    {
-        if (usage.ValueKind != JsonValueKind.Object)
-        {
-            return;
-        }
-
-        var input = usage.Get("input_tokens_details"u8);
-        var before = Usage ?? TokenUsage.None;
-        Usage = new TokenUsage(
-            Later(before.Input, usage.Number("input_tokens"u8) ?? usage.Number("prompt_tokens"u8)),
-            Later(before.Output, usage.Number("output_tokens"u8) ?? usage.Number("completion_tokens"u8)),
-            Later(before.CacheRead, input.Number("cached_tokens"u8)),
-            Later(before.CacheWrite, input.Number("cache_write_tokens"u8)),
-            Later(before.Reasoning, usage.Get("output_tokens_details"u8).Number("reasoning_tokens"u8)));
+        Tally.Take(response.Get("usage"u8));
+        Tally.TakeTier(response.Text("service_tier"u8));
     }
 
     private byte[] OutputOfItems()

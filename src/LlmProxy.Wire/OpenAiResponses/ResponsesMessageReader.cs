@@ -33,10 +33,9 @@ internal sealed class ResponsesMessageReader : MessageReader
         if (root.ValueKind == JsonValueKind.Array)
         {
             (message.Role, message.IsAssistant) = ("assistant", true);
-            var answered = AnsweredIn(root);
             foreach (var item in root.Items())
             {
-                ReadModelItem(item, answered, message);
+                ReadModelItem(item, root, message);
             }
 
             return;
@@ -46,14 +45,13 @@ internal sealed class ResponsesMessageReader : MessageReader
         var type = root.Text("type"u8);
         if (IsResult(root))
         {
-            var output = root.Get("output"u8);
             message.Role = "tool";
-            message.Add(ResultContent.Read(IdOf(root) ?? "", output.Exists() ? output : root.Get("tools"u8), null, message));
+            message.Add(ResultOf(root, message));
         }
         else if (ItemKind.SideOf(Encoding.UTF8.GetBytes(type ?? ""), Encoding.UTF8.GetBytes(role ?? ""), default) == ItemSide.Model)
         {
             (message.Role, message.IsAssistant) = ("assistant", true);
-            ReadModelItem(root, null, message);
+            ReadModelItem(root, default, message);
         }
         else
         {
@@ -67,9 +65,15 @@ internal sealed class ResponsesMessageReader : MessageReader
 
     private static bool IsResult(JsonElement item) => item.Text("type"u8)?.EndsWith("_output", StringComparison.Ordinal) == true;
 
+    private static ToolResult ResultOf(JsonElement item, MessageBuilder message)
+    {
+        var output = item.Get("output"u8);
+        return ResultContent.Read(IdOf(item) ?? "", output.Exists() ? output : item.Get("tools"u8), null, message);
+    }
+
     private static string? IdOf(JsonElement result) => result.Text("call_id"u8) ?? result.Text("id"u8);
 
-    private static void ReadModelItem(JsonElement item, HashSet<string?>? answered, MessageBuilder message)
+    private static void ReadModelItem(JsonElement item, JsonElement turn, MessageBuilder message)
     {
         switch (item.Text("type"u8))
         {
@@ -83,7 +87,12 @@ internal sealed class ResponsesMessageReader : MessageReader
                 if (IsClientCall(item))
                 {
                     var call = CallOf(item, message);
-                    message.Add(answered?.Contains(call.Id) == true ? call with { IsAnswered = true } : call);
+                    var result = turn.Items().FirstOrDefault(other => IsResult(other) && IdOf(other) == call.Id);
+                    message.Add(result.Exists() ? call with { IsAnswered = true, Answer = ResultOf(result, message) } : call);
+                }
+                else if (item.Text("type"u8) is { } type && type.EndsWith("_call", StringComparison.Ordinal))
+                {
+                    message.Add(HostedTool.OfItem(item, type, message));
                 }
 
                 break;

@@ -19,8 +19,10 @@ internal abstract class JsonReplyAssembler : ReplyAssembler
     private readonly List<string> _unknown = [];
     private Framing _framing;
 
-    protected JsonReplyAssembler()
+    /// <param name="inputLeavesCacheOut">See <see cref="UsageTally"/>.</param>
+    protected JsonReplyAssembler(bool inputLeavesCacheOut = false)
     {
+        Tally = new UsageTally(inputLeavesCacheOut);
         _events = new SseReader(OnEvent);
         _values = new JsonValueReader(data => OnEvent(null, data), OnDone);
     }
@@ -50,11 +52,8 @@ internal abstract class JsonReplyAssembler : ReplyAssembler
     /// <summary>Why the model stopped, or null.</summary>
     protected string? StopReason { get; set; }
 
-    /// <summary>Tokens as far as they are known; null if the response does not state them.</summary>
-    protected TokenUsage? Usage { get; set; }
-
-    /// <summary>A count after a further usage object: it replaces what it states, and a 0 never replaces a count, since servers write it for what they leave out.</summary>
-    protected static long Later(long before, long? stated) => stated is > 0 and var count ? count : before;
+    /// <summary>The usage objects.</summary>
+    protected UsageTally Tally { get; }
 
     /// <summary>Whether the response comes as server-sent events.</summary>
     protected bool IsEvents => _framing == Framing.Events;
@@ -103,18 +102,20 @@ internal abstract class JsonReplyAssembler : ReplyAssembler
     protected AssembledReply Build((ConversationMessage Message, IReadOnlyList<string> CallKeys) read, string? refusal, bool endsTurn, bool? callsTool = null, IReadOnlyList<string>? marks = null)
     {
         var isComplete = Ended && Error is null;
+        var usage = Tally.Usage;
         return new AssembledReply
         {
             ResponseId = ResponseId,
             Model = Model,
             Message = read.Message,
             StopReason = StopReason,
-            Usage = Usage ?? TokenUsage.None,
-            HasUsage = Usage is not null,
+            Usage = usage ?? TokenUsage.None,
+            HasUsage = usage is not null,
+            Terms = Tally.Terms,
             Refusal = refusal,
             Error = Error,
             IsComplete = isComplete,
-            EndedTurn = isComplete && endsTurn && !(callsTool ?? read.Message.ToolCalls.Count > 0),
+            EndedTurn = isComplete && endsTurn && !(callsTool ?? read.Message.ToolCalls.Any(static call => !call.IsHosted)),
             CallKeys = read.CallKeys,
             Marks = marks ?? [],
             Unknown = _unknown,

@@ -62,7 +62,7 @@ public sealed class RecorderFailureTests : IAsyncLifetime
         await _lab.SettleAsync();
 
         var run = await _lab.RunAsync(task);
-        Assert.Equal((2, 1, 200L), (run.IterationCount, run.ToolCallsCount, run.TokenUsage.Input));
+        Assert.Equal((2, 1, 200L), (run.IterationCount, run.ToolCallsCount, run.TokenUsage?.Input));
         Assert.Equal(2, (await _lab.StepsAsync(task)).Count);
         Assert.Empty(_lab.Segments);
     }
@@ -138,7 +138,7 @@ public sealed class RecorderFailureTests : IAsyncLifetime
         var run = await _lab.RunAsync(task);
         var steps = await _lab.StepsAsync(task);
         Assert.True(again.IsRetry);
-        Assert.Equal((2, 1, 1, 200L), (run.IterationCount, run.ToolCallsCount, run.FailedToolResults, run.TokenUsage.Input));
+        Assert.Equal((2, 1, 1, 200L), (run.IterationCount, run.ToolCallsCount, run.FailedToolResults, run.TokenUsage?.Input));
         Assert.Equal([StepStatus.Ok, StepStatus.Ok], steps.Select(s => s.Step.Status));
         Assert.Equal([0, 2], steps.Select(s => s.Step.HistoryKept));
 
@@ -179,7 +179,7 @@ public sealed class RecorderFailureTests : IAsyncLifetime
         var run = await _lab.RunAsync("t");
         Assert.Equal(1, _lab.NotRecorded["recorder-error"]);
         Assert.Equal([1, 3], (await _lab.StepsAsync("t")).Select(s => s.Step.Index));
-        Assert.Equal((1, 200L), (run.ToolCallsCount, run.TokenUsage.Input));
+        Assert.Equal((1, 200L), (run.ToolCallsCount, run.TokenUsage?.Input));
         Assert.Empty(_lab.Segments);
     }
 

@@ -170,7 +170,7 @@ public sealed class RecorderTests : IAsyncLifetime
         var run = await _lab.RunAsync(task);
 
         Assert.Equal((2, 1, 1), (run.IterationCount, run.ToolCallsCount, run.UserInterventions));
-        Assert.Equal(300, run.TokenUsage.Input);
+        Assert.Equal(300, run.TokenUsage?.Input);
         Assert.Equal(2, (await _lab.StepsAsync(task)).Count);
     }
 
@@ -217,7 +217,7 @@ public sealed class RecorderTests : IAsyncLifetime
 
         var run = await _lab.RunAsync(task);
         Assert.True(side.IsSideCall);
-        Assert.Equal((2, 300L), (run.IterationCount, run.TokenUsage.Input));
+        Assert.Equal((2, 300L), (run.IterationCount, run.TokenUsage?.Input));
         Assert.Equal(TrajectoryStatus.Completed, run.Status);
         Assert.Empty(_lab.Segments);
     }

@@ -99,7 +99,7 @@ public sealed class TaskServiceTests : IAsyncLifetime
         await _lab.SettleAsync();
         var run = await _lab.RunAsync("t");
         Assert.Equal((TrajectoryStatus.Completed, true, OutcomeSource.Api, 1), (run.Status, run.Success, run.OutcomeSource, run.IterationCount));
-        Assert.Equal((true, 100L), (run.HasContent, run.TokenUsage.Input));
+        Assert.Equal((true, 100L), (run.HasContent, run.TokenUsage?.Input));
         Assert.Single(await _lab.StepsAsync("t"));
     }
 

@@ -25,7 +25,7 @@ public sealed partial class ReadmeTests
     {
         var folder = Directory.CreateTempSubdirectory("llmproxy-readme-").FullName;
         var (call, done) = (WeatherTask.Calls(), WeatherTask.Answers());
-        using var model = new ScriptedModel("gpt-4o", "openai", WeatherTask.Answers);
+        using var model = new ScriptedModel("gpt-4o", "openai", () => WeatherTask.AnswersAs("gpt-4o"));
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(SdkLab.Settings(folder)).Build();
         try
         {

@@ -164,6 +164,14 @@ internal static class WeatherTask
         Usage = new UsageDetails { InputTokenCount = 150, OutputTokenCount = 10 },
     };
 
+    /// <summary>The same answer of another model.</summary>
+    public static ChatResponse AnswersAs(string model)
+    {
+        var answer = Answers();
+        answer.ModelId = model;
+        return answer;
+    }
+
     /// <summary>Has Claude do the task and calls it a success, so that others can learn from it.</summary>
     public static async Task TeachAsync(SdkLab lab, string taskId = "taught")
     {

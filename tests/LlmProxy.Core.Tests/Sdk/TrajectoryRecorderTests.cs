@@ -66,6 +66,7 @@ public sealed class TrajectoryRecorderTests
             Client = "",
             Version = null,
             ToolsUsed = [],
+            AnsweredBy = [],
             ExampleIds = [],
             StartedAt = default,
             LastActivityAt = default,
@@ -184,7 +185,7 @@ public sealed class TrajectoryRecorderTests
         var done = await lab.Recorder.CompleteTrajectoryAsync("task", success: true);
 
         Assert.Equal((false, (NotRecordedReason?)NotRecordedReason.ProviderNotRecorded), (done!.Recorded, done.Reason));
-        Assert.Equal(("openai", "my-own-model", 160L), (done.Trajectory.Provider, done.Trajectory.Model, done.Trajectory.TokenUsage.Total));
+        Assert.Equal(("openai", "my-own-model", 160L), (done.Trajectory.Provider, done.Trajectory.Model, done.Trajectory.TokenUsage?.Total));
         Assert.InRange(done.Trajectory.Duration.TotalSeconds, 89, 120);
     }
 

@@ -31,10 +31,10 @@ public sealed class StepStatusTests
     }
 
     [Fact]
-    public void What_the_recorder_could_not_read_or_a_person_ended_is_no_failure()
+    public void What_the_recorder_could_not_read_a_person_ended_or_has_no_end_is_no_failure()
     {
         Assert.Equal(
-            [StepStatus.UpstreamRefused, StepStatus.UpstreamTimeout, StepStatus.UpstreamBroke, StepStatus.UpstreamError, StepStatus.Incomplete],
+            [StepStatus.UpstreamRefused, StepStatus.UpstreamTimeout, StepStatus.UpstreamBroke, StepStatus.UpstreamError],
             Enum.GetValues<StepStatus>().Where(s => s.IsFailure()));
     }
 }

@@ -57,7 +57,7 @@ public sealed class StatusApiTests
         Assert.Equal(1, (double?)all["successRate"]);
         Assert.Equal("""{"total":1,"successful":1,"successRate":1}""", all["summary"]!.ToJsonString());
         Assert.Equal("""{"excellent":1,"good":0,"fair":0,"poor":0}""", all["qualityDistribution"]!.ToJsonString());
-        Assert.Equal("iterations toolCalls tokens errorRate clickAccuracy interventionRate tokensPerSuccess costPerSuccess", all["averageMetrics"].Names());
+        Assert.Equal("iterations toolCalls tokens errorRate clickAccuracy interventionRate tokensPerSuccess costPerSuccess runsWithoutTokens runsWithoutCost", all["averageMetrics"].Names());
         Assert.Equal(280, (double?)all["averageMetrics"]!["tokensPerSuccess"]);
         Assert.False((bool?)all["trainingReady"]);
         Assert.Equal(1, (int?)Assert.Single(all["intervals"]!.AsArray())!["total"]);

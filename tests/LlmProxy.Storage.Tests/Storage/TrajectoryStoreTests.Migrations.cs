@@ -1,5 +1,6 @@
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Storage.Sql;
+using LlmProxy.Wire;
 using static LlmProxy.Tests.Storage.SampleRuns;
 
 namespace LlmProxy.Tests.Storage;
@@ -38,6 +39,35 @@ public abstract partial class TrajectoryStoreTests
         Assert.Equal(Enumerable.Repeat((byte)7, 32), await store.ReadCorrelationSecretAsync(default));
         await store.SaveAsync([Embedded(Run("run-new"), 1, 0), new TrajectoryChange { Trajectory = run with { Comment = "seen" } }], default);
         Assert.Equal("seen", (await store.FindTaskAsync(Tenant, "task-old", default))!.Comment);
+    }
+
+    [StoreFact]
+    public async Task Zero_tokens_of_an_older_version_are_unknown_where_the_cost_is_too()
+    {
+        foreach (var (cost, isUnknown) in ((string, bool)[])[("NULL", true), ("0", false)])
+        {
+            var old = await CreateDatabaseAsync();
+            await RunScriptAsync(old, ReadFixture());
+            await RunScriptAsync(
+                old,
+                $"""
+                UPDATE task_trajectory SET iteration_count = 2, input_tokens = 0, output_tokens = 0, cost_usd = {cost};
+                INSERT INTO trajectory_step (trajectory_row, idx, exchange_id, dialect, model, history_kept, messages, input_tokens, output_tokens, cache_read_tokens,
+                    cache_write_tokens, reasoning_tokens, started_at, duration_ms, http_status, status)
+                    SELECT row_id, 1, 'x-ok', 'openai_chat', 'm', 0, '[]', 0, 0, 0, 0, 0, started_at, 1.0, 200, 'ok' FROM task_trajectory;
+                INSERT INTO trajectory_step (trajectory_row, idx, exchange_id, dialect, model, history_kept, messages, input_tokens, output_tokens, cache_read_tokens,
+                    cache_write_tokens, reasoning_tokens, started_at, duration_ms, http_status, status)
+                    SELECT row_id, 2, 'x-failed', 'openai_chat', 'm', 0, '[]', 0, 0, 0, 0, 0, started_at, 1.0, 529, 'upstream_error' FROM task_trajectory;
+                """);
+            var store = OpenStore(old);
+
+            await store.InitializeAsync(default);
+
+            var run = (await store.FindTaskAsync(Tenant, "task-old", default))!;
+            Assert.Equal(isUnknown ? null : TokenUsage.None, run.TokenUsage);
+            Assert.Empty(run.AnsweredBy);
+            Assert.Equal([null, TokenUsage.None], (await store.ReadStepsAsync("run-old", default)).Select(step => step.TokenUsage));
+        }
     }
 
     [StoreFact]

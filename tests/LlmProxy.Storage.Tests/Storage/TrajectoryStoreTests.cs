@@ -105,6 +105,25 @@ public abstract partial class TrajectoryStoreTests : IAsyncLifetime
     }
 
     [StoreFact]
+    public async Task Unknown_tokens_and_the_models_that_responded_come_back_as_they_were_saved()
+    {
+        var run = Run("run-1") with
+        {
+            TokenUsage = null,
+            Provider = RespondingModels.Mixed,
+            AnsweredBy = [new RespondingModel("anthropic", "claude-sonnet-4-6", 3), new RespondingModel("proxy", "the \"odd\", model", 12)],
+        };
+        await SaveAsync(new TrajectoryChange { Trajectory = run, Steps = [Step("run-1", 1) with { TokenUsage = null }] });
+
+        var found = (await Store.FindTrajectoryAsync(Tenant, "run-1", default))!;
+
+        Assert.Null(found.TokenUsage);
+        Assert.Equal((RespondingModels.Mixed, 2), (found.Provider, found.AnsweredBy.Count));
+        Assert.Equal(run.AnsweredBy, found.AnsweredBy);
+        Assert.Null(Assert.Single(await Store.ReadStepsAsync("run-1", default)).TokenUsage);
+    }
+
+    [StoreFact]
     public async Task A_run_with_nothing_known_comes_back_with_nothing_known()
     {
         var run = Run("run-1") with { Success = null, QualityScore = null, CompletedAt = null, OutcomeSource = null, Status = TrajectoryStatus.Active, HasContent = false };

@@ -49,7 +49,7 @@ internal static class SdkRun
         Assert.Contains(client, run.Client, StringComparison.OrdinalIgnoreCase);
         Assert.Equal((2, 1, 0), (run.IterationCount, run.ToolCallsCount, run.FailedToolResults));
         Assert.Equal((TrajectoryStatus.Completed, true, 1.0), (run.Status, run.Success, run.QualityScore));
-        Assert.Equal((120, 17, 10), (run.TokenUsage.Input, run.TokenUsage.Output, run.TokenUsage.CacheRead));
+        Assert.Equal((120, 17, 10), (run.TokenUsage?.Input, run.TokenUsage?.Output, run.TokenUsage?.CacheRead));
 
         var steps = await proxy.ReadStepsAsync(run);
         Assert.Equal(2, steps.Count);
@@ -61,11 +61,11 @@ internal static class SdkRun
         Assert.Equal(("call_oslo_1", ToolName, """{"city":"Oslo"}"""), (call.Id, call.Name, JsonNode.Parse(call.Arguments)!.ToJsonString()));
         var result = Assert.Single(steps[0].ToolResults);
         Assert.Equal(("call_oslo_1", ToolResult), (result.Id, result.Content));
-        Assert.Equal((50, 12), (steps[0].Step.TokenUsage.Input, steps[0].Step.TokenUsage.Output));
+        Assert.Equal((50, 12), (steps[0].Step.TokenUsage?.Input, steps[0].Step.TokenUsage?.Output));
         var added = Assert.Single(steps[1].Messages);
         Assert.False(added.IsForeign);
         Assert.Equal("A raincoat.", steps[1].Reply!.Text);
-        Assert.Equal((70, 5), (steps[1].Step.TokenUsage.Input, steps[1].Step.TokenUsage.Output));
+        Assert.Equal((70, 5), (steps[1].Step.TokenUsage?.Input, steps[1].Step.TokenUsage?.Output));
     }
 }
 

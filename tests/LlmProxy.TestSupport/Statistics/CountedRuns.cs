@@ -25,7 +25,8 @@ internal static class CountedRuns
         Claude("03", "2026-03-02T12:00:00Z", 0.7) with { IterationCount = 2, TokenUsage = Tokens(300, 0) },
         Run("04", "anthropic", "claude-b", "2026-03-08T23:00:00Z", TrajectoryStatus.Failed, false, null) with { IterationCount = 10, ToolCallsCount = 5, FailedToolResults = 5, UserInterventions = 3, TokenUsage = Tokens(2000, 1000), CostUsd = 0.40m },
         Gpt("05", "2026-03-09T00:00:00Z", TrajectoryStatus.Completed, true, 0.5) with { IterationCount = 3, ToolCallsCount = 3, TokenUsage = Tokens(100, 50), CostUsd = 0.25m },
-        Gpt("06", "2026-03-09T10:00:00Z", TrajectoryStatus.Completed, true, 0.1) with { IterationCount = 5, ToolCallsCount = 4, FailedToolResults = 2, ClicksTotal = 4, ClicksHit = 1, UserInterventions = 3, TokenUsage = Tokens(400, 100), CostUsd = 0.15m },
+        // Its responses did not state their usage.
+        Gpt("06", "2026-03-09T10:00:00Z", TrajectoryStatus.Completed, true, 0.1) with { IterationCount = 5, ToolCallsCount = 4, FailedToolResults = 2, ClicksTotal = 4, ClicksHit = 1, UserInterventions = 3, TokenUsage = null },
         // Nobody knows how these two ended: they count, and are in no rate.
         Gpt("07", "2026-03-10T08:00:00Z", TrajectoryStatus.NeedsHelp, null, null) with { IterationCount = 1, ToolCallsCount = 1, UserInterventions = 1, TokenUsage = Tokens(10, 10), CostUsd = 0.01m },
         Gpt("08", "2026-03-10T09:00:00Z", TrajectoryStatus.Completed, null, null) with { IterationCount = 2, ToolCallsCount = 2, FailedToolResults = 1, TokenUsage = Tokens(20, 20), CostUsd = 0.02m },
@@ -53,20 +54,22 @@ internal static class CountedRuns
         Summary = new StatisticsSummary(9, 5, 5 / 7.0),
         ByModel =
         [
-            new("anthropic", "claude-a", 3, 3, 1, 0.85, new AverageMetrics(4, 4, 700, 1 / 12.0, 0.7, 1 / 3.0, 700, 0.075m), 0.15m),
-            new("anthropic", "claude-b", 1, 0, 0, null, new AverageMetrics(10, 5, 3000, 1, null, 3, null, null), 0.40m),
-            new("gemini", "gemini-c", 1, 0, 0, null, new AverageMetrics(7, 0, 100, null, null, 0, null, null), null),
-            new("openai", "gpt-d", 4, 2, 1, 0.3, new AverageMetrics(2.75, 2.5, 177.5, 0.3, 0.25, 1, 355, 0.215m), 0.43m),
+            new("anthropic", "claude-a", 3, 3, 1, 0.85, new AverageMetrics(4, 4, 700, 1 / 12.0, 0.7, 1 / 3.0, 700, 0.075m, 0, 1), 0.15m),
+            new("anthropic", "claude-b", 1, 0, 0, null, new AverageMetrics(10, 5, 3000, 1, null, 3, null, null, 0, 0), 0.40m),
+            new("gemini", "gemini-c", 1, 0, 0, null, new AverageMetrics(7, 0, 100, null, null, 0, null, null, 0, 1), null),
+            new("openai", "gpt-d", 4, 2, 1, 0.3, new AverageMetrics(2.75, 2.5, 70, 0.3, 0.25, 1, 210, 0.28m, 1, 1), 0.28m),
         ],
         AverageMetrics = new AverageMetrics(
             Iterations: 40 / 9.0,
             ToolCalls: 27 / 9.0,
-            Tokens: 5910 / 9.0,
+            Tokens: 5410 / 8.0,
             ErrorRate: 9 / 27.0,
             ClickAccuracy: 0.55, // (0.9 + 0.5 + 0.25) / 3
             InterventionRate: 8 / 9.0,
-            TokensPerSuccess: 5910 / 5.0,
-            CostPerSuccess: 0.245m), // 0.98 by 01, 02, 05 and 06
+            TokensPerSuccess: 5410 / 4.0, // by 01, 02, 03 and 05
+            CostPerSuccess: 0.83m / 3, // by 01, 02 and 05
+            RunsWithoutTokens: 1,
+            RunsWithoutCost: 3),
         QualityDistribution = new QualityDistribution(2, 1, 1, 1),
     };
 
@@ -76,7 +79,7 @@ internal static class CountedRuns
         new(Day(1), 1, 1, 1, 0.95, 4, 1200),
         new(Day(2), 2, 2, 1, 0.8, 4, 450),
         new(Day(8), 1, 0, 0, null, 10, 3000),
-        new(Day(9), 2, 2, 1, 0.3, 4, 325),
+        new(Day(9), 2, 2, 1, 0.3, 4, 150),
         new(Day(10), 2, 0, null, null, 1.5, 30),
         new(Day(16), 1, 0, 0, null, 7, 100),
     ];
@@ -86,7 +89,7 @@ internal static class CountedRuns
     [
         new(new DateTime(2026, 2, 23, 0, 0, 0, DateTimeKind.Utc), 1, 1, 1, 0.95, 4, 1200),
         new(Day(2), 3, 2, 2 / 3.0, 0.8, 6, 1300),
-        new(Day(9), 4, 2, 1, 0.3, 2.75, 177.5),
+        new(Day(9), 4, 2, 1, 0.3, 2.75, 70),
         new(Day(16), 1, 0, 0, null, 7, 100),
     ];
 
@@ -100,10 +103,10 @@ internal static class CountedRuns
         Summary = new StatisticsSummary(3, 2, 2 / 3.0),
         ByModel =
         [
-            new("anthropic", "claude-a", 2, 2, 1, 0.8, new AverageMetrics(4, 2, 450, 0, 0.5, 0.5, 450, 0.05m), 0.05m),
-            new("anthropic", "claude-b", 1, 0, 0, null, new AverageMetrics(10, 5, 3000, 1, null, 3, null, null), 0.40m),
+            new("anthropic", "claude-a", 2, 2, 1, 0.8, new AverageMetrics(4, 2, 450, 0, 0.5, 0.5, 450, 0.05m, 0, 1), 0.05m),
+            new("anthropic", "claude-b", 1, 0, 0, null, new AverageMetrics(10, 5, 3000, 1, null, 3, null, null, 0, 0), 0.40m),
         ],
-        AverageMetrics = new AverageMetrics(6, 3, 1300, 5 / 9.0, 0.5, 4 / 3.0, 1950, 0.45m),
+        AverageMetrics = new AverageMetrics(6, 3, 1300, 5 / 9.0, 0.5, 4 / 3.0, 1950, 0.45m, 0, 1),
         QualityDistribution = new QualityDistribution(1, 1, 0, 0),
     };
 
@@ -147,7 +150,7 @@ internal static class CountedRuns
     private static void Same(AverageMetrics expected, AverageMetrics actual)
     {
         Same(Values(expected), Values(actual));
-        Assert.Equal(expected.CostPerSuccess, actual.CostPerSuccess);
+        Assert.Equal((expected.CostPerSuccess, expected.RunsWithoutTokens, expected.RunsWithoutCost), (actual.CostPerSuccess, actual.RunsWithoutTokens, actual.RunsWithoutCost));
 
         static double?[] Values(AverageMetrics m) => [m.Iterations, m.ToolCalls, m.Tokens, m.ErrorRate, m.ClickAccuracy, m.InterventionRate, m.TokensPerSuccess];
     }

@@ -85,7 +85,7 @@ public sealed partial class TranscriptCaseTests
 
         await using var other = await ExportLab.OpenAsync(TranscriptLab.Shipped());
         await TranscriptLab.ImportAsync(other, TranscriptTheoryAttribute.Path("k05-aside"));
-        Assert.Equal(4 * 115, (await TranscriptLab.RunsAsync(other)).Sum(r => r.TokenUsage.Total));
+        Assert.Equal(4 * 115, (await TranscriptLab.RunsAsync(other)).Sum(r => r.TokenUsage?.Total));
     }
 
     [TranscriptFact]

@@ -80,7 +80,7 @@ public sealed class TranscriptKindTests
         var run = Assert.Single(await TranscriptLab.RunsAsync(lab));
         var steps = await new TrajectoryReader(lab.Store).ReadAsync(run.Id, CancellationToken.None);
         Assert.Equal(["a1", "a2"], steps[0].Reply!.ToolCalls.Select(c => c.Id));
-        Assert.Equal(45, run.TokenUsage.Total);
+        Assert.Equal(45, run.TokenUsage?.Total);
     }
 
     [Theory]

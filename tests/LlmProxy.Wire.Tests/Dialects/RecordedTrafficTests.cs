@@ -197,15 +197,17 @@ public sealed class RecordedTrafficTests(ITestOutputHelper output)
         }
 
         var calls = derived.GetProperty("tool_calls").EnumerateArray().ToList();
-        if (calls.Count != reply.Message.ToolCalls.Count)
+        // The other assembler knows no calls of tools that the provider runs.
+        var own = reply.Message.ToolCalls.Where(call => !call.IsHosted).ToList();
+        if (calls.Count != own.Count)
         {
-            yield return $"calls {calls.Count} <> {reply.Message.ToolCalls.Count}: {derived.GetProperty("tool_calls")}";
+            yield return $"calls {calls.Count} <> {own.Count}: {derived.GetProperty("tool_calls")}";
         }
         else
         {
             for (var i = 0; i < calls.Count; i++)
             {
-                var mine = reply.Message.ToolCalls[i];
+                var mine = own[i];
                 if (calls[i].GetProperty("name").GetString() != mine.Name || !SameJson(calls[i].GetProperty("arguments").GetString() ?? "", mine.Arguments))
                 {
                     yield return $"call {calls[i]} <> {mine}";
@@ -240,7 +242,10 @@ public sealed class RecordedTrafficTests(ITestOutputHelper output)
     private static long InputOf(DialectKind kind, JsonElement usage) => kind switch
     {
         DialectKind.AnthropicMessages => Count(usage, "input_tokens") + Count(usage, "cache_read_input_tokens") + Count(usage, "cache_creation_input_tokens"),
-        DialectKind.OpenAiChat => Count(usage, "prompt_tokens"),
+        // Some servers leave cached tokens out of the prompt's and have them in the total.
+        DialectKind.OpenAiChat => usage.TryGetProperty("prompt_tokens_details", out var details) && details.ValueKind == JsonValueKind.Object && Count(details, "cached_tokens") > Count(usage, "prompt_tokens")
+            ? Count(usage, "total_tokens") - Count(usage, "completion_tokens")
+            : Count(usage, "prompt_tokens"),
         DialectKind.OpenAiResponses => Count(usage, "input_tokens"),
         _ => Count(usage, "promptTokenCount") + Count(usage, "toolUsePromptTokenCount"),
     };

@@ -28,8 +28,8 @@ namespace LlmProxy.Server.Api.Dtos;
 /// <param name="ErrorRate">Failed tool results divided by tool calls.</param>
 /// <param name="ClickAccuracy">Share of clicks that hit their target; null if no click was judged.</param>
 /// <param name="UserInterventions">Number of times a person took over.</param>
-/// <param name="TokenUsage">Tokens of all steps.</param>
-/// <param name="CostUsd">Cost in USD; null if a price is unknown.</param>
+/// <param name="TokenUsage">Tokens of all steps; null values if a response did not state them.</param>
+/// <param name="CostUsd">Cost in USD; null if a price or a usage is unknown.</param>
 /// <param name="StartedAt">Time of the first request.</param>
 /// <param name="CompletedAt">Time of the outcome.</param>
 /// <param name="DurationMs">From the first request to the last response.</param>
@@ -44,17 +44,18 @@ namespace LlmProxy.Server.Api.Dtos;
 /// <param name="TemplateSet">Hash of the template set that rendered this trajectory's prompts.</param>
 /// <param name="Key">Name of the key that made it; null without keys.</param>
 /// <param name="Keys">Names of all keys that took part in it, that one first.</param>
+/// <param name="AnsweredBy">The models that responded, by their names in the responses.</param>
 public record TrajectoryDto(
     string Id, string TaskId, string ConversationId, string? ParentId, string? SessionId, string Tenant, string Provider, string Model, string Client,
     string TaskDescription, string Status, bool Provisional, bool? Success, double? QualityScore,
     int IterationCount, int ToolCallsCount, IReadOnlyList<string> ToolsUsed, double ErrorRate, double? ClickAccuracy, int UserInterventions,
     TokenUsageDto TokenUsage, decimal? CostUsd, DateTime StartedAt, DateTime? CompletedAt, double DurationMs,
     string OutcomeSource, string? StatedBy, double? SuccessProbability, IReadOnlyList<EvidenceDto> Evidence, string? Comment, bool HasContent, IReadOnlyList<string> ExampleIds, string? Arm, string? TemplateSet,
-    string? Key, IReadOnlyList<string> Keys)
+    string? Key, IReadOnlyList<string> Keys, IReadOnlyList<RespondingModelDto> AnsweredBy)
 {
     /// <summary>For deserialization of derived types, which sets the properties afterwards.</summary>
     private protected TrajectoryDto()
-        : this("", "", "", null, null, "", "", "", "", "", "", false, null, null, 0, 0, [], 0, null, 0, new(0, 0, 0, 0, 0, 0), null, default, null, 0, "none", null, null, [], null, false, [], null, null, null, [])
+        : this("", "", "", null, null, "", "", "", "", "", "", false, null, null, 0, 0, [], 0, null, 0, new(null, null, null, null, null, null), null, default, null, 0, "none", null, null, [], null, false, [], null, null, null, [], [])
     {
     }
 
@@ -65,7 +66,7 @@ public record TrajectoryDto(
         TokenUsageDto.Of(run.TokenUsage), run.CostUsd, run.StartedAt.UtcDateTime, run.CompletedAt?.UtcDateTime, run.Duration.TotalMilliseconds,
         run.OutcomeSource is { } source ? EnumWords.Snake(source) : "none", run.StatedBy, run.SuccessProbability,
         [.. run.Evidence.Select(e => new EvidenceDto(e.Signal, e.Weight, e.Text))], run.Comment, run.HasContent, run.ExampleIds, run.Arm, run.TemplateSet,
-        run.KeyNames.Count > 0 ? run.KeyNames[0] : null, run.KeyNames);
+        run.KeyNames.Count > 0 ? run.KeyNames[0] : null, run.KeyNames, [.. run.AnsweredBy.Select(model => new RespondingModelDto(model.Provider, model.Model, model.Steps))]);
 }
 
 /// <summary>A reason for a trajectory's success probability.</summary>
@@ -118,16 +119,22 @@ public sealed record TaskResponse : TrajectoryDto
     public string? Reason { get; init; }
 }
 
-/// <summary>Tokens of an exchange or a trajectory.</summary>
+/// <summary>A model that responded.</summary>
+/// <param name="Provider">The provider of the model.</param>
+/// <param name="Model">The model as its responses name it.</param>
+/// <param name="Steps">Number of its steps.</param>
+public sealed record RespondingModelDto(string Provider, string Model, int Steps);
+
+/// <summary>Tokens of an exchange or a trajectory; all values are null if they are unknown.</summary>
 /// <param name="Input">Input tokens, cached ones included.</param>
 /// <param name="Output">Output tokens, reasoning included.</param>
 /// <param name="Total">Input and output together.</param>
 /// <param name="CacheRead">Input tokens read from a cache.</param>
 /// <param name="CacheWrite">Input tokens written to a cache.</param>
 /// <param name="Reasoning">Output tokens used for reasoning.</param>
-public sealed record TokenUsageDto(long Input, long Output, long Total, long CacheRead, long CacheWrite, long Reasoning)
+public sealed record TokenUsageDto(long? Input, long? Output, long? Total, long? CacheRead, long? CacheWrite, long? Reasoning)
 {
-    internal static TokenUsageDto Of(TokenUsage usage) => new(usage.Input, usage.Output, usage.Total, usage.CacheRead, usage.CacheWrite, usage.Reasoning);
+    internal static TokenUsageDto Of(TokenUsage? usage) => new(usage?.Input, usage?.Output, usage?.Total, usage?.CacheRead, usage?.CacheWrite, usage?.Reasoning);
 }
 
 /// <summary>How a score was computed.</summary>
@@ -156,7 +163,7 @@ public sealed record PageResponse<T>(IReadOnlyList<T> Items, string? NextCursor)
 /// <param name="Reasoning">Visible reasoning of the model.</param>
 /// <param name="ToolCalls">Tool calls of the reply.</param>
 /// <param name="ToolResults">Results of the tool calls.</param>
-/// <param name="TokenUsage">Tokens of the exchange.</param>
+/// <param name="TokenUsage">Tokens of the exchange; null values if the response does not state them.</param>
 /// <param name="StartedAt">Arrival of the request.</param>
 /// <param name="DurationMs">From the request to the end of the response.</param>
 /// <param name="TimeToFirstByteMs">From the request to the first byte of the response; null without a response.</param>

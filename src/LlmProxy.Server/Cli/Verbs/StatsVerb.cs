@@ -66,6 +66,11 @@ internal static class StatsVerb
                 }));
         }
 
+        if (all.AverageMetrics is { RunsWithoutTokens: var tokens, RunsWithoutCost: var cost } && (tokens > 0 || cost > 0))
+        {
+            console.Line(Invariant($"Left out of means: {tokens} runs without token counts, {cost} runs without a known cost"));
+        }
+
         if (all.Intervals.Count > 0)
         {
             console.Line();
@@ -101,6 +106,13 @@ internal static class StatsVerb
         foreach (var model in experiments.Models)
         {
             console.Line(model.Verdict);
+        }
+
+        var arms = experiments.Models.SelectMany(m => new[] { m.WithExamples, m.Holdout }).ToList();
+        var (tokens, cost) = (arms.Sum(arm => arm.TasksWithoutTokens), arms.Sum(arm => arm.TasksWithoutCost));
+        if (tokens > 0 || cost > 0)
+        {
+            console.Line(Invariant($"Left out of means: {tokens} tasks without token counts, {cost} tasks without a known cost"));
         }
 
         foreach (var harmful in experiments.Harmful)
