@@ -26,6 +26,10 @@ internal abstract class Dialect(
 
     public virtual bool TakesBlankText => true;
 
+    public bool IsRecordOnly => false;
+
+    public DialectKind StoredAs => kind;
+
     public abstract bool IsCompletion(ReadOnlySpan<char> path);
 
     public abstract RequestPatterns Patterns { get; }

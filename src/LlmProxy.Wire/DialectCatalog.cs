@@ -2,6 +2,7 @@ using LlmProxy.Wire.Anthropic;
 using LlmProxy.Wire.Gemini;
 using LlmProxy.Wire.OpenAiChat;
 using LlmProxy.Wire.OpenAiResponses;
+using LlmProxy.Wire.Translated;
 
 namespace LlmProxy.Wire;
 
@@ -10,15 +11,18 @@ public static class DialectCatalog
 {
     private static readonly IDialect[] Dialects = [new AnthropicMessagesDialect(), new OpenAiChatDialect(), new OpenAiResponsesDialect(), new GeminiDialect()];
 
-    /// <summary>All dialects.</summary>
+    private static readonly IDialect[] Known =
+        [.. Dialects, new BedrockInvokeDialect(), new BedrockConverseDialect(), new GeminiInteractionsDialect(), new OllamaChatDialect()];
+
+    /// <summary>The dialects whose forms are stored; those that are recorded in the form of one of them are left out.</summary>
     public static IReadOnlyList<IDialect> All => Dialects;
 
     /// <summary>The dialect of a kind.</summary>
-    public static IDialect Get(DialectKind kind) => Array.Find(Dialects, dialect => dialect.Kind == kind)
+    public static IDialect Get(DialectKind kind) => Array.Find(Known, dialect => dialect.Kind == kind)
         ?? throw new ArgumentOutOfRangeException(nameof(kind), kind, "no such dialect");
 
     /// <summary>The dialect of a name (<see cref="IDialect.Name"/>), or null.</summary>
-    public static IDialect? Find(string? name) => Array.Find(Dialects, dialect => string.Equals(dialect.Name, name, StringComparison.Ordinal));
+    public static IDialect? Find(string? name) => Array.Find(Known, dialect => string.Equals(dialect.Name, name, StringComparison.Ordinal));
 
     /// <summary>The dialect that a provider's own clients speak; Chat Completions, which most other providers take, for any other provider.</summary>
     public static IDialect OfProvider(string? provider) => FindByProvider(provider) ?? Get(DialectKind.OpenAiChat);
@@ -43,7 +47,7 @@ public static class DialectCatalog
         }
 
         end = end.TrimEnd('/');
-        foreach (var dialect in Dialects)
+        foreach (var dialect in Known)
         {
             if (dialect.IsCompletion(end))
             {

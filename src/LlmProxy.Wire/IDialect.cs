@@ -24,6 +24,12 @@ public interface IDialect
     /// <summary>Whether the API takes a text part of white space alone.</summary>
     bool TakesBlankText { get; }
 
+    /// <summary>Whether requests are recorded and never rewritten, because their form cannot be or because they are signed.</summary>
+    bool IsRecordOnly { get; }
+
+    /// <summary>The dialect whose form the messages that <see cref="ReadContent"/> and a <see cref="ReplyAssembler"/> give have.</summary>
+    DialectKind StoredAs { get; }
+
     /// <summary>Whether a path is that of a completion call.</summary>
     /// <param name="path">The path without its query and without a slash at its end.</param>
     bool IsCompletion(ReadOnlySpan<char> path);

@@ -65,6 +65,9 @@ public sealed class RequestReading
     /// <summary>Whether any tool is offered (also in items such as <c>additional_tools</c>).</summary>
     public bool OffersTools { get; init; }
 
+    /// <summary>Whether the request asks for a compacted history instead of an answer: no step of a task.</summary>
+    internal bool IsCompaction { get; init; }
+
     /// <summary>Id of the response that this call continues on the server's side: <c>previous_response_id</c>, <c>previous_message_id</c>, or null.</summary>
     public string? PreviousResponseId { get; init; }
 
@@ -97,6 +100,13 @@ public sealed class RequestReading
 
     /// <summary>Reads the same in another copy of the body, without another pass; null where that cannot be done.</summary>
     internal RequestPlaces? Places { get; init; }
+
+    /// <summary>The same request as one that continues another response on the server.</summary>
+    /// <param name="previousResponseId">Id of that response; null if the request begins its history.</param>
+    internal RequestReading Continuing(string? previousResponseId) => Places?.Continuing(previousResponseId).In(Body) ?? this;
+
+    /// <summary>The same request as one that was translated: its body is not what was sent.</summary>
+    internal RequestReading AsTranslated() => Places?.In(Body, isTranslated: true) ?? this;
 
     /// <summary>Places of all that <see cref="ReadSystemPrompt"/> reads.</summary>
     internal Func<IEnumerable<ByteRange>> SystemPromptPlaces { get; init; } = static () => [];

@@ -204,7 +204,8 @@ internal sealed partial class CallPipeline(
 
     private async ValueTask EnhanceAsync(CallSession call, CancellationToken cancellationToken)
     {
-        if (!call.Start.MayEnhance || call.Place is not { IsSideCall: false, Task: { } task } place)
+        var start = call.Start;
+        if (!start.MayEnhance || start.Dialect.IsRecordOnly || call.Place is not { IsSideCall: false, Task: { } task } place || (!start.MayInsertPrompt && call.Reading.SystemTexts.Count == 0))
         {
             return;
         }

@@ -36,6 +36,11 @@ internal sealed class CallReader(ProviderResolver providers, TaskRulesCatalog ca
                 return (null, NotRecordedReason.TooLarge);
             }
 
+            if (start.Continues is { } continues && continues.Id != reading.PreviousResponseId)
+            {
+                reading = reading.Continuing(continues.Id);
+            }
+
             var prompt = new SystemPrompt(reading);
             var rules = start.Rules ?? catalog.Select(start.Header, prompt);
             request = new ReadRequest(reading, keys, prompt, rules, providers.Resolve(reading.Model, start.Provider), reserved);

@@ -4,8 +4,21 @@ namespace LlmProxy.Core.Calls;
 
 /// <summary>Opens the record of a call in the spool, if the call is to be recorded.</summary>
 /// <remarks>Safe for concurrent use.</remarks>
-internal sealed class CallRecording(Spool spool, Recorder recorder, NotRecordedCounts notRecorded, RecordingSwitch recording, BufferBudget budget, LlmProxyOptions options, TimeProvider time)
+internal sealed partial class CallRecording(
+    Spool spool,
+    Recorder recorder,
+    NotRecordedCounts notRecorded,
+    RecordingSwitch recording,
+    BufferBudget budget,
+    LlmProxyOptions options,
+    TimeProvider time,
+    ILogger<CallRecording> log)
 {
+    private const int MostClients = 1_000;
+    private const int LongestName = 200;
+
+    private readonly HashSet<string> _undecoded = new(StringComparer.Ordinal);
+
     /// <summary>Opens the record and gives it its place after its task's earlier calls.</summary>
     public void Begin(CallSession call)
     {
@@ -68,13 +81,41 @@ internal sealed class CallRecording(Spool spool, Recorder recorder, NotRecordedC
         }
     }
 
-    /// <summary>Counts a reply that is not recorded.</summary>
-    public void CountReply(CallSession call, NotRecordedReason reason) => notRecorded.Count(call.Start.Tenant, reason);
+    /// <summary>Counts a reply whose encoding is unknown.</summary>
+    public void CountUndecoded(CallSession call, string contentEncoding)
+    {
+        notRecorded.Count(call.Start.Tenant, NotRecordedReason.UnknownEncoding);
+        WarnOfEncoding(call, contentEncoding);
+    }
 
     /// <summary>Notes and counts that a call is not recorded.</summary>
     public void Refuse(CallSession call, NotRecordedReason reason)
     {
         call.NotRecorded = reason;
         notRecorded.Count(call.Start.Tenant, reason);
+        if (reason == NotRecordedReason.UnknownEncoding)
+        {
+            WarnOfEncoding(call, call.Start.ContentEncoding);
+        }
     }
+
+    /// <summary>Names a client whose bodies cannot be decoded, once.</summary>
+    private void WarnOfEncoding(CallSession call, string contentEncoding)
+    {
+        var client = Short(call.Start.Client);
+        lock (_undecoded)
+        {
+            if (_undecoded.Count >= MostClients || !_undecoded.Add(client))
+            {
+                return;
+            }
+        }
+
+        LogUnknownEncoding(client, Short(contentEncoding));
+    }
+
+    private static string Short(string text) => text.Length > LongestName ? text[..LongestName] + "…" : text;
+
+    [LoggerMessage(1017, LogLevel.Warning, "Not recording calls of client '{Client}': their Content-Encoding '{Encoding}' is unknown. Known are gzip, deflate, br and zstd, at most two for a body")]
+    private partial void LogUnknownEncoding(string client, string encoding);
 }

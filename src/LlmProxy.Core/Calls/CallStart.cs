@@ -47,6 +47,12 @@ internal sealed record CallStart(string Tenant, IDialect Dialect)
     /// <summary>Whether the prompt may be rewritten. False for calls that are already over.</summary>
     public bool MayEnhance { get; init; } = true;
 
+    /// <summary>Whether a system prompt may be added if the request has none. False for a call that continues a history on the server: its prompt is in that history.</summary>
+    public bool MayInsertPrompt { get; init; } = true;
+
+    /// <summary>The response that the call continues, where the transport knows better than the request; null for what the request says.</summary>
+    public ContinuedResponse? Continues { get; init; }
+
     /// <summary>The client's user agent or the application's name.</summary>
     public string Client { get; init; } = "";
 
@@ -56,3 +62,7 @@ internal sealed record CallStart(string Tenant, IDialect Dialect)
     /// <summary>When the call began, if that was earlier than its arrival here.</summary>
     public DateTimeOffset? StartedAt { get; init; }
 }
+
+/// <summary>What a call continues on the server.</summary>
+/// <param name="Id">Id of the response; null if the call begins a history.</param>
+internal sealed record ContinuedResponse(string? Id);

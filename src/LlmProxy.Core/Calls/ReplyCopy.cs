@@ -87,7 +87,7 @@ internal sealed class ReplyCopy(
             {
                 // Its bytes say nothing to anyone: they are not kept.
                 _copying = false;
-                recording.CountReply(call, NotRecordedReason.UnknownEncoding);
+                recording.CountUndecoded(call, contentEncoding);
                 return;
             }
 

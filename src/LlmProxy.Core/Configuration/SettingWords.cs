@@ -3,6 +3,8 @@ namespace LlmProxy.Core.Configuration;
 /// <summary>Values of <c>Recording:WebSockets</c>.</summary>
 public enum WebSocketMode
 {
+    /// <summary>Recorded call by call, and prompts are rewritten.</summary>
+    Record,
     /// <summary>Rejected with 426, after which clients fall back to HTTP.</summary>
     Refuse,
     /// <summary>Passed through unrecorded.</summary>

@@ -39,6 +39,10 @@ public enum NotRecordedReason
     NoCalls,
     /// <summary>The content was removed earlier.</summary>
     ContentNotKept,
+    /// <summary>It came over a WebSocket that is passed through (<c>Recording:WebSockets=pass</c>, or one of another API).</summary>
+    WebSocket,
+    /// <summary>The path is that of no completion call: files, batches, token counts, embeddings, or an API that is not known.</summary>
+    UnknownPath,
 }
 
 /// <summary>The words of <see cref="NotRecordedReason"/> in the API, metrics and logs.</summary>

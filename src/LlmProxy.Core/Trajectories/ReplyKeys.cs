@@ -1,3 +1,5 @@
+using LlmProxy.Wire.Messages;
+
 namespace LlmProxy.Core.Trajectories;
 
 /// <summary>
@@ -37,6 +39,13 @@ public static class ReplyKeys
         }
 
         var text = reply.Message.Text;
+        if (isSideCall && reply.Marks.Any(CompactionMark.Is))
+        {
+            // Its texts are the client's own messages, which it brings back.
+            AddMarks();
+            return entries;
+        }
+
         if (text.Length > 0 || reply.CallKeys.Count > 0 || reply.IsComplete)
         {
             var turn = keys.AssistantTurn(text, reply.CallKeys);
@@ -59,6 +68,7 @@ public static class ReplyKeys
                 Add(line, CorrelationKind.Turn);
             }
 
+            AddMarks();
             return entries;
         }
 
@@ -67,17 +77,21 @@ public static class ReplyKeys
             Add(keys.Identifier("tool-call", call.Id), CorrelationKind.ToolCall);
         }
 
-        foreach (var mark in reply.Marks)
-        {
-            Add(keys.Identifier("tool-call", mark), CorrelationKind.ToolCall);
-        }
-
+        AddMarks();
         if (reply.ResponseId is { Length: > 0 } response)
         {
             Add(keys.Identifier("response", response), CorrelationKind.Response);
         }
 
         return entries;
+
+        void AddMarks()
+        {
+            foreach (var mark in reply.Marks)
+            {
+                Add(keys.Identifier("tool-call", mark), CorrelationKind.ToolCall);
+            }
+        }
 
         void Add(TurnKey key, CorrelationKind kind) => entries.Add(new CorrelationEntry(key, kind, taskId, stepIndex, at));
     }

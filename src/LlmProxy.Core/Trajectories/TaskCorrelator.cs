@@ -283,6 +283,7 @@ public sealed partial class TaskCorrelator
         return call with
         {
             IsSideCallByPreset = (!isContinuation && !hasTools && call.Rules.SideCallWithoutTools)
+                || reading.IsCompaction
                 || call.Rules.IsSideCall(call.SystemPrompt ?? new SystemPrompt(reading))
                 || (call.Rules.HasSideCallTexts && call.Rules.IsSideCall(call.LastUserText())),
             EndsInUserText = () => endsInUserText,

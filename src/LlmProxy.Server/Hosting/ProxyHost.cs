@@ -3,6 +3,7 @@ using LlmProxy.Core.Configuration;
 using LlmProxy.Server.Access;
 using LlmProxy.Server.Api;
 using LlmProxy.Server.Pipeline;
+using LlmProxy.Server.Pipeline.Sockets;
 using LlmProxy.Server.Telemetry;
 using LlmProxy.Server.Terminal;
 using LlmProxy.Server.Upstreams;
@@ -78,7 +79,7 @@ internal static class ProxyHost
             }
 
             proxy.UseMiddleware<CallLimits>();
-            proxy.UseMiddleware<WebSocketRefusal>();
+            proxy.UseMiddleware<SocketMiddleware>();
             proxy.UseMiddleware<ExchangeMiddleware>();
         });
         return app;

@@ -1,6 +1,7 @@
 using LlmProxy.Core.Calls;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Server.Access;
 using LlmProxy.Server.Upstreams;
 using LlmProxy.Wire;
 
@@ -15,7 +16,7 @@ namespace LlmProxy.Server.Pipeline;
 /// </code>
 /// Steps 2 to 5 and 9 are <see cref="CallPipeline"/>. If one of them fails, the request is forwarded unmodified.
 /// </summary>
-internal sealed partial class ExchangeMiddleware(RequestDelegate next, CallPipeline calls, RequestBuffers buffers, ILogger<ExchangeMiddleware> log)
+internal sealed partial class ExchangeMiddleware(RequestDelegate next, CallPipeline calls, RequestBuffers buffers, NotRecordedCounts notRecorded, ILogger<ExchangeMiddleware> log)
 {
     public async Task InvokeAsync(HttpContext context)
     {
@@ -42,7 +43,7 @@ internal sealed partial class ExchangeMiddleware(RequestDelegate next, CallPipel
         }
 
         // 2. to 5. Read, assigned to a task, examples chosen, the prompt rewritten, the record opened.
-        using var call = await calls.BeginAsync(IncomingCalls.From(context, dialect, body, arrived, taskId), context.RequestAborted);
+        using var call = await calls.BeginAsync(IncomingCalls.From(context, dialect, body.IsWhole ? body.Bytes : default(ReadOnlyMemory<byte>?), arrived, taskId), context.RequestAborted);
         ResponseStamp.OnStart(context, call);
 
         // 6. to 9. Forwarded; the response passes the tee on its way back; the recorder takes over in the background.
@@ -58,6 +59,11 @@ internal sealed partial class ExchangeMiddleware(RequestDelegate next, CallPipel
             : null;
         if (fetch is null)
         {
+            if (HttpMethods.IsPost(context.Request.Method) && context.Request.ContentLength != 0)
+            {
+                notRecorded.Count(context.GetTenant(), NotRecordedReason.UnknownPath);
+            }
+
             await ForwardAsync(context);
             return;
         }

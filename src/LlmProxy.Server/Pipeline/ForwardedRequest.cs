@@ -34,7 +34,7 @@ internal sealed class ForwardedRequest : IAsyncDisposable
             request.ContentLength = replaced.Length;
             request.Headers.Remove("Content-Encoding");
         }
-        else if (request.ContentLength is null && call.IsRead)
+        else if (request.ContentLength is null && call.IsRead && !call.Dialect.IsRecordOnly)
         {
             request.ContentLength = body.Bytes.Length;
             request.Headers.Remove("Transfer-Encoding");

@@ -13,12 +13,12 @@ internal static class IncomingCalls
     /// <summary>Reads the call of a request.</summary>
     /// <param name="context">The request.</param>
     /// <param name="dialect">Its wire format.</param>
-    /// <param name="body">Its body.</param>
+    /// <param name="body">Its body; null if it exceeds a limit.</param>
     /// <param name="arrived">When it arrived, by the pipeline's clock.</param>
     /// <param name="taskId">The task that it names, or null.</param>
-    public static CallStart From(HttpContext context, DialectKind dialect, RequestBody body, long arrived, TaskId? taskId) => new(context.GetTenant(), DialectCatalog.Get(dialect))
+    public static CallStart From(HttpContext context, DialectKind dialect, ReadOnlyMemory<byte>? body, long arrived, TaskId? taskId) => new(context.GetTenant(), DialectCatalog.Get(dialect))
     {
-        Body = body.IsWhole ? body.Bytes : default(ReadOnlyMemory<byte>?),
+        Body = body,
         ContentEncoding = context.Request.Headers.ContentEncoding.ToString(),
         Path = context.Request.Path.Value ?? "",
         Provider = RouteProvider.Of(context),

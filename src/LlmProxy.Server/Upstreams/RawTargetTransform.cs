@@ -20,6 +20,13 @@ internal sealed class RawTargetTransform : RouteTransform
     {
         var hasPrefix = HasPrefix(context.Route);
         context.UseDefaultForwarders = false;
+        var isHostConfigured = context.RequestTransforms.Any(transform => transform is RequestHeaderOriginalHostTransform);
+        if (!isHostConfigured)
+        {
+            // Otherwise YARP removes the client's host after all other transforms.
+            context.AddOriginalHost();
+        }
+
         context.AddRequestTransform(transform =>
         {
             var target = TargetOf(transform.HttpContext, hasPrefix);
@@ -31,6 +38,12 @@ internal sealed class RawTargetTransform : RouteTransform
             foreach (var name in ProxyHeaders.OfRequests)
             {
                 headers.Remove(name);
+            }
+
+            // The upstream gets its own host, unless a signature covers the one that the client asked.
+            if (!isHostConfigured && !transform.HttpContext.Request.Headers.Authorization.ToString().StartsWith("AWS4-", StringComparison.Ordinal))
+            {
+                headers.Host = null;
             }
 
             // Kestrel answers Expect by reading the body; forwarding it would delay the request upstream by a second.

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using LlmProxy.Wire.Json;
+using LlmProxy.Wire.Messages;
 using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.Anthropic;
@@ -16,7 +17,25 @@ internal sealed class AnthropicAssembler() : JsonReplyAssembler(inputLeavesCache
         json.Append("{\"role\":\"assistant\",\"content\":"u8);
         ReplyJson.AppendArray(json, _blocks.OrderBy(entry => entry.Index), entry => entry.Block.WriteTo(json));
         json.Append((byte)'}');
-        return Build(AnthropicMessageReader.Instance.Read(json.ToArray()), _refusal, StopWord.EndsTurn(StopReason));
+        return Build(AnthropicMessageReader.Instance.Read(json.ToArray()), _refusal, StopWord.EndsTurn(StopReason), marks: MarksOf(json));
+    }
+
+    /// <summary>A client may keep a compacted history and nothing else of the response.</summary>
+    private static List<string> MarksOf(ByteBuffer message)
+    {
+        if (message.Span.IndexOf("\"compaction\""u8) < 0)
+        {
+            return [];
+        }
+
+        using var document = LenientJson.Parse(message.Memory);
+        return
+        [
+            .. (document?.RootElement ?? default).Get("content"u8).Items()
+                .Where(block => block.Get("type"u8).Is("compaction"u8))
+                .Select(block => CompactionMark.Of(block.Text("content"u8)))
+                .OfType<string>(),
+        ];
     }
 
     protected override void OnDone()

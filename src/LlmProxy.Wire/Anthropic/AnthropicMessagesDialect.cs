@@ -1,3 +1,4 @@
+using LlmProxy.Wire.Gemini;
 using LlmProxy.Wire.Messages;
 using LlmProxy.Wire.Replies;
 using LlmProxy.Wire.Scanning;
@@ -14,7 +15,7 @@ internal sealed class AnthropicMessagesDialect()
 
     // POST /v1/threads/ID/messages is OpenAI's Assistants API: it adds a message, no model answers.
     public override bool IsCompletion(ReadOnlySpan<char> path) =>
-        path.EndsWith("/messages", StringComparison.Ordinal) && !path.Contains("/threads/", StringComparison.Ordinal);
+        (path.EndsWith("/messages", StringComparison.Ordinal) && !path.Contains("/threads/", StringComparison.Ordinal)) || VertexPath.IsOf("anthropic", path);
 
     public override IReadOnlyList<ToolDefinition> ReadTools(ReadOnlyMemory<byte> json) => ToolLists.Read(json, [new ByteRange(0, json.Length)], keepsNative: true);
 
@@ -40,7 +41,11 @@ internal sealed class AnthropicMessagesDialect()
     }
 
     // System messages within the history stay as they are: only the prompt outside it may be rewritten.
-    protected override RequestPlaces PlacesOf(RequestScan scan, string path, MessageReader reader) => new(scan, reader, historyTextsCount: false);
+    protected override RequestPlaces PlacesOf(RequestScan scan, string path, MessageReader reader)
+    {
+        scan.Model ??= VertexPath.Model(path);
+        return new(scan, reader, historyTextsCount: false);
+    }
 
     protected override ReplyWriter WriterOf(AssembledReply reply) => new AnthropicReplyWriter(reply);
 }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using LlmProxy.Wire.Json;
+using LlmProxy.Wire.Messages;
 using LlmProxy.Wire.Scanning;
 
 namespace LlmProxy.Wire.Anthropic;
@@ -88,6 +89,10 @@ internal sealed class AnthropicRequestReader : MessageRules
             if (part.Type.SequenceEqual("tool_use"u8) && part.Id.Length > 0)
             {
                 scan.AddCall(part.Id);
+            }
+            else if (part.Type.SequenceEqual("compaction"u8) && part.Content.Length > 2)
+            {
+                scan.AddCallId(CompactionMark.Of(JsonText.Decode(scan.Raw(part.Content))));
             }
         });
     }

@@ -27,7 +27,8 @@ internal static class GeminiPath
         return start < end ? Uri.UnescapeDataString(path[start..end]) : null;
     }
 
-    private static bool EndsWith(ReadOnlySpan<char> path, string method)
+    /// <summary>Whether a path ends in a method, after a colon.</summary>
+    public static bool EndsWith(ReadOnlySpan<char> path, string method)
     {
         if (!path.EndsWith(method, StringComparison.Ordinal))
         {

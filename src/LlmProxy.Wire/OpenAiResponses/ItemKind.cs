@@ -43,12 +43,16 @@ internal static class ItemKind
             return execution.SequenceEqual("client"u8) ? ItemSide.Client : ItemSide.Model;
         }
 
-        return type.EndsWith("_call"u8) || type.SequenceEqual("reasoning"u8) || type.SequenceEqual("compaction"u8)
+        return type.EndsWith("_call"u8) || type.SequenceEqual("reasoning"u8) || IsCompaction(type)
             || type.SequenceEqual("item_reference"u8) || type.SequenceEqual("mcp_list_tools"u8)
             || type.SequenceEqual("mcp_approval_request"u8) || type.SequenceEqual("program"u8)
             ? ItemSide.Model
             : ItemSide.Client;
     }
+
+    /// <summary>Whether an item is a compacted history; its names in older clients included.</summary>
+    public static bool IsCompaction(ReadOnlySpan<byte> type) =>
+        type.SequenceEqual("compaction"u8) || type.SequenceEqual("compaction_summary"u8) || type.SequenceEqual("context_compaction"u8);
 
     /// <summary>Looks ahead as far as is needed to determine the side of the item that the reader is on.</summary>
     public static ItemSide Find(Utf8JsonReader reader)
@@ -82,6 +86,8 @@ internal ref struct ItemFacts
     public ReadOnlySpan<byte> Role;
 
     public ByteRange Id;
+
+    public ByteRange Encrypted;
 
     private ReadOnlySpan<byte> _execution;
 

@@ -10,7 +10,9 @@ internal sealed class OpenAiResponsesDialect()
 {
     public override RequestPatterns Patterns { get; } = RequestPatterns.InBody("/responses", id => $"$.input[?(@.call_id == {id} && @.output)]", "$.input[?(@.call_id && @.output)]");
 
-    public override bool IsCompletion(ReadOnlySpan<char> path) => path.EndsWith("/responses", StringComparison.Ordinal);
+    private const string Compaction = "/responses/compact";
+
+    public override bool IsCompletion(ReadOnlySpan<char> path) => path.EndsWith("/responses", StringComparison.Ordinal) || path.EndsWith(Compaction, StringComparison.Ordinal);
 
     public override ReplyAssembler CreateAssembler(string? contentType, bool streamRequested) => new ResponsesAssembler();
 
@@ -18,8 +20,11 @@ internal sealed class OpenAiResponsesDialect()
 
     // If the server keeps the history, what input holds becomes a part of it: only instructions, which are not kept,
     // may be rewritten then.
-    protected override RequestPlaces PlacesOf(RequestScan scan, string path, MessageReader reader) =>
-        new(scan, reader, historyTextsCount: scan.PreviousResponseId is null && scan.ServerConversationId is null);
+    protected override RequestPlaces PlacesOf(RequestScan scan, string path, MessageReader reader)
+    {
+        scan.IsCompaction |= path.AsSpan().TrimEnd('/').EndsWith(Compaction, StringComparison.Ordinal);
+        return new(scan, reader, historyTextsCount: scan.PreviousResponseId is null && scan.ServerConversationId is null);
+    }
 
     protected override ReplyWriter WriterOf(AssembledReply reply) => new ResponsesReplyWriter(reply);
 }

@@ -1,5 +1,7 @@
+using System.Text;
 using System.Text.Json;
 using LlmProxy.Wire.Json;
+using LlmProxy.Wire.Messages;
 using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.OpenAiResponses;
@@ -86,7 +88,9 @@ internal sealed class ResponsesAssembler : JsonReplyAssembler
 
     /// <summary>Ids of all items: a text, a compacted history and a reference to an item have no call's id.</summary>
     private static List<string> MarksOf(JsonElement output) =>
-        [.. output.Items().Select(item => item.Text("id"u8)).OfType<string>().Where(id => id.Length > 0)];
+        [.. output.Items().SelectMany(item => new[] { item.Text("id"u8), IsCompaction(item) ? CompactionMark.Of(item.Text("encrypted_content"u8)) : null }).OfType<string>().Where(id => id.Length > 0)];
+
+    private static bool IsCompaction(JsonElement item) => ItemKind.IsCompaction(Encoding.UTF8.GetBytes(item.Text("type"u8) ?? ""));
 
     private static string? RefusalOf(JsonElement output)
     {

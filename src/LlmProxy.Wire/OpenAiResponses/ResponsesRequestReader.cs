@@ -1,5 +1,6 @@
 using System.Text.Json;
 using LlmProxy.Wire.Json;
+using LlmProxy.Wire.Messages;
 using LlmProxy.Wire.Scanning;
 
 namespace LlmProxy.Wire.OpenAiResponses;
@@ -225,6 +226,9 @@ internal static class ResponsesRequestReader
                 case ItemSide.Model when name.SequenceEqual("id"u8):
                     facts.Id = scan.Literal(ref reader);
                     break;
+                case ItemSide.Model when name.SequenceEqual("encrypted_content"u8):
+                    facts.Encrypted = scan.Literal(ref reader);
+                    break;
                 case ItemSide.System when name.SequenceEqual("content"u8):
                     scan.ResetSystemText();
                     ContentScan.ReadSystem(scan, ref reader, scan.AddSystemText);
@@ -244,11 +248,19 @@ internal static class ResponsesRequestReader
             // If content came before the type.
             scan.ResetText(text);
         }
-        else if (facts.Type.SequenceEqual("message"u8) || facts.Type.SequenceEqual("compaction"u8) || facts.Type.SequenceEqual("item_reference"u8))
+        else if (ItemKind.IsCompaction(facts.Type))
+        {
+            // The latest one decides: an id before the content.
+            scan.AddCallId(facts.Encrypted.Length > 2 ? CompactionMark.Of(JsonText.Decode(scan.Raw(facts.Encrypted))) : null);
+            scan.AddCallId(facts.Id);
+        }
+        else if (facts.Type.SequenceEqual("message"u8) || facts.Type.SequenceEqual("item_reference"u8))
         {
             // Nothing else in them says which response they are of.
             scan.AddCallId(facts.Id);
         }
+
+        scan.IsCompaction |= facts.Type.SequenceEqual("compaction_trigger"u8);
 
         return facts.Side;
     }

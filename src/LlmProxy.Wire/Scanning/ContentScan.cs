@@ -15,6 +15,9 @@ internal ref struct ScannedPart
     /// <summary>Literal of its <c>id</c>; empty range where it has none.</summary>
     public ByteRange Id;
 
+    /// <summary>Literal of its <c>content</c>; empty range where it has none or another value.</summary>
+    public ByteRange Content;
+
     /// <summary>Whether it holds a text of this type.</summary>
     public readonly bool HasText => Text.Length > 0;
 
@@ -43,6 +46,10 @@ internal ref struct ScannedPart
             else if (name.SequenceEqual("id"u8))
             {
                 part.Id = scan.Literal(ref reader);
+            }
+            else if (name.SequenceEqual("content"u8))
+            {
+                part.Content = scan.Literal(ref reader);
             }
             else
             {

@@ -12,6 +12,7 @@ internal sealed class RequestPlaces
     private readonly string? _model;
     private readonly bool _stream;
     private readonly bool _offersTools;
+    private readonly bool _isCompaction;
     private readonly string? _previousResponseId;
     private readonly string? _serverConversationId;
     private readonly string? _sessionHint;
@@ -29,6 +30,7 @@ internal sealed class RequestPlaces
         _model = scan.Model;
         _stream = scan.Stream;
         _offersTools = scan.OffersTools;
+        _isCompaction = scan.IsCompaction;
         _previousResponseId = scan.PreviousResponseId;
         _serverConversationId = scan.ServerConversationId;
         _sessionHint = scan.SessionHint;
@@ -38,18 +40,39 @@ internal sealed class RequestPlaces
         _toolLists = scan.ToolLists;
         _promptTexts = scan.PromptTexts;
         _historyTexts = scan.HistoryTexts;
-        _systemTexts = _promptTexts.Count == 0
-            ? historyTextsCount ? _historyTexts : []
-            : historyTextsCount && _historyTexts.Count > 0
-                ? [.. _promptTexts, .. _historyTexts.Select(text => text with { Message = text.Message + 1 })]
-                : _promptTexts;
+        _systemTexts = SystemTexts(historyTextsCount);
     }
 
+    private RequestPlaces(RequestPlaces places, string? previousResponseId)
+    {
+        _reader = places._reader;
+        _model = places._model;
+        _stream = places._stream;
+        _offersTools = places._offersTools;
+        _isCompaction = places._isCompaction;
+        _previousResponseId = previousResponseId;
+        _serverConversationId = places._serverConversationId;
+        _sessionHint = places._sessionHint;
+        _insertion = places._insertion;
+        _messages = places._messages;
+        _callIds = places._callIds;
+        _toolLists = places._toolLists;
+        _promptTexts = places._promptTexts;
+        _historyTexts = places._historyTexts;
+        _systemTexts = previousResponseId is null && _serverConversationId is null ? SystemTexts(historyTextsCount: true) : places._systemTexts;
+    }
+
+    /// <summary>The same request as one that continues another response.</summary>
+    /// <param name="previousResponseId">Id of that response; null if the request begins its history.</param>
+    public RequestPlaces Continuing(string? previousResponseId) => new(this, previousResponseId);
+
     /// <summary>The request in a copy of its body.</summary>
-    public RequestReading In(ReadOnlyMemory<byte> body) => new()
+    /// <param name="body">The copy.</param>
+    /// <param name="isTranslated">Whether that is no copy of what was sent: the places are of no use elsewhere then.</param>
+    public RequestReading In(ReadOnlyMemory<byte> body, bool isTranslated = false) => new()
     {
         Body = body,
-        Places = this,
+        Places = isTranslated ? null : this,
         Model = _model,
         Stream = _stream,
         SystemTexts = _systemTexts,
@@ -58,6 +81,7 @@ internal sealed class RequestPlaces
         Messages = _messages,
         ToolCallIds = _callIds,
         OffersTools = _offersTools,
+        IsCompaction = _isCompaction,
         PreviousResponseId = _previousResponseId,
         ServerConversationId = _serverConversationId,
         SessionHint = _sessionHint,
@@ -80,6 +104,13 @@ internal sealed class RequestPlaces
         Tools = ToolLists.Read(scan.Body, scan.ToolLists),
         Messages = [.. scan.Messages.Select(message => reader.Read(Cut(scan.Body, message, reader)).Message)],
     };
+
+    private List<PromptText> SystemTexts(bool historyTextsCount) =>
+        _promptTexts.Count == 0
+            ? historyTextsCount ? _historyTexts : []
+            : historyTextsCount && _historyTexts.Count > 0
+                ? [.. _promptTexts, .. _historyTexts.Select(text => text with { Message = text.Message + 1 })]
+                : _promptTexts;
 
     private static string? SystemPrompt(ReadOnlyMemory<byte> body, List<PromptText> promptTexts, List<PromptText> historyTexts)
     {

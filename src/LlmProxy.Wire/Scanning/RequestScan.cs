@@ -63,6 +63,9 @@ internal sealed partial class RequestScan : IDisposable
 
     public string? SessionHint { get; set; }
 
+    /// <summary>Whether the request asks for a compacted history instead of an answer.</summary>
+    public bool IsCompaction { get; set; }
+
     public PromptInsertion? Insertion { get; set; }
 
     /// <summary>Places of tool lists.</summary>

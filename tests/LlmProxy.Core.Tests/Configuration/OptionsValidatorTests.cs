@@ -30,7 +30,7 @@ public sealed class OptionsValidatorTests
     [InlineData("Recording:MaxBufferedBytes", "1MiB", "MaxBodyBytes")]
     [InlineData("Recording:Spool:MaxBytes", "-1", "above 0")]
     [InlineData("Recording:Spool:Fsync", "-1s", "0s")]
-    [InlineData("Recording:WebSockets", "block", "refuse, pass")]
+    [InlineData("Recording:WebSockets", "block", "record, refuse, pass")]
     [InlineData("Recording:Redaction:Patterns", "(", "regular expression")]
     [InlineData("Tasks:Preset", "claude", "claude-code")]
     [InlineData("Tasks:Boundary", "turns", "did you mean \"turn\"?")]

@@ -67,6 +67,28 @@ public sealed class BodyLimitTests
     }
 
     [Fact]
+    public async Task Unknown_encoding_is_logged_once_for_each_client_and_shown_by_doctor()
+    {
+        await using var proxy = await RunningProxy.StartAsync();
+        proxy.Upstream.AnswerWith("{}");
+
+        foreach (var client in (string[])["one/1.0", "one/1.0", "two/2.0"])
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(proxy.Address, DialectCalls.Anthropic)) { Content = new ByteArrayContent([1, 2, 3]) { Headers = { ContentEncoding = { "lz4" } } } };
+            request.Headers.UserAgent.ParseAdd(client);
+            using var answer = await proxy.Client.SendAsync(request);
+        }
+
+        Assert.Equal(
+            ["one/1.0", "two/2.0"],
+            proxy.Log.GetSnapshot().Where(entry => entry.Id.Id == 1017).Select(entry => entry.GetStructuredStateValue("Client")!));
+        using var folder = new Cli.TestFolder();
+        var doctor = await Cli.Llmproxy.RunAsync(["doctor", .. folder.Alone.Skip(2), "--urls", proxy.Address.ToString(), "--json"]);
+        var check = doctor.Json["checks"]!.AsArray().Single(c => (string?)c!["check"] == "unrecorded")!;
+        Assert.Equal(("warn", "calls not recorded since the start: unknown-encoding 3"), ((string?)check["status"], (string?)check["text"]));
+    }
+
+    [Fact]
     public async Task Uploads_that_are_announced_and_do_not_come_keep_no_other_call_from_being_recorded()
     {
         await using var proxy = await RunningProxy.StartAsync();

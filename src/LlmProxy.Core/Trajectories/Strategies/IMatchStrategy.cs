@@ -21,8 +21,8 @@ internal readonly record struct TaskMatch(OpenTask Task, bool TurnEnded);
 /// <param name="Entry">What is known of it under the key.</param>
 internal readonly record struct Candidate(OpenTask Task, CorrelationEntry Entry)
 {
-    /// <summary>The candidate as the match. Only the task's latest response can have ended a turn that the call continues.</summary>
-    public TaskMatch Continue() => new(Task, Task.LastEndedTurn && Entry.StepIndex == Task.LastStep);
+    /// <summary>The candidate as the match. Only the task's latest response can have ended a turn that the call continues; a side call (a compaction) is no turn.</summary>
+    public TaskMatch Continue() => new(Task, Task.LastEndedTurn && (Entry.StepIndex == 0 || Entry.StepIndex == Task.LastStep));
 }
 
 /// <summary>One way to find the task that a call continues.</summary>

@@ -35,7 +35,9 @@ internal sealed class ToolCallStrategy : IMatchStrategy
         {
             if (context.Choose([.. context.Entries(chains[depth], CorrelationKind.Chain).Where(e => sharers.Contains(e.TaskId))]) is { } deepest)
             {
-                return deepest;
+                // The chain says which task; its response that gave out the id may be a later one, whose chain is not known
+                // because the server kept the history then.
+                return entries.FindAll(e => e.TaskId == deepest.Task.TaskId && e.StepIndex > deepest.Entry.StepIndex) is [var later] ? deepest with { Entry = later } : deepest;
             }
         }
 

@@ -86,8 +86,9 @@ internal static class ConnectVerb
 
              openai_base_url = "{address}/codex"
 
-        The built-in provider ignores OPENAI_BASE_URL. It first tries a WebSocket; the proxy responds with 426 and Codex
-        falls back to HTTP (LlmProxy:Recording:WebSockets=pass forwards the WebSocket instead, without recording it).
+        The built-in provider ignores OPENAI_BASE_URL. It uses a WebSocket, which is recorded like HTTP. With
+        LlmProxy:Recording:WebSockets=refuse the proxy responds with 426 and Codex falls back to HTTP; pass forwards the
+        WebSocket without recording it.
 
         """;
 

@@ -1,5 +1,8 @@
 using System.CommandLine;
+using System.Text.Json;
 using System.Text.Json.Nodes;
+using LlmProxy.Core.Recording;
+using LlmProxy.Server.Api.Dtos;
 using LlmProxy.Server.Hosting;
 using Spectre.Console;
 
@@ -63,23 +66,42 @@ internal static class DoctorVerb
             results.Add(result);
         }
 
-        results.Add(await ServerAsync(configuration, context.Addresses(parse, configuration), cancellationToken));
+        results.AddRange(await ServerAsync(configuration, context.Addresses(parse, configuration), cancellationToken));
         return results;
     }
 
-    private static async Task<CheckResult> ServerAsync(ProxyConfiguration configuration, IReadOnlyList<string> addresses, CancellationToken cancellationToken)
+    private static async Task<List<CheckResult>> ServerAsync(ProxyConfiguration configuration, IReadOnlyList<string> addresses, CancellationToken cancellationToken)
     {
         var place = string.Join(", ", addresses);
         try
         {
-            return await ApiConnection.FindServerAsync(addresses, ApiCredentials.Of(configuration), cancellationToken) is { } address
-                ? CheckResult.Ok("server", $"running on {address.GetLeftPart(UriPartial.Authority)}")
-                : CheckResult.Warn("server", $"no proxy is running on {place}", "Start it with \"llmproxy serve\", or set its address with --urls.");
+            if (await ApiConnection.FindServerAsync(addresses, ApiCredentials.Of(configuration), cancellationToken) is not { } address)
+            {
+                return [CheckResult.Warn("server", $"no proxy is running on {place}", "Start it with \"llmproxy serve\", or set its address with --urls.")];
+            }
+
+            List<CheckResult> results = [CheckResult.Ok("server", $"running on {address.GetLeftPart(UriPartial.Authority)}")];
+            await using var api = await ApiConnection.OpenAsync(configuration, addresses, null, cancellationToken);
+            var status = (await api.GetAsync("/status", cancellationToken)).Deserialize(ApiJson.Default.StatusResponse)!;
+            if (status.Recording.NotRecorded.Count > 0)
+            {
+                results.Add(NotRecorded(status.Recording.NotRecorded));
+            }
+
+            return results;
         }
         catch (CliException error)
         {
-            return CheckResult.Warn("server", $"the proxy on {place} requires a key", error.Message);
+            return [CheckResult.Warn("server", $"the proxy on {place} requires a key", error.Message)];
         }
+    }
+
+    private static CheckResult NotRecorded(IReadOnlyDictionary<string, long> counts)
+    {
+        var text = "calls not recorded since the start: " + string.Join(", ", counts.OrderByDescending(count => count.Value).Select(count => FormattableString.Invariant($"{count.Key} {count.Value}")));
+        return counts.ContainsKey(NotRecordedReason.UnknownEncoding.ToWord())
+            ? CheckResult.Warn("unrecorded", text, "unknown-encoding: the proxy decodes gzip, deflate, br and zstd, at most two of them for a body. The log names the clients and their encodings; turn compression off there.")
+            : CheckResult.Ok("unrecorded", text);
     }
 
     private static void Print(CliConsole console, List<CheckResult> results)
