@@ -11,6 +11,12 @@ internal static class ReplyKinds
             return ReplyKind.None;
         }
 
+        // A turn that the server paused, or a call that was announced and did not come.
+        if (stopReason is "pause_turn" or "tool_use" or "tool_calls")
+        {
+            return ReplyKind.None;
+        }
+
         var refused = IsRefusal(stopReason) || reply.Parts.Any(part => part is RefusalPart);
         return refused ? ReplyKind.Refused
             : string.IsNullOrWhiteSpace(reply.Text) ? reply.Reasoning is { Length: > 0 } ? ReplyKind.ReasoningOnly : ReplyKind.Empty

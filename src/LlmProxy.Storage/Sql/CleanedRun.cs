@@ -71,6 +71,7 @@ internal sealed class RunCleaning(SqlSession session, StoredTextCleaner cleaner,
         TaskDescription = cleaner.Text(run.TaskDescription, _counts),
         ToolsUsed = cleaner.Texts(run.ToolsUsed, _counts),
         Comment = cleaner.OptionalText(run.Comment, _counts),
+        StatedBy = cleaner.OptionalText(run.StatedBy, _counts),
         Evidence = Clean(run.Evidence),
     };
 
