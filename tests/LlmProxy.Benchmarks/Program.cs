@@ -7,6 +7,7 @@ using LlmProxy.Benchmarks.Export;
 using LlmProxy.Benchmarks.Parts;
 using LlmProxy.Benchmarks.Proxy;
 using LlmProxy.Benchmarks.Record;
+using LlmProxy.Benchmarks.Retrieval;
 using LlmProxy.Benchmarks.Search;
 using LlmProxy.Benchmarks.Soak;
 using LlmProxy.Benchmarks.Statistics;
@@ -28,6 +29,7 @@ return args switch
     ["analyzer", .. var rest] => await Run(rest, AnalyzerOptions.Parse, AnalyzerScenario.RunAsync),
     ["statistics", .. var rest] => await Run(rest, StatisticsRunOptions.Parse, StatisticsScenario.RunAsync),
     ["search", .. var rest] => await Run(rest, SearchOptions.Parse, SearchScenario.RunAsync),
+    ["retrieval", .. var rest] => await Run(rest, RetrievalOptions.Parse, RetrievalScenario.RunAsync),
     ["export", .. var rest] => await Run(rest, ExportBenchmarkOptions.Parse, ExportScenario.RunAsync),
 
     // What this program starts itself as: each process's processor time is then its own.

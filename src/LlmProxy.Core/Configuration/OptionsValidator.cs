@@ -1,4 +1,5 @@
 using System.Globalization;
+using LlmProxy.Core.Retrieval;
 
 namespace LlmProxy.Core.Configuration;
 
@@ -21,6 +22,11 @@ public static class OptionsValidator
         if (options.Embeddings is { Provider: EmbeddingProvider.OpenAi, ApiKey: null, Endpoint: null })
         {
             Add(problems, "Embeddings:Provider", "openai", "needs a key: set BYTEBOT_EMBEDDING_API_KEY or OPENAI_API_KEY, or write auto or lexical here.");
+        }
+
+        if (options.Embeddings.Provider == EmbeddingProvider.Local && !LocalEmbedding.IsInstalled)
+        {
+            Add(problems, "Embeddings:Provider", "local", "needs the package LlmProxy.Embeddings.Local: " + LocalEmbedding.HowToAdd);
         }
     }
 
