@@ -1,5 +1,4 @@
 using System.Globalization;
-using LlmProxy.Core.Retrieval;
 
 namespace LlmProxy.Core.Configuration;
 
@@ -24,9 +23,9 @@ public static class OptionsValidator
             Add(problems, "Embeddings:Provider", "openai", "needs a key: set BYTEBOT_EMBEDDING_API_KEY or OPENAI_API_KEY, or write auto or lexical here.");
         }
 
-        if (options.Embeddings.Provider == EmbeddingProvider.Local && !LocalEmbedding.IsInstalled)
+        if (options.Embeddings.Provider == EmbeddingProvider.Local && !LocalEmbedderPackage.IsInstalled)
         {
-            Add(problems, "Embeddings:Provider", "local", "needs the package LlmProxy.Embeddings.Local: " + LocalEmbedding.HowToAdd);
+            Add(problems, "Embeddings:Provider", "local", "needs the package LlmProxy.Embeddings.Local: " + LocalEmbedderPackage.HowToAdd);
         }
     }
 

@@ -62,7 +62,7 @@ public sealed class EmbeddingService : IDisposable
         if (options.Provider == EmbeddingProvider.Local)
         {
             _model = remote ?? LocalEmbedding.TryCreate();
-            Problem = _model is null ? $"Embeddings:Provider is local and the package LlmProxy.Embeddings.Local is missing: {LocalEmbedding.HowToAdd} Until then the lexical embedder answers." : null;
+            Problem = _model is null ? $"Embeddings:Provider is local and the package LlmProxy.Embeddings.Local is missing: {LocalEmbedderPackage.HowToAdd} Until then the lexical embedder answers." : null;
             IsLocal = _model is not null;
             return;
         }

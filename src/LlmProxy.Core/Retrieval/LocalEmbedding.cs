@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.AI;
 
 namespace LlmProxy.Core.Retrieval;
@@ -24,14 +23,6 @@ public static class LocalEmbedding
     /// <summary>Name of an additional property of <see cref="EmbeddingGenerationOptions"/>: a text that is searched for, not stored. The model reads the two differently.</summary>
     public const string QueryOption = "llmproxy.query";
 
-    /// <summary>How to add the package, for an error message.</summary>
-    public const string HowToAdd = "run \"dotnet add package LlmProxy.Embeddings.Local\" in an application, or \"dotnet tool uninstall -g llmproxy && dotnet tool install -g llmproxy-local\" for the installed program; or write auto or lexical here.";
-
-    private const string TypeName = "LlmProxy.Embeddings.Local.LocalEmbedder, LlmProxy.Embeddings.Local";
-
-    /// <summary>Whether the package is there.</summary>
-    public static bool IsInstalled => Find() is not null;
-
     internal static EmbeddingGenerationOptions Query { get; } = new() { AdditionalProperties = new() { [QueryOption] = true } };
 
     /// <summary>Whether a text is searched for.</summary>
@@ -39,8 +30,5 @@ public static class LocalEmbedding
 
     /// <summary>The embedder; null without the package. The model is loaded by its first text.</summary>
     internal static IEmbeddingGenerator<string, Embedding<float>>? TryCreate() =>
-        Find() is { } type ? (IEmbeddingGenerator<string, Embedding<float>>?)Activator.CreateInstance(type) : null;
-
-    [return: DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicParameterlessConstructor)]
-    private static Type? Find() => Type.GetType(TypeName, throwOnError: false);
+        LocalEmbedderPackage.Find() is { } type ? (IEmbeddingGenerator<string, Embedding<float>>?)Activator.CreateInstance(type) : null;
 }
