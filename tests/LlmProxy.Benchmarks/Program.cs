@@ -8,6 +8,7 @@ using LlmProxy.Benchmarks.Learning;
 using LlmProxy.Benchmarks.Parts;
 using LlmProxy.Benchmarks.Proxy;
 using LlmProxy.Benchmarks.Record;
+using LlmProxy.Benchmarks.Retrieval;
 using LlmProxy.Benchmarks.Search;
 using LlmProxy.Benchmarks.Soak;
 using LlmProxy.Benchmarks.Statistics;
@@ -29,6 +30,7 @@ return args switch
     ["analyzer", .. var rest] => await Run(rest, AnalyzerOptions.Parse, AnalyzerScenario.RunAsync),
     ["statistics", .. var rest] => await Run(rest, StatisticsRunOptions.Parse, StatisticsScenario.RunAsync),
     ["search", .. var rest] => await Run(rest, SearchOptions.Parse, SearchScenario.RunAsync),
+    ["retrieval", .. var rest] => await Run(rest, RetrievalOptions.Parse, RetrievalScenario.RunAsync),
     ["export", .. var rest] => await Run(rest, ExportBenchmarkOptions.Parse, ExportScenario.RunAsync),
     ["learning", .. var rest] => await Run(rest, LearningOptions.Parse, LearningScenario.RunAsync),
 

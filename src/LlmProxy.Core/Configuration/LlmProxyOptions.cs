@@ -249,7 +249,7 @@ public sealed class FewShotOptions
     /// <summary>Use of trajectories whose decisive tools (those that change something) the request does not offer.</summary>
     public ToolMatch ToolMatch { get; init; }
 
-    /// <summary>Maximum time for finding examples on a task's first call. Null: 300ms with the lexical embedder, 1.5s with a remote one.</summary>
+    /// <summary>Maximum time for finding examples on a task's first call. Null: 300ms with the lexical embedder, 600ms with the local one, 1.5s with a remote one.</summary>
     public TimeSpan? Timeout { get; init; }
 }
 

@@ -13,6 +13,12 @@ internal sealed record Candidate(Trajectory Run, double Similarity, double Score
     /// <summary>What a person made of it, or null.</summary>
     public FewShotExampleRow? Curated { get; init; }
 
+    /// <summary>Lexical cosine to the task at hand if <see cref="Similarity"/> is another embedder's, else 0.</summary>
+    public double LexicalSimilarity { get; init; }
+
+    /// <summary>How near its task is: the cosine, or two embedders' together.</summary>
+    public double Nearness { get; init; } = Similarity;
+
     /// <summary>Lexical cosine of the task at hand to what the run turned out to be about, 0 where that is not known.</summary>
     public double SubjectSimilarity { get; init; }
 

@@ -27,6 +27,8 @@ internal sealed partial class WarmUp(IServiceProvider services, IPromptPinStore 
     // The store may be slow on its first queries; no request waits for them.
     private static readonly TimeSpan StoreTimeout = TimeSpan.FromSeconds(5);
 
+    private static readonly TimeSpan ModelTimeout = TimeSpan.FromMinutes(1);
+
     /// <summary>What the warm-up's pipeline shares with that of the proxy.</summary>
     private static readonly Type[] Shared = [typeof(IStoreLifecycle), typeof(ITrajectoryStore), typeof(ICorrelationStore), typeof(IExampleStore), typeof(ISearchStore), typeof(IOutcomeStore), typeof(TemplateDirectory), typeof(CorrelationSecret), typeof(TaskRulesCatalog)];
 
@@ -45,6 +47,13 @@ internal sealed partial class WarmUp(IServiceProvider services, IPromptPinStore 
             await pins.FindPinAsync(NoTenant, "", cancellationToken);
             await pins.FindUsableExamplesAsync(NoTenant, ["none"], [], cancellationToken);
             RenderExamples();
+
+            // The local model takes a second to load; without it the first task would be searched by its words only.
+            var embeddings = services.GetRequiredService<EmbeddingService>();
+            if (embeddings.IsLocal)
+            {
+                await embeddings.EmbedQueryAsync(Description, ModelTimeout, null, cancellationToken);
+            }
         }
         catch (Exception error) when (error is not OperationCanceledException)
         {
