@@ -15,6 +15,7 @@ internal sealed class EndOfTurnSignal : IOutcomeSignal
             ReplyKind.Refused => (-3, $"The model refused ({outline.StopReason ?? "refusal"})."),
             ReplyKind.Cut => (-2, $"The last reply was cut off ({outline.StopReason})."),
             ReplyKind.None => (-1, "No reply ended the turn."),
+            _ when outline.Calls.Count == 0 && outline.IsPartial => (-0.5, "Earlier steps are not kept."),
             _ when outline.Calls.Count == 0 => (-1, "No tool was called."),
             _ when outline.Calls[^1] is { Result: CallResult.Failed } last => (-1, $"The last tool result is a failure ({last.Tool})."),
             _ => (0.2, "The turn ended with a reply after tool results without a failure."),

@@ -13,6 +13,7 @@ public sealed class OutlineBuilder
 {
     private readonly SortedDictionary<int, StepPart> _steps = [];
     private readonly Dictionary<string, (int Step, int Call)> _open = new(StringComparer.Ordinal);
+    private bool _isPartial;
 
     /// <summary>Takes the results that a step's messages brought.</summary>
     /// <param name="messages">The messages that are new in the step.</param>
@@ -64,6 +65,9 @@ public sealed class OutlineBuilder
         _steps[index] = step;
     }
 
+    /// <summary>Notes that a step's content was not kept.</summary>
+    public void Miss() => _isPartial = true;
+
     /// <summary>Forgets a step that another takes the place of.</summary>
     public void Forget(int index) => _steps.Remove(index);
 
@@ -87,6 +91,7 @@ public sealed class OutlineBuilder
             End = last?.End ?? ReplyKind.None,
             StopReason = last?.StopReason,
             TextLength = _steps.Values.Sum(s => s.TextLength),
+            IsPartial = _isPartial,
         };
     }
 

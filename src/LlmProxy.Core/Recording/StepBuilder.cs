@@ -64,6 +64,11 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
             }
 
             run.Outline.AddResults(messages, rules, redactor.For(row.Tenant));
+            if (view.Reply is null && view.Step.Status == StepStatus.Ok)
+            {
+                run.Outline.Miss();
+            }
+
             run.Outline.AddReply(view.Step.Index, view.Reply, view.Step.StopReason, redactor.For(row.Tenant));
             run.LastCallFailed = view.Step.Status.IsFailure();
             run.Take(

@@ -66,6 +66,9 @@ public sealed record TrajectoryOutline
     /// <summary>Characters of all replies' text.</summary>
     public int TextLength { get; init; }
 
+    /// <summary>Whether steps are missing whose content was not kept, so that calls may be missing.</summary>
+    public bool IsPartial { get; init; }
+
     /// <summary>Most calls that an outline holds.</summary>
     public const int MaxCalls = 500;
 

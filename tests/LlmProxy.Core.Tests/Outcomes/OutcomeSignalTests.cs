@@ -1,4 +1,6 @@
 using LlmProxy.Core.Outcomes;
+using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire;
 
 namespace LlmProxy.Tests.Outcomes;
 

@@ -121,6 +121,8 @@ internal sealed class RecordingLab : IAsyncDisposable
 
     public TrajectoryReader Reader => Get<TrajectoryReader>();
 
+    public OutcomeWorker Outcomes => Get<OutcomeWorker>();
+
     public List<string> Embedded { get; } = [];
 
     public Exception? EmbeddingFault { get; set; }
