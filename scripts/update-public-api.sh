@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
 
-packages=(Wire Prompts Core Storage TrainingData Testing)
+packages=(Wire Prompts Core Storage TrainingData Testing Embeddings.Local)
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
@@ -14,7 +14,7 @@ for package in "${packages[@]}"; do
   echo '#nullable enable' > "src/LlmProxy.$package/PublicAPI.Unshipped.txt"
 done
 
-for package in Storage TrainingData Testing; do
+for package in Storage TrainingData Testing Embeddings.Local; do
   if ! dotnet build "src/LlmProxy.$package" --configuration Release -v quiet --nologo "$@" -p:TreatWarningsAsErrors=false >> "$log"; then
     grep -E ': error ' "$log" | sort -u >&2
     echo "The build failed; run 'git checkout src/*/PublicAPI.Unshipped.txt' to restore the files." >&2

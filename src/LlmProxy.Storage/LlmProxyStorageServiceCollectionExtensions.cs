@@ -1,5 +1,6 @@
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Experiments;
+using LlmProxy.Core.Outcomes;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
@@ -44,6 +45,7 @@ public static class LlmProxyStorageServiceCollectionExtensions
             .AddPort<IPromptPinStore>()
             .AddPort<IStatisticsStore>()
             .AddPort<IAuditStore>()
+            .AddPort<IOutcomeStore>()
             .AddPort<IRescanStore>();
     }
 

@@ -11,6 +11,12 @@ public sealed record ExportRequest(string Tenant, ExportFormat Format)
     /// <summary>Only runs that succeeded. In preference formats this is about the better run alone.</summary>
     public bool SuccessOnly { get; init; } = true;
 
+    /// <summary>Also those whose success is inferred and has a score; only if <see cref="SuccessOnly"/>.</summary>
+    public bool IncludeInferred { get; init; }
+
+    /// <summary>Only outcomes of these sources; empty for all that are stated, judged or claimed.</summary>
+    public IReadOnlyList<Core.Trajectories.OutcomeSource> Outcomes { get; init; } = [];
+
     /// <summary>The most runs (pairs in preference formats), the newest first; null for all.</summary>
     public int? Limit { get; init; }
 

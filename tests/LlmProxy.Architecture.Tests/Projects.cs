@@ -7,12 +7,13 @@ namespace LlmProxy.Architecture.Tests;
 internal static class Projects
 {
     public const string Server = "llmproxy";
+    public const string LocalServer = "llmproxy-local";
 
     /// <summary>Names of all assemblies of the product.</summary>
     public static IReadOnlyList<string> All { get; } =
     [
         .. Directory.GetFiles(AppContext.BaseDirectory, "*.dll").Select(file => Path.GetFileNameWithoutExtension(file)!)
-            .Where(name => name == Server || name.StartsWith("LlmProxy.", StringComparison.Ordinal) && !name.EndsWith(".Tests", StringComparison.Ordinal))
+            .Where(name => name is Server or LocalServer || name.StartsWith("LlmProxy.", StringComparison.Ordinal) && !name.EndsWith(".Tests", StringComparison.Ordinal))
             .Order(StringComparer.Ordinal),
     ];
 
@@ -21,7 +22,7 @@ internal static class Projects
     public static AssemblyDefinition Read(string project) => AssemblyDefinition.ReadAssembly(PathOf(project));
 
     /// <summary>The namespace that the folders of a project are parts of.</summary>
-    public static string RootNamespace(string project) => project == Server ? "LlmProxy.Server" : project;
+    public static string RootNamespace(string project) => project switch { Server => "LlmProxy.Server", LocalServer => "LlmProxy.Server.Local", _ => project };
 
     private static string PathOf(string project) => Path.Combine(AppContext.BaseDirectory, project + ".dll");
 }

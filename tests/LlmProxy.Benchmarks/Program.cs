@@ -4,9 +4,11 @@ using LlmProxy.Benchmarks.Analyzer;
 using LlmProxy.Benchmarks.Children;
 using LlmProxy.Benchmarks.Crash;
 using LlmProxy.Benchmarks.Export;
+using LlmProxy.Benchmarks.Learning;
 using LlmProxy.Benchmarks.Parts;
 using LlmProxy.Benchmarks.Proxy;
 using LlmProxy.Benchmarks.Record;
+using LlmProxy.Benchmarks.Retrieval;
 using LlmProxy.Benchmarks.Search;
 using LlmProxy.Benchmarks.Soak;
 using LlmProxy.Benchmarks.Statistics;
@@ -28,7 +30,9 @@ return args switch
     ["analyzer", .. var rest] => await Run(rest, AnalyzerOptions.Parse, AnalyzerScenario.RunAsync),
     ["statistics", .. var rest] => await Run(rest, StatisticsRunOptions.Parse, StatisticsScenario.RunAsync),
     ["search", .. var rest] => await Run(rest, SearchOptions.Parse, SearchScenario.RunAsync),
+    ["retrieval", .. var rest] => await Run(rest, RetrievalOptions.Parse, RetrievalScenario.RunAsync),
     ["export", .. var rest] => await Run(rest, ExportBenchmarkOptions.Parse, ExportScenario.RunAsync),
+    ["learning", .. var rest] => await Run(rest, LearningOptions.Parse, LearningScenario.RunAsync),
 
     // What this program starts itself as: each process's processor time is then its own.
     ["child", "upstream"] => await FakeUpstream.RunAsync(checksRequests: false),

@@ -76,6 +76,11 @@ internal static class Usage
               --stores A,B      sqlite, postgres (both)
               --queries N       searches (100)
               --json            one JSON object in place of the table
+
+          dotnet run -c Release --project tests/LlmProxy.Benchmarks -- retrieval [options]
+              How well examples are found with the local embedder and without: recorded runs of strangers (if they are
+              there), and tasks asked for in other words. Time of a query, peak memory.
+              --tuning          the pairs that weights were chosen on, too
         """;
 
     public static int Print(string? problem = null)

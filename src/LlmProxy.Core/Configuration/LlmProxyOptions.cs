@@ -9,6 +9,13 @@ public sealed class LlmProxyOptions
     /// <summary>How calls are assigned to tasks.</summary>
     public TaskOptions Tasks { get; init; } = new();
 
+    /// <summary>Which outcomes may teach.</summary>
+    public OutcomeOptions Outcome { get; init; } = new();
+
+    /// <summary><see cref="Outcome"/> with the alias of <see cref="TaskOptions.IdleSuccess"/> applied.</summary>
+    public OutcomeOptions GetEffectiveOutcome() =>
+        Tasks.IdleSuccess == IdleSuccess.Never ? new OutcomeOptions { MinProbability = Outcome.MinProbability, RequireStated = true } : Outcome;
+
     /// <summary>Examples in prompts.</summary>
     public FewShotOptions FewShot { get; init; } = new();
 
@@ -127,11 +134,21 @@ public sealed class TaskOptions
     /// <summary>A task in any other state is closed after this time without a call.</summary>
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromMinutes(15);
 
-    /// <summary>Whether a task without an explicit outcome can count as a success.</summary>
+    /// <summary>An alias of <c>Outcome:RequireStated</c>: <c>never</c> means true.</summary>
     public IdleSuccess IdleSuccess { get; init; }
 
     /// <summary>Presets by name: the shipped generic, bytebot, claude-code, codex, opencode and gemini-cli, and your own. Entries are merged with the shipped ones by key. Sources of the shipped rules: those of bytebot come from its source; the session headers of claude-code, codex and opencode and the title prompts of claude-code and opencode were seen on the wire; the user agent of gemini-cli, the prompts of older versions, of compaction and of loop detection, and the texts of refused or failed tools are matched tolerantly, since clients change them.</summary>
     public IReadOnlyDictionary<string, TaskPreset> Presets { get; init; } = new Dictionary<string, TaskPreset>(StringComparer.OrdinalIgnoreCase);
+}
+
+/// <summary>Settings <c>LlmProxy:Outcome</c>: which trajectories may become examples by their outcome.</summary>
+public sealed class OutcomeOptions
+{
+    /// <summary>If no outcome was stated, judged or claimed: the least probability of success at which a trajectory may become an example. It ranks below the others and is shown as not verified.</summary>
+    [Setting(Range = "0..1")] public double MinProbability { get; init; } = 0.6;
+
+    /// <summary>Use stated and judged outcomes only.</summary>
+    public bool RequireStated { get; init; }
 }
 
 /// <summary>Rules of one kind of client. What is not given keeps the shipped preset of that name. Regular expressions are .NET's, culture-invariant and case-sensitive.</summary>
@@ -232,7 +249,7 @@ public sealed class FewShotOptions
     /// <summary>Use of trajectories whose decisive tools (those that change something) the request does not offer.</summary>
     public ToolMatch ToolMatch { get; init; }
 
-    /// <summary>Maximum time for finding examples on a task's first call. Null: 300ms with the lexical embedder, 1.5s with a remote one.</summary>
+    /// <summary>Maximum time for finding examples on a task's first call. Null: 300ms with the lexical embedder, 600ms with the local one, 1.5s with a remote one.</summary>
     public TimeSpan? Timeout { get; init; }
 }
 

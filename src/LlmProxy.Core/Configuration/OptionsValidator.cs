@@ -22,6 +22,11 @@ public static class OptionsValidator
         {
             Add(problems, "Embeddings:Provider", "openai", "needs a key: set BYTEBOT_EMBEDDING_API_KEY or OPENAI_API_KEY, or write auto or lexical here.");
         }
+
+        if (options.Embeddings.Provider == EmbeddingProvider.Local && !LocalEmbedderPackage.IsInstalled)
+        {
+            Add(problems, "Embeddings:Provider", "local", "needs the package LlmProxy.Embeddings.Local: " + LocalEmbedderPackage.HowToAdd);
+        }
     }
 
     internal static void Validate(LlmProxyOptions options, ICollection<ConfigurationProblem> problems)

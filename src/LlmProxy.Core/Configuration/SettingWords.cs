@@ -67,6 +67,8 @@ public enum EmbeddingProvider
     OpenAi,
     /// <summary>Built in, offline.</summary>
     Lexical,
+    /// <summary>A sentence encoder on this machine, offline: package LlmProxy.Embeddings.Local, program llmproxy-local.</summary>
+    Local,
 }
 
 /// <summary>Values of <c>Storage:Provider</c>.</summary>

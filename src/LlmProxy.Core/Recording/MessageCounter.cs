@@ -56,7 +56,6 @@ internal static class MessageCounter
 
         var failed = rules.IsFailure(result);
         var click = rules.IsClick(run.Calls.GetValueOrDefault(result.Id, result.Id)) && !rules.IsGuard(result);
-        run.LastResultFailed = failed;
         return counts with
         {
             Failed = counts.Failed + (failed ? 1 : 0),

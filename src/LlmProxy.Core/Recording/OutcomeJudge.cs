@@ -1,21 +1,27 @@
+using LlmProxy.Core.Outcomes;
+
 namespace LlmProxy.Core.Recording;
 
 /// <summary>
-/// Decides the outcome of a trajectory after each step and when it goes idle. What the API stated is never overruled; a terminal
-/// tool comes next; else the last reply decides. Everything but the API's word is provisional until the grace is over.
+/// Decides the outcome of a trajectory after each step and when it goes idle. A stated or judged outcome is never overruled; a
+/// terminal tool's claim comes next; else the outcome is inferred: success is unknown, with a probability. Everything but what
+/// was stated or judged is provisional until the grace is over.
 /// </summary>
-internal sealed class OutcomeJudge(TaskOptions tasks, QualityOptions quality, TaskRulesCatalog catalog)
+internal sealed class OutcomeJudge(LlmProxyOptions options, TaskRulesCatalog catalog, OutcomeModels models)
 {
+    private readonly TaskOptions _tasks = options.Tasks;
+    private readonly OutcomeOptions _outcome = options.GetEffectiveOutcome();
+
     /// <summary>The shortest time without a call after which <see cref="WhenIdle"/> can end a run.</summary>
-    public TimeSpan ShortestIdle => tasks.EndOfTurnGrace < tasks.IdleTimeout ? tasks.EndOfTurnGrace : tasks.IdleTimeout;
+    public TimeSpan ShortestIdle => _tasks.EndOfTurnGrace < _tasks.IdleTimeout ? _tasks.EndOfTurnGrace : _tasks.IdleTimeout;
 
     /// <summary>The longest time without a call after which <see cref="WhenIdle"/> ends every run.</summary>
-    public TimeSpan LongestIdle => tasks.EndOfTurnGrace > tasks.IdleTimeout ? tasks.EndOfTurnGrace : tasks.IdleTimeout;
+    public TimeSpan LongestIdle => _tasks.EndOfTurnGrace > _tasks.IdleTimeout ? _tasks.EndOfTurnGrace : _tasks.IdleTimeout;
 
     /// <summary>The run's row after a step, with status, success and score.</summary>
     public Trajectory AfterStep(TrajectoryState run, Trajectory row, StatedOutcome? stated, TaskRules rules)
     {
-        if (row.OutcomeSource == OutcomeSource.Api && row.Status is not TrajectoryStatus.NeedsHelp and not TrajectoryStatus.Active)
+        if (row.IsVerified && row.Status is not TrajectoryStatus.NeedsHelp and not TrajectoryStatus.Active)
         {
             return Score(row, rules);
         }
@@ -27,7 +33,9 @@ internal sealed class OutcomeJudge(TaskOptions tasks, QualityOptions quality, Ta
                 {
                     Status = stated.Status,
                     Success = stated.Status == TrajectoryStatus.Completed,
-                    OutcomeSource = OutcomeSource.Tool,
+                    OutcomeSource = OutcomeSource.Agent,
+                    SuccessProbability = null,
+                    Evidence = [],
                     IsProvisional = true,
                     CompletedAt = row.LastActivityAt,
                 },
@@ -36,19 +44,10 @@ internal sealed class OutcomeJudge(TaskOptions tasks, QualityOptions quality, Ta
 
         if (run.LastEndedTurn && !run.LastCallFailed)
         {
-            return Score(
-                row with
-                {
-                    Status = TrajectoryStatus.Completed,
-                    Success = IdleSuccess(run, row),
-                    OutcomeSource = OutcomeSource.Idle,
-                    IsProvisional = true,
-                    CompletedAt = row.LastActivityAt,
-                },
-                rules);
+            return Score(Infer(run, row) with { IsProvisional = true }, rules);
         }
 
-        return row with { Status = TrajectoryStatus.Active, Success = null, OutcomeSource = null, IsProvisional = false, CompletedAt = null, QualityScore = null };
+        return row with { Status = TrajectoryStatus.Active, Success = null, OutcomeSource = null, SuccessProbability = null, Evidence = [], IsProvisional = false, CompletedAt = null, QualityScore = null };
     }
 
     /// <summary>The row of a run that got no further call; null if it is not yet time.</summary>
@@ -58,25 +57,39 @@ internal sealed class OutcomeJudge(TaskOptions tasks, QualityOptions quality, Ta
         var idle = now - row.LastActivityAt;
         if (row.IsProvisional)
         {
-            return idle >= tasks.EndOfTurnGrace ? row with { IsProvisional = false } : null;
+            return idle >= _tasks.EndOfTurnGrace ? row with { IsProvisional = false } : null;
         }
 
-        if (row.Status != TrajectoryStatus.Active || idle < tasks.IdleTimeout)
+        if (row.Status != TrajectoryStatus.Active || idle < _tasks.IdleTimeout)
         {
             return null;
         }
 
         return run.LastCallFailed
             ? row with { Status = TrajectoryStatus.Failed, Success = false, OutcomeSource = OutcomeSource.Error, CompletedAt = row.LastActivityAt }
-            : Score(row with { Status = TrajectoryStatus.Completed, Success = null, OutcomeSource = OutcomeSource.Idle, CompletedAt = row.LastActivityAt });
+            : Score(Infer(run, row));
     }
+
+    /// <summary>The row with an estimate in place of the one that it has.</summary>
+    public Trajectory Apply(Trajectory row, OutcomeEstimate estimate) => Score(row with { SuccessProbability = estimate.Probability, Evidence = estimate.Evidence });
 
     /// <summary>The row with its score by the formula and its preset's rules; none without success.</summary>
     public Trajectory Score(Trajectory row) => Score(row, catalog.Get(row.Preset));
 
     private Trajectory Score(Trajectory row, TaskRules rules) =>
-        row with { QualityScore = QualityScore.Compute(row, quality, rules.FreeIterations).Score };
+        row with { QualityScore = QualityScore.Compute(row, options.Quality, rules.FreeIterations, _outcome).Score };
 
-    private bool? IdleSuccess(TrajectoryState run, Trajectory row) =>
-        tasks.IdleSuccess == Configuration.IdleSuccess.Clean && row.ToolCallsCount > 0 && !run.LastResultFailed && run.LastSaidSomething ? true : null;
+    private Trajectory Infer(TrajectoryState run, Trajectory row)
+    {
+        var estimate = OutcomeEstimator.Estimate(new OutcomeFacts { Outline = run.Outline.Build(), Task = row.TaskDescription }, models.Current(row.Tenant));
+        return row with
+        {
+            Status = TrajectoryStatus.Completed,
+            Success = null,
+            OutcomeSource = OutcomeSource.Inferred,
+            SuccessProbability = estimate.Probability,
+            Evidence = estimate.Evidence,
+            CompletedAt = row.LastActivityAt,
+        };
+    }
 }

@@ -63,8 +63,14 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
                 run.Remember(reply);
             }
 
+            run.Outline.AddResults(messages, rules, redactor.For(row.Tenant));
+            if (view.Reply is null && view.Step.Status == StepStatus.Ok)
+            {
+                run.Outline.Miss();
+            }
+
+            run.Outline.AddReply(view.Step.Index, view.Reply, view.Step.StopReason, redactor.For(row.Tenant));
             run.LastCallFailed = view.Step.Status.IsFailure();
-            run.LastSaidSomething = view.Reply is { } said && !string.IsNullOrWhiteSpace(said.Text) && !said.Parts.Any(part => part is RefusalPart);
             run.Take(
                 view.Step,
                 row,
@@ -72,7 +78,7 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
                 new StepCounts(view.Step.TokenUsage, view.Step.TokenUsage is { } tokens ? ModelCost.Of(prices, view.Step.Model, tokens) : null, provenance.Of(row, view), view.Reply?.ToolCalls.Count ?? 0, view.Step.Index - (run.LastStep?.Index ?? 0), counts));
         }
 
-        run.LastEndedTurn = row is { IsProvisional: true, OutcomeSource: OutcomeSource.Idle };
+        run.LastEndedTurn = row is { IsProvisional: true, OutcomeSource: OutcomeSource.Inferred };
         return run;
     }
 
@@ -109,6 +115,8 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
         var said = reply is { HasSubstance: true } ? reply : null;
         var history = said is null ? delta.History : [.. delta.History, run.AddReply(said, turnKeys)];
         run.NoteEnd(index, status, reply);
+        run.Outline.AddResults(delta.Uncounted, rules, clean);
+        run.Outline.AddReply(index, said?.Message, clean.RedactId(reply?.StopReason), clean);
         if (said is not null)
         {
             counts = counts with { Failed = counts.Failed + said.Message.ToolCalls.Count(call => call is { IsHosted: true, Answer: { } answer } && rules.IsFailure(answer)) };
@@ -149,7 +157,14 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
         run.Take(step, row, history, new StepCounts(usage.Tokens, usage.Cost, responding, reply?.Message.ToolCalls.Count ?? 0, row.IterationCount - run.Row.IterationCount, counts));
         var stated = status == StepStatus.Ok && said is not null ? rules.ReadOutcome(said.Message.ToolCalls) : null;
         run.Row = judge.AfterStep(run, row, stated, rules);
-        return new TrajectoryChange { Trajectory = run.Row, Steps = [step, .. others], Contents = content.Pieces, Keys = Keys(reading, turnKeys, head, reply, index) };
+        return new TrajectoryChange
+        {
+            Trajectory = run.Row,
+            Steps = [step, .. others],
+            Contents = content.Pieces,
+            Keys = Keys(reading, turnKeys, head, reply, index),
+            Outline = run.Row.CompletedAt is null ? null : run.Outline.Build(),
+        };
     }
 
     /// <summary>
@@ -184,6 +199,7 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
             Status = status,
         };
         run.NoteEnd(last.Index, status, reply);
+        run.Outline.AddReply(last.Index, said?.Message, clean.RedactId(reply.StopReason), clean);
         var counts = run.LastCounts?.Messages ?? default;
         run.Complete(
             step,
@@ -198,6 +214,7 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
             Contents = content.Pieces,
             Exchanges = [head.ExchangeId],
             Keys = ReplyKeys.Make(null, reply, turnKeys, head.TaskId!, last.Index, head.StartedAt),
+            Outline = run.Row.CompletedAt is null ? null : run.Outline.Build(),
         };
     }
 

@@ -9,6 +9,12 @@ namespace LlmProxy.Core.Recording;
 /// <param name="IterationCount">Number of iterations.</param>
 public sealed record StatedMetrics(double? ErrorRate, double? ClickAccuracy, int? UserInterventions, int? IterationCount);
 
+/// <summary>A stated outcome.</summary>
+/// <param name="Success">Whether the task succeeded.</param>
+/// <param name="Source">Who states it: a person, CI, a caller of the API, or the agent, whose word is a claim.</param>
+/// <param name="By">Name of the key that states it, or null.</param>
+public sealed record StatedResult(bool Success, OutcomeSource Source, string? By = null);
+
 /// <summary>A run after a call of the API, and whether its content is kept.</summary>
 /// <param name="Trajectory">The run as it is now.</param>
 /// <param name="Recorded">Whether its steps are kept.</param>
@@ -88,16 +94,24 @@ public sealed class TaskService
     /// <summary>States how a task ended. Repeating it is harmless.</summary>
     /// <returns>The run; null where there is no such task.</returns>
     public Task<TaskResult?> CompleteAsync(string tenant, string reference, bool success, StatedMetrics? metrics, string? comment, CancellationToken cancellationToken) =>
+        CompleteAsync(tenant, reference, new StatedResult(success, OutcomeSource.Api), metrics, comment, cancellationToken);
+
+    /// <summary>States how a task ended, and who says so. Repeating it is harmless.</summary>
+    /// <returns>The run; null where there is no such task.</returns>
+    public Task<TaskResult?> CompleteAsync(string tenant, string reference, StatedResult result, StatedMetrics? metrics, string? comment, CancellationToken cancellationToken) =>
         ChangeAsync(
             tenant,
             reference,
             row => _judge.Score(row with
             {
-                Status = success ? TrajectoryStatus.Completed : TrajectoryStatus.Failed,
-                Success = success,
-                OutcomeSource = OutcomeSource.Api,
+                Status = result.Success ? TrajectoryStatus.Completed : TrajectoryStatus.Failed,
+                Success = result.Success,
+                OutcomeSource = result.Source,
+                StatedBy = result.By,
+                SuccessProbability = null,
+                Evidence = [],
                 IsProvisional = false,
-                CompletedAt = row is { OutcomeSource: OutcomeSource.Api, CompletedAt: { } before } ? before : NowAfter(row),
+                CompletedAt = row is { IsStated: true, CompletedAt: { } before } ? before : NowAfter(row),
                 StatedErrorRate = metrics?.ErrorRate ?? row.StatedErrorRate,
                 StatedClickAccuracy = metrics?.ClickAccuracy ?? row.StatedClickAccuracy,
                 UserInterventions = metrics?.UserInterventions ?? row.UserInterventions,
@@ -105,6 +119,11 @@ public sealed class TaskService
                 Comment = comment is null ? row.Comment : _redactor.For(tenant).Redact(comment),
             }),
             cancellationToken);
+
+    /// <summary>Keeps a comment with a task; its outcome stays as it is.</summary>
+    /// <returns>The run; null where there is no such task.</returns>
+    public Task<TaskResult?> CommentAsync(string tenant, string reference, string comment, CancellationToken cancellationToken) =>
+        ChangeAsync(tenant, reference, row => row with { Comment = _redactor.For(tenant).Redact(comment) }, cancellationToken);
 
     /// <summary>Calls a task off: nothing of its content is kept.</summary>
     /// <returns>The run; null where there is no such task.</returns>
@@ -117,6 +136,8 @@ public sealed class TaskService
                 Status = TrajectoryStatus.Cancelled,
                 Success = null,
                 QualityScore = null,
+                SuccessProbability = null,
+                Evidence = [],
                 OutcomeSource = OutcomeSource.Api,
                 IsProvisional = false,
                 CompletedAt = row.CompletedAt ?? NowAfter(row),

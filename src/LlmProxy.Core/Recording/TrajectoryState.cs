@@ -1,3 +1,5 @@
+using LlmProxy.Core.Outcomes;
+
 namespace LlmProxy.Core.Recording;
 
 /// <summary>What one step added to its run, so that it can be taken back.</summary>
@@ -18,7 +20,7 @@ internal sealed class TrajectoryState(Trajectory row)
     private readonly List<string> _answeredLast = [];
     private readonly HashSet<int> _indices = [];
     private IReadOnlyList<TrajectoryEmbedding> _embeddings = [];
-    private (TrajectoryStep? LastStep, TurnKey[] History, bool LastResultFailed, decimal? Cost, TokenUsage? Tokens) _before = (null, [], false, null, null);
+    private (TrajectoryStep? LastStep, TurnKey[] History, decimal? Cost, TokenUsage? Tokens) _before = (null, [], null, null);
     private (TimeSpan Uptime, DateTimeOffset At)? _firstCall;
 
     /// <summary>The run's row as it is now.</summary>
@@ -54,14 +56,8 @@ internal sealed class TrajectoryState(Trajectory row)
     /// <summary>Ids of calls whose result was counted.</summary>
     public HashSet<string> Answered { get; } = new(StringComparer.Ordinal);
 
-    /// <summary>Whether the latest tool result was a failure.</summary>
-    public bool LastResultFailed { get; set; }
-
     /// <summary>Whether the last reply ended its turn without asking for a tool.</summary>
     public bool LastEndedTurn { get; set; }
-
-    /// <summary>Whether its last reply tells the user something: an empty end or a refusal is no success.</summary>
-    public bool LastSaidSomething { get; set; }
 
     /// <summary>Whether the last call failed (an error, or no response).</summary>
     public bool LastCallFailed { get; set; }
@@ -71,6 +67,9 @@ internal sealed class TrajectoryState(Trajectory row)
 
     /// <inheritdoc cref="SystemPrompt"/>
     public (UInt128 Source, ContentHash? Stored) Tools { get; set; }
+
+    /// <summary>What it did, without its content: what its outcome is estimated from.</summary>
+    public OutlineBuilder Outline { get; } = new();
 
     /// <summary>What the last step added.</summary>
     public StepCounts? LastCounts { get; private set; }
@@ -108,7 +107,7 @@ internal sealed class TrajectoryState(Trajectory row)
     /// <summary>Remembers the state before a step.</summary>
     public void Mark()
     {
-        _before = (LastStep, History, LastResultFailed, Row.CostUsd, Row.TokenUsage);
+        _before = (LastStep, History, Row.CostUsd, Row.TokenUsage);
         _answeredLast.Clear();
     }
 
@@ -149,7 +148,6 @@ internal sealed class TrajectoryState(Trajectory row)
         {
             LastCallFailed = status.IsFailure();
             LastEndedTurn = status == StepStatus.Ok && reply is { EndedTurn: true };
-            LastSaidSomething = reply is { SaysSomething: true };
         }
     }
 
@@ -217,8 +215,9 @@ internal sealed class TrajectoryState(Trajectory row)
             CostUsd = counts.Cost is null || Row.CostUsd is null ? _before.Cost : Row.CostUsd - counts.Cost,
         };
         _indices.Remove(LastStep.Index);
+        Outline.Forget(LastStep.Index);
         Foreign.Forget(LastStep.Index);
-        (LastStep, History, LastResultFailed, _, _) = _before;
+        (LastStep, History, _, _) = _before;
         LastCounts = null;
         Answered.ExceptWith(_answeredLast);
         _answeredLast.Clear();

@@ -63,6 +63,7 @@ internal sealed partial class TrajectoryUpdates(
             before = Start(head);
         }
 
+        var wasOpen = before?.Row.CompletedAt is null;
         var run = item.Change!(before);
         if (run is null)
         {
@@ -80,7 +81,7 @@ internal sealed partial class TrajectoryUpdates(
             LogSaved(run.Row.TaskId, run.Row.Success switch { true => "true", false => "false", null => "unknown" }, run.Row.QualityScore);
         }
 
-        return await embedder.EmbedAsync(Made(queue, item, run, new TrajectoryChange { Trajectory = run.Row, Embeddings = run.TakeEmbeddings() }, drop), run);
+        return await embedder.EmbedAsync(Made(queue, item, run, new TrajectoryChange { Trajectory = run.Row, Embeddings = run.TakeEmbeddings(), Outline = wasOpen && run.Row.CompletedAt is not null ? run.Outline.Build() : null }, drop), run);
     }
 
     private TrajectoryState Start(ExchangeHead head)

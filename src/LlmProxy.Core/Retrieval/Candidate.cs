@@ -13,6 +13,12 @@ internal sealed record Candidate(Trajectory Run, double Similarity, double Score
     /// <summary>What a person made of it, or null.</summary>
     public FewShotExampleRow? Curated { get; init; }
 
+    /// <summary>Lexical cosine to the task at hand if <see cref="Similarity"/> is another embedder's, else 0.</summary>
+    public double LexicalSimilarity { get; init; }
+
+    /// <summary>How near its task is: the cosine, or two embedders' together.</summary>
+    public double Nearness { get; init; } = Similarity;
+
     /// <summary>Lexical cosine of the task at hand to what the run turned out to be about, 0 where that is not known.</summary>
     public double SubjectSimilarity { get; init; }
 
@@ -22,11 +28,11 @@ internal sealed record Candidate(Trajectory Run, double Similarity, double Score
     /// <summary>Whether a person wants it before others.</summary>
     public bool IsPinned => Curated is { Pinned: true };
 
+    /// <summary>The score, times the probability where the outcome is inferred.</summary>
+    public double Worth => (Run.QualityScore ?? 0) * (Run.Success is null ? Run.SuccessProbability ?? 0 : 1);
+
     // Made when it is first compared: most candidates never are.
     private float[]? _vector;
-
-    /// <summary>Whether the API or a tool of the agent said how the run ended.</summary>
-    public bool IsStated => Run.OutcomeSource is OutcomeSource.Api or OutcomeSource.Tool;
 
     /// <summary>Cosine of the two tasks' lexical vectors.</summary>
     public double Likeness(Candidate other) => TensorPrimitives.Dot<float>(Vector(), other.Vector());
@@ -35,11 +41,11 @@ internal sealed record Candidate(Trajectory Run, double Similarity, double Score
     public bool IsLike(Candidate other, float least) =>
         string.Equals(Run.TaskDescription, other.Run.TaskDescription, StringComparison.OrdinalIgnoreCase) || Likeness(other) >= least;
 
-    /// <summary>Which of two runs of one task teaches: fitting tools, a pin, a stated outcome, the score, fewer steps, the newer one.</summary>
+    /// <summary>Which of two runs of one task teaches: fitting tools, a pin, how far its outcome can be trusted, the score, fewer steps, the newer one.</summary>
     public bool IsBetterThan(Candidate other)
     {
-        var mine = (FitsTools ? 1 : 0, IsPinned ? 1 : 0, IsStated ? 1 : 0, Run.QualityScore ?? 0, -Run.IterationCount, Run.StartedAt.UtcTicks);
-        var theirs = (other.FitsTools ? 1 : 0, other.IsPinned ? 1 : 0, other.IsStated ? 1 : 0, other.Run.QualityScore ?? 0, -other.Run.IterationCount, other.Run.StartedAt.UtcTicks);
+        var mine = (FitsTools ? 1 : 0, IsPinned ? 1 : 0, Run.OutcomeRank, Worth, -Run.IterationCount, Run.StartedAt.UtcTicks);
+        var theirs = (other.FitsTools ? 1 : 0, other.IsPinned ? 1 : 0, other.Run.OutcomeRank, other.Worth, -other.Run.IterationCount, other.Run.StartedAt.UtcTicks);
         return mine.CompareTo(theirs) > 0;
     }
 

@@ -34,7 +34,7 @@ public sealed class EmbeddingService : IDisposable
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(30);
     private const int FailuresUntilPause = 3;
 
-    private readonly IEmbeddingGenerator<string, Embedding<float>>? _remote;
+    private readonly IEmbeddingGenerator<string, Embedding<float>>? _model;
     private readonly EmbeddingOptions _options;
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
@@ -59,6 +59,13 @@ public sealed class EmbeddingService : IDisposable
         _logger = (ILogger?)logger ?? NullLogger.Instance;
         _time = time ?? TimeProvider.System;
         environment ??= Environment.GetEnvironmentVariable;
+        if (options.Provider == EmbeddingProvider.Local)
+        {
+            _model = remote ?? LocalEmbedding.TryCreate();
+            Problem = _model is null ? $"Embeddings:Provider is local and the package LlmProxy.Embeddings.Local is missing: {LocalEmbedderPackage.HowToAdd} Until then the lexical embedder answers." : null;
+            IsLocal = _model is not null;
+            return;
+        }
 
         var key = FirstOf(options.ApiKey, environment("BYTEBOT_EMBEDDING_API_KEY"), environment("OPENAI_API_KEY"));
         var wantsRemote = options.Provider == EmbeddingProvider.OpenAi
@@ -83,24 +90,30 @@ public sealed class EmbeddingService : IDisposable
         }
 
         // Servers on one's own machine often take no key; the SDK wants a text.
-        _remote = remote ?? new OpenAiEmbedder(endpoint, key ?? "none", options.Model, options.Dimensions);
+        _model = remote ?? new OpenAiEmbedder(endpoint, key ?? "none", options.Model, options.Dimensions);
         Endpoint = endpoint;
     }
 
-    /// <summary>Whether a remote embedder is in use.</summary>
-    public bool IsRemote => _remote is not null;
+    /// <summary>Whether a remote embedder is in use: texts leave this process.</summary>
+    public bool IsRemote => _model is not null && !IsLocal;
 
-    /// <summary><c>openai</c> or <c>lexical</c>.</summary>
-    public string Provider => IsRemote ? "openai" : "lexical";
+    /// <summary>Whether the sentence encoder of LlmProxy.Embeddings.Local is in use. Its vectors are fused with the lexical ones.</summary>
+    public bool IsLocal { get; }
+
+    /// <summary><c>openai</c>, <c>local</c> or <c>lexical</c>.</summary>
+    public string Provider => IsRemote ? "openai" : IsLocal ? "local" : "lexical";
 
     /// <summary>Model of the embedder in use.</summary>
-    public string Model => IsRemote ? _options.Model : LexicalEmbedder.ModelName;
+    public string Model => IsRemote ? _options.Model : IsLocal ? LocalEmbedding.ModelName : LexicalEmbedder.ModelName;
 
     /// <summary>Length of its vectors.</summary>
-    public int Dimensions => IsRemote ? _options.Dimensions : LexicalEmbedder.Dimensions;
+    public int Dimensions => IsRemote ? _options.Dimensions : IsLocal ? LocalEmbedding.Dimensions : LexicalEmbedder.Dimensions;
 
     /// <summary>Its default threshold.</summary>
-    public double DefaultMinSimilarity => IsRemote ? DefaultRemoteMinSimilarity : LexicalEmbedder.DefaultMinSimilarity;
+    public double DefaultMinSimilarity => IsRemote ? DefaultRemoteMinSimilarity : IsLocal ? LocalEmbedding.DefaultMinSimilarity : LexicalEmbedder.DefaultMinSimilarity;
+
+    /// <summary>The longest time for finding examples if the settings do not say one.</summary>
+    public TimeSpan DefaultTimeout => TimeSpan.FromMilliseconds(IsRemote ? 1500 : IsLocal ? 600 : 300);
 
     /// <summary>Where texts are sent, or null.</summary>
     public Uri? Endpoint { get; }
@@ -114,7 +127,7 @@ public sealed class EmbeddingService : IDisposable
     /// <summary>One sentence for people: which text goes where.</summary>
     public string Describe() => IsRemote
         ? string.Create(CultureInfo.InvariantCulture, $"Task descriptions (first user messages without secrets and boilerplate, at most {TaskText.DefaultMaxLength} characters) are sent to {Endpoint!.GetLeftPart(UriPartial.Path)} to be embedded by {Model}; the built-in {LexicalEmbedder.ModelName} answers when it does not.")
-        : $"Task descriptions are embedded in this process by {LexicalEmbedder.ModelName}; no text is sent anywhere.";
+        : $"Task descriptions are embedded in this process by {(IsLocal ? $"{Model} and {LexicalEmbedder.ModelName}" : Model)}; no text is sent anywhere.";
 
     /// <summary>The vectors to store for a text. Never fails because of the remote embedder.</summary>
     /// <param name="text">The text.</param>
@@ -133,11 +146,11 @@ public sealed class EmbeddingService : IDisposable
 
         // The remote embedder responds 400 to an empty text.
         var sent = texts.Where(t => !string.IsNullOrWhiteSpace(t)).ToList();
-        if (_remote is not null && sent.Count > 0)
+        if (_model is not null && sent.Count > 0)
         {
             try
             {
-                remote = await _remote.GenerateAsync(sent, cancellationToken: cancellationToken);
+                remote = await _model.GenerateAsync(sent, cancellationToken: cancellationToken);
                 Succeeded();
             }
             catch (Exception e) when (!cancellationToken.IsCancellationRequested)
@@ -176,12 +189,12 @@ public sealed class EmbeddingService : IDisposable
         CancellationToken cancellationToken)
     {
         string? reason = null;
-        if (_remote is not null)
+        if (_model is not null)
         {
-            (var vector, reason) = await AskRemoteAsync(_remote, text, timeout, cancellationToken);
+            (var vector, reason) = await AskRemoteAsync(_model, text, timeout, cancellationToken);
             if (vector is not null)
             {
-                return new EmbeddedQuery(Model, vector, DefaultRemoteMinSimilarity, null);
+                return new EmbeddedQuery(Model, vector, DefaultMinSimilarity, null);
             }
         }
 
@@ -202,7 +215,7 @@ public sealed class EmbeddingService : IDisposable
     }
 
     /// <inheritdoc />
-    public void Dispose() => _remote?.Dispose();
+    public void Dispose() => _model?.Dispose();
 
     private async Task<(float[]? Vector, string? Reason)> AskRemoteAsync(
         IEmbeddingGenerator<string, Embedding<float>> remote, string text, TimeSpan timeout, CancellationToken cancellationToken)
@@ -217,7 +230,7 @@ public sealed class EmbeddingService : IDisposable
         try
         {
             // WaitAsync in addition to the token: an embedder that ignores its token must not block a request either.
-            var answer = await remote.GenerateAsync([text], cancellationToken: limit.Token).WaitAsync(limit.Token);
+            var answer = await remote.GenerateAsync([text], IsLocal ? LocalEmbedding.Query : null, limit.Token).WaitAsync(limit.Token);
             Succeeded();
             return (answer[0].Vector.ToArray(), null);
         }

@@ -31,15 +31,11 @@ public sealed class ExampleSearch(
     // Two tasks this alike are one task that was done twice, for another person or on another day.
     private const float NearDuplicate = 0.85f;
 
-    // Maximal marginal relevance (Carbonell and Goldstein, 1998): weight of relevance against likeness to what is chosen.
-    private const double RelevanceWeight = 0.9;
-
     // Number of different tasks that compete for each place.
     private const int CompetitorsForPlace = 4;
 
     // What finding and reading runs needs of the time limit, so that a slow embedder leaves room for the fallback.
     private static readonly TimeSpan SearchReserve = TimeSpan.FromMilliseconds(300);
-    private static readonly TimeSpan RemoteTimeout = TimeSpan.FromMilliseconds(1500);
 
     /// <summary>Finds the runs for a task.</summary>
     /// <param name="query">What is looked for. Without <see cref="ExampleQuery.MinQuality"/> the setting holds for successful runs; a search that lets failed runs in, which have no score, lets all scores in.</param>
@@ -59,27 +55,29 @@ public sealed class ExampleSearch(
             return new ExampleSearchResult([], [], query.MinSimilarity ?? options.MinSimilarity ?? embeddings.DefaultMinSimilarity, null, embeddings.Model);
         }
 
-        var wait = options.Timeout ?? RemoteTimeout;
+        var wait = options.Timeout ?? embeddings.DefaultTimeout;
         wait = wait > SearchReserve * 2 ? wait - SearchReserve : wait / 2;
         var embedded = await embeddings.EmbedQueryAsync(
             text, wait, (buckets, token) => store.ReadDocumentFrequenciesAsync(query.Tenant, buckets, token), cancellationToken);
-        var found = await FindAsync(query, text, embedded, withReasons, cancellationToken);
+        var second = embeddings.IsLocal && embedded.Model == embeddings.Model ? await EmbedLexicallyAsync(null) : null;
+        var found = await FindAsync(query, text, embedded, second, withReasons, cancellationToken);
 
         // While a store is being moved to another model, runs that have no vector of it yet are searched by their
         // lexical one, rather than that tasks go without examples.
         if (found.Chosen.Count == 0 && embedded.Model != LexicalEmbedder.ModelName && found.LeftOut.Any(l => l.Reason == SkipReason.NoVector))
         {
-            var lexical = await embeddings.EmbedLexicallyAsync(
-                text, "no-vector", (buckets, token) => store.ReadDocumentFrequenciesAsync(query.Tenant, buckets, token), cancellationToken);
-            var other = await FindAsync(query, text, lexical, withReasons, cancellationToken);
+            var other = await FindAsync(query, text, await EmbedLexicallyAsync("no-vector"), null, withReasons, cancellationToken);
             found = other.Chosen.Count > 0 ? other : found;
         }
 
         RetrievalLog.Found(logger, found.Chosen.Count, found.Threshold);
         return found;
+
+        Task<EmbeddedQuery> EmbedLexicallyAsync(string? reason) =>
+            embeddings.EmbedLexicallyAsync(text, reason, (buckets, token) => store.ReadDocumentFrequenciesAsync(query.Tenant, buckets, token), cancellationToken);
     }
 
-    private async Task<ExampleSearchResult> FindAsync(ExampleQuery query, string text, EmbeddedQuery embedded, bool withReasons, CancellationToken cancellationToken)
+    private async Task<ExampleSearchResult> FindAsync(ExampleQuery query, string text, EmbeddedQuery embedded, EmbeddedQuery? second, bool withReasons, CancellationToken cancellationToken)
     {
         // 1. The threshold that belongs to the vector. A setting is on the scale of the configured embedder, so the
         //    fallback has its own.
@@ -94,6 +92,7 @@ public sealed class ExampleSearch(
             SuccessOnly = query.SuccessOnly,
             MinQuality = query.MinQuality ?? (query.SuccessOnly ? quality.Threshold : null),
             ExceptKeys = keys?.Excluded ?? [],
+            Second = second is null ? null : new SearchVector(second.Model, second.Vector),
         };
         var hits = await store.SearchAsync(search, cancellationToken);
         var leftOut = new List<TrajectoryLeftOut>();
@@ -101,7 +100,7 @@ public sealed class ExampleSearch(
         double? best = null;
         var offered = ToolNames.Offer(options.ToolMatch == ToolMatch.Ignore ? [] : query.OfferedTools);
         var tools = new DecisiveTools();
-        var lexical = embedded.Model == LexicalEmbedder.ModelName ? embedded.Vector : LexicalEmbedder.Embed(text);
+        var lexical = embedded.Model == LexicalEmbedder.ModelName ? embedded.Vector : second?.Vector ?? LexicalEmbedder.Embed(text);
         var subjects = new Dictionary<string, double>(StringComparer.Ordinal);
         foreach (var hit in hits)
         {
@@ -120,16 +119,20 @@ public sealed class ExampleSearch(
                 continue;
             }
 
-            candidates.Add(new Candidate(hit.Trajectory, hit.Similarity!.Value, Fuse(hit), fit >= 0.5) { SubjectSimilarity = SubjectSimilarity(tools.SubjectOf(hit.Trajectory)) });
+            candidates.Add(new Candidate(hit.Trajectory, hit.Similarity!.Value, Fuse(hit), fit >= 0.5)
+            {
+                LexicalSimilarity = hit.SecondSimilarity ?? 0,
+                SubjectSimilarity = SubjectSimilarity(tools.SubjectOf(hit.Trajectory)),
+            });
         }
 
         // 4. How relevant each is; then one run for each task, the most trustworthy; then the best that differ, pinned ones first.
         await AddCurationAsync(query.Tenant, candidates, cancellationToken);
-        var ranked = Relevance.Weigh(candidates, tools)
-            .OrderByDescending(c => c.FitsTools).ThenByDescending(c => c.IsPinned).ThenByDescending(c => c.Score).ThenByDescending(c => c.Similarity)
-            .ThenByDescending(c => c.Run.QualityScore).ThenBy(c => c.Run.IterationCount).ThenBy(c => c.Run.Id, StringComparer.Ordinal).ToList();
+        var ranked = Relevance.Weigh(candidates, tools, second is not null)
+            .OrderByDescending(c => c.FitsTools).ThenByDescending(c => c.IsPinned).ThenByDescending(c => c.Run.Success == true).ThenByDescending(c => c.Score).ThenByDescending(c => c.Nearness)
+            .ThenByDescending(c => c.Worth).ThenBy(c => c.Run.IterationCount).ThenBy(c => c.Run.Id, StringComparer.Ordinal).ToList();
         var distinct = WithoutDuplicates(ranked, Math.Max(0, query.Count) * CompetitorsForPlace, leftOut);
-        var chosen = Diverse(distinct, Math.Max(0, query.Count));
+        var chosen = Diverse(distinct, Math.Max(0, query.Count), Relevance.UniquenessWeight(second is not null));
         leftOut.AddRange(distinct.Except(chosen).Select(c => new TrajectoryLeftOut(c.Run, c.Similarity, SkipReason.Count)));
 
         if (withReasons)
@@ -218,17 +221,17 @@ public sealed class ExampleSearch(
         return groups;
     }
 
-    private static List<Candidate> Diverse(List<Candidate> candidates, int count)
+    private static List<Candidate> Diverse(List<Candidate> candidates, int count, double relevance)
     {
         // Runs that fit the tools come before all others, among them those that a person pinned; within each part by
         // marginal relevance.
         var chosen = new List<Candidate>(count);
-        foreach (var part in candidates.GroupBy(c => (c.FitsTools, c.IsPinned)).OrderByDescending(g => g.Key))
+        foreach (var part in candidates.GroupBy(c => (c.FitsTools, c.IsPinned, IsKnown: c.Run.Success == true)).OrderByDescending(g => g.Key))
         {
             var left = part.ToList();
             while (chosen.Count < count && left.Count > 0)
             {
-                var next = left.MaxBy(c => (RelevanceWeight * c.Score) - ((1 - RelevanceWeight) * (chosen.Count == 0 ? 0 : chosen.Max(c.Likeness))))!;
+                var next = left.MaxBy(c => (relevance * c.Score) - ((1 - relevance) * (chosen.Count == 0 ? 0 : chosen.Max(c.Likeness))))!;
                 chosen.Add(next);
                 left.Remove(next);
             }
@@ -268,7 +271,7 @@ public sealed class ExampleSearch(
                 : run.Status == TrajectoryStatus.Cancelled ? SkipReason.Cancelled
                 : query.Providers.Count > 0 && !query.Providers.Contains(run.Provider, StringComparer.OrdinalIgnoreCase) ? SkipReason.Provider
                 : run.KeyNames.Intersect(search.ExceptKeys, StringComparer.Ordinal).Any() ? SkipReason.KeyMayNotTeach
-                : search.SuccessOnly && run.Success != true ? SkipReason.NotSuccessful
+                : search.SuccessOnly && run.Success != true && run.QualityScore is null ? SkipReason.NotSuccessful
                 : !run.HasContent ? SkipReason.NoContent
                 : search.MinQuality is { } least && !(run.QualityScore >= least) ? SkipReason.Quality
                 : hits.Count < search.Limit ? SkipReason.Retired

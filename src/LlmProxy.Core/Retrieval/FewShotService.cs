@@ -41,8 +41,6 @@ public sealed class FewShotService(
 {
     // A person who searches waits longer than a request.
     private static readonly TimeSpan ExplainTimeout = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan LexicalTimeout = TimeSpan.FromMilliseconds(300);
-    private static readonly TimeSpan RemoteTimeout = TimeSpan.FromMilliseconds(1500);
 
     // About 30 MB with what is made of them.
     private const int MostPreparedCharacters = 6_000_000;
@@ -55,7 +53,7 @@ public sealed class FewShotService(
     private readonly TimeProvider _time = time ?? TimeProvider.System;
 
     /// <summary>Longest time of <see cref="SelectAsync"/>.</summary>
-    public TimeSpan Timeout => options.Timeout ?? (embeddings.IsRemote ? RemoteTimeout : LexicalTimeout);
+    public TimeSpan Timeout => options.Timeout ?? embeddings.DefaultTimeout;
 
     /// <summary>
     /// The section's size in tokens for a prompt of some characters: <c>max(MaxTokens, MaxPromptShare · prompt/4)</c>.

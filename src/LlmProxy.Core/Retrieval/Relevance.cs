@@ -37,20 +37,58 @@ internal static class Relevance
     // What experiments can add or take: as much as a good place in the lists.
     private const double EvidenceWeight = 0.2;
 
+    private const double RankWeight = 0.5;
+
+    // Maximal marginal relevance (Carbonell and Goldstein, 1998): weight of relevance against likeness to what is chosen.
+    private const double Uniqueness = 0.9;
+
+    // The same weights where the sentence encoder's cosines are fused with the lexical ones. Chosen on one half of the pairs
+    // in paraphrases.tsv and by the figures of the recorded runs (ranks 0.05 to 0.5, share 0.3 to 0.8, subject 0.1 and 0.15,
+    // relevance against diversity 0.9 to 0.97); `LlmProxy.Benchmarks retrieval` prints what they give on the other half.
+    private const double FusedRankWeight = 0.2;
+    private const double FusedUniqueness = 0.94;
+    private const double FusedSubjectWeight = 0.1;
+    private const double LocalShare = 0.6;
+
+    // If no candidate shares words with the task, ranks by words are noise and the sentence encoder decides. It does so in
+    // full if the best lexical cosine is at most 0.2, and not at all from the lexical threshold on.
+    private const double WordlessRankWeight = 0.05;
+    private const double WordlessLocalShare = 0.8;
+    private const double WordsSayNothing = 0.2;
+
+    // The sentence encoder's cosines lie close together: those of texts with nothing in common around 0.5.
+    private const double LocalZero = 0.5;
+
+    /// <summary>Weight of relevance against likeness to what is chosen already.</summary>
+    /// <param name="isFused">Whether two embedders' cosines are fused.</param>
+    public static double UniquenessWeight(bool isFused) => isFused ? FusedUniqueness : Uniqueness;
+
     /// <summary>The candidates with their relevance as score.</summary>
-    public static IEnumerable<Candidate> Weigh(IReadOnlyList<Candidate> candidates, DecisiveTools tools)
+    /// <param name="candidates">The candidates.</param>
+    /// <param name="tools">Which tools decide.</param>
+    /// <param name="isFused">Whether <see cref="Candidate.Similarity"/> is the sentence encoder's, to be fused with the lexical cosine.</param>
+    public static IEnumerable<Candidate> Weigh(IReadOnlyList<Candidate> candidates, DecisiveTools tools, bool isFused)
     {
         if (candidates.Count == 0)
         {
             return candidates;
         }
 
+        var (rankWeight, subjectWeight) = (RankWeight, SubjectWeight);
+        if (isFused)
+        {
+            var words = Math.Clamp((candidates.Max(c => c.LexicalSimilarity) - WordsSayNothing) / (LexicalEmbedder.DefaultMinSimilarity - WordsSayNothing), 0, 1);
+            var share = double.Lerp(WordlessLocalShare, LocalShare, words);
+            (rankWeight, subjectWeight) = (double.Lerp(WordlessRankWeight, FusedRankWeight, words), FusedSubjectWeight);
+            candidates = [.. candidates.Select(c => c with { Nearness = (share * (c.Similarity - LocalZero) / (1 - LocalZero)) + ((1 - share) * c.LexicalSimilarity) })];
+        }
+
         var highest = candidates.Max(c => c.Score);
-        var near = candidates.Select(c => c with { Score = (0.5 * c.Score / highest) + (0.5 * c.Similarity) }).ToList();
-        var nearest = near.Max(c => c.Similarity);
+        var near = candidates.Select(c => c with { Score = (rankWeight * c.Score / highest) + ((1 - rankWeight) * c.Nearness) }).ToList();
+        var nearest = near.Max(c => c.Nearness);
         var voters = near.OrderByDescending(c => c.Score).Take(Voters)
-            .Select(c => (c.Run.Id, Tools: tools.Of(c.Run), Weight: Math.Exp((c.Similarity - nearest) / VoteDecay))).ToList();
-        return near.Select(c => c with { Score = ((1 - AgreementWeight) * c.Score) + (AgreementWeight * Agreement(c)) + (SubjectWeight * c.SubjectSimilarity) - (c.IsStated ? 0 : IdleLoss) + (EvidenceWeight * c.Lean) });
+            .Select(c => (c.Run.Id, Tools: tools.Of(c.Run), Weight: Math.Exp((c.Nearness - nearest) / VoteDecay))).ToList();
+        return near.Select(c => c with { Score = ((1 - AgreementWeight) * c.Score) + (AgreementWeight * Agreement(c)) + (subjectWeight * c.SubjectSimilarity) - (c.Run.Success is not null ? 0 : IdleLoss) + (EvidenceWeight * c.Lean) });
 
         double Agreement(Candidate candidate)
         {

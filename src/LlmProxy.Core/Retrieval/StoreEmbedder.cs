@@ -41,7 +41,7 @@ public sealed class StoreEmbedder(IEmbeddingStore store, EmbeddingService embedd
     {
         // 1. Where it begins, and how much there is.
         List<VectorKind> kinds = [new(LexicalEmbedder.ModelName, LexicalEmbedder.Dimensions)];
-        if (embeddings.IsRemote)
+        if (embeddings.IsRemote || embeddings.IsLocal)
         {
             kinds.Add(new VectorKind(embeddings.Model, embeddings.Dimensions));
         }

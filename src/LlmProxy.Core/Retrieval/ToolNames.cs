@@ -43,6 +43,9 @@ internal static partial class ToolNames
         return offer.Contains(key) || (Abilities.TryGetValue(key, out var ability) && offer.Contains(Mark(ability)));
     }
 
+    /// <summary>Whether a tool is a shell, which both looks and changes.</summary>
+    public static bool IsShell(string name) => Abilities.GetValueOrDefault(Key(name)) == "shell";
+
     private static string Mark(string ability) => "*" + ability;
 
     /// <summary>Whether a tool only observes or thinks, by its name. Such calls show the way less than those that change something.</summary>

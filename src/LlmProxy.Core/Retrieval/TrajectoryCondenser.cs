@@ -158,6 +158,7 @@ public sealed class TrajectoryCondenser
         true when run.UserInterventions > 0 => "Completed successfully with help from a person",
         true => "Completed successfully",
         false => "Failed",
+        _ when run.SuccessProbability is not null => "Finished; not verified",
         _ => "Ended; the outcome is not known",
     };
 

@@ -8,10 +8,21 @@ namespace LlmProxy.Core.Sdk;
 /// learn at once that the store is unavailable.
 /// </summary>
 /// <remarks>Safe for concurrent use.</remarks>
-public sealed class LearningHost(IStoreLifecycle store, ICorrelationStore keys, ReplicaIndex shared, Recorder recorder, CorrelationSecret secret) : IDisposable
+public sealed class LearningHost : IDisposable
 {
+    private readonly IStoreLifecycle _store;
+    private readonly ICorrelationStore _keys;
+    private readonly ReplicaIndex _shared;
+    private readonly Recorder _recorder;
+    private readonly OutcomeWorker _outcomes;
+    private readonly CorrelationSecret _secret;
     private readonly SemaphoreSlim _one = new(1);
     private volatile bool _isStarted;
+
+    internal LearningHost(IStoreLifecycle store, ICorrelationStore keys, ReplicaIndex shared, Recorder recorder, OutcomeWorker outcomes, CorrelationSecret secret)
+    {
+        (_store, _keys, _shared, _recorder, _outcomes, _secret) = (store, keys, shared, recorder, outcomes, secret);
+    }
 
     /// <summary>Whether it has been started.</summary>
     public bool IsStarted => _isStarted;
@@ -30,10 +41,11 @@ public sealed class LearningHost(IStoreLifecycle store, ICorrelationStore keys, 
         {
             if (!_isStarted)
             {
-                await store.InitializeAsync(cancellationToken);
-                secret.Value = await keys.ReadCorrelationSecretAsync(cancellationToken);
-                shared.Start();
-                recorder.Start();
+                await _store.InitializeAsync(cancellationToken);
+                _secret.Value = await _keys.ReadCorrelationSecretAsync(cancellationToken);
+                _shared.Start();
+                _recorder.Start();
+                _outcomes.Start();
                 _isStarted = true;
             }
         }

@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
+using LlmProxy.Core.Outcomes;
 using LlmProxy.Core.Calls;
 using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Prompting;
@@ -64,7 +65,7 @@ public static class LlmProxyCoreServiceCollectionExtensions
         AddRetrieval(services, options);
         AddPrompts(services, options, baseDirectory);
         services.TryAddSingleton<StatisticsReader>();
-        services.TryAddSingleton<LearningHost>();
+        services.TryAddSingleton(Create<LearningHost>);
         services.TryAddSingleton<CallReader>();
         services.TryAddSingleton<CallRecording>();
         services.TryAddSingleton<CallPipeline>();
@@ -105,7 +106,12 @@ public static class LlmProxyCoreServiceCollectionExtensions
         services.TryAddSingleton<NotRecordedCounts>();
         services.TryAddSingleton(new BufferBudget(options.Recording.MaxBufferedBytes));
         services.TryAddSingleton<RetryingStore>();
+        services.TryAddSingleton<OutcomeModels>();
+        services.TryAddSingleton<NearTrajectories>();
+        services.TryAddSingleton<OutlineReader>();
         services.TryAddSingleton<OutcomeJudge>();
+        services.TryAddSingleton<OutcomeWorker>();
+        services.TryAddSingleton<OutcomeReview>();
         services.TryAddSingleton<ContentPolicy>();
         services.TryAddSingleton(new Provenance(options.Models, options.Recording.Providers));
         services.TryAddSingleton<StepBuilder>();

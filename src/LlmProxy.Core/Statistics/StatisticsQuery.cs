@@ -55,8 +55,17 @@ public sealed record TrajectorySums
     /// <summary>Runs that succeeded.</summary>
     public long Successful { get; init; }
 
-    /// <summary>Runs that have a score.</summary>
+    /// <summary>Runs that succeeded and have a score.</summary>
     public long Scored { get; init; }
+
+    /// <summary>Runs whose success is inferred.</summary>
+    public long Inferred { get; init; }
+
+    /// <summary>Sum of their probabilities of success.</summary>
+    public double Probability { get; init; }
+
+    /// <summary>Those of them that have a provisional score.</summary>
+    public long Provisional { get; init; }
 
     /// <summary>Sum of the scores.</summary>
     public double Quality { get; init; }
@@ -119,6 +128,9 @@ public sealed record TrajectorySums
             Judged = Judged + other.Judged,
             Successful = Successful + other.Successful,
             Scored = Scored + other.Scored,
+            Inferred = Inferred + other.Inferred,
+            Probability = Probability + other.Probability,
+            Provisional = Provisional + other.Provisional,
             Quality = Quality + other.Quality,
             Excellent = Excellent + other.Excellent,
             Good = Good + other.Good,

@@ -31,6 +31,7 @@ public sealed class StatisticsReader(IStatisticsStore store, QualityOptions qual
             Active = read.Active,
             ByProvider = read.Groups.GroupBy(g => g.Provider, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Sum(m => m.Sums.Runs), StringComparer.Ordinal),
             SuccessRate = Ratio(all.Successful, all.Judged),
+            Inferred = new InferredStatistics(all.Inferred, Mean(all.Probability, all.Inferred), all.Provisional),
             AverageQuality = Mean(all.Quality, all.Scored),
             Summary = new StatisticsSummary(all.Runs, all.Successful, Ratio(all.Successful, all.Judged)),
             ByModel = [.. read.Groups.GroupBy(g => (g.Provider, g.Model)).Select(g => OfModel(g.Key.Provider, g.Key.Model, Sum(g)))],

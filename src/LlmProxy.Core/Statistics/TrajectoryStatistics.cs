@@ -15,6 +15,9 @@ public record TrajectoryStatistics
     /// <summary>Successful runs by ended runs whose success is known, 0 to 1.</summary>
     public double? SuccessRate { get; init; }
 
+    /// <summary>Runs whose success was inferred and not verified; they are not part of <see cref="SuccessRate"/>, the scores and the bands.</summary>
+    public InferredStatistics Inferred { get; init; } = new(0, null, 0);
+
     /// <summary>Mean score, 0 to 1.</summary>
     public double? AverageQuality { get; init; }
 
@@ -45,6 +48,12 @@ public record TrajectoryStatistics
 /// <param name="Successful">Those that succeeded.</param>
 /// <param name="SuccessRate">Successful runs by those whose success is known.</param>
 public sealed record StatisticsSummary(long Total, long Successful, double? SuccessRate);
+
+/// <summary>Runs whose success was inferred.</summary>
+/// <param name="Total">Number of runs.</param>
+/// <param name="MeanProbability">Mean probability of success.</param>
+/// <param name="Scored">Those that are probable enough for a provisional score.</param>
+public sealed record InferredStatistics(long Total, double? MeanProbability, long Scored);
 
 /// <summary>Numbers of one provider's model.</summary>
 /// <param name="Provider">The provider of the model.</param>

@@ -18,12 +18,18 @@ public enum TrajectoryStatus
 /// <summary>Source of a trajectory's outcome.</summary>
 public enum OutcomeSource
 {
-    /// <summary>An explicit call of the API.</summary>
+    /// <summary>Stated by a person.</summary>
+    Human,
+    /// <summary>Stated by a CI result or a command's exit code.</summary>
+    Ci,
+    /// <summary>Stated by a caller of the API.</summary>
     Api,
-    /// <summary>A terminal tool of the agent, such as <c>set_task_status</c>.</summary>
-    Tool,
-    /// <summary>None: it went idle and was judged by its last reply.</summary>
-    Idle,
+    /// <summary>Claimed by the agent: a terminal tool such as <c>set_task_status</c>, or its report.</summary>
+    Agent,
+    /// <summary>Judged by a model.</summary>
+    Judge,
+    /// <summary>Inferred from the traffic: <see cref="Trajectory.Success"/> is null, and <see cref="Trajectory.SuccessProbability"/> says how likely it is.</summary>
+    Inferred,
     /// <summary>An error that ended it.</summary>
     Error,
 }
@@ -120,6 +126,30 @@ public sealed record Trajectory
 
     /// <summary>Source of the outcome; null while active.</summary>
     public OutcomeSource? OutcomeSource { get; init; }
+
+    /// <summary>Who stated the outcome (name of a key), or null.</summary>
+    public string? StatedBy { get; init; }
+
+    /// <summary>How likely it succeeded, 0 to 1; null while active, and if a source other than <see cref="OutcomeSource.Inferred"/> gave the outcome.</summary>
+    public double? SuccessProbability { get; init; }
+
+    /// <summary>What the probability rests on, the strongest first.</summary>
+    public IReadOnlyList<OutcomeEvidence> Evidence { get; init; } = [];
+
+    /// <summary>Whether a person, CI, a caller or a judge gave the outcome.</summary>
+    public bool IsVerified => OutcomeSource is Trajectories.OutcomeSource.Human or Trajectories.OutcomeSource.Ci or Trajectories.OutcomeSource.Api or Trajectories.OutcomeSource.Judge;
+
+    /// <summary>Whether a person, CI or a caller stated the outcome.</summary>
+    public bool IsStated => OutcomeSource is Trajectories.OutcomeSource.Human or Trajectories.OutcomeSource.Ci or Trajectories.OutcomeSource.Api;
+
+    /// <summary>How far the outcome can be trusted: 3 stated, 2 judged, 1 claimed by the agent, 0 inferred or unknown.</summary>
+    public int OutcomeRank => OutcomeSource switch
+    {
+        Trajectories.OutcomeSource.Human or Trajectories.OutcomeSource.Ci or Trajectories.OutcomeSource.Api => 3,
+        Trajectories.OutcomeSource.Judge => 2,
+        Trajectories.OutcomeSource.Agent => 1,
+        _ => 0,
+    };
 
     /// <summary>An outcome that a later call takes back: a terminal tool's or an ended turn's, until the grace is over.</summary>
     public bool IsProvisional { get; init; }

@@ -23,6 +23,9 @@ public sealed record TrajectoryChange
 
     /// <summary>Vectors of the run.</summary>
     public IReadOnlyList<TrajectoryEmbedding> Embeddings { get; init; } = [];
+
+    /// <summary>The outline as it is now; null leaves the stored one.</summary>
+    public TrajectoryOutline? Outline { get; init; }
 }
 
 /// <summary>A vector of a run.</summary>

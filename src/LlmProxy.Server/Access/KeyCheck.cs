@@ -65,13 +65,14 @@ internal sealed class KeyCheck(RequestDelegate next, KeyRing keys, LocalAccess l
                 presented.Length == 0 ? $"Send an admin key in header {ProxyHeaders.Key}." : $"Invalid API key in header {ProxyHeaders.Key}. Send an admin key of LlmProxy:Auth:Keys.");
         }
 
-        if (!caller.IsAdmin)
+        // Whoever may make a call may say how its task ended, within the key's tenant.
+        if (!caller.IsAdmin && context.GetEndpoint()?.Metadata.GetMetadata<OpenToEveryKey>() is null)
         {
             return ApiGuard.RefuseAsync(
                 context,
                 StatusCodes.Status403Forbidden,
                 "Admin key required",
-                $"The key '{caller.KeyName}' has no access to {ApiGuard.Prefix}. Send a key with \"admin\": true in LlmProxy:Auth:Keys.");
+                $"The key '{caller.KeyName}' may only start tasks and state outcomes and interventions under {ApiGuard.Prefix}/tasks. Send a key with \"admin\": true in LlmProxy:Auth:Keys.");
         }
 
         context.Features.Set(caller);

@@ -32,10 +32,17 @@ internal sealed class LocalAccess(LocalToken? token, LocalTokenScope scope)
 /// <summary>Marks an endpoint that needs no local token though it is not a GET: it reads, or reports an outcome.</summary>
 internal sealed class NoLocalTokenNeeded;
 
+/// <summary>Marks an endpoint that every key may use within its tenant: it reports what became of a task.</summary>
+internal sealed class OpenToEveryKey;
+
 /// <summary>Marks endpoints.</summary>
 internal static class LocalAccessExtensions
 {
     /// <summary>Opens an endpoint to all users of the machine, if no keys are configured.</summary>
     public static TBuilder OpenToLocalUsers<TBuilder>(this TBuilder endpoint)
         where TBuilder : IEndpointConventionBuilder => endpoint.WithMetadata(new NoLocalTokenNeeded());
+
+    /// <summary>Opens an endpoint to all users of the machine, and to every key within its tenant.</summary>
+    public static TBuilder OpenToCallers<TBuilder>(this TBuilder endpoint)
+        where TBuilder : IEndpointConventionBuilder => endpoint.OpenToLocalUsers().WithMetadata(new OpenToEveryKey());
 }

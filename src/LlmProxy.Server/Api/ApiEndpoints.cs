@@ -39,6 +39,7 @@ internal static class ApiEndpoints
         api.MapStatistics();
         api.MapSearch();
         api.MapExamples();
+        api.MapOutcomes();
         api.MapMaintenance();
         api.MapPurge();
         api.MapRedaction();

@@ -1,3 +1,5 @@
+using LlmProxy.Core;
+using LlmProxy.Core.Trajectories;
 using System.Buffers;
 using LlmProxy.Server.Access;
 using LlmProxy.TrainingData;
@@ -41,7 +43,7 @@ internal static class ExportEndpoints
 
     /// <summary>The query parameters of an export, validated by name.</summary>
     private sealed record ExportParameters(
-        string? Format, string? MinQuality, string? SuccessOnly, string? Limit, string? ModelProvider, string? Since, string? Split, string? Part, string? MaxImages, string? Redact, string? ImageUri, string? TurnMasks, string? KeepDuplicates)
+        string? Format, string? MinQuality, string? SuccessOnly, string? Limit, string? ModelProvider, string? Since, string? Split, string? Part, string? MaxImages, string? Redact, string? ImageUri, string? TurnMasks, string? KeepDuplicates, string? IncludeInferred, string? Outcome)
     {
         public ExportRequest ToRequest(string tenant, bool withEvents, TimeProvider time) => new(
             tenant,
@@ -49,6 +51,9 @@ internal static class ExportEndpoints
         {
             MinQuality = ApiInput.Number("minQuality", MinQuality, 0, 1) ?? 0.7,
             SuccessOnly = ApiInput.Truth("successOnly", SuccessOnly) ?? true,
+            IncludeInferred = ApiInput.Truth("includeInferred", IncludeInferred) ?? false,
+            Outcomes = [.. (ApiInput.Text(Outcome) ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+                .Select(word => EnumWords.ParseSnake<OutcomeSource>(word) ?? throw ApiProblemException.BadField("outcome", $"must be a list of human, ci, api, judge and agent, not \"{word}\""))],
             Limit = ApiInput.Whole("limit", Limit, 1, int.MaxValue),
             ModelProvider = ApiInput.Text(ModelProvider),
             Since = ApiInput.Time("since", Since, time),

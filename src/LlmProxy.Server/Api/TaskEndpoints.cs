@@ -1,3 +1,4 @@
+using LlmProxy.Core;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Trajectories;
@@ -11,14 +12,18 @@ internal static class TaskEndpoints
 {
     private const string NoTask = "Send a task id from the response header LlmProxy-Task, session:<the client's session id>, or last.";
 
+    private static readonly OutcomeSource[] Sources = [OutcomeSource.Human, OutcomeSource.Ci, OutcomeSource.Api, OutcomeSource.Agent];
+
     public static void MapTasks(this RouteGroupBuilder api)
     {
         api.MapPost("/tasks", StartAsync).AcceptsJson<StartTaskRequest>().Produces<TaskResponse>().ProducesProblem(400)
-            .WithTags("Tasks").WithSummary("Starts a task; optional, since requests start tasks automatically").OpenToLocalUsers();
+            .WithTags("Tasks").WithSummary("Starts a task; optional, since requests start tasks automatically").OpenToCallers();
         api.MapPost("/tasks/{taskId}/interventions", InterveneAsync).Produces<TaskResponse>().ProducesProblem(404)
-            .WithTags("Tasks").WithSummary("Counts an intervention of a person").OpenToLocalUsers();
+            .WithTags("Tasks").WithSummary("Counts an intervention of a person").OpenToCallers();
         api.MapPost("/tasks/{taskId}/complete", CompleteAsync).AcceptsJson<CompleteTaskRequest>().Produces<TaskResponse>().ProducesProblem(400).ProducesProblem(404)
-            .WithTags("Tasks").WithSummary("Reports the outcome of a task").OpenToLocalUsers();
+            .WithTags("Tasks").WithSummary("Reports the outcome of a task").OpenToCallers();
+        api.MapPost("/tasks/{taskId}/feedback", FeedbackAsync).AcceptsJson<FeedbackRequest>().Produces<TaskResponse>().ProducesProblem(400).ProducesProblem(404)
+            .WithTags("Tasks").WithSummary("Reports a person's feedback on a task: thumbs, a score or a comment").OpenToCallers();
         api.MapPost("/tasks/{taskId}/cancel", CancelAsync).Produces<TaskResponse>().ProducesProblem(404)
             .WithTags("Tasks").WithSummary("Cancels a task and discards its content").OpenToLocalUsers();
     }
@@ -58,7 +63,34 @@ internal static class TaskEndpoints
                 ApiInput.InRange("metrics.userInterventions", m.UserInterventions, 0, 1_000_000),
                 ApiInput.InRange("metrics.iterationCount", m.IterationCount, 0, 1_000_000))
             : null;
-        return Answer(await tasks.CompleteAsync(context.GetTenant(), taskId, success, metrics, request.Comment, cancellationToken), taskId);
+        var source = request.Source is null ? OutcomeSource.Api
+            : Array.Find(Sources, s => EnumWords.Snake(s) == request.Source) is var known && EnumWords.Snake(known) == request.Source ? known
+            : throw ApiProblemException.BadField("source", $"must be one of {string.Join(", ", Sources.Select(EnumWords.Snake))}, not \"{request.Source}\"");
+        var result = new StatedResult(success, source, context.GetCaller().KeyName);
+        return Answer(await tasks.CompleteAsync(context.GetTenant(), taskId, result, metrics, request.Comment, cancellationToken), taskId);
+    }
+
+    private static async Task<IResult> FeedbackAsync(HttpContext context, string taskId, TaskService tasks, CancellationToken cancellationToken)
+    {
+        var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.FeedbackRequest);
+        var score = ApiInput.InRange("score", request.Score, 0, 1);
+        bool? success = request.Thumbs switch
+        {
+            null => score is { } value ? value >= 0.5 : null,
+            "up" => true,
+            "down" => false,
+            _ => throw ApiProblemException.BadField("thumbs", $"must be up or down, not \"{request.Thumbs}\""),
+        };
+        if (success is null && string.IsNullOrWhiteSpace(request.Comment))
+        {
+            throw ApiProblemException.BadField("thumbs", "is missing; send thumbs (up or down), score (0 to 1) or comment");
+        }
+
+        return Answer(
+            success is { } stated
+                ? await tasks.CompleteAsync(context.GetTenant(), taskId, new StatedResult(stated, OutcomeSource.Human, context.GetCaller().KeyName), null, request.Comment, cancellationToken)
+                : await tasks.CommentAsync(context.GetTenant(), taskId, request.Comment!, cancellationToken),
+            taskId);
     }
 
     private static async Task<IResult> CancelAsync(HttpContext context, string taskId, TaskService tasks, CancellationToken cancellationToken) =>

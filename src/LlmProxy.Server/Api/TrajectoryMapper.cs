@@ -12,7 +12,7 @@ using LlmProxy.Wire.Json;
 namespace LlmProxy.Server.Api;
 
 /// <summary>Maps trajectories with their steps to the API's DTOs.</summary>
-internal sealed class TrajectoryMapper(TrajectoryReader reader, QualityOptions quality, TaskRulesCatalog catalog)
+internal sealed class TrajectoryMapper(TrajectoryReader reader, LlmProxyOptions options, TaskRulesCatalog catalog)
 {
     // What is nested deeper is shown as text: with the response around it, it stays within the 64 levels that readers of
     // JSON usually take.
@@ -28,7 +28,7 @@ internal sealed class TrajectoryMapper(TrajectoryReader reader, QualityOptions q
 
     private ScoringDto Score(Trajectory run)
     {
-        var scoring = QualityScore.Compute(run, quality, catalog.Get(run.Preset).FreeIterations);
+        var scoring = QualityScore.Compute(run, options.Quality, catalog.Get(run.Preset).FreeIterations, options.GetEffectiveOutcome());
         return new ScoringDto(scoring.Preset, scoring.Inputs, scoring.Terms);
     }
 

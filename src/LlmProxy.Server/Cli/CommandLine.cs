@@ -64,6 +64,7 @@ internal static class CommandLine
         root.Add(DemoVerb.Create(context));
         root.Add(DoctorVerb.Create(context));
         root.Add(TasksVerb.Create(context));
+        root.Add(OutcomesVerb.Create(context));
         root.Add(SearchVerb.Create(context));
         root.Add(StatsVerb.Create(context));
         root.Add(ExportVerb.Create(context));

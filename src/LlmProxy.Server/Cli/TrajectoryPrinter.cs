@@ -28,6 +28,7 @@ internal sealed class TrajectoryPrinter(CliConsole console, bool full = false)
     /// <summary>Describes the status of a trajectory.</summary>
     public static string StatusOf(TrajectoryDto run) => (run.Status, run.Success, run.Provisional) switch
     {
+        ("completed", null, _) when run.SuccessProbability is { } probability => Invariant($"completed, not verified ({probability * 100:0} %)"),
         ("completed", null, _) => "completed, success unknown",
         ("completed", false, _) => "completed without success",
         (var status, _, true) => status + " (provisional)",
@@ -45,7 +46,12 @@ internal sealed class TrajectoryPrinter(CliConsole console, bool full = false)
             Field("Answered by", string.Join(", ", run.AnsweredBy.Select(model => Invariant($"{model.Provider} {model.Model} ({model.Steps} {(model.Steps == 1 ? "step" : "steps")})"))));
         }
 
-        Field("Status", $"{StatusOf(run)}{(run.OutcomeSource is { } source ? $" (by {source})" : "")} · {Duration(run.DurationMs)} · {Time(run.StartedAt)} UTC", run.Success switch { true => Good, false => Bad, null => default(Style?) });
+        Field("Status", $"{StatusOf(run)}{(run.OutcomeSource == "none" ? "" : $" (by {run.OutcomeSource}{(run.StatedBy is { } by ? $", {by}" : "")})")} · {Duration(run.DurationMs)} · {Time(run.StartedAt)} UTC", run.Success switch { true => Good, false => Bad, null => default(Style?) });
+        foreach (var (evidence, i) in run.Evidence.Select((e, i) => (e, i)))
+        {
+            Field(i == 0 ? "Evidence" : "", Invariant($"{evidence.Weight:+0.00;-0.00} {evidence.Signal}: {evidence.Text}"));
+        }
+
         Field("Score", ScoreWithTerms(run));
         Field("Effort", Invariant($"{run.IterationCount} steps, {run.ToolCallsCount} tool calls, error rate {run.ErrorRate:0.###}, {run.UserInterventions} interventions{(run.ClickAccuracy is { } clicks ? $", click accuracy {clicks:0.##}" : "")}"));
         Field("Tokens", Tokens(run.TokenUsage) + (run.CostUsd is { } cost ? Invariant($" · ${cost:0.######}") : ""));
@@ -80,12 +86,12 @@ internal sealed class TrajectoryPrinter(CliConsole console, bool full = false)
     {
         if (run.QualityScore is null)
         {
-            return "none (only successful runs have one)";
+            return "none (only runs that succeeded, or probably did, have one)";
         }
 
         var terms = run.Scoring.Terms.Where(term => Math.Abs(term.Value) > 1e-12)
             .Select(term => Invariant($" - {-term.Value:0.####} {term.Key}"));
-        return $"{Score(run.QualityScore)} = 1{string.Concat(terms)}";
+        return $"{Score(run.QualityScore)} = 1{string.Concat(terms)}{(run.Success is null ? " (provisional)" : "")}";
     }
 
     private void Print(StepDto step)

@@ -67,13 +67,26 @@ internal static class ProxyHost
             app.MapPrometheusScrapingEndpoint(TelemetryExport.MetricsPath);
         }
 
+        try
+        {
+            MapReverseProxy(app, configuration.Options);
+        }
+        catch (FormatException error)
+        {
+            throw new InvalidOperationException($"A value of the proxy config is no number or no time span ({ReverseProxyValue(configuration, error)}).", error);
+        }
+
+        return app;
+    }
+
+    private static void MapReverseProxy(WebApplication app, LlmProxyOptions options) =>
         app.MapReverseProxy(proxy =>
         {
             proxy.UseSessionAffinity();
             proxy.UseLoadBalancing();
             proxy.UsePassiveHealthChecks();
             proxy.UseMiddleware<AbortAfterFlush>();
-            if (TelemetryExport.IsOn(configuration.Options.Telemetry))
+            if (TelemetryExport.IsOn(options.Telemetry))
             {
                 proxy.UseMiddleware<TelemetryMiddleware>();
             }
@@ -82,8 +95,11 @@ internal static class ProxyHost
             proxy.UseMiddleware<SocketMiddleware>();
             proxy.UseMiddleware<ExchangeMiddleware>();
         });
-        return app;
-    }
+
+    /// <summary>The setting that a message quotes; YARP names the value alone.</summary>
+    private static string ReverseProxyValue(ProxyConfiguration configuration, FormatException error) =>
+        configuration.Root.GetSection("ReverseProxy").AsEnumerable().Where(pair => pair.Value is { Length: > 0 } value && error.Message.Contains($"'{value}'", StringComparison.Ordinal))
+            .Select(pair => $"{pair.Key} is \"{pair.Value}\"").FirstOrDefault() ?? error.Message;
 
     private static void Configure(KestrelServerOptions kestrel, LlmProxyOptions options)
     {

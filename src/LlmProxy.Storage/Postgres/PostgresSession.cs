@@ -25,6 +25,8 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : SqlSession
 
     public override string WordsCondition => "t.row_id IN (SELECT trajectory_row FROM task_search WHERE tokens @@ @words::tsquery)";
 
+    public override string SkipLocked => " FOR UPDATE SKIP LOCKED";
+
     public override string Any(string parameter) => $"= ANY(@{parameter})";
 
     public override string AnyBytes(string parameter) => Any(parameter);

@@ -71,7 +71,15 @@ internal sealed class RunCleaning(SqlSession session, StoredTextCleaner cleaner,
         TaskDescription = cleaner.Text(run.TaskDescription, _counts),
         ToolsUsed = cleaner.Texts(run.ToolsUsed, _counts),
         Comment = cleaner.OptionalText(run.Comment, _counts),
+        StatedBy = cleaner.OptionalText(run.StatedBy, _counts),
+        Evidence = Clean(run.Evidence),
     };
+
+    private IReadOnlyList<OutcomeEvidence> Clean(IReadOnlyList<OutcomeEvidence> evidence)
+    {
+        var cleaned = evidence.Select(e => e with { Text = cleaner.Text(e.Text, _counts) }).ToList();
+        return cleaned.SequenceEqual(evidence) ? evidence : cleaned;
+    }
 
     private TrajectoryStep Clean(TrajectoryStep step) => step with
     {

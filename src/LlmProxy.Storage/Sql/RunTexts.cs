@@ -4,7 +4,7 @@ using LlmProxy.Core.Trajectories;
 
 namespace LlmProxy.Storage.Sql;
 
-/// <summary>Redacts what was made of a run's texts: vectors, and its curated example.</summary>
+/// <summary>Redacts what was made of a run's texts: vectors, its outline, and its curated example.</summary>
 internal sealed class RunTexts(SqlSession session, StoredTextCleaner cleaner, long row, CancellationToken cancellationToken)
 {
     /// <summary>
@@ -31,6 +31,16 @@ internal sealed class RunTexts(SqlSession session, StoredTextCleaner cleaner, lo
         var hasExample = !string.Equals(task, example.Task, StringComparison.Ordinal) || !string.Equals(edited, example.Edited, StringComparison.Ordinal);
         counts.Row("few_shot_example", hasExample ? 1 : 0);
 
+        var outline = await session.QueryFirstAsync(
+            new SqlStatement("SELECT outline FROM trajectory_outline WHERE trajectory_row = @row").With("row", row), r => (string?)r.GetString(0), cancellationToken);
+        var cleanOutline = cleaner.OptionalJson(outline, counts);
+        var hasOutline = !string.Equals(outline, cleanOutline, StringComparison.Ordinal);
+        counts.Row("trajectory_outline", hasOutline ? 1 : 0);
+        if (!dryRun && hasOutline)
+        {
+            await session.ExecuteAsync(new SqlStatement("UPDATE trajectory_outline SET outline = @outline WHERE trajectory_row = @row").With("outline", cleanOutline).With("row", row), cancellationToken);
+        }
+
         if (!dryRun && vectors.Count > 0)
         {
             await ReplaceAsync(vectors);
@@ -43,7 +53,7 @@ internal sealed class RunTexts(SqlSession session, StoredTextCleaner cleaner, lo
                 cancellationToken);
         }
 
-        return vectors.Count > 0 || hasExample;
+        return vectors.Count > 0 || hasExample || hasOutline;
     }
 
     private async Task ReplaceAsync(List<(VectorText Vector, string Text)> changed)

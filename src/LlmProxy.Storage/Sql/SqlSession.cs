@@ -21,6 +21,9 @@ internal abstract class SqlSession
     /// </summary>
     public virtual string IsTenant(string column) => $"{column} = @tenant";
 
+    /// <summary>The end of a subquery whose rows are locked, those that others hold left out; empty if there is one writer.</summary>
+    public virtual string SkipLocked => "";
+
     /// <summary>As <see cref="Any"/> for byte strings.</summary>
     public abstract string AnyBytes(string parameter);
 

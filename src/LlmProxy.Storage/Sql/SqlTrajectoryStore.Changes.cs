@@ -17,7 +17,7 @@ public abstract partial class SqlTrajectoryStore
             return;
         }
 
-        var save = new TrajectorySave(changes);
+        var save = new TrajectorySave(changes, Time.GetUtcNow());
         await PrepareVectorsAsync(changes.SelectMany(c => c.Embeddings).Select(e => (e.Model, e.Vector.Length)).Distinct().ToList(), cancellationToken);
         // Compression is the greatest part of the work; it is done before the writer's turn comes.
         var stored = await ReadAsync("look up content", s => save.FindStoredAsync(s, cancellationToken), cancellationToken);

@@ -1,3 +1,4 @@
+using LlmProxy.Core.Outcomes;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Stores;
@@ -63,6 +64,7 @@ public abstract partial class SqlTrajectoryStore
                     OfRun("SELECT task_description, pinned, retired, edited_json, usage_count, last_used_at, stated_successes, stated_failures FROM few_shot_example WHERE trajectory_row = @row"),
                     r => new ExampleRow(r.Text(0), r.GetBoolean(1), r.GetBoolean(2), r.Text(3), r.GetInt64(4), r.IsDBNull(5) ? null : s.ReadTime(r, 5), r.GetInt64(6), r.GetInt64(7)),
                     cancellationToken);
+                var outline = await s.QueryFirstAsync(OfRun("SELECT outline FROM trajectory_outline WHERE trajectory_row = @row"), r => (string?)r.GetString(0), cancellationToken);
                 return new TrajectoryCopy(
                     new TrajectoryChange
                     {
@@ -73,6 +75,7 @@ public abstract partial class SqlTrajectoryStore
                         Exchanges = exchanges.Where(e => !ofSteps.Contains(e.Id)).Select(e => e.Id).ToList(),
                         Keys = keys,
                         Embeddings = embeddings,
+                        Outline = outline is null ? null : TrajectoryOutline.Parse(outline),
                     },
                     example);
             },

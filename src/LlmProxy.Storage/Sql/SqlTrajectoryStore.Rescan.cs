@@ -84,7 +84,7 @@ public abstract partial class SqlTrajectoryStore : IRescanStore
                 return cleaned;
             }
 
-            var save = new TrajectorySave([cleaned.Change]);
+            var save = new TrajectorySave([cleaned.Change], Time.GetUtcNow());
             var encoded = save.Encode(await ReadAsync("look up content", s => save.FindStoredAsync(s, cancellationToken), cancellationToken));
             try
             {
@@ -130,7 +130,7 @@ public abstract partial class SqlTrajectoryStore : IRescanStore
         }
 
         var change = cleaned.Change with { Trajectory = run };
-        await new TrajectorySave([change]).RunAsync(session, encoded, cancellationToken);
+        await new TrajectorySave([change], DateTimeOffset.UnixEpoch).RunAsync(session, encoded, cancellationToken);
         await new RunTexts(session, cleaner, cleaned.Row, cancellationToken).CleanAsync(new RescanCounts(), dryRun: false);
         // Whatever of its words changed: description, names of tools, texts of vectors.
         await TrajectorySave.SaveVectorsAsync(session, [], [cleaned.Row], cancellationToken);

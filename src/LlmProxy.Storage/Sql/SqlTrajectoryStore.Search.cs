@@ -16,17 +16,13 @@ public abstract partial class SqlTrajectoryStore
             "search",
             async s =>
             {
-                var near = query.Vector.Length == 0 ? [] : await FindNearestAsync(s, query, limit, cancellationToken);
+                var (near, second) = (await NearestAsync(s, query, limit, cancellationToken), await NearestAsync(s, Second(query), limit, cancellationToken));
                 var words = SearchText.QueryWords(query.Text);
                 var texts = words.Count == 0 ? [] : await FindWordsAsync(s, query, words, limit, cancellationToken);
-                var others = texts.Except(near.Select(n => n.Run)).ToList();
-                var similarities = query.Vector.Length == 0 || others.Count == 0
-                    ? new Dictionary<long, double>()
-                    : await ReadSimilaritiesAsync(s, query, others, cancellationToken);
-
-                var vectorRanks = near.Select((n, i) => (n.Run, n.Similarity, Rank: i + 1)).ToDictionary(n => n.Run, n => (n.Similarity, n.Rank));
+                var rows = near.Select(n => n.Run).Union(second.Select(n => n.Run)).Union(texts).ToList();
+                var byVector = await RankAsync(s, query, near, rows, cancellationToken);
+                var bySecond = await RankAsync(s, Second(query), second, rows, cancellationToken);
                 var textRanks = texts.Select((run, i) => (run, Rank: i + 1)).ToDictionary(t => t.run, t => t.Rank);
-                var rows = near.Select(n => n.Run).Concat(others).ToList();
                 var runs = (await s.QueryAsync(
                     new SqlStatement($"SELECT {TrajectoryRows.Columns}, t.row_id FROM task_trajectory t WHERE t.row_id " + s.Any("rows")).With("rows", rows),
                     r => (Run: TrajectoryRows.Read(s, r), Row: r.GetInt64(r.FieldCount - 1)),
@@ -37,15 +33,40 @@ public abstract partial class SqlTrajectoryStore
                     // A run that was deleted between two of the queries is no hit.
                     if (runs.TryGetValue(row, out var run))
                     {
-                        var vector = vectorRanks.TryGetValue(row, out var found) ? found : ((double Similarity, int Rank)?)null;
-                        var similarity = vector?.Similarity ?? (similarities.TryGetValue(row, out var cosine) ? cosine : null);
-                        hits.Add(new SearchHit(run, similarity, vector?.Rank, textRanks.TryGetValue(row, out var rank) ? rank : null));
+                        var vector = byVector.GetValueOrDefault(row);
+                        hits.Add(new SearchHit(run, vector.Similarity, vector.Rank, textRanks.TryGetValue(row, out var rank) ? rank : null)
+                        {
+                            SecondSimilarity = bySecond.GetValueOrDefault(row).Similarity,
+                        });
                     }
                 }
 
                 return hits;
             },
             cancellationToken);
+    }
+
+    /// <summary>The query of the second vector, or without one a query of none.</summary>
+    private static SearchQuery Second(SearchQuery query) => query with { Model = query.Second?.Model ?? "", Vector = query.Second?.Vector ?? [] };
+
+    private async Task<IReadOnlyList<(long Run, double Similarity)>> NearestAsync(SqlSession session, SearchQuery query, int limit, CancellationToken cancellationToken) =>
+        query.Vector.Length == 0 ? [] : await FindNearestAsync(session, query, limit, cancellationToken);
+
+    /// <summary>Similarity and rank of the nearest runs, and the similarity of others that were found in another way.</summary>
+    private async Task<Dictionary<long, (double? Similarity, int? Rank)>> RankAsync(
+        SqlSession session, SearchQuery query, IReadOnlyList<(long Run, double Similarity)> near, List<long> rows, CancellationToken cancellationToken)
+    {
+        var found = near.Select((n, i) => (n.Run, Value: ((double?)n.Similarity, (int?)(i + 1)))).ToDictionary(n => n.Run, n => n.Value);
+        var others = rows.Where(row => !found.ContainsKey(row)).ToList();
+        if (query.Vector.Length > 0 && others.Count > 0)
+        {
+            foreach (var (run, similarity) in await ReadSimilaritiesAsync(session, query, others, cancellationToken))
+            {
+                found[run] = (similarity, null);
+            }
+        }
+
+        return found;
     }
 
     /// <inheritdoc />
@@ -139,7 +160,8 @@ public abstract partial class SqlTrajectoryStore
     {
         var text = new StringBuilder($" AND {session.IsTenant("t.tenant")}");
         text.Append(query.OnlyUsable ? " AND t.has_content AND t.status IN ('completed', 'failed', 'needs_help')" : "");
-        text.Append(query.SuccessOnly ? " AND t.success IS TRUE" : "");
+        text.Append(query.SuccessOnly ? " AND (t.success IS TRUE OR (t.success IS NULL AND t.quality_score IS NOT NULL))" : "");
+        text.Append(query.KnownOutcomes ? " AND t.success IS NOT NULL AND t.outcome_source <> 'error'" : "");
         text.Append(query.WithoutRetired ? " AND " + NotRetired : "");
         statement.Append(text.ToString()).With("tenant", query.Tenant).AppendIf(query.MinQuality, " AND t.quality_score >= @quality", "quality");
         WithoutKeys(session, statement, query.ExceptKeys);

@@ -9,11 +9,14 @@ internal static class StatisticsRows
         .Long("count(*)", sums => sums.Runs)
         .Long("count(t.success)", sums => sums.Judged)
         .Long("count(*) FILTER (WHERE t.success)", sums => sums.Successful)
-        .Long("count(t.quality_score)", sums => sums.Scored)
-        .Real("coalesce(sum(t.quality_score), 0.0)", sums => sums.Quality)
-        .Long("count(*) FILTER (WHERE t.quality_score >= 0.9)", sums => sums.Excellent)
-        .Long("count(*) FILTER (WHERE t.quality_score >= 0.7 AND t.quality_score < 0.9)", sums => sums.Good)
-        .Long("count(*) FILTER (WHERE t.quality_score >= 0.5 AND t.quality_score < 0.7)", sums => sums.Fair)
+        .Long("count(t.quality_score) FILTER (WHERE t.success)", sums => sums.Scored)
+        .Real("coalesce(sum(t.quality_score) FILTER (WHERE t.success), 0.0)", sums => sums.Quality)
+        .Long("count(*) FILTER (WHERE t.success IS NULL AND t.success_probability IS NOT NULL)", sums => sums.Inferred)
+        .Real("coalesce(sum(t.success_probability) FILTER (WHERE t.success IS NULL), 0.0)", sums => sums.Probability)
+        .Long("count(t.quality_score) FILTER (WHERE t.success IS NULL)", sums => sums.Provisional)
+        .Long("count(*) FILTER (WHERE t.success AND t.quality_score >= 0.9)", sums => sums.Excellent)
+        .Long("count(*) FILTER (WHERE t.success AND t.quality_score >= 0.7 AND t.quality_score < 0.9)", sums => sums.Good)
+        .Long("count(*) FILTER (WHERE t.success AND t.quality_score >= 0.5 AND t.quality_score < 0.7)", sums => sums.Fair)
         .Long("sum(t.iteration_count)", sums => sums.Iterations)
         .Long("sum(t.tool_calls_count)", sums => sums.ToolCalls)
         .Long("sum(t.failed_tool_results)", sums => sums.FailedToolResults)
@@ -50,7 +53,7 @@ internal static class StatisticsRows
         await session.QueryFirstAsync(
             new SqlStatement(
                 """
-                SELECT count(*) FROM (SELECT 1 FROM task_trajectory t WHERE t.tenant = @tenant AND t.quality_score >= @quality AND t.has_content
+                SELECT count(*) FROM (SELECT 1 FROM task_trajectory t WHERE t.tenant = @tenant AND t.success AND t.quality_score >= @quality AND t.has_content
                     AND t.status IN ('completed', 'failed', 'needs_help') LIMIT @most) good
                 """).With("tenant", tenant).With("quality", minQuality).With("most", atMost),
             r => (int)r.GetInt64(0),

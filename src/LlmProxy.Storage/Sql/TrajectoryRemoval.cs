@@ -19,6 +19,11 @@ internal static class TrajectoryRemoval
             [
                 session.UnindexText(rows),
                 .. session.ForgetOpenTasks(rows),
+                new SqlStatement($"UPDATE task_trajectory SET outcome_due_at = @now WHERE outcome_source = 'inferred' AND row_id IN (SELECT trajectory_row FROM outcome_basis WHERE near_row {session.Any("rows")})")
+                    .With("rows", rows).With("now", DateTimeOffset.UnixEpoch),
+                ByRow(session, "DELETE FROM outcome_basis WHERE near_row ", rows),
+                ByRow(session, "DELETE FROM outcome_basis WHERE trajectory_row ", rows),
+                ByRow(session, "DELETE FROM trajectory_outline WHERE trajectory_row ", rows),
                 ByRow(session, "DELETE FROM correlation_key WHERE trajectory_row ", rows),
                 ByRow(session, "DELETE FROM recorded_exchange WHERE trajectory_row ", rows),
                 new SqlStatement(

@@ -41,6 +41,9 @@ internal static class TrajectoryRows
             run => run.OutcomeSource,
             static (r, i) => r.Reader.Text(i) is { } source ? StoredWord.Parse<OutcomeSource>(source) : null,
             source => source is { } value ? EnumWords.Snake(value) : null)
+        .OptionalText("stated_by", run => run.StatedBy)
+        .OptionalReal("success_probability", run => run.SuccessProbability)
+        .Add("evidence", run => run.Evidence, static (r, i) => EvidenceJson.Read(r.Reader.GetString(i)), EvidenceJson.Write)
         .Truth("is_provisional", run => run.IsProvisional)
         .Truth("has_content", run => run.HasContent)
         .Texts("example_ids", run => run.ExampleIds)

@@ -10,12 +10,14 @@ namespace LlmProxy.Storage.Sql;
 internal sealed class TrajectorySave
 {
     private readonly List<TrajectoryChange> _changes;
+    private readonly DateTimeOffset _now;
     private readonly SortedDictionary<string, Content> _contents = new(StringComparer.Ordinal);
     private readonly Dictionary<string, CutContent?> _cuts = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (string Run, int Step)> _exchanges = new(StringComparer.Ordinal);
 
-    public TrajectorySave(IReadOnlyList<TrajectoryChange> changes)
+    public TrajectorySave(IReadOnlyList<TrajectoryChange> changes, DateTimeOffset now)
     {
+        _now = now;
         // A stable sort: of two changes of one run the later one stays the later one.
         _changes = changes.OrderBy(c => c.Trajectory.Id, StringComparer.Ordinal).ToList();
         foreach (var change in _changes)
@@ -101,6 +103,7 @@ internal sealed class TrajectorySave
             }
 
             statements.AddRange(change.Keys.Select(key => SaveKey(row, change.Trajectory.Tenant, key)));
+            statements.AddRange(OutcomeStatements(row, change));
             if (LinkContent(session, row, change) is { } link)
             {
                 statements.Add(link);
@@ -243,6 +246,29 @@ internal sealed class TrajectorySave
         }
 
         return fresh;
+    }
+
+    /// <summary>The outline, and which outcome estimates a change makes due: its own, and that of the turn before.</summary>
+    private IEnumerable<SqlStatement> OutcomeStatements(long row, TrajectoryChange change)
+    {
+        var run = change.Trajectory;
+        if (change.Outline is { } outline)
+        {
+            yield return new SqlStatement("INSERT INTO trajectory_outline (trajectory_row, outline) VALUES (@row, @outline) ON CONFLICT (trajectory_row) DO UPDATE SET outline = excluded.outline")
+                .With("row", row).With("outline", outline.ToJson());
+        }
+
+        // An inferred outcome is estimated; a known one may change the estimates near to it.
+        if (run.CompletedAt is not null && (change.Outline is not null || (change.Steps.Count == 0 && run is { Success: not null, IsProvisional: false })))
+        {
+            yield return new SqlStatement("UPDATE task_trajectory SET outcome_due_at = @now WHERE row_id = @row").With("row", row).With("now", _now);
+        }
+
+        if (run.Version is 0 && run.ParentId is null && !string.Equals(run.ConversationId, run.TaskId, StringComparison.Ordinal))
+        {
+            yield return new SqlStatement("UPDATE task_trajectory SET outcome_due_at = @now WHERE tenant = @tenant AND conversation_id = @conversation AND row_id <> @row AND outcome_source = 'inferred'")
+                .With("row", row).With("tenant", run.Tenant).With("conversation", run.ConversationId).With("now", _now);
+        }
     }
 
     private static SqlStatement SaveExchange(long row, string exchange, int step) =>

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using LlmProxy.Core;
 
 namespace LlmProxy.TrainingData.Export;
 
@@ -53,6 +54,14 @@ internal static class ExportManifest
         writer.WriteStartObject("filters");
         writer.WriteNumber("minQuality", request.MinQuality);
         writer.WriteBoolean("successOnly", request.SuccessOnly);
+        writer.WriteBoolean("includeInferred", request.IncludeInferred);
+        writer.WriteStartArray("outcomes");
+        foreach (var source in request.Outcomes)
+        {
+            writer.WriteStringValue(EnumWords.Snake(source));
+        }
+
+        writer.WriteEndArray();
         if (request.Limit is { } limit)
         {
             writer.WriteNumber("limit", limit);

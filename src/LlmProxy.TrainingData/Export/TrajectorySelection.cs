@@ -129,7 +129,9 @@ internal sealed class TrajectorySelection(ITrajectoryStore store, ExportRequest 
             : request.Exclude.Contains(run.Id) ? Excluded
             : !run.HasContent ? "content not kept"
             : isPreference ? run.Success is null ? "outcome unknown" : null
-            : request.SuccessOnly && run.Success != true ? "did not succeed"
+            : request.Outcomes.Count > 0 && run.OutcomeSource is { } source && source != OutcomeSource.Inferred && !request.Outcomes.Contains(source) ? "outcome of another source (--outcome)"
+            : request.SuccessOnly && run.Success is null && !(request.IncludeInferred && run.QualityScore is not null) ? "success is inferred or unknown (--include-inferred)"
+            : request.SuccessOnly && run.Success == false ? "did not succeed"
             : run.QualityScore < request.MinQuality ? FormattableString.Invariant($"scores below {request.MinQuality:0.##}")
             : null;
     }

@@ -1,4 +1,5 @@
 using System.Text;
+using LlmProxy.Core.Outcomes;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
@@ -143,13 +144,15 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
     {
         var contents = new List<Content>();
         var steps = run.Steps.Select(step => StepOf(run, step, contents)).ToList();
-        var row = Count(run, tenant, catalog.Get(run.Preset));
+        var outline = OutlineOf(run, catalog.Get(run.Preset));
+        var row = Count(run, tenant, catalog.Get(run.Preset), outline);
         var text = row.TaskDescription;
         return new TrajectoryChange
         {
             Trajectory = row,
             Steps = steps,
             Contents = contents,
+            Outline = outline,
             Embeddings = text.Length == 0 ? [] : [new TrajectoryEmbedding(LexicalEmbedder.ModelName, EmbeddingService.TaskKind, LexicalEmbedder.Embed(text), text)],
         };
     }
@@ -185,10 +188,23 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
         }
     }
 
-    /// <summary>The run's row: counted from its steps; an outcome that a file states takes precedence.</summary>
-    private Trajectory Count(ImportedTrajectory run, string tenant, TaskRules rules)
+    private TrajectoryOutline OutlineOf(ImportedTrajectory run, TaskRules rules)
     {
-        var (calls, failed, interventions, lastFailed) = (0, 0, 0, false);
+        var outline = new OutlineBuilder();
+        foreach (var step in run.Steps)
+        {
+            outline.AddResults(step.Condensed.Concat(step.Messages).Select(m => Dialect.ReadMessage(m.Json)), rules, _redactor);
+            outline.AddReply(step.Index, Dialect.ReadMessage(step.Reply), step.StopReason, _redactor);
+        }
+
+        outline.AddResults(run.Trailing.Select(m => Dialect.ReadMessage(m.Json)), rules, _redactor);
+        return outline.Build();
+    }
+
+    /// <summary>The run's row: counted from its steps; an outcome that a file states takes precedence.</summary>
+    private Trajectory Count(ImportedTrajectory run, string tenant, TaskRules rules, TrajectoryOutline outline)
+    {
+        var (calls, failed, interventions) = (0, 0, 0);
         var tools = new List<string>();
         TokenUsage? usage = TokenUsage.None;
         decimal? cost = 0;
@@ -205,14 +221,15 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
         }
 
         CountMessages(run.Trailing);
-        var last = Dialect.ReadMessage(run.Steps[^1].Reply);
-        var isClean = !run.IsInterrupted && last.ToolCalls.All(call => call.IsHosted) && !string.IsNullOrWhiteSpace(last.Text) && run.Steps[^1].StopReason is null or "end_turn" or "stop_sequence"
-            && calls > 0 && !lastFailed && options.Tasks.IdleSuccess == IdleSuccess.Clean;
         var stated = run.Steps.Select(s => rules.ReadOutcome(Dialect.ReadMessage(s.Reply).ToolCalls)).LastOrDefault(o => o is not null);
         var origin = run.Origin;
         var start = origin?.StartedAt ?? run.Steps[0].StartedAt;
         var end = origin?.CompletedAt ?? run.Steps[^1].EndedAt;
-        bool? success = origin is not null ? origin.Success : stated is not null ? stated.Status == TrajectoryStatus.Completed : isClean ? true : null;
+        bool? success = origin is not null ? origin.Success : stated is not null ? stated.Status == TrajectoryStatus.Completed : null;
+        var source = origin is { Success: not null } ? OutcomeSource.Api : stated is not null ? OutcomeSource.Agent : OutcomeSource.Inferred;
+        var estimate = OutcomeEstimator.Estimate(
+            new OutcomeFacts { Outline = outline, Task = run.TaskDescription, NextUserText = run.IsInterrupted ? NextTurnSignal.Interrupted : null },
+            OutcomeModel.Shipped);
         var row = new Trajectory
         {
             Id = run.Id,
@@ -237,11 +254,14 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
             StartedAt = start,
             LastActivityAt = end,
             CompletedAt = end,
-            OutcomeSource = stated is not null ? OutcomeSource.Tool : OutcomeSource.Idle,
+            OutcomeSource = source,
+            StatedBy = source == OutcomeSource.Api ? "import" : null,
+            SuccessProbability = source == OutcomeSource.Inferred ? estimate.Probability : null,
+            Evidence = source == OutcomeSource.Inferred ? estimate.Evidence : [],
             HasContent = true,
             ToolsUsed = [.. tools.Distinct(StringComparer.Ordinal)],
         };
-        return row with { QualityScore = origin?.QualityScore ?? QualityScore.Compute(row, options.Quality, rules.FreeIterations).Score };
+        return row with { QualityScore = origin?.QualityScore ?? QualityScore.Compute(row, options.Quality, rules.FreeIterations, options.GetEffectiveOutcome()).Score };
 
         void CountMessages(IEnumerable<ImportedMessage> messages)
         {
@@ -249,8 +269,7 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
             {
                 foreach (var result in message.ToolResults)
                 {
-                    lastFailed = rules.IsFailure(result);
-                    failed += lastFailed ? 1 : 0;
+                    failed += rules.IsFailure(result) ? 1 : 0;
                 }
 
                 interventions += imported.IsIntervention || (message is { IsAssistant: false, ToolResults.Count: 0 } && rules.IsIntervention(message.Text)) ? 1 : 0;

@@ -161,7 +161,7 @@ internal static class ExportScenario
         StartedAt = start,
         LastActivityAt = start.AddSeconds(steps),
         CompletedAt = start.AddSeconds(steps),
-        OutcomeSource = OutcomeSource.Idle,
+        OutcomeSource = OutcomeSource.Api,
         HasContent = true,
     };
 

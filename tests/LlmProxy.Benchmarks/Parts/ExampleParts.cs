@@ -111,7 +111,7 @@ internal static class ExampleParts
             StartedAt = started,
             LastActivityAt = started,
             CompletedAt = started,
-            OutcomeSource = OutcomeSource.Tool,
+            OutcomeSource = OutcomeSource.Agent,
             HasContent = true,
             ToolsUsed = ["read_file"],
         };

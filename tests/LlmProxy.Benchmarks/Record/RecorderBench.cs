@@ -1,5 +1,6 @@
 using LlmProxy.Benchmarks.Parts;
 using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Outcomes;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Trajectories;
@@ -39,7 +40,7 @@ internal sealed class RecorderBench : IAsyncDisposable
     {
         var options = new LlmProxyOptions();
         var catalog = new TaskRulesCatalog(options.Tasks);
-        var judge = new OutcomeJudge(options.Tasks, options.Quality, catalog);
+        var judge = new OutcomeJudge(options, catalog, new OutcomeModels(store, TimeProvider.System));
         return new Recorder(
             spool,
             new RetryingStore(store, store, TimeProvider.System, NullLogger<Recorder>.Instance),

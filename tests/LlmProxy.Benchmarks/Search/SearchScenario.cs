@@ -232,7 +232,7 @@ internal static class SearchScenario
                 StartedAt = at,
                 LastActivityAt = at,
                 CompletedAt = at,
-                OutcomeSource = OutcomeSource.Tool,
+                OutcomeSource = OutcomeSource.Agent,
                 HasContent = true,
             },
             Embeddings = [new TrajectoryEmbedding(Model, "task", vectors.Run(number), "")],

@@ -57,7 +57,7 @@ internal static class ManyRuns
             StartedAt = start,
             LastActivityAt = start.AddMinutes(5),
             CompletedAt = status == TrajectoryStatus.Active ? null : start.AddMinutes(5),
-            OutcomeSource = status == TrajectoryStatus.Active ? null : OutcomeSource.Idle,
+            OutcomeSource = status == TrajectoryStatus.Active ? null : OutcomeSource.Api,
             HasContent = hasContent,
             ToolsUsed = ["look", "file"],
         };

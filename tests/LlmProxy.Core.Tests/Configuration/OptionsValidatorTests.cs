@@ -66,7 +66,7 @@ public sealed class OptionsValidatorTests
     [InlineData("Quality:WantedClickAccuracy", "80", "0 to 1")]
     [InlineData("Quality:IterationPenalty", "-1", "0 to 1")]
     [InlineData("Prompts:ApplyTo", "agent", "did you mean \"agents\"?")]
-    [InlineData("Embeddings:Provider", "ollama", "auto, openai, lexical")]
+    [InlineData("Embeddings:Provider", "ollama", "auto, openai, lexical, local")]
     [InlineData("Embeddings:Dimensions", "0", "above 0")]
     [InlineData("Embeddings:Endpoint", "localhost:11434", "http://")]
     [InlineData("Storage:Provider", "postgresql", "did you mean \"postgres\"?")]

@@ -45,7 +45,7 @@ public class ShippedTemplateTests
     public void The_shipped_set_is_sound()
     {
         Assert.Empty(TemplateSet.Shipped.Problems);
-        Assert.Equal(["anthropic.sbn", "few-shot.sbn", "gap.sbn", "gemini.sbn", "openai.sbn", "proxy.sbn"], TemplateSet.Shipped.Files.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(["anthropic.sbn", "few-shot.sbn", "gap.sbn", "gemini.sbn", "openai.sbn", "proxy.sbn", "reasoning-model.sbn", "small-context.sbn"], TemplateSet.Shipped.Files.Keys.Order(StringComparer.Ordinal));
     }
 
     [Theory]

@@ -32,6 +32,15 @@ public sealed class EmbeddingServiceTests
     }
 
     [Fact]
+    public void A_wish_for_the_local_embedder_without_its_package_is_a_problem_with_its_fix_and_lexical_answers()
+    {
+        using var service = new EmbeddingService(new EmbeddingOptions { Provider = EmbeddingProvider.Local, ApiKey = "sk-1" }, environment: NoEnvironment);
+
+        Assert.Equal(("lexical", false, false), (service.Provider, service.IsRemote, service.IsLocal));
+        Assert.Contains("dotnet add package LlmProxy.Embeddings.Local", service.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void An_own_server_needs_no_key()
     {
         using var service = new EmbeddingService(new EmbeddingOptions { Provider = EmbeddingProvider.OpenAi, Endpoint = "http://127.0.0.1:11434/v1", Model = "nomic-embed-text", Dimensions = 768 }, environment: NoEnvironment);

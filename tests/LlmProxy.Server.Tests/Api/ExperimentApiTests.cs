@@ -25,7 +25,7 @@ public sealed class ExperimentApiTests
         Assert.Equal(("gemini-2.5-pro", "too-few"), ((string?)gemini["model"], (string?)gemini["finding"]));
         var gpt = experiments["models"]![1]!;
         Assert.Equal("provider model withExamples holdout difference low high finding verdict", gpt.Names());
-        Assert.Equal("tasks successes successRate iterations interventions tokens costPerSuccess", gpt["withExamples"].Names());
+        Assert.Equal("tasks successes successRate iterations interventions tokens costPerSuccess tasksWithoutTokens tasksWithoutCost", gpt["withExamples"].Names());
         Assert.Equal((170, 104, 170, 82), ((int)gpt["withExamples"]!["tasks"]!, (int)gpt["withExamples"]!["successes"]!, (int)gpt["holdout"]!["tasks"]!, (int)gpt["holdout"]!["successes"]!));
         Assert.Equal((8, 12), ((double)gpt["withExamples"]!["iterations"]!, (double)gpt["holdout"]!["iterations"]!));
         Assert.Equal(1000, (double)gpt["holdout"]!["tokens"]!);

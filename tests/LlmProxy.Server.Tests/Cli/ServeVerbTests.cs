@@ -88,6 +88,18 @@ public sealed class ServeVerbTests
     }
 
     [Fact]
+    public async Task The_local_embedder_without_its_package_is_refused_with_the_command_that_adds_it()
+    {
+        using var folder = new TestFolder();
+
+        var outcome = await Llmproxy.RunAsync(["serve", "--urls", "http://127.0.0.1:0", .. folder.Alone[2..4], "--LlmProxy:Embeddings:Provider=local"]);
+
+        Assert.Equal((1, ""), (outcome.Code, outcome.Output));
+        Assert.Contains("Embeddings:Provider", outcome.Error, StringComparison.Ordinal);
+        Assert.Contains("dotnet tool install -g llmproxy-local", outcome.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_used_port_is_told_with_the_fix()
     {
         using var folder = new TestFolder();

@@ -37,7 +37,7 @@ public sealed class BackgroundResponseTests
         await proxy.SettleAsync();
         var run = await proxy.GetJsonAsync("/_llmproxy/trajectories/" + task);
 
-        Assert.Equal((2, 1, 2100, "completed", true), ((int)run["iterationCount"]!, (int)run["toolCallsCount"]!, (int)run["tokenUsage"]!["total"]!, (string)run["status"]!, (bool)run["success"]!));
+        Assert.Equal((2, 1, 2100, "completed", 1.0), ((int)run["iterationCount"]!, (int)run["toolCallsCount"]!, (int)run["tokenUsage"]!["total"]!, (string)run["status"]!, (double)run["qualityScore"]!));
         Assert.NotNull(run["costUsd"]);
         var steps = run["steps"]!.AsArray();
         Assert.Equal(["ok", "ok"], steps.Select(step => (string)step!["status"]!));

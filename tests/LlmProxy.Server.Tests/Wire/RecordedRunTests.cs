@@ -34,7 +34,7 @@ public sealed class RecordedRunTests
         Assert.Equal(1, run.ToolCallsCount);
         Assert.Equal(0, run.FailedToolResults);
         Assert.Equal(new TokenUsage(120, 17, 10, 0, run.TokenUsage!.Reasoning), run.TokenUsage);
-        Assert.Equal((TrajectoryStatus.Completed, true, 1.0), (run.Status, run.Success, run.QualityScore));
+        Assert.Equal((TrajectoryStatus.Completed, null, OutcomeSource.Inferred, 1.0), (run.Status, run.Success, run.OutcomeSource, run.QualityScore));
 
         var steps = await proxy.ReadStepsAsync(run);
         Assert.Equal(2, steps.Count);

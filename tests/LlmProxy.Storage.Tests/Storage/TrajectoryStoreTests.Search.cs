@@ -158,6 +158,28 @@ public abstract partial class TrajectoryStoreTests
     }
 
     [StoreFact]
+    public async Task Runs_near_to_either_of_two_models_vectors_are_found_with_both_cosines()
+    {
+        static TrajectoryEmbedding Other(float x, float y) => new("other-model", "task", [x, y], "");
+        await SaveAsync(
+            new TrajectoryChange { Trajectory = Run("first"), Embeddings = [Vector(1, 0), Other(0, 1)] },
+            new TrajectoryChange { Trajectory = Run("second"), Embeddings = [Vector(0, 1), Other(1, 0)] },
+            new TrajectoryChange { Trajectory = Run("words", "cancel the reservation"), Embeddings = [Vector(-1, 0), Other(-0.8f, 0.6f)] },
+            Embedded(Run("lacking"), 0.8f, 0.6f));
+
+        var query = new SearchQuery(Tenant, "test-model", [1, 0], "reservation", 1) { Second = new SearchVector("other-model", [1, 0]) };
+        var hits = (await Store.SearchAsync(query, default)).ToDictionary(h => h.Trajectory.Id, StringComparer.Ordinal);
+        var lacking = (await Store.SearchAsync(query with { Limit = 4 }, default)).Single(h => h.Trajectory.Id == "lacking");
+
+        Assert.Equal(["first", "second", "words"], hits.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal((1.0, 0.0, 1), (hits["first"].Similarity!.Value, hits["first"].SecondSimilarity!.Value, hits["first"].VectorRank));
+        Assert.Equal((0.0, 1.0, null), (hits["second"].Similarity!.Value, hits["second"].SecondSimilarity!.Value, hits["second"].VectorRank));
+        Assert.Equal((-1.0, -0.8, 1), (hits["words"].Similarity!.Value, Math.Round(hits["words"].SecondSimilarity!.Value, 6), hits["words"].TextRank));
+        Assert.Null(lacking.SecondSimilarity);
+        Assert.All(await Store.SearchAsync(query with { Second = null }, default), h => Assert.Null(h.SecondSimilarity));
+    }
+
+    [StoreFact]
     public async Task The_best_of_a_runs_vectors_counts_and_a_run_is_one_hit()
     {
         await SaveAsync(

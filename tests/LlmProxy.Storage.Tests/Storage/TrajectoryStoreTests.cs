@@ -83,7 +83,7 @@ public abstract partial class TrajectoryStoreTests : IAsyncLifetime
             StartedAt = new DateTimeOffset(2026, 3, 1, 14, 0, 0, 123, 456, TimeSpan.FromHours(2)),
             LastActivityAt = Start.AddMilliseconds(1),
             CompletedAt = Start.AddMilliseconds(2),
-            OutcomeSource = OutcomeSource.Tool,
+            OutcomeSource = OutcomeSource.Agent,
             IsProvisional = true,
             HasContent = true,
             ExampleIds = ["run-8", "run-9"],

@@ -48,7 +48,7 @@ internal static class SdkRun
         Assert.Equal((provider, model, Task), (run.Provider, run.Model, run.TaskDescription));
         Assert.Contains(client, run.Client, StringComparison.OrdinalIgnoreCase);
         Assert.Equal((2, 1, 0), (run.IterationCount, run.ToolCallsCount, run.FailedToolResults));
-        Assert.Equal((TrajectoryStatus.Completed, true, 1.0), (run.Status, run.Success, run.QualityScore));
+        Assert.Equal((TrajectoryStatus.Completed, null, OutcomeSource.Inferred, 1.0), (run.Status, run.Success, run.OutcomeSource, run.QualityScore));
         Assert.Equal((120, 17, 10), (run.TokenUsage?.Input, run.TokenUsage?.Output, run.TokenUsage?.CacheRead));
 
         var steps = await proxy.ReadStepsAsync(run);

@@ -1,5 +1,6 @@
 using System.Reflection;
 using LlmProxy.Core.Experiments;
+using LlmProxy.Core.Outcomes;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Statistics;
@@ -9,7 +10,7 @@ using LlmProxy.Core.Trajectories;
 namespace LlmProxy.Tests.Recording;
 
 /// <summary>All ports of a store that one process uses.</summary>
-public interface IStorePorts : IStoreLifecycle, ITrajectoryStore, ICorrelationStore, IExampleStore, ISearchStore, IEmbeddingStore, IPromptPinStore, IStatisticsStore;
+public interface IStorePorts : IStoreLifecycle, ITrajectoryStore, ICorrelationStore, IExampleStore, ISearchStore, IEmbeddingStore, IPromptPinStore, IStatisticsStore, IOutcomeStore;
 
 /// <summary>All ports of a store that several processes use.</summary>
 public interface ISharedStorePorts : IStorePorts, ISharedTaskStore;

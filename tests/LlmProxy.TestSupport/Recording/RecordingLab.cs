@@ -3,6 +3,7 @@ using System.Text;
 using LlmProxy.Core.Calls;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Experiments;
+using LlmProxy.Core.Outcomes;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
@@ -119,6 +120,8 @@ internal sealed class RecordingLab : IAsyncDisposable
     public TaskService Tasks => Get<TaskService>();
 
     public TrajectoryReader Reader => Get<TrajectoryReader>();
+
+    public OutcomeWorker Outcomes => Get<OutcomeWorker>();
 
     public List<string> Embedded { get; } = [];
 
@@ -330,6 +333,7 @@ internal sealed class RecordingLab : IAsyncDisposable
             .AddSingleton<IEmbeddingStore>(Store)
             .AddSingleton<IPromptPinStore>(Store)
             .AddSingleton<IStatisticsStore>(Store)
+            .AddSingleton<IOutcomeStore>(Store)
             .AddSingleton(_secret)
             .AddSingleton(Spool)
             .AddSingleton<EmbedTrajectory>(EmbedAsync)

@@ -25,7 +25,7 @@ internal static class TestRuns
         StartedAt = Start,
         LastActivityAt = Start.AddMinutes(1),
         CompletedAt = Start.AddMinutes(1),
-        OutcomeSource = OutcomeSource.Tool,
+        OutcomeSource = OutcomeSource.Agent,
         HasContent = true,
         ToolsUsed = tools,
     };

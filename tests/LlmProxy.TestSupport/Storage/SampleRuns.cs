@@ -28,7 +28,7 @@ internal static class SampleRuns
         StartedAt = Start,
         LastActivityAt = Start.AddMinutes(1),
         CompletedAt = Start.AddMinutes(1),
-        OutcomeSource = OutcomeSource.Idle,
+        OutcomeSource = OutcomeSource.Api,
         HasContent = true,
     };
 

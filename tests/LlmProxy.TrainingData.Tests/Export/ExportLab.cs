@@ -54,7 +54,7 @@ internal sealed class ExportLab : IAsyncDisposable
         StartedAt = Start.AddMinutes(minute),
         LastActivityAt = Start.AddMinutes(minute + 1),
         CompletedAt = Start.AddMinutes(minute + 1),
-        OutcomeSource = OutcomeSource.Idle,
+        OutcomeSource = OutcomeSource.Api,
         HasContent = true,
     };
 

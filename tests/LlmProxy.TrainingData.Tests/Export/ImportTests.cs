@@ -104,7 +104,7 @@ public sealed class ImportTests
         var runs = (await lab.Store.ListAsync(new TrajectoryQuery("default"), CancellationToken.None)).Items.OrderBy(r => r.TaskDescription, StringComparer.Ordinal).ToList();
         Assert.Equal(["Now print it", "Rename the yearly report. The key is [redacted]", "Search the archive"], runs.Select(r => r.TaskDescription));
         var (second, first, agent) = (runs[0], runs[1], runs[2]);
-        Assert.Equal((true, 1.0, 2, 2, 0), (first.Success, first.QualityScore, first.IterationCount, first.ToolCallsCount, first.FailedToolResults));
+        Assert.Equal((null, OutcomeSource.Inferred, 1.0, 2, 2, 0), (first.Success, first.OutcomeSource, first.QualityScore, first.IterationCount, first.ToolCallsCount, first.FailedToolResults));
         Assert.Equal((null, 2, 1, 1), (second.Success, second.IterationCount, second.ToolCallsCount, second.FailedToolResults));
         Assert.Equal(("claude-code", Session, Session, "anthropic", "claude-sonnet-4-5"), (first.Preset, first.SessionId, first.ConversationId, first.Provider, first.Model));
         Assert.Equal(first.Id, agent.ParentId);
@@ -172,7 +172,7 @@ public sealed class ImportTests
 
         Assert.Equal((1, 2, 1), (report.Added, report.Steps, report.Unknown["line without messages"]));
         var run = Assert.Single((await lab.Store.ListAsync(new TrajectoryQuery("default"), CancellationToken.None)).Items);
-        Assert.Equal(("Find it", true), (run.TaskDescription, run.Success));
+        Assert.Equal(("Find it", null, OutcomeSource.Inferred), (run.TaskDescription, run.Success, run.OutcomeSource));
         Assert.Equal("You are a clerk.", (await new TrajectoryReader(lab.Store).ReadAsync(run.Id, CancellationToken.None))[0].SystemPrompt);
     }
 
@@ -187,10 +187,12 @@ public sealed class ImportTests
         Assert.StartsWith("3 runs in 1 files: 3 added, 0 updated, 0 unchanged; 5 steps.\n", imported.Output, StringComparison.Ordinal);
         Assert.Contains("Skipped records of unknown kinds: broken JSON 1, novel-record 1", imported.Output, StringComparison.Ordinal);
 
-        var exported = await Llmproxy.RunAsync(["export", "--format", "trl", "--output", folder["x.jsonl"], .. folder.Alone]);
+        var verified = await Llmproxy.RunAsync(["export", "--format", "trl", "--output", folder["x.jsonl"], .. folder.Alone]);
+        Assert.Contains("3  success is inferred or unknown (--include-inferred)", verified.Output, StringComparison.Ordinal);
+        var exported = await Llmproxy.RunAsync(["export", "--format", "trl", "--include-inferred", "--output", folder["x.jsonl"], .. folder.Alone]);
         Assert.Contains("outputs of anthropic (1 runs)", exported.Error, StringComparison.Ordinal);
         Assert.StartsWith("1 lines of 1 runs written in the format trl.\n", exported.Output, StringComparison.Ordinal);
-        Assert.Contains("2  did not succeed", exported.Output, StringComparison.Ordinal);
+        Assert.Contains("2  success is inferred or unknown (--include-inferred)", exported.Output, StringComparison.Ordinal);
         Assert.Contains("To continue later: --since 2026-02-18T10:01:25.0000001Z", exported.Output, StringComparison.Ordinal);
         Assert.Equal(0, exported.Code);
         Assert.DoesNotContain("went back from", await File.ReadAllTextAsync(folder["x.jsonl"]), StringComparison.Ordinal);
@@ -220,8 +222,8 @@ public sealed class ImportTests
         var json = await Llmproxy.RunAsync(["import", folder["p"], "--from", "claude-code", "--dry-run", "--json", .. folder.Alone]);
         Assert.Equal(4, System.Text.Json.Nodes.JsonNode.Parse(json.Output)!["leftOut"]!["abandoned branch"]!.GetValue<int>());
 
-        await Llmproxy.RunAsync(["export", "--format", "trl", "--limit", "1", "--output", folder["eval.jsonl"], .. folder.Alone]);
-        var exported = await Llmproxy.RunAsync(["export", "--format", "sharegpt", "--train-masks", "--exclude", folder["eval.jsonl"], "--output", folder["x.jsonl"], .. folder.Alone]);
+        await Llmproxy.RunAsync(["export", "--format", "trl", "--include-inferred", "--limit", "1", "--output", folder["eval.jsonl"], .. folder.Alone]);
+        var exported = await Llmproxy.RunAsync(["export", "--format", "sharegpt", "--include-inferred", "--train-masks", "--exclude", folder["eval.jsonl"], "--output", folder["x.jsonl"], .. folder.Alone]);
         Assert.Equal(0, exported.Code);
         Assert.Contains("1  in the excluded set", exported.Output, StringComparison.Ordinal);
         Assert.Contains("lines without the client's definition of a called tool", exported.Output, StringComparison.Ordinal);

@@ -78,7 +78,7 @@ public sealed class TrainedOnceTests
         await TranscriptLab.ImportAsync(lab, TranscriptTheoryAttribute.Path("k25-history-learned"));
         foreach (var (format, masks) in new[] { ("openai", false), ("gemini", false), ("trl", false), ("sharegpt", false), ("sharegpt", true), ("anthropic", false) })
         {
-            var (lines, _, _) = await lab.ExportAsync(new ExportRequest("default", ExportFormats.Parse(format)!.Value) { TurnMasks = masks });
+            var (lines, _, _) = await lab.ExportAsync(new ExportRequest("default", ExportFormats.Parse(format)!.Value) { TurnMasks = masks, IncludeInferred = true });
             Assert.Equal(2, lines.Count);
             var trained = lines.SelectMany(l => Trained(format, l)).ToList();
             Assert.DoesNotContain(trained, t => t.Contains("BAD", StringComparison.Ordinal) || t.Contains("wrong", StringComparison.Ordinal));

@@ -210,7 +210,7 @@ public sealed class TrajectoryExporterTests
         Assert.Equal(2, start.Providers["anthropic"]);
         Assert.Contains("anthropic (2 runs), openai (1 runs)", start.Notice, StringComparison.Ordinal);
         Assert.Equal(
-            ["did not succeed 2", "ended a moment ago and may continue (Tasks:EndOfTurnGrace) 1", "provider gemini is not in Export:AllowProviders 1", "scores below 0.7 1", "still under way 1"],
+            ["did not succeed 1", "ended a moment ago and may continue (Tasks:EndOfTurnGrace) 1", "provider gemini is not in Export:AllowProviders 1", "scores below 0.7 1", "still under way 1", "success is inferred or unknown (--include-inferred) 1"],
             summary.LeftOut.Select(l => $"{l.Key} {l.Value}"));
 
         // An open run's last activity is earlier than the latest end: a later export begins there.

@@ -5,37 +5,37 @@ namespace LlmProxy.Tests.Export;
 /// <summary>Transcripts that were each written for one fault, with the values that are right for them.</summary>
 public sealed partial class TranscriptCaseTests
 {
-    private const string MoveDone = "Move the changelog to docs | 4 steps, 3 calls, True";
-    private const string RenameDone = "Rename the release script | 5 steps, 4 calls, True";
-    private const string ReadmeDone = "Now update the readme | 3 steps, 2 calls, True";
+    private const string MoveDone = "Move the changelog to docs | 4 steps, 3 calls, probable";
+    private const string RenameDone = "Rename the release script | 5 steps, 4 calls, probable";
+    private const string ReadmeDone = "Now update the readme | 3 steps, 2 calls, probable";
 
     [TranscriptTheory]
     [InlineData("k01-compact-phantom", "", MoveDone, RenameDone, ReadmeDone)]
     [InlineData("k01b-compact-control", "", MoveDone, RenameDone, ReadmeDone)]
     [InlineData("k02-resume-phantom", "", MoveDone, RenameDone, ReadmeDone)]
     [InlineData("k02b-second-root", "", MoveDone, ReadmeDone)]
-    [InlineData("k04-branch", "copy in a branch or fork 3", "Move the changelog to docs | 3 steps, 2 calls, True", "Try it with a symlink instead | 2 steps, 1 calls, True")]
-    [InlineData("k04b-branch-twice", "repeated record 6", "Move the changelog to docs | 3 steps, 2 calls, True", "Try it with a hard link instead | 2 steps, 1 calls, True")]
+    [InlineData("k04-branch", "copy in a branch or fork 3", "Move the changelog to docs | 3 steps, 2 calls, probable", "Try it with a symlink instead | 2 steps, 1 calls, probable")]
+    [InlineData("k04b-branch-twice", "repeated record 6", "Move the changelog to docs | 3 steps, 2 calls, probable", "Try it with a hard link instead | 2 steps, 1 calls, probable")]
     [InlineData("k05-aside", "side call 10", MoveDone)]
-    [InlineData("k06-notifications", "", "Start the long import in the background | 9 steps, 2 calls, True")]
+    [InlineData("k06-notifications", "", "Start the long import in the background | 9 steps, 2 calls, probable")]
     [InlineData("k07-side", "side call 6")]
-    [InlineData("k08-slash/first.jsonl", "", "fix-issue 482: the totals are rounded twice\nLook at issue 482: the totals are rounded twice and fix it. Run the tests afterwards. | 2 steps, 1 calls, True")]
-    [InlineData("k08-slash/later.jsonl", "", "Move the changelog to docs | 3 steps, 2 calls, True", "review-pr 77\nReview pull request 77 and list the risks. | 5 steps, 4 calls, open")]
-    [InlineData("k09-parallel-progress", "", "Check three things | 2 steps, 3 calls, True")]
-    [InlineData("k10-glm", "", "Count the files | 2 steps, 1 calls, True")]
-    [InlineData("k12-subagent", "", "Find who calls the parser | 2 steps, 1 calls, True", "Look for callers of the parser | 3 steps, 2 calls, True")]
-    [InlineData("k13-tags", "", "Start a team | 2 steps, 1 calls, True", "Please take ticket 5 | 2 steps, 1 calls, True", "Now push | 2 steps, 1 calls, True")]
-    [InlineData("k16-rewind", "abandoned branch 8", "Move the changelog to docs | 3 steps, 2 calls, True", "Rename the script | 2 steps, 1 calls, True")]
-    [InlineData("k18-image", "", "What is wrong in this picture? | 2 steps, 1 calls, True")]
+    [InlineData("k08-slash/first.jsonl", "", "fix-issue 482: the totals are rounded twice\nLook at issue 482: the totals are rounded twice and fix it. Run the tests afterwards. | 2 steps, 1 calls, probable")]
+    [InlineData("k08-slash/later.jsonl", "", "Move the changelog to docs | 3 steps, 2 calls, probable", "review-pr 77\nReview pull request 77 and list the risks. | 5 steps, 4 calls, open")]
+    [InlineData("k09-parallel-progress", "", "Check three things | 2 steps, 3 calls, probable")]
+    [InlineData("k10-glm", "", "Count the files | 2 steps, 1 calls, probable")]
+    [InlineData("k12-subagent", "", "Find who calls the parser | 2 steps, 1 calls, probable", "Look for callers of the parser | 3 steps, 2 calls, probable")]
+    [InlineData("k13-tags", "", "Start a team | 2 steps, 1 calls, probable", "Please take ticket 5 | 2 steps, 1 calls, probable", "Now push | 2 steps, 1 calls, probable")]
+    [InlineData("k16-rewind", "abandoned branch 8", "Move the changelog to docs | 3 steps, 2 calls, probable", "Rename the script | 2 steps, 1 calls, probable")]
+    [InlineData("k18-image", "", "What is wrong in this picture? | 2 steps, 1 calls, probable")]
     [InlineData("k19-apierror", "", "Fix the build | 1 steps, 1 calls, open")]
-    [InlineData("k20-stophook", "", "Fix the build | 4 steps, 2 calls, True")]
+    [InlineData("k20-stophook", "", "Fix the build | 4 steps, 2 calls, probable")]
     [InlineData("k21-stops/max_tokens.jsonl", "", "Write the long report max_tokens | 2 steps, 1 calls, open")]
     [InlineData("k21-stops/refusal.jsonl", "", "Write the long report refusal | 2 steps, 1 calls, open")]
     [InlineData("k21-stops/pause_turn.jsonl", "", "Write the long report pause_turn | 2 steps, 1 calls, open")]
     [InlineData("k21-stops/model_context_window_exceeded.jsonl", "", "Write the long report model_context_window_exceeded | 2 steps, 1 calls, open")]
     [InlineData("k22-old", "", "hello | 1 steps, 0 calls, open")]
-    [InlineData("k23-bytes", "", "Move the changelog to docs | 3 steps, 2 calls, True")]
-    [InlineData("k25-history-learned", "", "Delete the cache | 3 steps, 2 calls, open", "Move the changelog to docs | 2 steps, 1 calls, True", "Rename the release script | 2 steps, 1 calls, True")]
+    [InlineData("k23-bytes", "", "Move the changelog to docs | 3 steps, 2 calls, probable")]
+    [InlineData("k25-history-learned", "", "Delete the cache | 3 steps, 2 calls, open", "Move the changelog to docs | 2 steps, 1 calls, probable", "Rename the release script | 2 steps, 1 calls, probable")]
     public async Task A_transcript_becomes_the_right_runs(string input, string leftOut, params string[] runs)
     {
         await using var lab = await ExportLab.OpenAsync(TranscriptLab.Shipped());
@@ -97,7 +97,7 @@ public sealed partial class TranscriptCaseTests
 
         Assert.Equal((3, 1, 1, 1), (report.Runs, report.Added, report.Updated, report.Known));
         Assert.Equal(
-            ["Move the changelog to docs | 3 steps, 2 calls, True", "Rename the script | 2 steps, 1 calls, True", "Tag the release | 2 steps, 1 calls, True"],
+            ["Move the changelog to docs | 3 steps, 2 calls, probable", "Rename the script | 2 steps, 1 calls, probable", "Tag the release | 2 steps, 1 calls, probable"],
             await TranscriptLab.SayAsync(lab));
     }
 

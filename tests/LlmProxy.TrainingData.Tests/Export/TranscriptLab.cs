@@ -20,7 +20,7 @@ internal static class TranscriptLab
 
     /// <summary>Each run as description, steps, calls, and how it ended.</summary>
     public static async Task<string[]> SayAsync(ExportLab lab) =>
-        [.. (await RunsAsync(lab)).Select(r => string.Create(CultureInfo.InvariantCulture, $"{r.TaskDescription} | {r.IterationCount} steps, {r.ToolCallsCount} calls, {(r.Success is { } success ? success.ToString() : "open")}"))];
+        [.. (await RunsAsync(lab)).Select(r => string.Create(CultureInfo.InvariantCulture, $"{r.TaskDescription} | {r.IterationCount} steps, {r.ToolCallsCount} calls, {(r.Success is { } success ? success.ToString() : r.QualityScore is null ? "open" : "probable")}"))];
 
     public static string LeftOut(ImportReport report) => string.Join(", ", report.LeftOut.Select(l => $"{l.Key} {l.Value}"));
 }

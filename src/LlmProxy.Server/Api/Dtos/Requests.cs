@@ -13,7 +13,14 @@ public sealed record StartTaskRequest(string? TaskId = null, string? Description
 /// <param name="Success">Whether it succeeded; required.</param>
 /// <param name="Metrics">Measured values, which override the counted ones.</param>
 /// <param name="Comment">A comment to keep with the trajectory.</param>
-public sealed record CompleteTaskRequest(bool? Success = null, MetricsRequest? Metrics = null, string? Comment = null);
+/// <param name="Source">Who states it: <c>human</c>, <c>ci</c>, <c>api</c> (default), or <c>agent</c>, whose word is a claim.</param>
+public sealed record CompleteTaskRequest(bool? Success = null, MetricsRequest? Metrics = null, string? Comment = null, string? Source = null);
+
+/// <summary>A person's feedback on a task: one of thumbs and score, a comment, or both.</summary>
+/// <param name="Thumbs"><c>up</c> (it succeeded) or <c>down</c> (it failed).</param>
+/// <param name="Score">0 to 1; 0.5 and above states success.</param>
+/// <param name="Comment">A comment to keep with the trajectory.</param>
+public sealed record FeedbackRequest(string? Thumbs = null, double? Score = null, string? Comment = null);
 
 /// <summary>Measured values of a trajectory.</summary>
 /// <param name="ErrorRate">0 to 1.</param>

@@ -33,7 +33,10 @@ namespace LlmProxy.Server.Api.Dtos;
 /// <param name="StartedAt">Time of the first request.</param>
 /// <param name="CompletedAt">Time of the outcome.</param>
 /// <param name="DurationMs">From the first request to the last response.</param>
-/// <param name="OutcomeSource">Where the outcome comes from: <c>api</c>, <c>tool</c>, <c>idle</c> or <c>error</c>.</param>
+/// <param name="OutcomeSource">Where the outcome comes from: <c>human</c>, <c>ci</c>, <c>api</c>, <c>agent</c>, <c>judge</c>, <c>inferred</c>, <c>error</c> or <c>none</c>.</param>
+/// <param name="StatedBy">Name of the key that stated the outcome.</param>
+/// <param name="SuccessProbability">How likely it succeeded, 0 to 1, if the outcome is inferred.</param>
+/// <param name="Evidence">What the probability rests on, the strongest first.</param>
 /// <param name="Comment">A comment that came with the outcome.</param>
 /// <param name="HasContent">Whether the steps and their content are kept.</param>
 /// <param name="ExampleIds">Trajectories that were shown as examples in this one's prompt.</param>
@@ -47,12 +50,12 @@ public record TrajectoryDto(
     string TaskDescription, string Status, bool Provisional, bool? Success, double? QualityScore,
     int IterationCount, int ToolCallsCount, IReadOnlyList<string> ToolsUsed, double ErrorRate, double? ClickAccuracy, int UserInterventions,
     TokenUsageDto TokenUsage, decimal? CostUsd, DateTime StartedAt, DateTime? CompletedAt, double DurationMs,
-    string? OutcomeSource, string? Comment, bool HasContent, IReadOnlyList<string> ExampleIds, string? Arm, string? TemplateSet,
+    string OutcomeSource, string? StatedBy, double? SuccessProbability, IReadOnlyList<EvidenceDto> Evidence, string? Comment, bool HasContent, IReadOnlyList<string> ExampleIds, string? Arm, string? TemplateSet,
     string? Key, IReadOnlyList<string> Keys, IReadOnlyList<RespondingModelDto> AnsweredBy)
 {
     /// <summary>For deserialization of derived types, which sets the properties afterwards.</summary>
     private protected TrajectoryDto()
-        : this("", "", "", null, null, "", "", "", "", "", "", false, null, null, 0, 0, [], 0, null, 0, new(null, null, null, null, null, null), null, default, null, 0, null, null, false, [], null, null, null, [], [])
+        : this("", "", "", null, null, "", "", "", "", "", "", false, null, null, 0, 0, [], 0, null, 0, new(null, null, null, null, null, null), null, default, null, 0, "none", null, null, [], null, false, [], null, null, null, [], [])
     {
     }
 
@@ -61,9 +64,16 @@ public record TrajectoryDto(
         run.TaskDescription, EnumWords.Snake(run.Status), run.IsProvisional, run.Success, run.QualityScore,
         run.IterationCount, run.ToolCallsCount, run.ToolsUsed, run.ErrorRate, run.ClickAccuracy, run.UserInterventions,
         TokenUsageDto.Of(run.TokenUsage), run.CostUsd, run.StartedAt.UtcDateTime, run.CompletedAt?.UtcDateTime, run.Duration.TotalMilliseconds,
-        run.OutcomeSource is { } source ? EnumWords.Snake(source) : null, run.Comment, run.HasContent, run.ExampleIds, run.Arm, run.TemplateSet,
+        run.OutcomeSource is { } source ? EnumWords.Snake(source) : "none", run.StatedBy, run.SuccessProbability,
+        [.. run.Evidence.Select(e => new EvidenceDto(e.Signal, e.Weight, e.Text))], run.Comment, run.HasContent, run.ExampleIds, run.Arm, run.TemplateSet,
         run.KeyNames.Count > 0 ? run.KeyNames[0] : null, run.KeyNames, [.. run.AnsweredBy.Select(model => new RespondingModelDto(model.Provider, model.Model, model.Steps))]);
 }
+
+/// <summary>A reason for a trajectory's success probability.</summary>
+/// <param name="Signal">Name of the signal.</param>
+/// <param name="Weight">What it adds to the log-odds of success; negative speaks for failure.</param>
+/// <param name="Text">What it rests on.</param>
+public sealed record EvidenceDto(string Signal, double Weight, string Text);
 
 /// <summary>A trajectory with the terms of its score and its steps.</summary>
 public sealed record TrajectoryDetailDto : TrajectoryDto

@@ -91,6 +91,8 @@ internal sealed class ExportArguments
     private readonly Option<string> _format = new("--format") { Description = "Format of the lines: " + string.Join(", ", ExportFormats.Names), HelpName = "F", Required = true };
     private readonly Option<double> _minQuality = new("--min-quality") { Description = "Minimum quality score", DefaultValueFactory = _ => 0.7 };
     private readonly Option<bool> _successOnly = new("--success-only") { Description = "Only successful runs", DefaultValueFactory = _ => true };
+    private readonly Option<bool> _includeInferred = new("--include-inferred") { Description = "Also runs whose success is inferred and was not verified" };
+    private readonly Option<string?> _outcome = new("--outcome") { Description = "Only outcomes of these sources: human,ci,api,judge,agent", HelpName = "LIST" };
     private readonly Option<int?> _limit = new("--limit") { Description = "Maximum number of runs, newest first" };
     private readonly Option<string?> _provider = new("--model-provider") { Description = "Only runs of this provider: anthropic, openai, gemini, proxy" };
     private readonly Option<string?> _since = new("--since") { Description = "Only runs that ended at or after this time, such as 2026-11-22 or 30d; appends to an existing file" };
@@ -113,7 +115,7 @@ internal sealed class ExportArguments
     public void AddTo(Command command)
     {
         _format.AcceptOnlyFromAmong([.. ExportFormats.Names]);
-        foreach (var option in new Option[] { _format, Output, _minQuality, _successOnly, _limit, _provider, _since, _split, _maxImages, _redact, _imageUri, _trainMasks, _keepDuplicates, Exclude, Check, Json })
+        foreach (var option in new Option[] { _format, Output, _minQuality, _successOnly, _includeInferred, _outcome, _limit, _provider, _since, _split, _maxImages, _redact, _imageUri, _trainMasks, _keepDuplicates, Exclude, Check, Json })
         {
             command.Add(option);
         }
@@ -127,6 +129,7 @@ internal sealed class ExportArguments
         Since = parse.GetValue(_since) is not { } since ? null : DateTimeOffset.TryParse(since, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time : DateTimeOffset.MinValue,
         MinQuality = parse.GetValue(_minQuality),
         SuccessOnly = parse.GetValue(_successOnly),
+        IncludeInferred = parse.GetValue(_includeInferred),
         Limit = parse.GetValue(_limit),
         ModelProvider = parse.GetValue(_provider),
         Redact = parse.GetValue(_redact),
@@ -139,6 +142,8 @@ internal sealed class ExportArguments
         ("format", parse.GetValue(_format)),
         ("minQuality", parse.GetValue(_minQuality)),
         ("successOnly", parse.GetValue(_successOnly) ? "true" : "false"),
+        ("includeInferred", parse.GetValue(_includeInferred) ? "true" : null),
+        ("outcome", parse.GetValue(_outcome)),
         ("limit", parse.GetValue(_limit)),
         ("modelProvider", parse.GetValue(_provider)),
         ("since", parse.GetValue(_since)),

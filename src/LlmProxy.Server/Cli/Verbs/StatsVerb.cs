@@ -46,6 +46,11 @@ internal static class StatsVerb
     private static void Print(CliConsole console, StatisticsResponse all)
     {
         console.Line($"{all.Total} runs ended, {all.Active} under way · success {Percent(all.SuccessRate)} · mean score {TrajectoryPrinter.Score(all.AverageQuality)}");
+        if (all.Inferred.Total > 0)
+        {
+            console.Line(Invariant($"{all.Inferred.Total} more finished without a stated outcome: success is probable in {Percent(all.Inferred.MeanProbability)} on average, {all.Inferred.Scored} may become examples"));
+        }
+
         var q = all.QualityDistribution;
         console.Line($"Scores: {q.Excellent} excellent, {q.Good} good, {q.Fair} fair, {q.Poor} poor{(all.TrainingReady ? " · enough good runs to train on" : "")}");
         console.Line(Invariant($"Store: {all.Storage.Bytes / 1024.0 / 1024:0.0} MiB, {all.Storage.Trajectories} runs, {all.Storage.Steps} steps"));

@@ -15,6 +15,7 @@ internal static class TasksVerb
         List(context),
         Show(context),
         Complete(context),
+        Outcome(context),
         Simple(context, "cancel", "Cancel a task and discard its content", "cancel"),
         Simple(context, "intervene", "Record that a person took over", "interventions"),
         PurgeVerb.Create(context),
@@ -94,15 +95,36 @@ internal static class TasksVerb
     {
         var id = IdArgument();
         var failed = new Option<bool>("--failed") { Description = "Report a failure instead of success" };
+        var ifSucceeds = new Option<bool>("--if-succeeds") { Description = "Run the command after --, and report success if it exits with 0, else failure" };
         var clicks = new Option<double?>("--click-accuracy") { Description = "Share of clicks that hit their target, 0 to 1" };
         var errors = new Option<double?>("--error-rate") { Description = "Share of tool calls that failed, 0 to 1" };
         var comment = new Option<string?>("--comment") { Description = "A comment to keep with the run" };
-        return Answered(context, "complete", "Report that a task succeeded, or with --failed that it failed", [id, failed, clicks, errors, comment], (api, parse, cancellationToken) =>
+        var check = new Argument<string[]>("COMMAND") { Description = "The command of --if-succeeds, after --", Arity = ArgumentArity.ZeroOrMore };
+        return Answered(context, "complete", "Report that a task succeeded, or with --failed that it failed", [id, failed, ifSucceeds, clicks, errors, comment, check], async (api, parse, cancellationToken) =>
         {
+            var command = parse.GetValue(check) ?? [];
+            if (parse.GetValue(ifSucceeds) != command.Length > 0)
+            {
+                throw new CliException("--if-succeeds needs a command, for example: llmproxy tasks complete last --if-succeeds -- dotnet test", ExitCodes.WrongUsage);
+            }
+
             var metrics = parse.GetValue(clicks) is null && parse.GetValue(errors) is null ? null : new MetricsRequest(parse.GetValue(errors), parse.GetValue(clicks));
-            var body = new CompleteTaskRequest(!parse.GetValue(failed), metrics, parse.GetValue(comment));
-            return api.PostAsync($"/tasks/{Escape(parse, id)}/complete", body, ApiJson.Default.CompleteTaskRequest, cancellationToken);
+            var success = command.Length == 0 ? !parse.GetValue(failed) : await CheckCommand.RunAsync(command, cancellationToken) == 0;
+            var body = new CompleteTaskRequest(success, metrics, parse.GetValue(comment), command.Length == 0 ? "human" : "ci");
+            return await api.PostAsync($"/tasks/{Escape(parse, id)}/complete", body, ApiJson.Default.CompleteTaskRequest, cancellationToken);
         });
+    }
+
+    private static Command Outcome(CliContext context)
+    {
+        var id = IdArgument();
+        var success = new Option<bool>("--success") { Description = "The task succeeded" };
+        var failure = new Option<bool>("--failure") { Description = "The task failed" };
+        var comment = new Option<string?>("--comment") { Description = "A comment to keep with the run" };
+        return Answered(context, "outcome", "State how a task ended, or correct what was stated", [id, success, failure, comment], (api, parse, cancellationToken) =>
+            parse.GetValue(success) == parse.GetValue(failure)
+                ? throw new CliException("Give one of --success and --failure.", ExitCodes.WrongUsage)
+                : api.PostAsync($"/tasks/{Escape(parse, id)}/complete", new CompleteTaskRequest(parse.GetValue(success), null, parse.GetValue(comment), "human"), ApiJson.Default.CompleteTaskRequest, cancellationToken));
     }
 
     private static Command Simple(CliContext context, string name, string description, string path)

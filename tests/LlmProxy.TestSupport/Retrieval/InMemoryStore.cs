@@ -50,17 +50,30 @@ internal sealed class InMemoryStore : ISearchStore, IExampleStore
             && (!query.OnlyUsable || r.Run is { HasContent: true, Status: TrajectoryStatus.Completed or TrajectoryStatus.Failed or TrajectoryStatus.NeedsHelp })
             && !r.Run.KeyNames.Intersect(query.ExceptKeys, StringComparer.Ordinal).Any()
             && (!query.WithoutRetired || !Retired.Contains(r.Run.Id))).ToList();
-        var similarities = runs.ToDictionary(r => r.Run.Id, r => r.Vectors.Where(v => string.Equals(v.Model, query.Model, StringComparison.Ordinal))
-            .Select(v => (double?)TensorPrimitives.Dot<float>(v.Vector, query.Vector)).Max(), StringComparer.Ordinal);
-        var byVector = runs.Where(r => similarities[r.Run.Id] is not null).OrderByDescending(r => similarities[r.Run.Id]).Take(query.Limit).Select((r, i) => (r.Run.Id, Rank: i + 1)).ToDictionary(r => r.Id, r => r.Rank, StringComparer.Ordinal);
+        var (similarities, byVector) = Nearest(runs, query.Model, query.Vector, query.Limit);
+        var (seconds, bySecond) = query.Second is { } other ? Nearest(runs, other.Model, other.Vector, query.Limit) : ([], []);
         var byText = HasFullText && query.Text.Length > 0
             ? Bm25.Rank(query.Text, runs.ConvertAll(Words)).Take(query.Limit).Select((r, i) => (runs[r.Index].Run.Id, Rank: i + 1)).ToDictionary(r => r.Id, r => r.Rank, StringComparer.Ordinal)
             : [];
-        return [.. runs.Where(r => byVector.ContainsKey(r.Run.Id) || byText.ContainsKey(r.Run.Id)).Select(r => new SearchHit(
+        return [.. runs.Where(r => byVector.ContainsKey(r.Run.Id) || bySecond.ContainsKey(r.Run.Id) || byText.ContainsKey(r.Run.Id)).Select(r => new SearchHit(
             r.Run,
             similarities[r.Run.Id],
             byVector.TryGetValue(r.Run.Id, out var vectorRank) ? vectorRank : null,
-            byText.TryGetValue(r.Run.Id, out var textRank) ? textRank : null))];
+            byText.TryGetValue(r.Run.Id, out var textRank) ? textRank : null)
+        {
+            SecondSimilarity = seconds.GetValueOrDefault(r.Run.Id),
+        })];
+    }
+
+    private static (Dictionary<string, double?> Similarities, Dictionary<string, int> Ranks) Nearest(
+        List<(Trajectory Run, IReadOnlyList<TrajectoryEmbedding> Vectors)> runs, string model, float[] vector, int limit)
+    {
+        var similarities = runs.ToDictionary(
+            r => r.Run.Id,
+            r => r.Vectors.Where(v => string.Equals(v.Model, model, StringComparison.Ordinal)).Select(v => (double?)TensorPrimitives.Dot<float>(v.Vector, vector)).Max(),
+            StringComparer.Ordinal);
+        var near = runs.Where(r => similarities[r.Run.Id] is not null).OrderByDescending(r => similarities[r.Run.Id]).Take(limit);
+        return (similarities, near.Select((r, i) => (r.Run.Id, Rank: i + 1)).ToDictionary(r => r.Id, r => r.Rank, StringComparer.Ordinal));
     }
 
     // Words of the task count twice as much as those of the run's tools, as in the stores.

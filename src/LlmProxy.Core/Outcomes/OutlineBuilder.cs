@@ -1,0 +1,140 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using System.IO.Hashing;
+using System.Text;
+using System.Text.Json;
+using LlmProxy.Core.Redaction;
+using LlmProxy.Core.Retrieval;
+
+namespace LlmProxy.Core.Outcomes;
+
+/// <summary>Collects a trajectory's outline step by step.</summary>
+public sealed class OutlineBuilder
+{
+    private readonly SortedDictionary<int, StepPart> _steps = [];
+    private readonly Dictionary<string, (int Step, int Call)> _open = new(StringComparer.Ordinal);
+    private bool _isPartial;
+
+    /// <summary>Takes the results that a step's messages brought.</summary>
+    /// <param name="messages">The messages that are new in the step.</param>
+    /// <param name="rules">Tells which results are failures.</param>
+    /// <param name="redactor">Redacts quoted lines.</param>
+    public void AddResults(IEnumerable<ConversationMessage> messages, TaskRules rules, Redactor redactor)
+    {
+        ArgumentNullException.ThrowIfNull(rules);
+        ArgumentNullException.ThrowIfNull(redactor);
+        foreach (var result in messages.Where(m => !m.IsAssistant).SelectMany(m => m.ToolResults))
+        {
+            if (!_open.Remove(result.Id, out var place) || !_steps.TryGetValue(place.Step, out var step) || place.Call >= step.Calls.Count)
+            {
+                continue;
+            }
+
+            var failed = rules.IsFailure(result);
+            var call = step.Calls[place.Call];
+            step.Calls[place.Call] = call with { Result = failed ? CallResult.Failed : CallResult.Ok };
+            if (!ToolNames.IsObservation(call.Tool) && VerificationText.Find(result.Content) is { } found)
+            {
+                step.Verifications.Add((place.Call, found.Passed, redactor.Redact(found.Quote)));
+            }
+        }
+    }
+
+    /// <summary>Takes a step's reply; null if there was none.</summary>
+    /// <param name="index">Number of the step.</param>
+    /// <param name="reply">The reply, or null.</param>
+    /// <param name="stopReason">Its stop reason.</param>
+    /// <param name="redactor">Redacts names of tools and arguments.</param>
+    public void AddReply(int index, ConversationMessage? reply, string? stopReason, Redactor redactor)
+    {
+        ArgumentNullException.ThrowIfNull(redactor);
+        Forget(index);
+        var step = new StepPart { End = ReplyKinds.Of(reply, stopReason), StopReason = stopReason, TextLength = reply?.Text.Length ?? 0 };
+        foreach (var call in reply?.ToolCalls ?? [])
+        {
+            if (!call.IsHosted)
+            {
+                _open[call.Id] = (index, step.Calls.Count);
+            }
+
+            // The server has answered its own tools' calls already.
+            var result = call.Answer is not { } answer ? CallResult.None : answer.IsError == true ? CallResult.Failed : CallResult.Ok;
+            step.Calls.Add(new CallOutline(index, redactor.Redact(call.Name), redactor.Redact(ArgumentKinds(call.Arguments)), Digest(call), result));
+        }
+
+        _steps[index] = step;
+    }
+
+    /// <summary>Notes that a step's content was not kept.</summary>
+    public void Miss() => _isPartial = true;
+
+    /// <summary>Forgets a step that another takes the place of.</summary>
+    public void Forget(int index) => _steps.Remove(index);
+
+    /// <summary>The outline so far.</summary>
+    public TrajectoryOutline Build()
+    {
+        var calls = new List<CallOutline>();
+        var verifications = new List<VerificationOutline>();
+        foreach (var step in _steps.Values)
+        {
+            verifications.AddRange(step.Verifications.Select(v => new VerificationOutline(calls.Count + v.Call, v.Passed, v.Quote)));
+            calls.AddRange(step.Calls);
+        }
+
+        var skipped = Math.Max(0, calls.Count - TrajectoryOutline.MaxCalls);
+        var last = _steps.Count == 0 ? null : _steps.Values.Last();
+        return new TrajectoryOutline
+        {
+            Calls = skipped == 0 ? calls : calls[skipped..],
+            Verifications = [.. verifications.Where(v => v.Call >= skipped).Select(v => v with { Call = v.Call - skipped })],
+            End = last?.End ?? ReplyKind.None,
+            StopReason = last?.StopReason,
+            TextLength = _steps.Values.Sum(s => s.TextLength),
+            IsPartial = _isPartial,
+        };
+    }
+
+    /// <summary>Names and kinds of a call's arguments, sorted by name.</summary>
+    private static string ArgumentKinds(string arguments)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(arguments);
+            return json.RootElement.ValueKind != JsonValueKind.Object
+                ? ""
+                : string.Join(',', json.RootElement.EnumerateObject().Select(p => $"{p.Name}:{KindOf(p.Value)}").Order(StringComparer.Ordinal).Take(20));
+        }
+        catch (Exception error) when (error is JsonException or InvalidOperationException)
+        {
+            // Arguments that a token limit cut off, or half a surrogate in a name.
+            return "";
+        }
+    }
+
+    private static char KindOf(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.String => 's',
+        JsonValueKind.Number => 'n',
+        JsonValueKind.True or JsonValueKind.False => 'b',
+        JsonValueKind.Object => 'o',
+        JsonValueKind.Array => 'l',
+        _ => 'z',
+    };
+
+    private static long Digest(ToolCall call) =>
+        BinaryPrimitives.ReadInt64LittleEndian(XxHash64.Hash(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{call.Name}\0{call.Arguments}"))));
+
+    private sealed class StepPart
+    {
+        public List<CallOutline> Calls { get; } = [];
+
+        public List<(int Call, bool Passed, string Quote)> Verifications { get; } = [];
+
+        public ReplyKind End { get; init; }
+
+        public string? StopReason { get; init; }
+
+        public int TextLength { get; init; }
+    }
+}

@@ -1,0 +1,3 @@
+using LlmProxy.Server.Cli;
+
+return await CommandLine.RunAsync(args, CliConsole.OfProcess());
