@@ -25,7 +25,7 @@ internal sealed partial class OutcomeWorker(
     private Task? _loop;
 
     /// <summary>Starts the worker.</summary>
-    public void Start() => _loop = Task.Run(LoopAsync);
+    public void Start() => _loop = Task.Run(LoopAsync, CancellationToken.None);
 
     /// <summary>Makes the estimates that are due; returns how many there were.</summary>
     public async Task<int> RunAsync(CancellationToken cancellationToken)

@@ -1,4 +1,3 @@
-using LlmProxy.Core.Outcomes;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Stores;

@@ -1,4 +1,3 @@
-using LlmProxy.Core.Prompting;
 
 namespace LlmProxy.Tests.Prompting;
 
