@@ -77,10 +77,16 @@ public sealed class OutlineBuilder
     {
         ArgumentNullException.ThrowIfNull(evidence);
         ArgumentNullException.ThrowIfNull(redactor);
+        _isInterrupted = evidence.IsInterrupted ?? _isInterrupted;
+        if (evidence.Verifications is not { } verifications)
+        {
+            return;
+        }
+
         var last = LastStep;
         var read = Build().Verifications.Where(v => !v.IsReported).Select(v => (v.Passed, v.Quote)).ToHashSet();
         _reported.Clear();
-        foreach (var verification in evidence.Verifications.TakeLast(ReportedEvidence.MaxVerifications))
+        foreach (var verification in verifications.TakeLast(ReportedEvidence.MaxVerifications))
         {
             // What the traffic shows already has its place among the calls.
             var quote = VerificationText.Shorten(redactor.Redact(verification.Quote));
@@ -89,8 +95,6 @@ public sealed class OutlineBuilder
                 _reported.Add((last, verification.Passed, quote));
             }
         }
-
-        _isInterrupted = evidence.IsInterrupted;
     }
 
     /// <summary>Takes from a stored outline what the steps do not show: what clients reported, and everything if the content is erased.</summary>

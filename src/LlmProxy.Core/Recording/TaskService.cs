@@ -39,6 +39,7 @@ public sealed class TaskService
     private static readonly TimeSpan ChangeTimeout = TimeSpan.FromSeconds(5);
 
     private readonly ITrajectoryStore _store;
+    private readonly TrajectoryReader _reader;
     private readonly Recorder _recorder;
     private readonly TaskCorrelator _correlator;
     private readonly OutcomeJudge _judge;
@@ -46,9 +47,9 @@ public sealed class TaskService
     private readonly Redactor _redactor;
     private readonly TimeProvider _time;
 
-    internal TaskService(ITrajectoryStore store, Recorder recorder, TaskCorrelator correlator, OutcomeJudge judge, ContentPolicy policy, Redactor redactor, TimeProvider time)
+    internal TaskService(ITrajectoryStore store, TrajectoryReader reader, Recorder recorder, TaskCorrelator correlator, OutcomeJudge judge, ContentPolicy policy, Redactor redactor, TimeProvider time)
     {
-        (_store, _recorder, _correlator, _judge, _policy, _redactor, _time) = (store, recorder, correlator, judge, policy, redactor, time);
+        (_store, _reader, _recorder, _correlator, _judge, _policy, _redactor, _time) = (store, reader, recorder, correlator, judge, policy, redactor, time);
     }
 
     /// <summary>Finds a trajectory by task id, <c>session:ID</c>, <c>last</c>, or its own id; null if there is none.</summary>
@@ -69,7 +70,7 @@ public sealed class TaskService
     }
 
     /// <summary>
-    /// Finds the latest task that has ended, by <c>session:ID</c> or <c>last</c>, for a statement that is made within the next
+    /// Finds the latest task that has ended, or whose earlier turn has, by <c>session:ID</c> or <c>last</c>, for a statement that is made within the next
     /// turn; any other reference is found as by <see cref="FindAsync"/>. It looks at the latest 200 trajectories.
     /// </summary>
     public async Task<Trajectory?> FindEndedAsync(string tenant, string reference, CancellationToken cancellationToken)
@@ -82,11 +83,21 @@ public sealed class TaskService
         }
 
         var latest = await _store.ListAsync(new TrajectoryQuery(tenant) { Limit = 200 }, cancellationToken);
-        return latest.Items.FirstOrDefault(run =>
-            run.Status is TrajectoryStatus.Completed or TrajectoryStatus.Failed
-            && run.ParentId is null
-            && (session is null || string.Equals(run.SessionId, session, StringComparison.Ordinal)));
+        foreach (var run in latest.Items.Where(run => run.ParentId is null && (session is null || string.Equals(run.SessionId, session, StringComparison.Ordinal))))
+        {
+            if (run.Status is TrajectoryStatus.Completed or TrajectoryStatus.Failed
+                || (run.Status == TrajectoryStatus.Active && await HasEndedTurnAsync(run, cancellationToken)))
+            {
+                return run;
+            }
+        }
+
+        return null;
     }
+
+    /// <summary>Whether a turn of a task under way has ended: the one under way continues it.</summary>
+    private async Task<bool> HasEndedTurnAsync(Trajectory run, CancellationToken cancellationToken) =>
+        (await _reader.ReadAsync(run.Id, cancellationToken)).Any(view => ReplyKinds.Of(view.Reply, view.Step.StopReason) != ReplyKind.None);
 
     /// <summary>Opens a task. One that is there already is given back as it is.</summary>
     public async Task<TaskResult> StartAsync(string tenant, TaskStart start, CancellationToken cancellationToken)

@@ -116,13 +116,12 @@ internal static class TaskEndpoints
             throw ApiProblemException.BadField("verifications", "is missing; send, for example, {\"verifications\": [{\"passed\": true, \"quote\": \"12 tests passed\"}]}");
         }
 
-        var verifications = request.Verifications ?? [];
-        if (verifications.Count > ReportedEvidence.MaxVerifications)
+        if (request.Verifications is { } verifications && verifications.Count > ReportedEvidence.MaxVerifications)
         {
             throw ApiProblemException.BadField("verifications", FormattableString.Invariant($"must have at most {ReportedEvidence.MaxVerifications} elements, not {verifications.Count}"));
         }
 
-        var evidence = new ReportedEvidence([.. verifications.Select(Read)], request.Interrupted ?? false);
+        var evidence = new ReportedEvidence(request.Verifications?.Select(Read).ToList(), request.Interrupted);
         return Answer(await tasks.AddEvidenceAsync(context.GetTenant(), taskId, evidence, cancellationToken), taskId);
 
         static ReportedVerification Read(VerificationRequest? verification, int index) =>

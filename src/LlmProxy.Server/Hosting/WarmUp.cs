@@ -1,6 +1,7 @@
 using LlmProxy.Core.Calls;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Experiments;
+using LlmProxy.Core.Outcomes;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
@@ -27,7 +28,7 @@ internal sealed partial class WarmUp(IServiceProvider services, IPromptPinStore 
     private static readonly TimeSpan StoreTimeout = TimeSpan.FromSeconds(5);
 
     /// <summary>What the warm-up's pipeline shares with that of the proxy.</summary>
-    private static readonly Type[] Shared = [typeof(IStoreLifecycle), typeof(ITrajectoryStore), typeof(ICorrelationStore), typeof(IExampleStore), typeof(ISearchStore), typeof(TemplateDirectory), typeof(CorrelationSecret), typeof(TaskRulesCatalog)];
+    private static readonly Type[] Shared = [typeof(IStoreLifecycle), typeof(ITrajectoryStore), typeof(ICorrelationStore), typeof(IExampleStore), typeof(ISearchStore), typeof(IOutcomeStore), typeof(TemplateDirectory), typeof(CorrelationSecret), typeof(TaskRulesCatalog)];
 
     // A history that no task has: it is looked for in the store, and opens a task.
     private static readonly byte[] Request = """{"model":"m","messages":[{"role":"system","content":"You help."},{"role":"user","content":"Look it up"},{"role":"assistant","content":null,"tool_calls":[{"id":"call_1","type":"function","function":{"name":"look_up","arguments":"{\"what\":\"hours\"}"}}]},{"role":"tool","tool_call_id":"call_1","content":"9 to 17"}],"tools":[{"type":"function","function":{"name":"look_up","description":"Looks up"}}]}"""u8.ToArray();

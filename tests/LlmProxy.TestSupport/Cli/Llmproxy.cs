@@ -7,11 +7,14 @@ namespace LlmProxy.Tests.Cli;
 /// <summary>Runs the program in this process, as if in a pipe.</summary>
 internal static class Llmproxy
 {
-    public static async Task<Outcome> RunAsync(params string[] arguments)
+    public static Task<Outcome> RunAsync(params string[] arguments) => RunPipedAsync(null, arguments);
+
+    /// <summary>The same with a standard input that another program writes.</summary>
+    public static async Task<Outcome> RunPipedAsync(TextReader? input, params string[] arguments)
     {
         using var output = new StringWriter();
         using var error = new StringWriter();
-        var code = await CommandLine.RunAsync(arguments, new CliConsole(output, error, isTerminal: false));
+        var code = await CommandLine.RunAsync(arguments, new CliConsole(output, error, isTerminal: false, piped: input));
         return new Outcome(code, output.ToString(), error.ToString());
     }
 

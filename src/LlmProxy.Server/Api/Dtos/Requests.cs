@@ -24,8 +24,8 @@ public sealed record CompleteTaskRequest(bool? Success = null, MetricsRequest? M
 public sealed record FeedbackRequest(string? Thumbs = null, double? Score = null, string? Comment = null);
 
 /// <summary>What a client saw of a task's last turn: evidence for the estimate of its outcome, not the outcome.</summary>
-/// <param name="Verifications">Tests, builds, linters and exit codes in order; at most 20.</param>
-/// <param name="Interrupted">Whether a person interrupted the turn.</param>
+/// <param name="Verifications">Tests, builds, linters and exit codes in order, in place of those reported before; at most 20. Omitted, they are kept.</param>
+/// <param name="Interrupted">Whether a person interrupted the turn; omitted, what was reported before is kept.</param>
 public sealed record EvidenceRequest(IReadOnlyList<VerificationRequest>? Verifications = null, bool? Interrupted = null);
 
 /// <summary>A test, build, linter or exit code.</summary>

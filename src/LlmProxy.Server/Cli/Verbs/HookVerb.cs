@@ -73,7 +73,10 @@ internal static class HookVerb
         var evidence = await ClaudeCodeTranscript.ReadAsync(hook.TranscriptPath, cancellationToken);
         var configuration = context.ReadConfiguration(parse);
         var credentials = ApiCredentials.Of(configuration);
-        var body = new EvidenceRequest([.. evidence.Verifications.Select(v => new VerificationRequest(v.Passed, v.Quote))], evidence.IsInterrupted);
+        var verifications = (evidence.Verifications ?? []).Select(v => new VerificationRequest(v.Passed, v.Quote)).ToList();
+
+        // A turn without tests says nothing against those of an earlier turn of the task.
+        var body = new EvidenceRequest(verifications.Count > 0 ? verifications : null, evidence.IsInterrupted);
         HttpRequestException? failure = null;
         foreach (var address in ApiConnection.ClientAddresses(context.Addresses(parse, configuration)))
         {
@@ -81,7 +84,7 @@ internal static class HookVerb
             {
                 await using var api = ApiConnection.At(address, credentials);
                 await api.PostAsync($"/tasks/{Uri.EscapeDataString("session:" + hook.SessionId)}/evidence", body, ApiJson.Default.EvidenceRequest, cancellationToken);
-                return Invariant($"Sent {evidence.Verifications.Count} verifications of session {hook.SessionId} to {address}.");
+                return Invariant($"Sent {verifications.Count} verifications of session {hook.SessionId} to {address}.");
             }
             catch (HttpRequestException error)
             {
