@@ -44,7 +44,7 @@ public sealed class SocketTests
 
         var run = Assert.Single(await RunsAsync(proxy));
         Assert.Equal(("List the folder", 2, 1, "gpt-5.1"), (run.TaskDescription, run.IterationCount, run.ToolCallsCount, run.Model));
-        Assert.Equal((20L, 4L), (run.TokenUsage.Input, run.TokenUsage.Output));
+        Assert.Equal((20L, 4L), (run.TokenUsage!.Input, run.TokenUsage.Output));
         var steps = await proxy.ReadStepsAsync(run);
         Assert.Equal("You are Codex.\n\n════════\nOPERATING PRINCIPLES\n════════\n1. Be exact. é", steps[0].SystemPrompt);
         Assert.Equal(("exec", "ls"), (steps[0].Reply!.ToolCalls.Single().Name, steps[0].Reply!.ToolCalls.Single().Arguments));
