@@ -24,7 +24,7 @@ internal static class CommandLine
 
                 await console.Error.WriteLineAsync($"\"{Path(parse)} --help\" shows the usage.");
                 // An agent takes this code as the hook's order to go on working.
-                return HookVerb.Handles(parse) ? ExitCodes.Done : ExitCodes.WrongUsage;
+                return HookVerb.Handles(arguments) ? ExitCodes.Done : ExitCodes.WrongUsage;
             }
 
             // serve handles signals itself: the first one lets running calls end.
@@ -42,7 +42,7 @@ internal static class CommandLine
         catch (CliException error)
         {
             await console.Error.WriteLineAsync(error.Message);
-            return error.ExitCode;
+            return HookVerb.Handles(arguments) ? ExitCodes.Done : error.ExitCode;
         }
         catch (Exception error) when (error is StoreException or IOException or UnauthorizedAccessException or HttpRequestException)
         {

@@ -1,7 +1,4 @@
-using System.Diagnostics;
-using System.Text.Json;
 using LlmProxy.Server.Cli;
-using LlmProxy.Server.Cli.Verbs;
 
 namespace LlmProxy.Tests.Cli;
 

@@ -26,7 +26,7 @@ public sealed class McpServerTests
 
         Assert.Equal(["find_similar_runs", "get_lessons", "get_run", "report_intervention", "report_outcome"], tools.Select(t => t.Name).Order(StringComparer.Ordinal));
         Assert.All(tools, tool => Assert.NotEmpty(tool.Description));
-        Assert.Equal("llmproxy", client.ServerInfo.Name);
+        Assert.Equal("llmproxy", client.ServerInfo?.Name);
         Assert.Contains("find_similar_runs", client.ServerInstructions ?? "", StringComparison.Ordinal);
     }
 

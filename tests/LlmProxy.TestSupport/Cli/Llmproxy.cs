@@ -20,7 +20,7 @@ internal static class Llmproxy
 
     /// <summary>The same against a running proxy, by the user who runs it: its local token lies next to its spool.</summary>
     public static Task<Outcome> RunAsync(RunningProxy proxy, params string[] arguments) => RunAsync(
-        [$"--LlmProxy:Recording:Spool:Directory={System.IO.Path.Combine(proxy.Folder, "data", "spool")}", .. arguments, "--urls", proxy.Address.ToString()]);
+        [$"--LlmProxy:Recording:Spool:Directory={System.IO.Path.Combine(proxy.Folder, "data", "spool")}", "--urls", proxy.Address.ToString(), .. arguments]);
 
     internal sealed record Outcome(int Code, string Output, string Error)
     {

@@ -16,18 +16,20 @@ internal static class HookVerb
     /// <summary>The verb.</summary>
     public const string Name = "hook";
 
+    private const string Client = "claude-code";
+
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(2);
 
     public static Command Create(CliContext context) => new(Name, "Report evidence for a session's outcome; run by agents as a hook") { ClaudeCode(context) };
 
-    /// <summary>Whether a command line is one of a hook, also a wrong one.</summary>
-    public static bool Handles(ParseResult parse) =>
-        parse.CommandResult.Command.Name == Name || parse.CommandResult.Parent is System.CommandLine.Parsing.CommandResult { Command.Name: Name };
+    /// <summary>Whether a command line is one of a hook, also a wrong one: the verb comes first, or after options.</summary>
+    public static bool Handles(IReadOnlyList<string> arguments) =>
+        arguments is [Name, ..] || arguments.Zip(arguments.Skip(1)).Any(pair => pair is (Name, Client));
 
     private static Command ClaudeCode(CliContext context)
     {
         var verbose = new Option<bool>("--verbose") { Description = "Print what was sent, or why nothing was, to standard error" };
-        var command = new Command("claude-code", "Read a hook event of Claude Code from standard input, and send the test and build results of the session's last turn to the server") { verbose };
+        var command = new Command(Client, "Read a hook event of Claude Code from standard input, and send the test and build results of the session's last turn to the server") { verbose };
         command.SetAction(async (parse, cancellationToken) =>
         {
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
