@@ -1,4 +1,3 @@
-using LlmProxy.Core.Outcomes;
 using LlmProxy.Core.Redaction;
 using LlmProxy.Wire.ContentEncoding;
 using LlmProxy.Wire.Scanning;

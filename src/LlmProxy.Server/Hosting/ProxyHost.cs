@@ -44,6 +44,7 @@ internal static class ProxyHost
         builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
         builder.Logging.AddFilter("Microsoft.Hosting", LogLevel.Warning);
         builder.Logging.AddFilter("Yarp", LogLevel.Error);
+        builder.Logging.AddFilter("ModelContextProtocol", LogLevel.Warning);
         builder.WebHost.UseUrls([.. urls]);
         builder.WebHost.ConfigureKestrel(kestrel => Configure(kestrel, configuration.Options));
         builder.Services.AddLearning(configuration);

@@ -3,7 +3,6 @@ using System.Text;
 using LlmProxy.Tests.Access;
 using LlmProxy.Tests.Api;
 using LlmProxy.Tests.Wire;
-using ModelContextProtocol;
 using ModelContextProtocol.Client;
 using ModelContextProtocol.Protocol;
 
@@ -28,6 +27,9 @@ public sealed class McpServerTests
         Assert.All(tools, tool => Assert.NotEmpty(tool.Description));
         Assert.Equal("llmproxy", client.ServerInfo?.Name);
         Assert.Contains("find_similar_runs", client.ServerInstructions ?? "", StringComparison.Ordinal);
+
+        // One line for each message would drown the others.
+        Assert.DoesNotContain(proxy.Log.GetSnapshot(), entry => entry.Category?.StartsWith("ModelContextProtocol", StringComparison.Ordinal) == true);
     }
 
     [Fact]
