@@ -10,6 +10,7 @@ internal sealed class EndOfTurnSignal : IOutcomeSignal
         var outline = facts.Outline;
         return outline.End switch
         {
+            _ when outline.IsInterrupted => (-1.5, "A person interrupted the last turn."),
             ReplyKind.Empty => (-3, "The last reply is empty."),
             ReplyKind.ReasoningOnly => (-2.5, "The last reply holds reasoning only."),
             ReplyKind.Refused => (-3, $"The model refused ({outline.StopReason ?? "refusal"})."),

@@ -14,6 +14,9 @@ public sealed class OutlineBuilder
     private readonly SortedDictionary<int, StepPart> _steps = [];
     private readonly Dictionary<string, (int Step, int Call)> _open = new(StringComparer.Ordinal);
     private bool _isPartial;
+    private readonly List<(int Step, bool Passed, string Quote)> _reported = [];
+    private bool _isInterrupted;
+    private TrajectoryOutline? _stored;
 
     /// <summary>Takes the results that a step's messages brought.</summary>
     /// <param name="messages">The messages that are new in the step.</param>
@@ -71,8 +74,73 @@ public sealed class OutlineBuilder
     /// <summary>Forgets a step that another takes the place of.</summary>
     public void Forget(int index) => _steps.Remove(index);
 
+    /// <summary>Takes what a client reports of the last step, in place of what it reported before.</summary>
+    /// <param name="evidence">The report.</param>
+    /// <param name="redactor">Redacts quotes.</param>
+    public void Report(ReportedEvidence evidence, Redactor redactor)
+    {
+        ArgumentNullException.ThrowIfNull(evidence);
+        ArgumentNullException.ThrowIfNull(redactor);
+        _isInterrupted = evidence.IsInterrupted ?? _isInterrupted;
+        if (evidence.Verifications is not { } verifications)
+        {
+            return;
+        }
+
+        var last = LastStep;
+        var read = Build().Verifications.Where(v => !v.IsReported).Select(v => (v.Passed, v.Quote)).ToHashSet();
+        _reported.Clear();
+        foreach (var verification in verifications.TakeLast(ReportedEvidence.MaxVerifications))
+        {
+            // What the traffic shows already has its place among the calls.
+            var quote = VerificationText.Shorten(redactor.Redact(verification.Quote));
+            if (!read.Contains((verification.Passed, quote)))
+            {
+                _reported.Add((last, verification.Passed, quote));
+            }
+        }
+    }
+
+    /// <summary>Takes from a stored outline what the steps do not show: what clients reported, and everything if the content is erased.</summary>
+    public void Restore(TrajectoryOutline stored)
+    {
+        ArgumentNullException.ThrowIfNull(stored);
+        _isInterrupted = stored.IsInterrupted;
+        if (_steps.Values.All(step => step is { Calls.Count: 0, End: ReplyKind.None }))
+        {
+            _steps.Clear();
+            _stored = stored with { Verifications = [.. stored.Verifications.Where(v => !v.IsReported)] };
+        }
+
+        var last = LastStep;
+        _reported.AddRange(stored.Verifications.Where(v => v.IsReported).Select(v => (v.Call < stored.Calls.Count ? Math.Min(last, stored.Calls[v.Call].Step) : last, v.Passed, v.Quote)));
+    }
+
     /// <summary>The outline so far.</summary>
     public TrajectoryOutline Build()
+    {
+        var outline = _stored is null ? BuildSteps() : _steps.Count == 0 ? _stored : Join(_stored, BuildSteps());
+        return outline with { Verifications = [.. outline.Verifications.Concat(_reported.Select(r => new VerificationOutline(Place(outline, r.Step), r.Passed, r.Quote) { IsReported = true })).OrderBy(v => v.Call)], IsInterrupted = _isInterrupted };
+    }
+
+    private int LastStep => _steps.Count > 0 ? _steps.Keys.Last() : _stored is { Calls: [.., { } call] } ? call.Step : 0;
+
+    private static TrajectoryOutline Join(TrajectoryOutline earlier, TrajectoryOutline later)
+    {
+        var calls = earlier.Calls.Concat(later.Calls).ToList();
+        var skipped = Math.Max(0, calls.Count - TrajectoryOutline.MaxCalls);
+        return later with
+        {
+            Calls = calls[skipped..],
+            Verifications = [.. earlier.Verifications.Concat(later.Verifications.Select(v => v with { Call = v.Call + earlier.Calls.Count })).Where(v => v.Call >= skipped).Select(v => v with { Call = v.Call - skipped })],
+            TextLength = earlier.TextLength + later.TextLength,
+        };
+    }
+
+    /// <summary>Index of the last call up to a step.</summary>
+    private static int Place(TrajectoryOutline outline, int step) => Math.Max(0, outline.Calls.Count(call => call.Step <= step) - 1);
+
+    private TrajectoryOutline BuildSteps()
     {
         var calls = new List<CallOutline>();
         var verifications = new List<VerificationOutline>();

@@ -46,5 +46,8 @@ internal static class VerificationText
         return passed is null ? null : (true, passed);
     }
 
+    /// <summary>A reported line as quotes are kept: one line of limited length.</summary>
+    public static string Shorten(string line) => Quote(string.Join(' ', line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)));
+
     private static string Quote(ReadOnlySpan<char> line) => line.Length <= MaxQuote ? line.ToString() : string.Concat(line[..(MaxQuote - 1)], "…");
 }

@@ -1,3 +1,5 @@
+using LlmProxy.Core.Outcomes;
+
 namespace LlmProxy.Core.Recording;
 
 /// <summary>Makes the vectors of a finished run from its task's text.</summary>
@@ -47,6 +49,7 @@ public sealed partial class Recorder : IAsyncDisposable
         Spool spool,
         RetryingStore store,
         TrajectoryReader reader,
+        IOutcomeStore outcomes,
         StepBuilder steps,
         OutcomeJudge judge,
         ContentPolicy policy,
@@ -59,7 +62,7 @@ public sealed partial class Recorder : IAsyncDisposable
         (_spool, _store, _judge, _time, _logger) = (spool, store, judge, time, logger);
         _queues = new TaskQueues(budget);
         var embedder = new TrajectoryEmbedder(embed, policy, _queues, logger, _stopping.Token);
-        var changes = new TrajectoryUpdates(steps, _runs, _queues, store, reader, policy, embedder, notRecorded, logger, _stopping.Token);
+        var changes = new TrajectoryUpdates(steps, _runs, _queues, store, reader, outcomes, policy, embedder, notRecorded, logger, _stopping.Token);
         _batches = new RecorderBatches(store, changes, embedder, _runs, _queues, notRecorded, budget, logger, _stopping.Token);
     }
 

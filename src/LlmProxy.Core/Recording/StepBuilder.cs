@@ -79,6 +79,11 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
         }
 
         run.LastEndedTurn = row is { IsProvisional: true, OutcomeSource: OutcomeSource.Inferred };
+        if (row is { OutcomeSource: OutcomeSource.Agent, Success: { } claimed } && steps is [.., { } last] && rules.ReadOutcome(last.Reply?.ToolCalls ?? []) is null)
+        {
+            run.Claim = (claimed, row.StatedBy, TurnEnded: run.Outline.Build().End != ReplyKind.None);
+        }
+
         return run;
     }
 

@@ -1,3 +1,4 @@
+using LlmProxy.Core.Outcomes;
 using LlmProxy.Core.Redaction;
 
 namespace LlmProxy.Core.Recording;
@@ -38,6 +39,7 @@ public sealed class TaskService
     private static readonly TimeSpan ChangeTimeout = TimeSpan.FromSeconds(5);
 
     private readonly ITrajectoryStore _store;
+    private readonly TrajectoryReader _reader;
     private readonly Recorder _recorder;
     private readonly TaskCorrelator _correlator;
     private readonly OutcomeJudge _judge;
@@ -45,9 +47,9 @@ public sealed class TaskService
     private readonly Redactor _redactor;
     private readonly TimeProvider _time;
 
-    internal TaskService(ITrajectoryStore store, Recorder recorder, TaskCorrelator correlator, OutcomeJudge judge, ContentPolicy policy, Redactor redactor, TimeProvider time)
+    internal TaskService(ITrajectoryStore store, TrajectoryReader reader, Recorder recorder, TaskCorrelator correlator, OutcomeJudge judge, ContentPolicy policy, Redactor redactor, TimeProvider time)
     {
-        (_store, _recorder, _correlator, _judge, _policy, _redactor, _time) = (store, recorder, correlator, judge, policy, redactor, time);
+        (_store, _reader, _recorder, _correlator, _judge, _policy, _redactor, _time) = (store, reader, recorder, correlator, judge, policy, redactor, time);
     }
 
     /// <summary>Finds a trajectory by task id, <c>session:ID</c>, <c>last</c>, or its own id; null if there is none.</summary>
@@ -66,6 +68,36 @@ public sealed class TaskService
 
         return await _store.FindTaskAsync(tenant, reference, cancellationToken) ?? await _store.FindTrajectoryAsync(tenant, reference, cancellationToken);
     }
+
+    /// <summary>
+    /// Finds the latest task that has ended, or whose earlier turn has, by <c>session:ID</c> or <c>last</c>, for a statement that is made within the next
+    /// turn; any other reference is found as by <see cref="FindAsync"/>. It looks at the latest 200 trajectories.
+    /// </summary>
+    public async Task<Trajectory?> FindEndedAsync(string tenant, string reference, CancellationToken cancellationToken)
+    {
+        reference = _redactor.For(tenant).Redact(reference);
+        var session = reference.StartsWith(TaskId.SessionPrefix, StringComparison.Ordinal) ? reference[TaskId.SessionPrefix.Length..] : null;
+        if (session is null && reference != TaskId.Last)
+        {
+            return await FindAsync(tenant, reference, cancellationToken);
+        }
+
+        var latest = await _store.ListAsync(new TrajectoryQuery(tenant) { Limit = 200 }, cancellationToken);
+        foreach (var run in latest.Items.Where(run => run.ParentId is null && (session is null || string.Equals(run.SessionId, session, StringComparison.Ordinal))))
+        {
+            if (run.Status is TrajectoryStatus.Completed or TrajectoryStatus.Failed
+                || (run.Status == TrajectoryStatus.Active && await HasEndedTurnAsync(run, cancellationToken)))
+            {
+                return run;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Whether a turn of a task under way has ended: the one under way continues it.</summary>
+    private async Task<bool> HasEndedTurnAsync(Trajectory run, CancellationToken cancellationToken) =>
+        (await _reader.ReadAsync(run.Id, cancellationToken)).Any(view => ReplyKinds.Of(view.Reply, view.Step.StopReason) != ReplyKind.None);
 
     /// <summary>Opens a task. One that is there already is given back as it is.</summary>
     public async Task<TaskResult> StartAsync(string tenant, TaskStart start, CancellationToken cancellationToken)
@@ -96,34 +128,59 @@ public sealed class TaskService
     public Task<TaskResult?> CompleteAsync(string tenant, string reference, bool success, StatedMetrics? metrics, string? comment, CancellationToken cancellationToken) =>
         CompleteAsync(tenant, reference, new StatedResult(success, OutcomeSource.Api), metrics, comment, cancellationToken);
 
-    /// <summary>States how a task ended, and who says so. Repeating it is harmless.</summary>
+    /// <summary>
+    /// States how a task ended, and who states it. Repeating it is harmless, and a later statement replaces an earlier one.
+    /// What the agent itself reports is a claim: it never replaces a stated or judged outcome.
+    /// </summary>
     /// <returns>The run; null where there is no such task.</returns>
     public Task<TaskResult?> CompleteAsync(string tenant, string reference, StatedResult result, StatedMetrics? metrics, string? comment, CancellationToken cancellationToken) =>
         ChangeAsync(
             tenant,
             reference,
-            row => _judge.Score(row with
+            run =>
             {
-                Status = result.Success ? TrajectoryStatus.Completed : TrajectoryStatus.Failed,
-                Success = result.Success,
-                OutcomeSource = result.Source,
-                StatedBy = result.By,
-                SuccessProbability = null,
-                Evidence = [],
-                IsProvisional = false,
-                CompletedAt = row is { IsStated: true, CompletedAt: { } before } ? before : NowAfter(row),
-                StatedErrorRate = metrics?.ErrorRate ?? row.StatedErrorRate,
-                StatedClickAccuracy = metrics?.ClickAccuracy ?? row.StatedClickAccuracy,
-                UserInterventions = metrics?.UserInterventions ?? row.UserInterventions,
-                IterationCount = metrics?.IterationCount ?? row.IterationCount,
-                Comment = comment is null ? row.Comment : _redactor.For(tenant).Redact(comment),
-            }),
+                var isClaim = result.Source == OutcomeSource.Agent;
+                if (isClaim && run.Row.IsVerified)
+                {
+                    return;
+                }
+
+                var row = run.Row with
+                {
+                    StatedErrorRate = metrics?.ErrorRate ?? run.Row.StatedErrorRate,
+                    StatedClickAccuracy = metrics?.ClickAccuracy ?? run.Row.StatedClickAccuracy,
+                    UserInterventions = metrics?.UserInterventions ?? run.Row.UserInterventions,
+                    IterationCount = metrics?.IterationCount ?? run.Row.IterationCount,
+                    Comment = comment is null ? run.Row.Comment : _redactor.For(tenant).Redact(comment),
+                };
+                run.Row = row;
+                run.Row = isClaim ? _judge.Claim(run, result, NowAfter(row)) : State(run, result);
+            },
             cancellationToken);
 
     /// <summary>Keeps a comment with a task; its outcome stays as it is.</summary>
     /// <returns>The run; null where there is no such task.</returns>
     public Task<TaskResult?> CommentAsync(string tenant, string reference, string comment, CancellationToken cancellationToken) =>
         ChangeAsync(tenant, reference, row => row with { Comment = _redactor.For(tenant).Redact(comment) }, cancellationToken);
+
+    /// <summary>Takes what a client saw of a task's last turn, in place of what it reported before: the estimate of an inferred outcome is made again.</summary>
+    /// <returns>The run; null where there is no such task.</returns>
+    public Task<TaskResult?> AddEvidenceAsync(string tenant, string reference, ReportedEvidence evidence, CancellationToken cancellationToken) =>
+        ChangeAsync(
+            tenant,
+            reference,
+            run =>
+            {
+                if (run.Row.Status == TrajectoryStatus.Cancelled)
+                {
+                    return;
+                }
+
+                run.Outline.Report(evidence, _redactor.For(tenant));
+                run.HasNewEvidence = true;
+                run.Row = _judge.Estimate(run);
+            },
+            cancellationToken);
 
     /// <summary>Calls a task off: nothing of its content is kept.</summary>
     /// <returns>The run; null where there is no such task.</returns>
@@ -181,7 +238,27 @@ public sealed class TaskService
             ChangeTimeout,
             cancellationToken) is not null;
 
-    private async Task<TaskResult?> ChangeAsync(string tenant, string reference, Func<Trajectory, Trajectory> change, CancellationToken cancellationToken)
+    private Trajectory State(TrajectoryState run, StatedResult result)
+    {
+        var row = run.Row;
+        run.Claim = null;
+        return _judge.Score(row with
+        {
+            Status = result.Success ? TrajectoryStatus.Completed : TrajectoryStatus.Failed,
+            Success = result.Success,
+            OutcomeSource = result.Source,
+            StatedBy = result.By,
+            SuccessProbability = null,
+            Evidence = [],
+            IsProvisional = false,
+            CompletedAt = row is { IsStated: true, CompletedAt: { } before } ? before : NowAfter(row),
+        });
+    }
+
+    private Task<TaskResult?> ChangeAsync(string tenant, string reference, Func<Trajectory, Trajectory> change, CancellationToken cancellationToken) =>
+        ChangeAsync(tenant, reference, run => { run.Row = change(run.Row); }, cancellationToken);
+
+    private async Task<TaskResult?> ChangeAsync(string tenant, string reference, Action<TrajectoryState> change, CancellationToken cancellationToken)
     {
         if (await ResolveAsync(tenant, reference, cancellationToken) is not { } taskId)
         {
@@ -195,7 +272,7 @@ public sealed class TaskService
             {
                 if (run is not null)
                 {
-                    run.Row = change(run.Row);
+                    change(run);
                 }
 
                 return run;

@@ -71,6 +71,12 @@ internal sealed class TrajectoryState(Trajectory row)
     /// <summary>What it did, without its content: what its outcome is estimated from.</summary>
     public OutlineBuilder Outline { get; } = new();
 
+    /// <summary>What the agent reported about the outcome, and whether its turn had ended by then; null if it reported nothing that still holds.</summary>
+    public (bool Success, string? By, bool TurnEnded)? Claim { get; set; }
+
+    /// <summary>Whether the store's outline lacks what a client reported.</summary>
+    public bool HasNewEvidence { get; set; }
+
     /// <summary>What the last step added.</summary>
     public StepCounts? LastCounts { get; private set; }
 

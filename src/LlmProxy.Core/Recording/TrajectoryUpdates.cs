@@ -1,3 +1,5 @@
+using LlmProxy.Core.Outcomes;
+
 namespace LlmProxy.Core.Recording;
 
 /// <summary>Turns what waits for a task (calls that are over, requested changes) into changes of its run.</summary>
@@ -8,6 +10,7 @@ internal sealed partial class TrajectoryUpdates(
     TaskQueues queues,
     RetryingStore store,
     TrajectoryReader reader,
+    IOutcomeStore outcomes,
     ContentPolicy policy,
     TrajectoryEmbedder embedder,
     NotRecordedCounts notRecorded,
@@ -70,6 +73,8 @@ internal sealed partial class TrajectoryUpdates(
             return new TrajectoryUpdate(queue, item, null, before?.Row, false);
         }
 
+        var hasNewEvidence = run.HasNewEvidence;
+        run.HasNewEvidence = false;
         if (before is null)
         {
             runs.Remember(run);
@@ -81,7 +86,7 @@ internal sealed partial class TrajectoryUpdates(
             LogSaved(run.Row.TaskId, run.Row.Success switch { true => "true", false => "false", null => "unknown" }, run.Row.QualityScore);
         }
 
-        return await embedder.EmbedAsync(Made(queue, item, run, new TrajectoryChange { Trajectory = run.Row, Embeddings = run.TakeEmbeddings(), Outline = wasOpen && run.Row.CompletedAt is not null ? run.Outline.Build() : null }, drop), run);
+        return await embedder.EmbedAsync(Made(queue, item, run, new TrajectoryChange { Trajectory = run.Row, Embeddings = run.TakeEmbeddings(), Outline = hasNewEvidence || (wasOpen && run.Row.CompletedAt is not null) ? run.Outline.Build() : null }, drop), run);
     }
 
     private TrajectoryState Start(ExchangeHead head)
@@ -134,6 +139,12 @@ internal sealed partial class TrajectoryUpdates(
         }
 
         var run = steps.Rebuild(row, await store.AskAsync((_, ct) => reader.ReadAsync(row.Id, ct), stopping));
+        var outlines = await store.AskAsync((_, ct) => outcomes.ReadOutlinesAsync(tenant, [row.Id], ct), stopping);
+        if (outlines.TryGetValue(row.Id, out var outline))
+        {
+            run.Outline.Restore(outline);
+        }
+
         runs.Remember(run);
         return run;
     }

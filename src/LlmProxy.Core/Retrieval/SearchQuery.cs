@@ -14,7 +14,7 @@ public sealed record SearchQuery(string Tenant, string Model, float[] Vector, st
     /// <summary>Only runs of these providers; empty for all.</summary>
     public IReadOnlyList<string> Providers { get; init; } = [];
 
-    /// <summary>Only trajectories whose outcome was stated, judged or claimed, successes and failures.</summary>
+    /// <summary>Only trajectories whose outcome was stated or judged, successes and failures.</summary>
     public bool KnownOutcomes { get; init; }
 
     /// <summary>Only trajectories that succeeded, or probably did so and have a score.</summary>

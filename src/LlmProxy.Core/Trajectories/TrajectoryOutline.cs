@@ -43,7 +43,11 @@ public sealed record CallOutline(int Step, string Tool, string Arguments, long D
 /// <param name="Call">Index of the call that it answers in <see cref="TrajectoryOutline.Calls"/>.</param>
 /// <param name="Passed">Whether it passed.</param>
 /// <param name="Quote">The line that says so.</param>
-public sealed record VerificationOutline(int Call, bool Passed, string Quote);
+public sealed record VerificationOutline(int Call, bool Passed, string Quote)
+{
+    /// <summary>Whether a client reported it; else it was read in a tool result.</summary>
+    public bool IsReported { get; init; }
+}
 
 /// <summary>
 /// A trajectory without its content: what outcome signals read, and what stays when content is erased. It holds names of
@@ -62,6 +66,9 @@ public sealed record TrajectoryOutline
 
     /// <summary>Its stop reason in the dialect's word, or null.</summary>
     public string? StopReason { get; init; }
+
+    /// <summary>Whether a client reported that a person interrupted the last turn.</summary>
+    public bool IsInterrupted { get; init; }
 
     /// <summary>Characters of all replies' text.</summary>
     public int TextLength { get; init; }

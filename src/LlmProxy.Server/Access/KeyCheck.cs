@@ -13,6 +13,9 @@ namespace LlmProxy.Server.Access;
 /// </summary>
 internal sealed class KeyCheck(RequestDelegate next, KeyRing keys, LocalAccess local, LlmProxyOptions options)
 {
+    /// <summary>Title of the problem of a key that is no admin's.</summary>
+    public const string AdminKeyRequired = "Admin key required";
+
     public Task InvokeAsync(HttpContext context)
     {
         if (!keys.HasKeys)
@@ -71,7 +74,7 @@ internal sealed class KeyCheck(RequestDelegate next, KeyRing keys, LocalAccess l
             return ApiGuard.RefuseAsync(
                 context,
                 StatusCodes.Status403Forbidden,
-                "Admin key required",
+                AdminKeyRequired,
                 $"The key '{caller.KeyName}' may only start tasks and state outcomes and interventions under {ApiGuard.Prefix}/tasks. Send a key with \"admin\": true in LlmProxy:Auth:Keys.");
         }
 

@@ -11,8 +11,8 @@ internal static class ApiEndpoints
     /// <summary>Prefix of the API's paths.</summary>
     public const string Prefix = ApiGuard.Prefix;
 
-    // Ahead of all configured routes, including a catch-all.
-    private const int BeforeRoutes = -1000;
+    /// <summary>Order of endpoints ahead of all configured routes, including a catch-all.</summary>
+    public const int BeforeRoutes = -1000;
 
     /// <summary>Adds the services of the endpoints.</summary>
     public static IServiceCollection AddApi(this IServiceCollection services, LlmProxyOptions options)

@@ -1,5 +1,6 @@
 using LlmProxy.Core;
 using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Outcomes;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Access;
@@ -11,6 +12,8 @@ namespace LlmProxy.Server.Api;
 internal static class TaskEndpoints
 {
     private const string NoTask = "Send a task id from the response header LlmProxy-Task, session:<the client's session id>, or last.";
+
+    private const int MaxQuote = 2000;
 
     private static readonly OutcomeSource[] Sources = [OutcomeSource.Human, OutcomeSource.Ci, OutcomeSource.Api, OutcomeSource.Agent];
 
@@ -24,6 +27,8 @@ internal static class TaskEndpoints
             .WithTags("Tasks").WithSummary("Reports the outcome of a task").OpenToCallers();
         api.MapPost("/tasks/{taskId}/feedback", FeedbackAsync).AcceptsJson<FeedbackRequest>().Produces<TaskResponse>().ProducesProblem(400).ProducesProblem(404)
             .WithTags("Tasks").WithSummary("Reports a person's feedback on a task: thumbs, a score or a comment").OpenToCallers();
+        api.MapPost("/tasks/{taskId}/evidence", EvidenceAsync).AcceptsJson<EvidenceRequest>().Produces<TaskResponse>().ProducesProblem(400).ProducesProblem(404)
+            .WithTags("Tasks").WithSummary("Reports what a client saw of a task's last turn; the estimate of its outcome is made again").OpenToCallers();
         api.MapPost("/tasks/{taskId}/cancel", CancelAsync).Produces<TaskResponse>().ProducesProblem(404)
             .WithTags("Tasks").WithSummary("Cancels a task and discards its content").OpenToLocalUsers();
     }
@@ -66,6 +71,16 @@ internal static class TaskEndpoints
         var source = request.Source is null ? OutcomeSource.Api
             : Array.Find(Sources, s => EnumWords.Snake(s) == request.Source) is var known && EnumWords.Snake(known) == request.Source ? known
             : throw ApiProblemException.BadField("source", $"must be one of {string.Join(", ", Sources.Select(EnumWords.Snake))}, not \"{request.Source}\"");
+        if (request.Ended == true)
+        {
+            if (await tasks.FindEndedAsync(context.GetTenant(), taskId, cancellationToken) is not { } ended)
+            {
+                return Answer(null, taskId);
+            }
+
+            taskId = ended.TaskId;
+        }
+
         var result = new StatedResult(success, source, context.GetCaller().KeyName);
         return Answer(await tasks.CompleteAsync(context.GetTenant(), taskId, result, metrics, request.Comment, cancellationToken), taskId);
     }
@@ -91,6 +106,29 @@ internal static class TaskEndpoints
                 ? await tasks.CompleteAsync(context.GetTenant(), taskId, new StatedResult(stated, OutcomeSource.Human, context.GetCaller().KeyName), null, request.Comment, cancellationToken)
                 : await tasks.CommentAsync(context.GetTenant(), taskId, request.Comment!, cancellationToken),
             taskId);
+    }
+
+    private static async Task<IResult> EvidenceAsync(HttpContext context, string taskId, TaskService tasks, CancellationToken cancellationToken)
+    {
+        var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.EvidenceRequest);
+        if (request.Verifications is null && request.Interrupted is null)
+        {
+            throw ApiProblemException.BadField("verifications", "is missing; send, for example, {\"verifications\": [{\"passed\": true, \"quote\": \"12 tests passed\"}]}");
+        }
+
+        if (request.Verifications is { } verifications && verifications.Count > ReportedEvidence.MaxVerifications)
+        {
+            throw ApiProblemException.BadField("verifications", FormattableString.Invariant($"must have at most {ReportedEvidence.MaxVerifications} elements, not {verifications.Count}"));
+        }
+
+        var evidence = new ReportedEvidence(request.Verifications?.Select(Read).ToList(), request.Interrupted);
+        return Answer(await tasks.AddEvidenceAsync(context.GetTenant(), taskId, evidence, cancellationToken), taskId);
+
+        static ReportedVerification Read(VerificationRequest? verification, int index) =>
+            verification?.Passed is not { } passed ? throw ApiProblemException.BadField(FormattableString.Invariant($"verifications[{index}].passed"), "is missing; send true or false")
+            : string.IsNullOrWhiteSpace(verification.Quote) ? throw ApiProblemException.BadField(FormattableString.Invariant($"verifications[{index}].quote"), "is missing; send the line that reports the result")
+            : verification.Quote.Length > MaxQuote ? throw ApiProblemException.BadField(FormattableString.Invariant($"verifications[{index}].quote"), FormattableString.Invariant($"must have at most {MaxQuote} characters"))
+            : new ReportedVerification(passed, verification.Quote);
     }
 
     private static async Task<IResult> CancelAsync(HttpContext context, string taskId, TaskService tasks, CancellationToken cancellationToken) =>

@@ -85,24 +85,40 @@ internal sealed class ApiConnection : IAsyncDisposable
             : throw new CliException($"The key in the environment variable {KeyVariable} is no admin key of LlmProxy:Auth:Keys. Set another one, or name the tenant with --tenant."));
     }
 
-    /// <summary>Finds the address of the running server, or null.</summary>
-    /// <exception cref="CliException">A server rejects the key.</exception>
-    public static async Task<Uri?> FindServerAsync(IReadOnlyList<string> addresses, ApiCredentials credentials, CancellationToken cancellationToken)
+    /// <summary>Connects to a server without looking for it first.</summary>
+    public static ApiConnection At(Uri address, ApiCredentials credentials) => new(address, credentials, null);
+
+    /// <summary>Where a client of this machine reaches a server that listens on some addresses.</summary>
+    public static IEnumerable<Uri> ClientAddresses(IReadOnlyList<string> addresses)
     {
         foreach (var address in addresses)
         {
             // A server on all addresses is reachable on loopback.
             var host = address.Replace("://*", "://127.0.0.1", StringComparison.Ordinal).Replace("://+", "://127.0.0.1", StringComparison.Ordinal).Replace("://0.0.0.0", "://127.0.0.1", StringComparison.Ordinal).Replace("://[::]", "://[::1]", StringComparison.Ordinal);
-            if (!Uri.TryCreate(host, UriKind.Absolute, out var uri) || uri.Port == 0)
+            if (Uri.TryCreate(host, UriKind.Absolute, out var uri) && uri.Port != 0)
             {
-                continue;
+                yield return uri;
             }
+        }
+    }
 
+    /// <summary>Finds the address of the running server, or null.</summary>
+    /// <exception cref="CliException">A server rejects the key.</exception>
+    public static async Task<Uri?> FindServerAsync(IReadOnlyList<string> addresses, ApiCredentials credentials, CancellationToken cancellationToken)
+    {
+        foreach (var uri in ClientAddresses(addresses))
+        {
             try
             {
                 using var client = NewClient(uri, credentials);
                 client.Timeout = Probe;
                 using var answer = await client.GetAsync(new Uri(uri, ApiEndpoints.Prefix + "/status"), cancellationToken);
+                if (answer.StatusCode == HttpStatusCode.Forbidden && IsProblem(answer) && await IsCallersKeyAsync(answer, cancellationToken))
+                {
+                    // A key that is no admin's may state outcomes; the server refuses what it may not do.
+                    return uri;
+                }
+
                 if (answer.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden && IsProblem(answer))
                 {
                     throw new CliException($"The server at {uri} rejected the request: set the environment variable {KeyVariable} to an admin key, or run this as the user who runs the server. ({await ProblemAsync(answer, cancellationToken)})");
@@ -176,6 +192,9 @@ internal sealed class ApiConnection : IAsyncDisposable
     }
 
     private static bool IsProblem(HttpResponseMessage answer) => answer.Content.Headers.ContentType?.MediaType == "application/problem+json";
+
+    private static async Task<bool> IsCallersKeyAsync(HttpResponseMessage answer, CancellationToken cancellationToken) =>
+        (JsonNode.Parse(await answer.Content.ReadAsStringAsync(cancellationToken)) as JsonObject)?["title"]?.ToString() == KeyCheck.AdminKeyRequired;
 
     private static async Task<string> ProblemAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
     {

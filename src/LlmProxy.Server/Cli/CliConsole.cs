@@ -22,9 +22,11 @@ internal sealed class CliConsole
     /// <param name="error">Receives errors and notices.</param>
     /// <param name="isTerminal">Whether the output is a terminal.</param>
     /// <param name="input">Where a person answers questions; null without a terminal to ask on.</param>
-    public CliConsole(TextWriter output, TextWriter error, bool isTerminal, TextReader? input = null)
+    /// <param name="piped">What another program writes to the standard input; null if that is a terminal.</param>
+    public CliConsole(TextWriter output, TextWriter error, bool isTerminal, TextReader? input = null, TextReader? piped = null)
     {
         _input = input;
+        Piped = piped;
         Out = new VisibleWriter(output);
         Error = new VisibleWriter(error);
         IsTerminal = isTerminal;
@@ -50,6 +52,9 @@ internal sealed class CliConsole
     /// <summary>Whether <see cref="Out"/> is a terminal.</summary>
     public bool IsTerminal { get; }
 
+    /// <summary>What another program writes to the standard input; null if that is a terminal.</summary>
+    public TextReader? Piped { get; }
+
     /// <summary>The process's own console.</summary>
     public static CliConsole OfProcess()
     {
@@ -58,7 +63,7 @@ internal sealed class CliConsole
             Console.OutputEncoding = new System.Text.UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
         }
 
-        return new CliConsole(Console.Out, Console.Error, !Console.IsOutputRedirected, Console.IsInputRedirected ? null : Console.In);
+        return new CliConsole(Console.Out, Console.Error, !Console.IsOutputRedirected, Console.IsInputRedirected ? null : Console.In, Console.IsInputRedirected ? Console.In : null);
     }
 
     /// <summary>Writes one line; on a terminal in the given style. A line end in the text becomes visible: no text can pose as a line of its own.</summary>

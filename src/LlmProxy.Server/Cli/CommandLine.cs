@@ -23,7 +23,8 @@ internal static class CommandLine
                 }
 
                 await console.Error.WriteLineAsync($"\"{Path(parse)} --help\" shows the usage.");
-                return ExitCodes.WrongUsage;
+                // An agent takes this code as the hook's order to go on working.
+                return HookVerb.Handles(arguments) ? ExitCodes.Done : ExitCodes.WrongUsage;
             }
 
             // serve handles signals itself: the first one lets running calls end.
@@ -41,7 +42,7 @@ internal static class CommandLine
         catch (CliException error)
         {
             await console.Error.WriteLineAsync(error.Message);
-            return error.ExitCode;
+            return HookVerb.Handles(arguments) ? ExitCodes.Done : error.ExitCode;
         }
         catch (Exception error) when (error is StoreException or IOException or UnauthorizedAccessException or HttpRequestException)
         {
@@ -65,6 +66,7 @@ internal static class CommandLine
         root.Add(DoctorVerb.Create(context));
         root.Add(TasksVerb.Create(context));
         root.Add(OutcomesVerb.Create(context));
+        root.Add(HookVerb.Create(context));
         root.Add(SearchVerb.Create(context));
         root.Add(StatsVerb.Create(context));
         root.Add(ExportVerb.Create(context));

@@ -2,6 +2,7 @@ using System.Text;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Server.Access;
 using LlmProxy.Server.Api;
+using LlmProxy.Server.Mcp;
 using LlmProxy.Server.Pipeline;
 using LlmProxy.Server.Pipeline.Sockets;
 using LlmProxy.Server.Telemetry;
@@ -43,6 +44,7 @@ internal static class ProxyHost
         builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
         builder.Logging.AddFilter("Microsoft.Hosting", LogLevel.Warning);
         builder.Logging.AddFilter("Yarp", LogLevel.Error);
+        builder.Logging.AddFilter("ModelContextProtocol", LogLevel.Warning);
         builder.WebHost.UseUrls([.. urls]);
         builder.WebHost.ConfigureKestrel(kestrel => Configure(kestrel, configuration.Options));
         builder.Services.AddLearning(configuration);
@@ -54,6 +56,7 @@ internal static class ProxyHost
         }
 
         builder.Services.AddApi(configuration.Options);
+        builder.Services.AddMcp();
         // Used only for session affinity's encrypted cookie: keep the keys in memory instead of in ~/.aspnet.
         builder.Services.AddSingleton<IDataProtectionProvider, EphemeralDataProtectionProvider>();
         configure?.Invoke(builder);
@@ -62,6 +65,7 @@ internal static class ProxyHost
         app.UseAccess();
         MapAliveAnswers(app);
         app.MapApi();
+        app.MapMcp(ApiEndpoints.BeforeRoutes);
         if (configuration.Options.Telemetry.Prometheus)
         {
             app.MapPrometheusScrapingEndpoint(TelemetryExport.MetricsPath);

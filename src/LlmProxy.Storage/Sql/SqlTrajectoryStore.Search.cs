@@ -161,7 +161,7 @@ public abstract partial class SqlTrajectoryStore
         var text = new StringBuilder($" AND {session.IsTenant("t.tenant")}");
         text.Append(query.OnlyUsable ? " AND t.has_content AND t.status IN ('completed', 'failed', 'needs_help')" : "");
         text.Append(query.SuccessOnly ? " AND (t.success IS TRUE OR (t.success IS NULL AND t.quality_score IS NOT NULL))" : "");
-        text.Append(query.KnownOutcomes ? " AND t.success IS NOT NULL AND t.outcome_source <> 'error'" : "");
+        text.Append(query.KnownOutcomes ? " AND t.success IS NOT NULL AND t.outcome_source IN ('human', 'ci', 'api', 'judge')" : "");
         text.Append(query.WithoutRetired ? " AND " + NotRetired : "");
         statement.Append(text.ToString()).With("tenant", query.Tenant).AppendIf(query.MinQuality, " AND t.quality_score >= @quality", "quality");
         WithoutKeys(session, statement, query.ExceptKeys);

@@ -1,7 +1,4 @@
-using System.Diagnostics;
-using System.Text.Json;
 using LlmProxy.Server.Cli;
-using LlmProxy.Server.Cli.Verbs;
 
 namespace LlmProxy.Tests.Cli;
 
@@ -29,7 +26,7 @@ public sealed class CommandLineTests
     {
         var help = (await Llmproxy.RunAsync("--help")).Output;
 
-        foreach (var verb in (string[])["serve", "init", "connect", "demo", "doctor", "tasks", "search", "stats", "export", "import", "replay", "embed", "cleanup", "templates", "db", "keys"])
+        foreach (var verb in (string[])["serve", "init", "connect", "demo", "doctor", "tasks", "outcomes", "hook", "search", "stats", "export", "import", "replay", "embed", "cleanup", "templates", "db", "keys"])
         {
             Assert.Contains("\n  " + verb + " ", help, StringComparison.Ordinal);
         }
@@ -87,6 +84,10 @@ public sealed class CommandLineTests
     [InlineData("codex", "base_url = \"http://localhost:8085/openai/v1\"")]
     [InlineData("codex", "openai_base_url = \"http://localhost:8085/codex\"")]
     [InlineData("gemini-cli", "GOOGLE_GEMINI_BASE_URL=http://localhost:8085/gemini")]
+    [InlineData("claude-code", "claude mcp add --transport http llmproxy http://localhost:8085/_llmproxy/mcp\n")]
+    [InlineData("codex", "[mcp_servers.llmproxy]\n     url = \"http://localhost:8085/_llmproxy/mcp\"\n")]
+    [InlineData("gemini-cli", "{ \"mcpServers\": { \"llmproxy\": { \"httpUrl\": \"http://localhost:8085/_llmproxy/mcp\" } } }\n")]
+    [InlineData("opencode", "{ \"mcp\": { \"llmproxy\": { \"type\": \"remote\", \"enabled\": true, \"url\": \"http://localhost:8085/_llmproxy/mcp\" } } }\n")]
     [InlineData("opencode", "\"baseURL\": \"http://localhost:8085/anthropic/v1\"")]
     [InlineData("bytebot", "BYTEBOT_LLM_PROXY_URL=http://localhost:8085/proxy/v1")]
     [InlineData("sdk", "OPENAI_BASE_URL=http://localhost:8085/openai/v1")]
@@ -96,43 +97,6 @@ public sealed class CommandLineTests
 
         Assert.Equal(0, outcome.Code);
         Assert.Contains(expected, outcome.Output, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void The_hook_for_claude_code_is_json_and_finds_the_session()
-    {
-        var line = ConnectVerb.Text("claude-code", "http://localhost:8080", hasKeys: false).Split('\n').Single(l => l.Contains("SessionEnd\":", StringComparison.Ordinal));
-        using var settings = JsonDocument.Parse(line);
-        var command = settings.RootElement.GetProperty("hooks").GetProperty("SessionEnd")[0].GetProperty("hooks")[0].GetProperty("command").GetString()!;
-
-        Assert.Equal(
-            """curl -fsS -m 10 -X POST http://localhost:8080/_llmproxy/tasks/session:$(sed -n 's/.*"session_id" *: *"\([^"]*\)".*/\1/p')/complete -H 'Content-Type: application/json' -d '{"success":true}' >/dev/null || true""",
-            command);
-    }
-
-    [Theory]
-    [InlineData("""{"session_id":"0f3c-1","transcript_path":"/x","hook_event_name":"SessionEnd"}""")]
-    [InlineData("""{ "hook_event_name": "SessionEnd", "session_id" : "0f3c-1" }""")]
-    public async Task The_hook_for_claude_code_reads_the_session_from_its_input(string input)
-    {
-        if (OperatingSystem.IsWindows())
-        {
-            return;
-        }
-
-        var line = ConnectVerb.Text("claude-code", "http://localhost:8080", hasKeys: false).Split('\n').Single(l => l.Contains("SessionEnd\":", StringComparison.Ordinal));
-        using var settings = JsonDocument.Parse(line);
-        var command = settings.RootElement.GetProperty("hooks").GetProperty("SessionEnd")[0].GetProperty("hooks")[0].GetProperty("command").GetString()!;
-        using var shell = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", command.Replace("curl ", "echo ", StringComparison.Ordinal).Replace(" >/dev/null", "", StringComparison.Ordinal)])
-        {
-            UseShellExecute = false,
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-        })!;
-        await shell.StandardInput.WriteAsync(input);
-        shell.StandardInput.Close();
-
-        Assert.Contains("/_llmproxy/tasks/session:0f3c-1/complete -H Content-Type: application/json -d {\"success\":true}", await shell.StandardOutput.ReadToEndAsync(), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -7,17 +7,20 @@ namespace LlmProxy.Tests.Cli;
 /// <summary>Runs the program in this process, as if in a pipe.</summary>
 internal static class Llmproxy
 {
-    public static async Task<Outcome> RunAsync(params string[] arguments)
+    public static Task<Outcome> RunAsync(params string[] arguments) => RunPipedAsync(null, arguments);
+
+    /// <summary>The same with a standard input that another program writes.</summary>
+    public static async Task<Outcome> RunPipedAsync(TextReader? input, params string[] arguments)
     {
         using var output = new StringWriter();
         using var error = new StringWriter();
-        var code = await CommandLine.RunAsync(arguments, new CliConsole(output, error, isTerminal: false));
+        var code = await CommandLine.RunAsync(arguments, new CliConsole(output, error, isTerminal: false, piped: input));
         return new Outcome(code, output.ToString(), error.ToString());
     }
 
     /// <summary>The same against a running proxy, by the user who runs it: its local token lies next to its spool.</summary>
     public static Task<Outcome> RunAsync(RunningProxy proxy, params string[] arguments) => RunAsync(
-        [$"--LlmProxy:Recording:Spool:Directory={System.IO.Path.Combine(proxy.Folder, "data", "spool")}", .. arguments, "--urls", proxy.Address.ToString()]);
+        [$"--LlmProxy:Recording:Spool:Directory={System.IO.Path.Combine(proxy.Folder, "data", "spool")}", "--urls", proxy.Address.ToString(), .. arguments]);
 
     internal sealed record Outcome(int Code, string Output, string Error)
     {

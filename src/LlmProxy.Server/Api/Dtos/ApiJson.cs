@@ -14,6 +14,7 @@ namespace LlmProxy.Server.Api.Dtos;
 [JsonSerializable(typeof(TrajectoryDetailDto))]
 [JsonSerializable(typeof(TaskResponse))]
 [JsonSerializable(typeof(FeedbackRequest))]
+[JsonSerializable(typeof(EvidenceRequest))]
 [JsonSerializable(typeof(OutcomeEvaluationResponse))]
 [JsonSerializable(typeof(OutcomeModelDto))]
 [JsonSerializable(typeof(StepDto))]

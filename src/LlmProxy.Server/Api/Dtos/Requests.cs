@@ -14,13 +14,24 @@ public sealed record StartTaskRequest(string? TaskId = null, string? Description
 /// <param name="Metrics">Measured values, which override the counted ones.</param>
 /// <param name="Comment">A comment to keep with the trajectory.</param>
 /// <param name="Source">Who states it: <c>human</c>, <c>ci</c>, <c>api</c> (default), or <c>agent</c>, whose word is a claim.</param>
-public sealed record CompleteTaskRequest(bool? Success = null, MetricsRequest? Metrics = null, string? Comment = null, string? Source = null);
+/// <param name="Ended">With <c>last</c> or <c>session:ID</c>: the latest task that has ended, not one under way.</param>
+public sealed record CompleteTaskRequest(bool? Success = null, MetricsRequest? Metrics = null, string? Comment = null, string? Source = null, bool? Ended = null);
 
 /// <summary>A person's feedback on a task: one of thumbs and score, a comment, or both.</summary>
 /// <param name="Thumbs"><c>up</c> (it succeeded) or <c>down</c> (it failed).</param>
 /// <param name="Score">0 to 1; 0.5 and above states success.</param>
 /// <param name="Comment">A comment to keep with the trajectory.</param>
 public sealed record FeedbackRequest(string? Thumbs = null, double? Score = null, string? Comment = null);
+
+/// <summary>What a client saw of a task's last turn: evidence for the estimate of its outcome, not the outcome.</summary>
+/// <param name="Verifications">Tests, builds, linters and exit codes in order, in place of those reported before; at most 20. Omitted, they are kept.</param>
+/// <param name="Interrupted">Whether a person interrupted the turn; omitted, what was reported before is kept.</param>
+public sealed record EvidenceRequest(IReadOnlyList<VerificationRequest>? Verifications = null, bool? Interrupted = null);
+
+/// <summary>A test, build, linter or exit code.</summary>
+/// <param name="Passed">Whether it passed; required.</param>
+/// <param name="Quote">The line that says so; required, at most 2000 characters. Secrets are removed and 160 characters kept.</param>
+public sealed record VerificationRequest(bool? Passed = null, string? Quote = null);
 
 /// <summary>Measured values of a trajectory.</summary>
 /// <param name="ErrorRate">0 to 1.</param>

@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace LlmProxy.Server.Cli.Verbs;
 
-/// <summary><c>connect</c>: prints the settings of a client for this proxy; changes nothing.</summary>
+/// <summary><c>connect</c>: prints the settings of a client for this proxy; changes nothing without <c>--install-command</c>.</summary>
 internal static class ConnectVerb
 {
     private static readonly string[] Clients = ["claude-code", "codex", "gemini-cli", "opencode", "bytebot", "sdk"];
@@ -11,13 +11,26 @@ internal static class ConnectVerb
     {
         var client = new Argument<string>("CLIENT") { Description = string.Join(", ", Clients) };
         client.AcceptOnlyFromAmong(Clients);
-        var command = new Command("connect", "Print the settings of a client for this proxy; changes nothing") { client };
+        var install = new Option<string?>("--install-command")
+        {
+            Description = "Also write a command to the client's folder with which a person states the session's outcome (claude-code, codex; default: the user's folder)",
+            HelpName = "FOLDER",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        var command = new Command("connect", "Print the settings of a client for this proxy; changes nothing without --install-command") { client, install };
         command.SetAction(parse =>
         {
             var configuration = context.ReadConfiguration(parse);
             var address = context.Addresses(parse, configuration)[0].TrimEnd('/')
                 .Replace("://*", "://localhost", StringComparison.Ordinal).Replace("://+", "://localhost", StringComparison.Ordinal)
                 .Replace("://0.0.0.0", "://localhost", StringComparison.Ordinal).Replace("://127.0.0.1", "://localhost", StringComparison.Ordinal);
+            if (parse.GetResult(install) is not null)
+            {
+                var file = OutcomeCommand.Install(parse.GetValue(client)!, parse.GetValue(install), address);
+                context.Console.Line($"Wrote {file}.");
+                return ExitCodes.Done;
+            }
+
             context.Console.Out.Write(Text(parse.GetValue(client)!, address, configuration.Options.Auth.Keys.Count > 0));
             return ExitCodes.Done;
         });
@@ -46,13 +59,18 @@ internal static class ConnectVerb
 
              { "env": { "ANTHROPIC_BASE_URL": "{{address}}/anthropic" } }
 
-        2. To report that a session succeeded, add a hook to ~/.claude/settings.json. It reads the session id from the
-           JSON on its standard input. Without the hook, the proxy derives the outcome from the last reply:
+        2. Claude Code names no outcome when a turn ends. This hook in ~/.claude/settings.json sends the results of its tests
+           and builds, from which the outcome is estimated. It never blocks Claude Code, and takes 2 s at most:
 
-             { "hooks": { "SessionEnd": [ { "hooks": [ { "type": "command", "command": "{{Hook(address, hasKeys)}}" } ] } ] } }
+             {{Hooks(address)}}
+        {{(hasKeys ? "\n             The key: \"env\": { \"LLMPROXY_KEY\": \"YOUR_KEY\" } in the same file.\n" : "")}}
+        3. State outcomes with one letter, /llmproxy-outcome y or n, after:
 
-           SessionEnd runs once, when you leave; "Stop" instead would run after every turn. The hook reports success;
-           to report a failure manually: llmproxy tasks complete session:ID --failed
+             llmproxy connect claude-code --install-command
+
+        4. Let it look up earlier runs and report its outcome (MCP):
+
+             claude mcp add --transport http llmproxy {{address}}/_llmproxy/mcp{{(hasKeys ? " --header \"LlmProxy-Key: YOUR_KEY\"" : "")}}
 
         Claude Code behaves differently with a base URL other than Anthropic's:
            - MCP tool search is off, so each prompt contains all tools. The proxy supports it, so switch it on:
@@ -64,9 +82,12 @@ internal static class ConnectVerb
 
         """;
 
-    /// <summary>The hook as one line, escaped for a JSON string.</summary>
-    private static string Hook(string address, bool hasKeys) =>
-        $"curl -fsS -m 10 -X POST{(hasKeys ? " -H 'LlmProxy-Key: ADMIN_KEY'" : "")} {address}/_llmproxy/tasks/session:$(sed -n 's/.*\\\"session_id\\\" *: *\\\"\\\\([^\\\"]*\\\\)\\\".*/\\\\1/p')/complete -H 'Content-Type: application/json' -d '{{\\\"success\\\":true}}' >/dev/null || true";
+    /// <summary>The hooks as one line of JSON.</summary>
+    private static string Hooks(string address)
+    {
+        var hook = $"[ {{ \"hooks\": [ {{ \"type\": \"command\", \"command\": \"llmproxy hook claude-code --urls {address}\", \"timeout\": 5 }} ] }} ]";
+        return $"{{ \"hooks\": {{ \"Stop\": {hook}, \"SessionEnd\": {hook} }} }}";
+    }
 
     private static string Codex(string address, bool hasKeys) =>
         $"""
@@ -90,6 +111,15 @@ internal static class ConnectVerb
         LlmProxy:Recording:WebSockets=refuse the proxy responds with 426 and Codex falls back to HTTP; pass forwards the
         WebSocket without recording it.
 
+        Let it look up earlier runs and report its outcome (MCP), in the same file:
+
+             [mcp_servers.llmproxy]
+             url = "{address}/_llmproxy/mcp"
+        {(hasKeys ? "     http_headers = { \"LlmProxy-Key\" = \"YOUR_KEY\" }\n" : "")}
+        State outcomes with one letter, /prompts:llmproxy-outcome y or n, after:
+
+             llmproxy connect codex --install-command
+
         """;
 
     private static string GeminiCli(string address, bool hasKeys) =>
@@ -100,6 +130,10 @@ internal static class ConnectVerb
              export GEMINI_API_KEY=...
         {(hasKeys ? "     export GEMINI_API_KEY=YOUR_KEY        # instead of Google's, with LlmProxy:Upstreams:gemini:ApiKeyEnv\n" : "")}
         With HTTPS_PROXY set, requests to this address use that proxy as well; add an exception: export NO_PROXY=localhost,127.0.0.1
+
+        Let it look up earlier runs and report its outcome (MCP), in ~/.gemini/settings.json:
+
+             {McpServer("mcpServers", "\"httpUrl\"", address, hasKeys)}
 
         """;
 
@@ -117,8 +151,16 @@ internal static class ConnectVerb
                }
              }
 
+        Let it look up earlier runs and report its outcome (MCP), in the same file:
+
+             {{McpServer("mcp", "\"type\": \"remote\", \"enabled\": true, \"url\"", address, hasKeys)}}
+
         """;
     }
+
+    /// <summary>The MCP server as one line of a client's JSON settings.</summary>
+    private static string McpServer(string section, string url, string address, bool hasKeys) =>
+        $"{{ \"{section}\": {{ \"llmproxy\": {{ {url}: \"{address}/_llmproxy/mcp\"{(hasKeys ? ", \"headers\": { \"LlmProxy-Key\": \"YOUR_KEY\" }" : "")} }} }} }}";
 
     private static string Bytebot(string address, bool hasKeys) =>
         $"""

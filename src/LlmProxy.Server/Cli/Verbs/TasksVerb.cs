@@ -120,12 +120,25 @@ internal static class TasksVerb
         var id = IdArgument();
         var success = new Option<bool>("--success") { Description = "The task succeeded" };
         var failure = new Option<bool>("--failure") { Description = "The task failed" };
+        var answer = new Option<string?>("--answer") { Description = "The same as one letter: y or n", HelpName = "y|n" };
+        var ended = new Option<bool>("--ended") { Description = "With last or session:ID, the latest task that has ended, not one under way" };
         var comment = new Option<string?>("--comment") { Description = "A comment to keep with the run" };
-        return Answered(context, "outcome", "State how a task ended, or correct what was stated", [id, success, failure, comment], (api, parse, cancellationToken) =>
-            parse.GetValue(success) == parse.GetValue(failure)
-                ? throw new CliException("Give one of --success and --failure.", ExitCodes.WrongUsage)
-                : api.PostAsync($"/tasks/{Escape(parse, id)}/complete", new CompleteTaskRequest(parse.GetValue(success), null, parse.GetValue(comment), "human"), ApiJson.Default.CompleteTaskRequest, cancellationToken));
+        return Answered(context, "outcome", "State how a task ended, or correct what was stated", [id, success, failure, answer, ended, comment], (api, parse, cancellationToken) =>
+        {
+            bool?[] given = [parse.GetValue(success) ? true : null, parse.GetValue(failure) ? false : null, Truth(parse.GetValue(answer))];
+            return given.OfType<bool>().ToList() is [var succeeded]
+                ? api.PostAsync($"/tasks/{Escape(parse, id)}/complete", new CompleteTaskRequest(succeeded, null, parse.GetValue(comment), "human", parse.GetValue(ended) ? true : null), ApiJson.Default.CompleteTaskRequest, cancellationToken)
+                : throw new CliException("Give one of --success, --failure and --answer y or n.", ExitCodes.WrongUsage);
+        });
     }
+
+    private static bool? Truth(string? answer) => answer?.Trim().ToLowerInvariant() switch
+    {
+        null => null,
+        "y" or "yes" => true,
+        "n" or "no" => false,
+        _ => throw new CliException($"--answer must be y or n, not \"{answer}\".", ExitCodes.WrongUsage),
+    };
 
     private static Command Simple(CliContext context, string name, string description, string path)
     {
