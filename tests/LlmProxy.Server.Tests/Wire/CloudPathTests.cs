@@ -117,7 +117,7 @@ public sealed class CloudPathTests
         Assert.Equal(run.SecondAnswer, await second.Content.ReadAsByteArrayAsync());
         var recorded = await proxy.FindRunAsync(second);
         Assert.Equal(first.Headers.GetValues("LlmProxy-Task"), second.Headers.GetValues("LlmProxy-Task"));
-        Assert.Equal(("What is the weather?", 2, 1, 20L, 4L), (recorded.TaskDescription, recorded.IterationCount, recorded.ToolCallsCount, recorded.TokenUsage.Input, recorded.TokenUsage.Output));
+        Assert.Equal(("What is the weather?", 2, 1, 20L, 4L), (recorded.TaskDescription, recorded.IterationCount, recorded.ToolCallsCount, recorded.TokenUsage!.Input, recorded.TokenUsage.Output));
         Assert.Equal(name.StartsWith("bedrock", StringComparison.Ordinal) ? "us.anthropic.claude-sonnet-4-5-20250929-v1:0" : (string)JsonNode.Parse(run.First)!["model"]!, recorded.Model);
         var steps = await proxy.ReadStepsAsync(recorded);
         var call = Assert.Single(steps[0].Reply!.ToolCalls);
