@@ -56,14 +56,15 @@ internal sealed partial class CallPipeline(
         }
     }
 
-    /// <summary>Opens a call that fetches the response of an earlier one; null if no step waits for it. Never throws.</summary>
-    public CallSession? BeginFetch(CallStart start, string responseId)
+    /// <summary>Opens a call that fetches the response of an earlier one; null if no step waits for it.</summary>
+    /// <exception cref="OperationCanceledException">The caller left.</exception>
+    public async ValueTask<CallSession?> BeginFetchAsync(CallStart start, string responseId, CancellationToken cancellationToken)
     {
         try
         {
-            return fetched.Begin(this, start, responseId);
+            return await fetched.BeginAsync(this, start, responseId, cancellationToken);
         }
-        catch (Exception error)
+        catch (Exception error) when (!IsLeft(error, cancellationToken))
         {
             LogStageFailed(CallStage.Record, error);
             return null;
@@ -190,8 +191,10 @@ internal sealed partial class CallPipeline(
                     SystemPrompt = request.SystemPrompt,
                     EndsInUserText = () => EndsInUserText(reading, rules),
                     LastUserText = () => LastUserText(reading),
+                    Headers = start.Headers,
                     AgentId = rules.AgentId(start.Header),
                     ParentAgentId = rules.ParentAgentId(start.Header),
+                    ParentSessionId = clean.RedactId(rules.ParentSessionId(start.Header)),
                 },
                 request.Keys,
                 cancellationToken);

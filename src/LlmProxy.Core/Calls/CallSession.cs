@@ -66,6 +66,9 @@ internal sealed class CallSession : IDisposable
     /// <summary>The task's id if the call is a step of a task, else null.</summary>
     public string? TaskId => Place is { IsSideCall: false, Task: { } task } ? task.TaskId : null;
 
+    /// <summary>The id of the task that the response names: of a step's task, or of the one whose history a call compacts.</summary>
+    public string? StatedTaskId => Place is { Task: { } task } place && (!place.IsSideCall || Content is { Reading.IsCompaction: true }) ? task.TaskId : null;
+
     internal ReadRequest? Content { get; set; }
 
     /// <summary>Whether the call fetches the response of an earlier one, see <see cref="FetchedResponse"/>.</summary>

@@ -13,16 +13,28 @@ internal sealed class FetchedResponse(CallReader reader, TaskCorrelator correlat
     public static ReadOnlyMemory<byte> Request => NoRequest;
 
     /// <summary>Opens the call; null if no step waits for this response.</summary>
-    public CallSession? Begin(CallPipeline pipeline, CallStart start, string responseId)
+    public async ValueTask<CallSession?> BeginAsync(CallPipeline pipeline, CallStart start, string responseId, CancellationToken cancellationToken)
     {
         if (reader.Read(start, NoRequest) is not { Request: { } request })
         {
             return null;
         }
 
-        if (correlator.BeginFetch(start.Tenant, responseId, request.Keys) is not { } place)
+        TaskAssignment? place = null;
+        try
         {
-            request.Keys.Dispose();
+            place = await correlator.BeginFetchAsync(start.Tenant, responseId, request.Keys, cancellationToken);
+        }
+        finally
+        {
+            if (place is null)
+            {
+                request.Keys.Dispose();
+            }
+        }
+
+        if (place is null)
+        {
             return null;
         }
 

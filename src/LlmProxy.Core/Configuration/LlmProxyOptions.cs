@@ -178,6 +178,9 @@ public sealed class TaskPreset
     /// <summary>Header with the id of the sub-agent that started it; none if the main agent did.</summary>
     public string? ParentAgentHeader { get; init; }
 
+    /// <summary>Header of a sub-agent's calls with the session of the agent that started it, for clients whose sub-agents have sessions of their own.</summary>
+    public string? ParentSessionHeader { get; init; }
+
     /// <summary>Whether a call without tools that continues no recorded response is a side call, for clients whose main loop always offers tools.</summary>
     public bool SideCallWithoutTools { get; init; }
 

@@ -47,6 +47,7 @@ public sealed record ExchangeHead
     public bool IsRetry { get; init; }
 
     /// <summary>The call fetches the response of the step, which was asked for in the background: it has no request of its own.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool IsFetch { get; init; }
 
     /// <summary>A side call (title, summary…): no step.</summary>

@@ -46,10 +46,15 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
         var run = new TrajectoryState(row) { IsRebuilt = true };
         var rules = catalog.Get(row.Preset);
         using var turnKeys = new TurnKeys(secret.Value);
+        var before = new StepUsage(TokenUsage.None, 0);
         foreach (var view in steps)
         {
             var dialect = DialectCatalog.Get(view.Step.Dialect);
+            // A row with one unknown usage does not know what the steps before that one used: they do.
+            run.Row = row with { TokenUsage = row.TokenUsage ?? before.Tokens, CostUsd = row.CostUsd ?? before.Cost };
             run.Mark();
+            var usage = StepUsage.Of(prices, view.Step);
+            before = before.Add(usage);
             var messages = view.Messages.Select(m => m.Message).ToList();
             var counts = MessageCounter.Count(run, messages, rules);
             var keys = messages.ConvertAll(m => dialect.KeyOf(m.Json, turnKeys));
@@ -75,7 +80,7 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
                 view.Step,
                 row,
                 [.. history],
-                new StepCounts(view.Step.TokenUsage, view.Step.TokenUsage is { } tokens ? ModelCost.Of(prices, view.Step.Model, tokens) : null, provenance.Of(row, view), view.Reply?.ToolCalls.Count ?? 0, view.Step.Index - (run.LastStep?.Index ?? 0), counts));
+                new StepCounts(usage.Tokens, usage.Cost, provenance.Of(row, view), view.Reply?.ToolCalls.Count ?? 0, view.Step.Index - (run.LastStep?.Index ?? 0), counts));
         }
 
         run.LastEndedTurn = row is { IsProvisional: true, OutcomeSource: OutcomeSource.Inferred };

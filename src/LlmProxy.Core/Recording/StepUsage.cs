@@ -21,6 +21,13 @@ internal readonly record struct StepUsage(TokenUsage? Tokens, decimal? Cost)
             : new StepUsage(reply.Usage, CostOf(prices, reply, requestedModel, reply.Usage));
     }
 
+    /// <summary>The usage of a stored step.</summary>
+    public static StepUsage Of(IReadOnlyList<ModelPrice> prices, TrajectoryStep step) =>
+        new(step.TokenUsage, step.TokenUsage is { } tokens ? ModelCost.Of(prices, step.Model, tokens) : null);
+
+    /// <summary>Both together: unknown if one of them is.</summary>
+    public StepUsage Add(StepUsage other) => new(other.Tokens is null ? null : Tokens?.Add(other.Tokens), Cost + other.Cost);
+
     /// <summary>The row with this usage. A run with one call of unknown usage or price has none that is known.</summary>
     public Trajectory AddTo(Trajectory row)
     {

@@ -36,6 +36,9 @@ public sealed record IncomingCall
     /// <summary>The sub-agent that started it; null if the main agent did.</summary>
     public string? ParentAgentId { get; init; }
 
+    /// <summary>The session of the agent that started it; null if that has the same session.</summary>
+    internal string? ParentSessionId { get; init; }
+
     /// <summary>The system prompt; null for one that was not looked at yet.</summary>
     public SystemPrompt? SystemPrompt { get; init; }
 
@@ -44,6 +47,9 @@ public sealed record IncomingCall
 
     /// <summary>Whether the preset's own rules make it a side call, though it continues a recorded response.</summary>
     internal bool IsSideCallByPreset { get; init; }
+
+    /// <summary>Marks of the client's headers.</summary>
+    internal HeaderMarks Headers { get; init; }
 
     /// <summary>Fingerprint of what surrounds its history.</summary>
     internal RequestFingerprint Frame { get; init; }

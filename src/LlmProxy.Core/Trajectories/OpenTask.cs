@@ -48,6 +48,9 @@ public sealed class OpenTask
     /// <summary>Fingerprint of its last call; null if only the store has it.</summary>
     internal RequestFingerprint? Frame { get; set; }
 
+    /// <summary>Headers of its last call, if that was made here.</summary>
+    internal HeaderMarks Headers { get; set; }
+
     /// <summary>Key of the whole history of its last call; null where only the store has it.</summary>
     internal TurnKey? LastRequest { get; set; }
 

@@ -70,7 +70,7 @@ public sealed partial class TaskCorrelator
         else if (call.RetryCount > 0 && call.Reading.Messages.Count > 0)
         {
             // The call that is sent again may have come to another process, or before a restart.
-            await LoadAsync(call, [call.Reading.Messages[^1].Chain], cancellationToken);
+            await LoadAsync(call.Tenant, [call.Reading.Messages[^1].Chain], cancellationToken);
         }
 
         // 3. Nothing is known of its history: a side call, a retry of a first call, or a new task.
@@ -105,7 +105,7 @@ public sealed partial class TaskCorrelator
         // 2. In the store. Another process may have given the response just now; its keys are on their way.
         for (var asks = _isShared ? AsksOfSharedStore : 1; asks > 0; asks--)
         {
-            if (await LoadAsync(call, probe.StoredKeys(StoredKeysAsked), cancellationToken) is not { } isKnown)
+            if (await LoadAsync(call.Tenant, probe.StoredKeys(StoredKeysAsked), cancellationToken) is not { } isKnown)
             {
                 // It does not respond: asking again would only keep the call waiting.
                 break;
@@ -416,6 +416,7 @@ public sealed partial class TaskCorrelator
         task.Model = reading.Model;
         task.Stream = reading.Stream;
         task.Frame = call.Frame;
+        task.Headers = call.Headers;
         task.LastAnswered = false;
         task.LastEndedTurn = false;
         task.OffersTools |= reading.OffersTools;
@@ -454,16 +455,16 @@ public sealed partial class TaskCorrelator
     /// <summary>The task that started a sub-agent: the client names its agent; else a sub-agent starts while a task of its session waits for the result of a tool.</summary>
     private OpenTask? FindParent(IncomingCall call)
     {
-        var session = _index.OfSession(call.Tenant, call.SessionId);
+        var session = _index.OfSession(call.Tenant, call.ParentSessionId ?? call.SessionId);
         return call.AgentId is null
             ? session.Where(t => t is { OffersTools: true, LastEndedTurn: false, LastAnswered: true, AgentId: null }).MaxBy(t => (t.ParentId is null, t.LastUsed))
             : session.Where(t => t.OffersTools && t.AgentId == call.ParentAgentId).MaxBy(t => t.LastUsed);
     }
 
     /// <summary>Brings what the store knows of some keys into memory: whether it knows anything, or null if it does not respond.</summary>
-    private async ValueTask<bool?> LoadAsync(IncomingCall call, IReadOnlyCollection<TurnKey> keys, CancellationToken cancellationToken)
+    private async ValueTask<bool?> LoadAsync(string tenant, IReadOnlyCollection<TurnKey> keys, CancellationToken cancellationToken)
     {
-        if (await _stored.FindAsync(call.Tenant, keys, cancellationToken) is not { } stored)
+        if (await _stored.FindAsync(tenant, keys, cancellationToken) is not { } stored)
         {
             return null;
         }

@@ -89,6 +89,9 @@ public sealed class TaskRules
     /// <summary>The id of the sub-agent that started the one that makes a call; null if the main agent did.</summary>
     public string? ParentAgentId(Func<string, string?> header) => Value(header, _preset.ParentAgentHeader);
 
+    /// <summary>The session of the agent that started the one that makes a call; null if that has the same session.</summary>
+    internal string? ParentSessionId(Func<string, string?> header) => Value(header, _preset.ParentSessionHeader);
+
     /// <summary>Whether the last user message may make a call a side call, so that its text is needed.</summary>
     public bool HasSideCallTexts => _sideCallTexts.Length > 0;
 

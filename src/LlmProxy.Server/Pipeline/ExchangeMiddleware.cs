@@ -55,7 +55,7 @@ internal sealed partial class ExchangeMiddleware(RequestDelegate next, CallPipel
     private async Task ForwardOtherAsync(HttpContext context, long arrived)
     {
         using var fetch = DialectCatalog.RecognizeFetch(context.Request.Method, context.Request.Path.Value ?? "") is { } id
-            ? calls.BeginFetch(IncomingCalls.Fetch(context, arrived), id)
+            ? await calls.BeginFetchAsync(IncomingCalls.Fetch(context, arrived), id, context.RequestAborted)
             : null;
         if (fetch is null)
         {

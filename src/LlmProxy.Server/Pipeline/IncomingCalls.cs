@@ -23,6 +23,7 @@ internal static class IncomingCalls
         Path = context.Request.Path.Value ?? "",
         Provider = RouteProvider.Of(context),
         Header = name => Header(context, name),
+        Headers = Marks(context.Request.Headers),
         TaskId = taskId?.Value,
         Description = Header(context, ProxyHeaders.TaskDescription),
         RetryCount = int.TryParse(Header(context, "x-stainless-retry-count"), CultureInfo.InvariantCulture, out var retries) ? retries : 0,
@@ -63,6 +64,18 @@ internal static class IncomingCalls
         var isValid = TaskId.TryParse(HeaderText.Decode(text), out var id);
         taskId = isValid ? id : null;
         return isValid;
+    }
+
+    private static HeaderMarks Marks(IHeaderDictionary headers)
+    {
+        var marks = new int[headers.Count];
+        var count = 0;
+        foreach (var (name, values) in headers)
+        {
+            marks[count++] = HeaderMarks.Of(name, values.ToString());
+        }
+
+        return new HeaderMarks(marks);
     }
 
     private static string? Header(HttpContext context, string name) =>

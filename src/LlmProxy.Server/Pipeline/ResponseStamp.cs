@@ -8,7 +8,7 @@ internal static class ResponseStamp
     /// <summary>Adds the headers when the response starts, since YARP clears headers that were set before an error.</summary>
     public static void OnStart(HttpContext context, CallSession call)
     {
-        if (call.TaskId is null)
+        if (call.StatedTaskId is null)
         {
             return;
         }
@@ -25,7 +25,7 @@ internal static class ResponseStamp
 
     private static void Stamp(IHeaderDictionary headers, CallSession call)
     {
-        headers[ProxyHeaders.Task] = HeaderText.Encode(call.TaskId!);
+        headers[ProxyHeaders.Task] = HeaderText.Encode(call.StatedTaskId!);
         if (call.Prompt.FewShotResult is { } fewShot)
         {
             headers[ProxyHeaders.FewShotResult] = fewShot;

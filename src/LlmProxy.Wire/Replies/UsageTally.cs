@@ -40,8 +40,8 @@ internal sealed class UsageTally(bool inputLeavesCacheOut = false)
     private ServiceTier _tier;
     private (TokenUsage Sum, List<ModelUsage> Others)? _passes;
 
-    /// <summary>Whether any count was stated. A usage that states neither input nor output is none.</summary>
-    public bool IsStated => _passes is not null || _hasInput || _hasOutput;
+    /// <summary>Whether input and output are known: of a total one of them is enough. A usage with one alone is unknown, since the other is not 0.</summary>
+    public bool IsStated => _passes is not null || (_hasInput && (_hasOutput || _thoughts > 0)) || ((_hasInput || _hasOutput) && _total > 0);
 
     /// <summary>The counts; null if the response states none.</summary>
     public TokenUsage? Usage => !IsStated ? null : _passes is { } passes ? passes.Sum with { Reasoning = _reasoning } : Own();
@@ -131,7 +131,7 @@ internal sealed class UsageTally(bool inputLeavesCacheOut = false)
         {
             var tally = new UsageTally(inputLeavesCacheOut);
             tally.Take(pass);
-            var usage = tally.Usage ?? TokenUsage.None;
+            var usage = tally.Own();
             sum = sum.Add(usage);
             if (pass.Text("model"u8) is { Length: > 0 } model && model != _model)
             {

@@ -75,6 +75,82 @@ public sealed class BackgroundResponseTests
         Assert.Equal(status == "upstream_error", StepStatuses.Parse(status)!.Value.IsFailure());
     }
 
+    [Theory]
+    [InlineData(false, 1)]
+    [InlineData(true, 1)]
+    [InlineData(false, 2)]
+    public async Task A_response_that_is_fetched_after_a_restart_completes_the_step_that_asked_for_it(bool isStream, int steps)
+    {
+        var folder = Directory.CreateTempSubdirectory("llmproxy-background-");
+        try
+        {
+            (string, string)[] settings = [.. Recorded, ("LlmProxy:Storage:ConnectionString", $"Data Source={Path.Combine(folder.FullName, "llmproxy.db")}"), ("LlmProxy:Recording:Spool:Directory", Path.Combine(folder.FullName, "spool"))];
+            string task;
+            await using (var before = await RunningProxy.StartAsync(null, settings))
+            {
+                Serve(before, isStream);
+                if (steps == 2)
+                {
+                    (await CreateAsync(before, 1, isStream)).Dispose();
+                    using var whole = await before.Client.GetAsync(Fetched(before, 1, isStream, "done"));
+                    await whole.Content.ReadAsByteArrayAsync();
+                }
+
+                using var created = await CreateAsync(before, steps, isStream);
+                task = created.Headers.GetValues("LlmProxy-Task").Single();
+                await before.SettleAsync();
+            }
+
+            await using var proxy = await RunningProxy.StartAsync(null, settings);
+            Serve(proxy, isStream);
+            foreach (var state in (string[])["queued", "done", "done"])
+            {
+                using var fetched = await proxy.Client.GetAsync(Fetched(proxy, steps, isStream, state));
+                Assert.Equal(Body(steps, state, isStream), await fetched.Content.ReadAsStringAsync());
+            }
+
+            await proxy.SettleAsync();
+            var run = await proxy.GetJsonAsync("/_llmproxy/trajectories/" + task);
+
+            Assert.Equal((steps, 1, 1050 * steps), ((int)run["iterationCount"]!, (int)run["toolCallsCount"]!, (int)run["tokenUsage"]!["total"]!));
+            Assert.NotNull(run["costUsd"]);
+            Assert.All(run["steps"]!.AsArray(), step => Assert.Equal("ok", (string)step!["status"]!));
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task A_response_whose_stream_broke_is_completed_by_resuming_it()
+    {
+        var queued = Body(2, "queued", isStream: true);
+        await using var upstream = RawUpstream.Start(async connection =>
+        {
+            var isFirst = (await connection.ReadRequestAsync()).Head.StartsWith("POST", StringComparison.Ordinal);
+            var text = isFirst ? queued : Body(2, "done", isStream: true);
+            // Without the last chunk the stream has no end.
+            var answer = $"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n{text.Length:x}\r\n{text}\r\n{(isFirst ? "" : "0\r\n\r\n")}";
+            await connection.WriteAsync(answer);
+        });
+        await using var proxy = await RunningProxy.StartAsync(null, [.. Recorded, ("ReverseProxy:Clusters:openai:Destinations:default:Address", upstream.Address.ToString())]);
+        string task;
+        using (var request = new HttpRequestMessage(HttpMethod.Post, new Uri(proxy.Address, "/openai/v1/responses")) { Content = new StringContent("""{"model":"gpt-5","background":true,"stream":true,"input":"Research the market"}""") })
+        using (var broken = await proxy.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead))
+        {
+            task = broken.Headers.GetValues("LlmProxy-Task").Single();
+            await Assert.ThrowsAnyAsync<Exception>(() => broken.Content.ReadAsByteArrayAsync());
+        }
+
+        using var resumed = await proxy.Client.GetAsync(new Uri(proxy.Address, "/openai/v1/responses/resp_2?stream=true&starting_after=1"));
+        await resumed.Content.ReadAsByteArrayAsync();
+        await proxy.SettleAsync();
+        var run = await proxy.GetJsonAsync("/_llmproxy/trajectories/" + task);
+
+        Assert.Equal((1, 1050, "ok", "All of it is researched."), ((int)run["iterationCount"]!, (int)run["tokenUsage"]!["total"]!, (string)run["steps"]![0]!["status"]!, (string)run["steps"]![0]!["response"]!["text"]!));
+    }
+
     [Fact]
     public async Task A_response_that_no_call_asked_for_is_forwarded_and_not_recorded()
     {
@@ -86,6 +162,18 @@ public sealed class BackgroundResponseTests
 
         Assert.Equal(Body(1, "done", false), await fetched.Content.ReadAsStringAsync());
         Assert.Empty((await proxy.GetJsonAsync("/_llmproxy/trajectories"))["items"]!.AsArray());
+    }
+
+    private static Uri Fetched(RunningProxy proxy, int step, bool isStream, string state) =>
+        new(proxy.Address, $"/openai/v1/responses/resp_{step}?{(isStream ? "stream=true&starting_after=1&" : "")}state={state}");
+
+    private static async Task<HttpResponseMessage> CreateAsync(RunningProxy proxy, int step, bool isStream)
+    {
+        var input = step == 1 ? """{"role":"user","content":"Research the market"}""" : """{"type":"function_call_output","call_id":"call_1","output":"ok"}""";
+        var previous = step == 1 ? "" : $",\"previous_response_id\":\"resp_{step - 1}\"";
+        var created = await proxy.PostAsync("/openai/v1/responses", $$"""{"model":"gpt-5","background":true,"store":true,"stream":{{(isStream ? "true" : "false")}},"input":[{{input}}]{{previous}} }""");
+        await created.Content.ReadAsByteArrayAsync();
+        return created;
     }
 
     private static void Serve(RunningProxy proxy, bool isStream)

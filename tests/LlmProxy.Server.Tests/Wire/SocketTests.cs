@@ -2,8 +2,13 @@ using System.Collections.Concurrent;
 using System.Net.WebSockets;
 using System.Text;
 using System.Text.Json.Nodes;
+using LlmProxy.Benchmarks.Crash;
+using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Storage.Sqlite;
+using LlmProxy.Tests.Api;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace LlmProxy.Tests.Wire;
@@ -75,6 +80,71 @@ public sealed class SocketTests
         Assert.EndsWith("OPERATING PRINCIPLES\n════════\n1. Be exact. é", after, StringComparison.Ordinal);
 
         static string Text(string frame) => JsonNode.Parse(frame)!["input"]![1]!["content"]![0]!["text"]!.GetValue<string>();
+    }
+
+    [Fact]
+    public async Task A_server_that_is_killed_in_the_middle_of_a_response_keeps_the_whole_ones_and_what_came_of_the_open_one()
+    {
+        var folder = Directory.CreateTempSubdirectory("llmproxy-socket-");
+        var store = $"Data Source={Path.Combine(folder.FullName, "llmproxy.db")}";
+        await using var upstream = await ScriptedUpstream.StartAsync();
+        var calls = 0;
+        upstream.Answer = async (context, _) =>
+        {
+            using var socket = await context.WebSockets.AcceptWebSocketAsync();
+            while (await ReadAsync(socket) is { Length: > 0 } text)
+            {
+                var id = $"resp_{Interlocked.Increment(ref calls)}";
+                foreach (var part in Reply(id, text.Contains("call_output", StringComparison.Ordinal) ? Message : Call(id)).Take(id == "resp_2" ? 3 : 4))
+                {
+                    await SendAsync(socket, part);
+                }
+            }
+        };
+        await using (var server = new ServerProcess(folder.FullName,
+        [
+            $"LlmProxy:Storage:ConnectionString={store}",
+            $"LlmProxy:Recording:Spool:Directory={Path.Combine(folder.FullName, "spool")}",
+            "LlmProxy:Recording:MinDuration=00:00:00",
+            "LlmProxy:Recording:Providers=openai",
+            $"ReverseProxy:Clusters:openai:Destinations:default:Address={upstream.Address}",
+        ]))
+        {
+            await server.StartAsync();
+            using (var client = await ConnectAsync(server.Address.Port))
+            {
+                await SendAsync(client, First(""));
+                await ReadReplyAsync(client);
+                await SendAsync(client, Second);
+                for (var part = 0; part < 3; part++)
+                {
+                    await ReadAsync(client);
+                }
+
+                await server.KillAsync();
+            }
+
+            await server.StartAsync();
+            using (var client = await ConnectAsync(server.Address.Port))
+            {
+                // The client connects again and sends the whole history.
+                await SendAsync(client, First("").Replace("}],\"y\":1e3", $$"""},{{Call("resp_1")}},{"type":"custom_tool_call_output","call_id":"call_resp_1","output":"a.txt"}],"y":1e3""", StringComparison.Ordinal));
+                await ReadReplyAsync(client);
+            }
+
+            await CrashTrial.SettleAsync(server, CancellationToken.None);
+            await server.KillAsync();
+        }
+
+        await using (var read = new SqliteTrajectoryStore(store, TimeProvider.System))
+        {
+            var run = Assert.Single((await read.ListAsync(new TrajectoryQuery("default") { Limit = 10 }, CancellationToken.None)).Items);
+            var steps = await read.ReadStepsAsync(run.Id, CancellationToken.None);
+            Assert.Equal([("resp_1", StepStatus.Ok), ("resp_2", StepStatus.ProxyStopped), ("resp_3", StepStatus.Ok)], steps.Select(step => (step.ResponseId, step.Status)));
+            Assert.Equal((3, 1), (run.IterationCount, run.ToolCallsCount));
+        }
+
+        folder.Delete(recursive: true);
     }
 
     [Fact]
@@ -329,7 +399,9 @@ public sealed class SocketTests
         return received;
     }
 
-    private static async Task<ClientWebSocket> ConnectAsync(RunningProxy proxy, string path = "/openai/v1/responses")
+    private static Task<ClientWebSocket> ConnectAsync(RunningProxy proxy, string path = "/openai/v1/responses") => ConnectAsync(proxy.Address.Port, path);
+
+    private static async Task<ClientWebSocket> ConnectAsync(int port, string path = "/openai/v1/responses")
     {
         var client = new ClientWebSocket();
         client.Options.Proxy = null;
@@ -337,7 +409,7 @@ public sealed class SocketTests
         client.Options.SetRequestHeader("User-Agent", "codex_exec/0.171.0");
         client.Options.SetRequestHeader("originator", "codex_exec");
         client.Options.SetRequestHeader("session-id", "s1");
-        await client.ConnectAsync(new Uri($"ws://127.0.0.1:{proxy.Address.Port}{path}"), CancellationToken.None);
+        await client.ConnectAsync(new Uri($"ws://127.0.0.1:{port}{path}"), CancellationToken.None);
         return client;
     }
 

@@ -157,7 +157,7 @@ internal sealed class CrashTrial : IAsyncDisposable
         }
     }
 
-    private static async Task<JsonElement> SettleAsync(ServerProcess server, CancellationToken cancellationToken)
+    internal static async Task<JsonElement> SettleAsync(ServerProcess server, CancellationToken cancellationToken)
     {
         using var late = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         late.CancelAfter(Patience);

@@ -52,7 +52,24 @@ public sealed class UsageTests
                 """{"candidates":[{"content":{"role":"model","parts":[{"text":"a"}]}}],"usageMetadata":{"promptTokenCount":5105,"candidatesTokenCount":10,"thoughtsTokenCount":300,"cachedContentTokenCount":5100}}""",
                 """{"candidates":[{"content":{"role":"model","parts":[{"text":"b"}]},"finishReason":"STOP"}],"usageMetadata":{"candidatesTokenCount":16}}"""));
 
-    private static TokenUsage Read(DialectKind kind, params string[] events)
+    [Theory]
+    [InlineData(DialectKind.OpenAiChat, """{"id":"c","choices":[{"index":0,"delta":{"content":"text"},"finish_reason":"stop"}],"usage":{"prompt_tokens":50}}""", null, null)]
+    [InlineData(DialectKind.OpenAiChat, """{"id":"c","choices":[{"index":0,"delta":{"content":"text"},"finish_reason":"stop"}],"usage":{"completion_tokens":9}}""", null, null)]
+    [InlineData(DialectKind.OpenAiChat, """{"id":"c","choices":[{"index":0,"delta":{"content":"text"},"finish_reason":"stop"}],"usage":{"prompt_tokens":50,"total_tokens":59}}""", 50L, 9L)]
+    [InlineData(DialectKind.OpenAiChat, """{"id":"c","choices":[{"index":0,"delta":{"content":"text"},"finish_reason":"stop"}],"usage":{"prompt_tokens":50,"completion_tokens":0}}""", 50L, 0L)]
+    [InlineData(DialectKind.AnthropicMessages, """{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":12}}""", null, null)]
+    [InlineData(DialectKind.Gemini, """{"candidates":[{"content":{"role":"model","parts":[{"text":"b"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":50}}""", null, null)]
+    [InlineData(DialectKind.Gemini, """{"candidates":[{"content":{"role":"model","parts":[{"text":"b"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":50,"totalTokenCount":50}}""", 50L, 0L)]
+    public void A_usage_with_one_count_alone_is_unknown_unless_a_total_says_the_other(DialectKind kind, string data, long? input, long? output)
+    {
+        var reply = Assemble(kind, data);
+
+        Assert.Equal((input, output), reply.HasUsage ? (reply.Usage.Input, reply.Usage.Output) : (null, null));
+    }
+
+    private static TokenUsage Read(DialectKind kind, params string[] events) => Assemble(kind, events).Usage;
+
+    private static AssembledReply Assemble(DialectKind kind, params string[] events)
     {
         var assembler = DialectCatalog.Get(kind).CreateAssembler("text/event-stream", true);
         foreach (var data in events)
@@ -60,6 +77,6 @@ public sealed class UsageTests
             assembler.Append(Encoding.UTF8.GetBytes($"data: {data}\n\n"));
         }
 
-        return assembler.ToReply().Usage;
+        return assembler.ToReply();
     }
 }

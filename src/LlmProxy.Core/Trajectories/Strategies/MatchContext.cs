@@ -32,12 +32,13 @@ internal sealed class MatchContext(CorrelationIndex index, IncomingCall call, Co
 
     /// <summary>
     /// Of several tasks that a key leads to: those of the call's session first, then of its model, frame and kind of
-    /// response, then those that no call continued yet, then the most recent.
+    /// response, then those that no call continued yet, then the one whose last call had the most headers in common with
+    /// this one (agents that do the same have headers of their own at most), then the most recent.
     /// </summary>
     public Candidate? Choose(IReadOnlyList<CorrelationEntry> entries)
     {
         Candidate? best = null;
-        (bool Session, bool Model, (int Tools, int Prompt) Frame, bool Stream, bool Unextended, DateTimeOffset At) rank = default;
+        (bool Session, bool Model, (int Tools, int Prompt) Frame, bool Stream, bool Unextended, int Headers, DateTimeOffset At) rank = default;
         foreach (var entry in entries)
         {
             if (TaskOf(entry) is not { } task)
@@ -45,7 +46,7 @@ internal sealed class MatchContext(CorrelationIndex index, IncomingCall call, Co
                 continue;
             }
 
-            var own = (task.SessionId == call.SessionId, task.Model is null || task.Model == call.Reading.Model, RequestFingerprint.Likeness(task.Frame, call.Frame), task.Stream == call.Reading.Stream, entry.StepIndex == task.LastStep && !task.IsContinued, entry.At);
+            var own = (task.SessionId == call.SessionId, task.Model is null || task.Model == call.Reading.Model, RequestFingerprint.Likeness(task.Frame, call.Frame), task.Stream == call.Reading.Stream, entry.StepIndex == task.LastStep && !task.IsContinued, entries.Count > 1 ? task.Headers.InCommon(call.Headers) : 0, entry.At);
             if (best is null || own.CompareTo(rank) > 0)
             {
                 (best, rank) = (new Candidate(task, entry), own);
