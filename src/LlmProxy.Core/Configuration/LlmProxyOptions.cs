@@ -71,8 +71,11 @@ public sealed class RecordingOptions
     /// <summary>Whether the content of failed trajectories is kept, too.</summary>
     public bool Failures { get; init; }
 
-    /// <summary>Minimum time from a task's first request to its last response. Of shorter tasks, only metrics are kept.</summary>
-    [Setting(Range = "0s..21d")] public TimeSpan MinDuration { get; init; } = TimeSpan.FromSeconds(5);
+    /// <summary>Minimum time from a task's first request to its last response. The content of a shorter task is erased after <see cref="Grace"/>; its metrics are kept. <c>auto</c>: 5s, but a task of at least two steps with a tool call is kept however quick it was.</summary>
+    [Setting(Range = "0s..21d", Auto = true)] public TimeSpan? MinDuration { get; init; }
+
+    /// <summary>Content that is not kept (of failures, of short tasks, of other providers) is hidden from examples and exports at once and erased after this time; until then an outcome can be corrected with nothing lost. 0s erases at once.</summary>
+    [Setting(Range = "0s..365d")] public TimeSpan Grace { get; init; } = TimeSpan.FromDays(7);
 
     /// <summary>Removal of secrets and of configured patterns before anything reaches store, log or trace. False switches it off.</summary>
     [Setting(Switch = true)] public RedactionOptions Redaction { get; init; } = new();

@@ -14,7 +14,7 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
     public TrajectoryState Start(ExchangeHead head)
     {
         var (row, clean) = (head.ToRow(), redactor.For(head.Tenant));
-        return new(row with { TaskDescription = clean.Redact(row.TaskDescription), Model = clean.Redact(row.Model), Client = clean.Redact(row.Client) });
+        return new(provenance.Mark(row) with { TaskDescription = clean.Redact(row.TaskDescription), Model = clean.Redact(row.Model), Client = clean.Redact(row.Client) });
     }
 
     /// <summary>Takes provider, model and client from the first call of a trajectory that was opened without one.</summary>
@@ -32,6 +32,8 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
             StartedAt = first.StartedAt,
             LastActivityAt = first.StartedAt,
             HasContent = first.HasContent,
+            WhyNoContent = first.WhyNoContent,
+            Project = first.Project,
             ExampleIds = first.ExampleIds,
             Arm = first.Arm,
             TemplateSet = first.TemplateSet,
@@ -123,7 +125,7 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
 
         var content = new StepContent(clean);
         // A task that continues with a model whose content is not recorded keeps nothing of that model's.
-        var kept = run.KeepContent && keeps ? content.Keep(run, delta, reading, exchange.SentPrompt, said) : new KeptContent();
+        var kept = Provenance.Stores(run, keeps) ? content.Keep(run, delta, reading, exchange.SentPrompt, said) : new KeptContent();
         var step = new TrajectoryStep
         {
             TrajectoryId = row.Id,

@@ -157,7 +157,7 @@ public sealed class ExampleSearch(
     }
 
     private SkipReason? WhyNot(SearchHit hit, double threshold, double fit) =>
-        !hit.Trajectory.HasContent ? SkipReason.NoContent
+        !hit.Trajectory.HasUsableContent ? SkipReason.NoContent
         : hit.Similarity is not { } similarity ? SkipReason.NoVector
         : !(similarity >= threshold) ? SkipReason.BelowThreshold
         : fit == 0 || (fit < 1 && options.ToolMatch == ToolMatch.Require) ? SkipReason.Tools
@@ -269,7 +269,7 @@ public sealed class ExampleSearch(
                 : query.Providers.Count > 0 && !query.Providers.Contains(run.Provider, StringComparer.OrdinalIgnoreCase) ? SkipReason.Provider
                 : run.KeyNames.Intersect(search.ExceptKeys, StringComparer.Ordinal).Any() ? SkipReason.KeyMayNotTeach
                 : search.SuccessOnly && run.Success != true && run.QualityScore is null ? SkipReason.NotSuccessful
-                : !run.HasContent ? SkipReason.NoContent
+                : !run.HasUsableContent ? SkipReason.NoContent
                 : search.MinQuality is { } least && !(run.QualityScore >= least) ? SkipReason.Quality
                 : hits.Count < search.Limit ? SkipReason.Retired
                 : SkipReason.Count;

@@ -106,7 +106,7 @@ public abstract partial class SqlTrajectoryStore
                 "look up examples",
                 s => WithoutKeys(
                     s,
-                    new SqlStatement($"SELECT t.id FROM task_trajectory t WHERE {s.IsTenant("t.tenant")} AND t.id {s.Any("ids")} AND t.has_content AND {NotRetired}")
+                    new SqlStatement($"SELECT t.id FROM task_trajectory t WHERE {s.IsTenant("t.tenant")} AND t.id {s.Any("ids")} AND t.has_content AND t.why_no_content IS NULL AND {NotRetired}")
                         .With("tenant", tenant).With("ids", trajectoryIds),
                     exceptKeys),
                 cancellationToken);
@@ -138,7 +138,7 @@ public abstract partial class SqlTrajectoryStore
     private protected static SqlStatement SearchConditions(SqlSession session, SqlStatement statement, SearchQuery query)
     {
         var text = new StringBuilder($" AND {session.IsTenant("t.tenant")}");
-        text.Append(query.OnlyUsable ? " AND t.has_content AND t.status IN ('completed', 'failed', 'needs_help')" : "");
+        text.Append(query.OnlyUsable ? " AND t.has_content AND t.why_no_content IS NULL AND t.status IN ('completed', 'failed', 'needs_help')" : "");
         text.Append(query.SuccessOnly ? " AND (t.success IS TRUE OR (t.success IS NULL AND t.quality_score IS NOT NULL))" : "");
         text.Append(query.KnownOutcomes ? " AND t.success IS NOT NULL AND t.outcome_source <> 'error'" : "");
         text.Append(query.WithoutRetired ? " AND " + NotRetired : "");
