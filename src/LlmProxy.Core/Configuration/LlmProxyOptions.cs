@@ -202,6 +202,12 @@ public sealed class TaskPreset
     /// <summary>A click whose result matches one of these hit.</summary>
     [Setting(Kind = TextKind.Expression)] public IReadOnlyList<string> ClickHits { get; init; } = [];
 
+    /// <summary>How the system prompt states the working directory or repository: group <c>project</c> of the first expression that matches, so put that of a repository's root first. It is read on a conversation's first call.</summary>
+    [Setting(Kind = TextKind.Expression)] public IReadOnlyList<string> ProjectSystem { get; init; } = [];
+
+    /// <summary>The same for the messages before the first reply, if the system prompt states none.</summary>
+    [Setting(Kind = TextKind.Expression)] public IReadOnlyList<string> ProjectUser { get; init; } = [];
+
     /// <summary>Text that is removed from the first user message to get the task's description.</summary>
     [Setting(Kind = TextKind.Expression)] public IReadOnlyList<string> Boilerplate { get; init; } = [];
 
@@ -248,6 +254,9 @@ public sealed class FewShotOptions
 
     /// <summary>Maximum size of the section as a share of the agent's own prompt, if that is large.</summary>
     [Setting(Range = "0..1")] public double MaxPromptShare { get; init; } = 0.25;
+
+    /// <summary>Whose trajectories may be examples.</summary>
+    public ExampleScope Scope { get; init; }
 
     /// <summary>Use of trajectories whose decisive tools (those that change something) the request does not offer.</summary>
     public ToolMatch ToolMatch { get; init; }

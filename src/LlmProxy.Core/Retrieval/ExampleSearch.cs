@@ -94,6 +94,7 @@ public sealed class ExampleSearch(
             SuccessOnly = query.SuccessOnly,
             MinQuality = query.MinQuality ?? (query.SuccessOnly ? quality.Threshold : null),
             ExceptKeys = keys?.Excluded ?? [],
+            Project = query.Project,
         };
         var hits = await store.SearchAsync(search, cancellationToken);
         var leftOut = new List<TrajectoryLeftOut>();
@@ -120,11 +121,17 @@ public sealed class ExampleSearch(
                 continue;
             }
 
-            candidates.Add(new Candidate(hit.Trajectory, hit.Similarity!.Value, Fuse(hit), fit >= 0.5) { SubjectSimilarity = SubjectSimilarity(tools.SubjectOf(hit.Trajectory)) });
+            candidates.Add(new Candidate(hit.Trajectory, hit.Similarity!.Value, Fuse(hit), fit >= 0.5) 
+            {
+                SubjectSimilarity = SubjectSimilarity(tools.SubjectOf(hit.Trajectory)),
+                Ageing = fit < 1 ? [ExampleAgeing.ToolsNotOffered] : [],
+            });
         }
 
         // 4. How relevant each is; then one run for each task, the most trustworthy; then the best that differ, pinned ones first.
         await AddCurationAsync(query.Tenant, candidates, cancellationToken);
+        var history = await ProjectHistory.ReadAsync(store, query.Tenant, candidates.Select(c => c.Run), cancellationToken);
+        candidates = [.. candidates.Select(c => history.HasMovedOn(c.Run, tools) ? c with { Ageing = [.. c.Ageing, ExampleAgeing.ProjectMovedOn] } : c)];
         var ranked = Relevance.Weigh(candidates, tools)
             .OrderByDescending(c => c.FitsTools).ThenByDescending(c => c.IsPinned).ThenByDescending(c => c.Run.Success == true).ThenByDescending(c => c.Score).ThenByDescending(c => c.Similarity)
             .ThenByDescending(c => c.Worth).ThenBy(c => c.Run.IterationCount).ThenBy(c => c.Run.Id, StringComparer.Ordinal).ToList();
@@ -138,7 +145,7 @@ public sealed class ExampleSearch(
         }
 
         return new ExampleSearchResult(
-            [.. chosen.Select(c => new ChosenTrajectory(c.Run, c.Similarity, c.Curated?.EditedJson))],
+            [.. chosen.Select(c => new ChosenTrajectory(c.Run, c.Similarity, c.Curated?.EditedJson) { Ageing = c.Ageing })],
             [.. leftOut.OrderByDescending(l => l.Similarity ?? -2)],
             threshold,
             best,
@@ -260,13 +267,14 @@ public sealed class ExampleSearch(
     private async Task AddFilteredAsync(ExampleQuery query, SearchQuery search, IReadOnlyList<SearchHit> hits, List<TrajectoryLeftOut> leftOut, CancellationToken cancellationToken)
     {
         var known = hits.Select(h => h.Trajectory.Id).ToHashSet(StringComparer.Ordinal);
-        var all = await store.SearchAsync(search with { Providers = [], SuccessOnly = false, MinQuality = null, WithoutRetired = false, OnlyUsable = false, ExceptKeys = [] }, cancellationToken);
+        var all = await store.SearchAsync(search with { Providers = [], SuccessOnly = false, MinQuality = null, WithoutRetired = false, OnlyUsable = false, ExceptKeys = [], Project = null }, cancellationToken);
         foreach (var hit in all.Where(h => !known.Contains(h.Trajectory.Id) && !IsOwn(h.Trajectory, query)))
         {
             var run = hit.Trajectory;
             var reason = run.Status == TrajectoryStatus.Active ? SkipReason.NotEnded
                 : run.Status == TrajectoryStatus.Cancelled ? SkipReason.Cancelled
                 : query.Providers.Count > 0 && !query.Providers.Contains(run.Provider, StringComparer.OrdinalIgnoreCase) ? SkipReason.Provider
+                : search.Project is { } project && !string.Equals(run.Project, project, StringComparison.Ordinal) ? SkipReason.OtherProject
                 : run.KeyNames.Intersect(search.ExceptKeys, StringComparer.Ordinal).Any() ? SkipReason.KeyMayNotTeach
                 : search.SuccessOnly && run.Success != true && run.QualityScore is null ? SkipReason.NotSuccessful
                 : !run.HasUsableContent ? SkipReason.NoContent

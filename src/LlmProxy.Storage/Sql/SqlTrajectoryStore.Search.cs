@@ -49,6 +49,17 @@ public abstract partial class SqlTrajectoryStore
     }
 
     /// <inheritdoc />
+    public Task<IReadOnlyList<ProjectTools>> ReadProjectToolsAsync(string tenant, IReadOnlyCollection<string> projects, int limit, CancellationToken cancellationToken) =>
+        projects.Count == 0
+            ? Task.FromResult<IReadOnlyList<ProjectTools>>([])
+            : QueryAsync(
+                "read the tools of projects",
+                s => new SqlStatement($"SELECT project, started_at, tools_used FROM task_trajectory WHERE {s.IsTenant("tenant")} AND project {s.Any("projects")} AND tools_used <> '[]' ORDER BY started_at DESC LIMIT @limit")
+                    .With("tenant", tenant).With("projects", projects).With("limit", limit),
+                (s, r) => new ProjectTools(r.GetString(0), s.ReadTime(r, 1), JsonLists.Read(r.GetString(2))),
+                cancellationToken);
+
+    /// <inheritdoc />
     public Task RecordExampleUsageAsync(string tenant, IReadOnlyCollection<string> trajectoryIds, DateTimeOffset at, CancellationToken cancellationToken) =>
         trajectoryIds.Count == 0
             ? Task.CompletedTask
@@ -142,7 +153,8 @@ public abstract partial class SqlTrajectoryStore
         text.Append(query.SuccessOnly ? " AND (t.success IS TRUE OR (t.success IS NULL AND t.quality_score IS NOT NULL))" : "");
         text.Append(query.KnownOutcomes ? " AND t.success IS NOT NULL AND t.outcome_source <> 'error'" : "");
         text.Append(query.WithoutRetired ? " AND " + NotRetired : "");
-        statement.Append(text.ToString()).With("tenant", query.Tenant).AppendIf(query.MinQuality, " AND t.quality_score >= @quality", "quality");
+        statement.Append(text.ToString()).With("tenant", query.Tenant).AppendIf(query.MinQuality, " AND t.quality_score >= @quality", "quality")
+            .AppendIf(query.Project, " AND t.project = @project", "project");
         WithoutKeys(session, statement, query.ExceptKeys);
         return query.Providers.Count == 0 ? statement : statement.Append(" AND t.provider " + session.Any("providers")).With("providers", query.Providers);
     }

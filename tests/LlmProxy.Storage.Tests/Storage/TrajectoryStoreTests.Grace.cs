@@ -66,4 +66,34 @@ public abstract partial class TrajectoryStoreTests
         Assert.Equal(30, erased.SelectMany(own => own).Distinct(StringComparer.Ordinal).Count());
         Assert.Equal(0, await CountAsync("SELECT count(*) FROM content"));
     }
+
+    [StoreFact]
+    public async Task A_search_for_a_project_finds_its_trajectories_alone()
+    {
+        await SaveFullAsync(Run("mine") with { Project = "/repo" }, "a");
+        await SaveFullAsync(Run("theirs") with { Project = "/other" }, "b");
+        await SaveFullAsync(Run("unknown"), "c");
+        var query = new SearchQuery(Tenant, "lexical-1", [1, 0], "flight", 9);
+
+        Assert.Equal("mine", Assert.Single(await Store.SearchAsync(query with { Project = "/repo" }, default)).Trajectory.Id);
+        Assert.Equal(3, (await Store.SearchAsync(query, default)).Count);
+    }
+
+    [StoreFact]
+    public async Task The_tools_of_a_project_come_back_latest_first_and_of_the_tenant_alone()
+    {
+        await SaveAsync(
+            Change(Run("old") with { Project = "/repo", StartedAt = Start, ToolsUsed = ["edit"] }),
+            Change(Run("new") with { Project = "/repo", StartedAt = Start.AddHours(1), ToolsUsed = ["bash", "read"] }),
+            Change(Run("idle") with { Project = "/repo", StartedAt = Start.AddHours(2) }),
+            Change(Run("theirs") with { Project = "/repo", Tenant = "other", ToolsUsed = ["x"] }),
+            Change(Run("elsewhere") with { Project = "/other", ToolsUsed = ["y"] }));
+
+        var tools = await Store.ReadProjectToolsAsync(Tenant, ["/repo"], 9, default);
+
+        Assert.Equal(["bash,read", "edit"], tools.Select(t => string.Join(',', t.Tools)));
+        Assert.Equal(Start.AddHours(1), tools[0].StartedAt);
+        Assert.Single(await Store.ReadProjectToolsAsync(Tenant, ["/repo"], 1, default));
+        Assert.Empty(await Store.ReadProjectToolsAsync(Tenant, [], 9, default));
+    }
 }
