@@ -189,6 +189,7 @@ internal sealed partial class CallPipeline(
                     RetryCount = start.RetryCount,
                     Description = () => start.Description ?? TaskText.Describe(rules.IsTurnBoundary ? reading.ReadLastUserText() : reading.ReadFirstUserText(), rules.Boilerplate),
                     SystemPrompt = request.SystemPrompt,
+                    Project = () => rules.FindProject(request.SystemPrompt, reading),
                     EndsInUserText = () => EndsInUserText(reading, rules),
                     LastUserText = () => LastUserText(reading),
                     Headers = start.Headers,
@@ -220,6 +221,8 @@ internal sealed partial class CallPipeline(
                 {
                     IsFirstStep = place.StepIndex == 1 && task.TaskId == task.ConversationId,
                     FewShot = call.Start.FewShot,
+                    Project = task.Project,
+                    IsProjectScope = options.FewShot.Scope == ExampleScope.Project || (options.FewShot.Scope == ExampleScope.Auto && call.Rules.StatesProject),
                 },
                 cancellationToken);
             Admit(call);

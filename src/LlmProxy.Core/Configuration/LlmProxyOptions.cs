@@ -71,8 +71,11 @@ public sealed class RecordingOptions
     /// <summary>Whether the content of failed trajectories is kept, too.</summary>
     public bool Failures { get; init; }
 
-    /// <summary>Minimum time from a task's first request to its last response. Of shorter tasks, only metrics are kept.</summary>
-    [Setting(Range = "0s..21d")] public TimeSpan MinDuration { get; init; } = TimeSpan.FromSeconds(5);
+    /// <summary>Minimum time from a task's first request to its last response. The content of a shorter task is erased after <see cref="Grace"/>; its metrics are kept. <c>auto</c>: 5s, but a task of at least two steps with a tool call is kept however quick it was.</summary>
+    [Setting(Range = "0s..21d", Auto = true)] public TimeSpan? MinDuration { get; init; }
+
+    /// <summary>Content that is not kept (of failures, of short tasks, of other providers) is hidden from examples and exports at once and erased after this time; until then an outcome can be corrected with nothing lost. 0s erases at once.</summary>
+    [Setting(Range = "0s..365d")] public TimeSpan Grace { get; init; } = TimeSpan.FromDays(7);
 
     /// <summary>Removal of secrets and of configured patterns before anything reaches store, log or trace. False switches it off.</summary>
     [Setting(Switch = true)] public RedactionOptions Redaction { get; init; } = new();
@@ -202,6 +205,12 @@ public sealed class TaskPreset
     /// <summary>A click whose result matches one of these hit.</summary>
     [Setting(Kind = TextKind.Expression)] public IReadOnlyList<string> ClickHits { get; init; } = [];
 
+    /// <summary>How the system prompt states the working directory or repository: group <c>project</c> of the first expression that matches, so put that of a repository's root first. It is read on a conversation's first call.</summary>
+    [Setting(Kind = TextKind.Expression)] public IReadOnlyList<string> ProjectSystem { get; init; } = [];
+
+    /// <summary>The same for the messages before the first reply, if the system prompt states none.</summary>
+    [Setting(Kind = TextKind.Expression)] public IReadOnlyList<string> ProjectUser { get; init; } = [];
+
     /// <summary>Text that is removed from the first user message to get the task's description.</summary>
     [Setting(Kind = TextKind.Expression)] public IReadOnlyList<string> Boilerplate { get; init; } = [];
 
@@ -248,6 +257,9 @@ public sealed class FewShotOptions
 
     /// <summary>Maximum size of the section as a share of the agent's own prompt, if that is large.</summary>
     [Setting(Range = "0..1")] public double MaxPromptShare { get; init; } = 0.25;
+
+    /// <summary>Whose trajectories may be examples.</summary>
+    public ExampleScope Scope { get; init; }
 
     /// <summary>Use of trajectories whose decisive tools (those that change something) the request does not offer.</summary>
     public ToolMatch ToolMatch { get; init; }

@@ -45,7 +45,7 @@ internal sealed class Setting
     /// <summary>The only allowed texts; empty if others are allowed.</summary>
     public IReadOnlyList<string> Words { get; }
 
-    /// <summary>Whether <c>off</c>, <c>none</c> and <c>never</c> are read as null.</summary>
+    /// <summary>Whether <c>off</c>, <c>none</c> and <c>never</c>, or <c>auto</c> (<see cref="SettingAttribute.Auto"/>), are read as null.</summary>
     public bool IsOptional { get; }
 
     /// <summary>The settings of an options class, in the order of their declaration.</summary>
@@ -58,7 +58,8 @@ internal sealed class Setting
     public bool IsUnset(string? text) => (Rules.Kind == TextKind.Expression ? text : text?.Trim()) switch
     {
         null => true,
-        "" => Type == typeof(string) || Type.IsEnum || IsOptional || Rules.Required is not null,
+        "" => Type == typeof(string) || Type.IsEnum || (IsOptional && !Rules.Auto) || Rules.Required is not null,
+        var word when Rules.Auto => word.Equals("auto", StringComparison.OrdinalIgnoreCase),
         var word => IsOptional && word.ToUpperInvariant() is "OFF" or "NONE" or "NEVER",
     };
 

@@ -26,6 +26,9 @@ internal sealed class SettingAttribute : Attribute
     /// <summary>How a text, or each text of a list, is read.</summary>
     public TextKind Kind { get; init; }
 
+    /// <summary>The word <c>auto</c> is read as null, in place of <c>off</c>, <c>none</c> and <c>never</c>.</summary>
+    public bool Auto { get; init; }
+
     /// <summary>Regular expression that a text has to match.</summary>
     public string? Pattern { get; init; }
 

@@ -38,6 +38,17 @@ public enum IdleSuccess
     Never,
 }
 
+/// <summary>Values of <c>FewShot:Scope</c>.</summary>
+public enum ExampleScope
+{
+    /// <summary><c>project</c> for presets with rules for the project (the coding agents), else <c>tenant</c>.</summary>
+    Auto,
+    /// <summary>All of the tenant.</summary>
+    Tenant,
+    /// <summary>Those of the same working directory or repository, as the client states it; none if it states none.</summary>
+    Project,
+}
+
 /// <summary>Values of <c>FewShot:ToolMatch</c>.</summary>
 public enum ToolMatch
 {

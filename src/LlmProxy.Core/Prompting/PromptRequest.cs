@@ -12,6 +12,12 @@ public sealed record PromptRequest(string Tenant, string ConversationId, string 
     /// <summary>Whether this is its conversation's first step: then a prompt is chosen where none is pinned.</summary>
     public bool IsFirstStep { get; init; }
 
+    /// <summary>Working directory or repository that the client states, or null.</summary>
+    public string? Project { get; init; }
+
+    /// <summary>Whether only trajectories of the same project may be examples.</summary>
+    public bool IsProjectScope { get; init; }
+
     /// <summary>Value of the header <c>LlmProxy-Few-Shot</c>: <c>off</c>, a count, or null.</summary>
     public string? FewShot { get; init; }
 }

@@ -191,6 +191,11 @@ public sealed partial class TaskPrompts(
             return None(SkipReason.Holdout);
         }
 
+        if (request is { IsProjectScope: true, Project: null })
+        {
+            return None(SkipReason.UnknownProject);
+        }
+
         // A skipped store is not searched either; the circuit breaker has logged it.
         if (gate.IsClosed)
         {
@@ -202,6 +207,7 @@ public sealed partial class TaskPrompts(
             {
                 OfferedTools = [.. tools.Select(t => t.Name)],
                 ExceptTaskId = request.ConversationId,
+                Project = request.IsProjectScope ? request.Project : null,
                 PromptLength = request.Reading.SystemTexts.Sum(t => t.Literal.Length),
             },
             cancellationToken);

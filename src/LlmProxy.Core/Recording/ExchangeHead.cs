@@ -80,6 +80,9 @@ public sealed record ExchangeHead
     /// <summary>What the task is (first call of a task).</summary>
     public string? TaskDescription { get; init; }
 
+    /// <summary>Working directory or repository that the client states, or null.</summary>
+    public string? Project { get; init; }
+
     /// <summary>Examples in the prompt that was sent.</summary>
     public IReadOnlyList<string> ExampleIds { get; init; } = [];
 
@@ -112,6 +115,7 @@ public sealed record ExchangeHead
             Client = Client,
             Preset = Preset,
             TaskDescription = TaskDescription ?? "",
+            Project = Project,
             StartedAt = StartedAt,
             LastActivityAt = StartedAt,
             HasContent = KeepContent,
@@ -142,6 +146,7 @@ public sealed record ExchangeHead
         Model = reading.Model ?? "",
         Stream = reading.Stream,
         TaskDescription = task.TaskDescription,
+        Project = task.Project,
         StartedAt = now,
     };
 

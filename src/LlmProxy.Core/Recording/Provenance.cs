@@ -3,7 +3,7 @@ using LlmProxy.Core.Redaction;
 namespace LlmProxy.Core.Recording;
 
 /// <summary>Whose model responded, by the name in the response. Gateways accept the names of one provider and respond with another's model.</summary>
-internal sealed class Provenance(IReadOnlyList<ModelProvider> models, IReadOnlyList<string> recorded)
+internal sealed class Provenance(IReadOnlyList<ModelProvider> models, RecordingOptions recording)
 {
     private readonly ProviderResolver _providers = new(models);
 
@@ -22,19 +22,44 @@ internal sealed class Provenance(IReadOnlyList<ModelProvider> models, IReadOnlyL
     /// <summary>Whether the content of a call is kept.</summary>
     public bool Keeps(ExchangeHead head, RespondingModel? model) => model is null ? head.KeepContent : IsRecorded(model.Provider);
 
-    /// <summary>Begins to keep the content of a trajectory that had none because of its models so far.</summary>
+    /// <summary>Whether content of other providers is stored, hidden, until the grace ends.</summary>
+    public bool StoresOthers => recording.Grace > TimeSpan.Zero;
+
+    /// <summary>A new trajectory's row: content of another provider is marked.</summary>
+    public Trajectory Mark(Trajectory row) =>
+        row.HasContent || !StoresOthers ? row : row with { HasContent = true, WhyNoContent = NotRecordedReason.ProviderNotRecorded };
+
+    /// <summary>Begins to keep the content of a trajectory that had none, or only for the grace, because of its models so far.</summary>
     /// <returns>Whether the content begins with this call, after calls without: then its whole history is new.</returns>
     public bool Settle(TrajectoryState run, bool keeps)
     {
+        if (keeps && run.Row.WhyNoContent == NotRecordedReason.ProviderNotRecorded)
+        {
+            run.Row = run.Row with { WhyNoContent = null, EraseAt = null };
+            if (run.KeepContent)
+            {
+                return false;
+            }
+        }
+
         if (keeps && !run.KeepContent && !run.Row.AnsweredBy.Any(model => IsRecorded(model.Provider)) && !IsRecorded(run.Row.Provider))
         {
             run.KeepContent = true;
             return run.LastStep is not null;
         }
 
+        if (!keeps && run is { LastStep: null, KeepContent: true } && StoresOthers)
+        {
+            run.Row = run.Row with { WhyNoContent = NotRecordedReason.ProviderNotRecorded };
+            return false;
+        }
+
         run.KeepContent &= keeps || run.LastStep is not null;
         return false;
     }
+
+    /// <summary>Whether the content of a step is stored: what is kept, and of a trajectory that is not kept everything until the grace ends.</summary>
+    public static bool Stores(TrajectoryState run, bool keeps) => run.KeepContent && (keeps || run.Row.WhyNoContent == NotRecordedReason.ProviderNotRecorded);
 
     /// <summary>The row with the model of a step.</summary>
     public static Trajectory AddTo(Trajectory row, RespondingModel? model)
@@ -43,7 +68,7 @@ internal sealed class Provenance(IReadOnlyList<ModelProvider> models, IReadOnlyL
         return row with { AnsweredBy = models, Provider = RespondingModels.ProviderOf(models) ?? row.Provider };
     }
 
-    private bool IsRecorded(string provider) => recorded.Contains(provider, StringComparer.OrdinalIgnoreCase);
+    private bool IsRecorded(string provider) => recording.Providers.Contains(provider, StringComparer.OrdinalIgnoreCase);
 
     /// <summary>
     /// The provider of the model that a response names. A name that no entry of <c>Models</c> knows is the route's, unless

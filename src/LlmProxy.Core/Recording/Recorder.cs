@@ -42,6 +42,7 @@ public sealed partial class Recorder : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly SemaphoreSlim _urgent = new(0);
     private IdleTasks? _idle;
+    private ExpiredContent? _expired;
     private Task? _worker;
 
     /// <summary>A recorder; <see cref="Start"/> starts it.</summary>
@@ -62,7 +63,7 @@ public sealed partial class Recorder : IAsyncDisposable
         (_spool, _store, _judge, _time, _logger) = (spool, store, judge, time, logger);
         _queues = new TaskQueues(budget);
         var embedder = new TrajectoryEmbedder(embed, policy, _queues, logger, _stopping.Token);
-        var changes = new TrajectoryUpdates(steps, _runs, _queues, store, reader, outcomes, policy, embedder, notRecorded, logger, _stopping.Token);
+        var changes = new TrajectoryUpdates(steps, _runs, _queues, store, reader, outcomes, policy, embedder, notRecorded, time, logger, _stopping.Token);
         _batches = new RecorderBatches(store, changes, embedder, _runs, _queues, notRecorded, budget, logger, _stopping.Token);
     }
 
@@ -77,6 +78,7 @@ public sealed partial class Recorder : IAsyncDisposable
 
         _worker = Task.Run(() => WorkAsync(leftovers), CancellationToken.None);
         _idle = new IdleTasks(_store.Plain, _judge, _runs, _queues, _time, _logger, _stopping.Token);
+        _expired = new ExpiredContent(_store.Plain, _time, _logger, _stopping.Token);
     }
 
     /// <summary>Gives an exchange its place after its task's earlier calls. To be called when the call starts.</summary>
@@ -161,6 +163,11 @@ public sealed partial class Recorder : IAsyncDisposable
         if (_idle is not null)
         {
             await _idle.DisposeAsync();
+        }
+
+        if (_expired is not null)
+        {
+            await _expired.DisposeAsync();
         }
 
         _queues.Close();

@@ -14,7 +14,7 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
     public TrajectoryState Start(ExchangeHead head)
     {
         var (row, clean) = (head.ToRow(), redactor.For(head.Tenant));
-        return new(row with { TaskDescription = clean.Redact(row.TaskDescription), Model = clean.Redact(row.Model), Client = clean.Redact(row.Client) });
+        return new(provenance.Mark(row) with { TaskDescription = clean.Redact(row.TaskDescription), Model = clean.Redact(row.Model), Client = clean.Redact(row.Client), Project = row.Project is { } project ? clean.Redact(project) : null });
     }
 
     /// <summary>Takes provider, model and client from the first call of a trajectory that was opened without one.</summary>
@@ -32,6 +32,8 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
             StartedAt = first.StartedAt,
             LastActivityAt = first.StartedAt,
             HasContent = first.HasContent,
+            WhyNoContent = first.WhyNoContent,
+            Project = run.Row.Project ?? first.Project,
             ExampleIds = first.ExampleIds,
             Arm = first.Arm,
             TemplateSet = first.TemplateSet,
@@ -138,7 +140,7 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
 
         var content = new StepContent(clean);
         // A task that continues with a model whose content is not recorded keeps nothing of that model's.
-        var kept = run.KeepContent && keeps ? content.Keep(run, delta, reading, exchange.SentPrompt, said) : new KeptContent();
+        var kept = Provenance.Stores(run, keeps) ? content.Keep(run, delta, reading, exchange.SentPrompt, said) : new KeptContent();
         var step = new TrajectoryStep
         {
             TrajectoryId = row.Id,
@@ -290,6 +292,8 @@ internal sealed class StepBuilder(OutcomeJudge judge, TaskRulesCatalog catalog, 
             ToolCallsCount = row.ToolCallsCount + calls.Count,
             ToolsUsed = calls.Count == 0 ? row.ToolsUsed : [.. row.ToolsUsed.Union(calls.Select(c => redactor.For(row.Tenant).Redact(c.Name)), StringComparer.Ordinal)],
             LastActivityAt = answered > row.LastActivityAt ? answered : row.LastActivityAt,
+            // Another process may have recorded a later call first, and does not know the project.
+            Project = row.Project ?? (head.Project is { } project ? redactor.For(row.Tenant).Redact(project) : null),
             ExampleIds = row.ExampleIds.Count > 0 ? row.ExampleIds : head.ExampleIds,
             KeyNames = WithKey(row, head),
         };

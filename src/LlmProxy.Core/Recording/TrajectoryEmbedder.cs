@@ -78,7 +78,7 @@ internal sealed partial class TrajectoryEmbedder(EmbedTrajectory embed, ContentP
         });
     }
 
-    private bool Wants(Trajectory row) => row is { QualityScore: not null, HasContent: true } && row.TaskDescription.Length > 0 && policy.Of(row).Keep;
+    private bool Wants(Trajectory row) => row is { QualityScore: not null, HasUsableContent: true } && row.TaskDescription.Length > 0 && policy.Of(row).Keep;
 
     /// <summary>The vectors, or null where they cannot be made now.</summary>
     private async Task<IReadOnlyList<TrajectoryEmbedding>?> TryMakeAsync(Trajectory row)

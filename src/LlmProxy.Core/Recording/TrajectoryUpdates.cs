@@ -14,6 +14,7 @@ internal sealed partial class TrajectoryUpdates(
     ContentPolicy policy,
     TrajectoryEmbedder embedder,
     NotRecordedCounts notRecorded,
+    TimeProvider time,
     ILogger logger,
     CancellationToken stopping)
 {
@@ -107,23 +108,48 @@ internal sealed partial class TrajectoryUpdates(
 
     private static bool IsOver(Trajectory row) => row is { IsProvisional: false, CompletedAt: not null };
 
-    /// <summary>Gives the content of a run up that is over and does not keep it. True where the store has to drop it.</summary>
+    /// <summary>
+    /// Hides the content of a run that is over and is not kept, until the grace ends; shows it again if the run is kept after
+    /// all. True where the store has to drop it at once.
+    /// </summary>
     private bool Settle(TrajectoryState run, TaskQueue queue)
     {
-        if (!IsOver(run.Row) || policy.Of(run.Row) is not { Keep: false, Reason: { } reason } || (reason == NotRecordedReason.ShorterThanMinDuration && queues.NextCall(queue) is not null))
+        var row = run.Row;
+        if (!IsOver(row) || policy.Of(row) is not { Keep: false, Reason: { } reason } || (reason == NotRecordedReason.ShorterThanMinDuration && queues.NextCall(queue) is not null))
         {
+            // Of another provider it stays whatever follows; the recorder takes the mark away.
+            var isOther = row.WhyNoContent == NotRecordedReason.ProviderNotRecorded;
+            run.Row = row.HasContent && (row.EraseAt is not null || row.WhyNoContent is not null) ? row with { EraseAt = null, WhyNoContent = isOther ? row.WhyNoContent : null } : row;
             return false;
         }
 
-        if (run.Row.HasContent)
+        if (!row.HasContent)
         {
-            run.Row = run.Row with { HasContent = false };
-            run.KeepContent = false;
-            notRecorded.Count(queue.Tenant, reason);
-            LogContentDropped(run.Row.TaskId, reason.ToWord());
+            run.Row = row with { WhyNoContent = reason, EraseAt = null };
+            return true;
         }
 
-        return true;
+        if (row.EraseAt is null)
+        {
+            notRecorded.Count(queue.Tenant, reason);
+        }
+
+        if (reason == NotRecordedReason.Cancelled || policy.Grace == TimeSpan.Zero)
+        {
+            run.Row = row with { HasContent = false, WhyNoContent = reason, EraseAt = null };
+            run.KeepContent = false;
+            LogContentDropped(row.TaskId, reason.ToWord());
+            return true;
+        }
+
+        // A later change does not put the end off.
+        run.Row = row with { WhyNoContent = reason, EraseAt = row.EraseAt ?? (time.GetUtcNow() + policy.Grace) };
+        if (row.EraseAt is null)
+        {
+            LogContentHidden(row.TaskId, reason.ToWord(), run.Row.EraseAt.Value);
+        }
+
+        return false;
     }
 
     private async Task<TrajectoryState?> FindRunAsync(string tenant, string taskId)
@@ -157,4 +183,7 @@ internal sealed partial class TrajectoryUpdates(
 
     [LoggerMessage(4004, LogLevel.Information, "Content of task {TaskId} is not kept ({Reason}); its metrics are")]
     private partial void LogContentDropped(string taskId, string reason);
+
+    [LoggerMessage(4022, LogLevel.Information, "Content of task {TaskId} is hidden and will be erased at {EraseAt:u} ({Reason}); its metrics stay")]
+    private partial void LogContentHidden(string taskId, string reason, DateTimeOffset eraseAt);
 }

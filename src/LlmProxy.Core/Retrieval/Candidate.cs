@@ -22,6 +22,9 @@ internal sealed record Candidate(Trajectory Run, double Similarity, double Score
     /// <summary>Lexical cosine of the task at hand to what the run turned out to be about, 0 where that is not known.</summary>
     public double SubjectSimilarity { get; init; }
 
+    /// <summary>Why it ranks lower with time.</summary>
+    public IReadOnlyList<ExampleAgeing> Ageing { get; init; } = [];
+
     /// <summary>From -1 to 1: what experiments say of it as an example.</summary>
     public double Lean { get; init; }
 
@@ -41,11 +44,11 @@ internal sealed record Candidate(Trajectory Run, double Similarity, double Score
     public bool IsLike(Candidate other, float least) =>
         string.Equals(Run.TaskDescription, other.Run.TaskDescription, StringComparison.OrdinalIgnoreCase) || Likeness(other) >= least;
 
-    /// <summary>Which of two runs of one task teaches: fitting tools, a pin, how far its outcome can be trusted, the score, fewer steps, the newer one.</summary>
+    /// <summary>Which of two runs of one task teaches: fitting tools, a pin, not being out of date, how far its outcome can be trusted, the score, fewer steps, the newer one.</summary>
     public bool IsBetterThan(Candidate other)
     {
-        var mine = (FitsTools ? 1 : 0, IsPinned ? 1 : 0, Run.OutcomeRank, Worth, -Run.IterationCount, Run.StartedAt.UtcTicks);
-        var theirs = (other.FitsTools ? 1 : 0, other.IsPinned ? 1 : 0, other.Run.OutcomeRank, other.Worth, -other.Run.IterationCount, other.Run.StartedAt.UtcTicks);
+        var mine = (FitsTools ? 1 : 0, IsPinned ? 1 : 0, -Ageing.Count, Run.OutcomeRank, Worth, -Run.IterationCount, Run.StartedAt.UtcTicks);
+        var theirs = (other.FitsTools ? 1 : 0, other.IsPinned ? 1 : 0, -other.Ageing.Count, other.Run.OutcomeRank, other.Worth, -other.Run.IterationCount, other.Run.StartedAt.UtcTicks);
         return mine.CompareTo(theirs) > 0;
     }
 

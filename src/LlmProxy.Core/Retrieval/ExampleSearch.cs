@@ -93,6 +93,7 @@ public sealed class ExampleSearch(
             MinQuality = query.MinQuality ?? (query.SuccessOnly ? quality.Threshold : null),
             ExceptKeys = keys?.Excluded ?? [],
             Second = second is null ? null : new SearchVector(second.Model, second.Vector),
+            Project = query.Project,
         };
         var hits = await store.SearchAsync(search, cancellationToken);
         var leftOut = new List<TrajectoryLeftOut>();
@@ -123,11 +124,14 @@ public sealed class ExampleSearch(
             {
                 LexicalSimilarity = hit.SecondSimilarity ?? 0,
                 SubjectSimilarity = SubjectSimilarity(tools.SubjectOf(hit.Trajectory)),
+                Ageing = fit < 1 ? [ExampleAgeing.ToolsNotOffered] : [],
             });
         }
 
         // 4. How relevant each is; then one run for each task, the most trustworthy; then the best that differ, pinned ones first.
         await AddCurationAsync(query.Tenant, candidates, cancellationToken);
+        var history = await ProjectHistory.ReadAsync(store, query.Tenant, candidates.Select(c => c.Run), cancellationToken);
+        candidates = [.. candidates.Select(c => history.HasMovedOn(c.Run, tools) ? c with { Ageing = [.. c.Ageing, ExampleAgeing.ProjectMovedOn] } : c)];
         var ranked = Relevance.Weigh(candidates, tools, second is not null)
             .OrderByDescending(c => c.FitsTools).ThenByDescending(c => c.IsPinned).ThenByDescending(c => c.Run.Success == true).ThenByDescending(c => c.Score).ThenByDescending(c => c.Nearness)
             .ThenByDescending(c => c.Worth).ThenBy(c => c.Run.IterationCount).ThenBy(c => c.Run.Id, StringComparer.Ordinal).ToList();
@@ -141,7 +145,7 @@ public sealed class ExampleSearch(
         }
 
         return new ExampleSearchResult(
-            [.. chosen.Select(c => new ChosenTrajectory(c.Run, c.Similarity, c.Curated?.EditedJson))],
+            [.. chosen.Select(c => new ChosenTrajectory(c.Run, c.Similarity, c.Curated?.EditedJson) { Ageing = c.Ageing })],
             [.. leftOut.OrderByDescending(l => l.Similarity ?? -2)],
             threshold,
             best,
@@ -160,7 +164,7 @@ public sealed class ExampleSearch(
     }
 
     private SkipReason? WhyNot(SearchHit hit, double threshold, double fit) =>
-        !hit.Trajectory.HasContent ? SkipReason.NoContent
+        !hit.Trajectory.HasUsableContent ? SkipReason.NoContent
         : hit.Similarity is not { } similarity ? SkipReason.NoVector
         : !(similarity >= threshold) ? SkipReason.BelowThreshold
         : fit == 0 || (fit < 1 && options.ToolMatch == ToolMatch.Require) ? SkipReason.Tools
@@ -263,16 +267,17 @@ public sealed class ExampleSearch(
     private async Task AddFilteredAsync(ExampleQuery query, SearchQuery search, IReadOnlyList<SearchHit> hits, List<TrajectoryLeftOut> leftOut, CancellationToken cancellationToken)
     {
         var known = hits.Select(h => h.Trajectory.Id).ToHashSet(StringComparer.Ordinal);
-        var all = await store.SearchAsync(search with { Providers = [], SuccessOnly = false, MinQuality = null, WithoutRetired = false, OnlyUsable = false, ExceptKeys = [] }, cancellationToken);
+        var all = await store.SearchAsync(search with { Providers = [], SuccessOnly = false, MinQuality = null, WithoutRetired = false, OnlyUsable = false, ExceptKeys = [], Project = null }, cancellationToken);
         foreach (var hit in all.Where(h => !known.Contains(h.Trajectory.Id) && !IsOwn(h.Trajectory, query)))
         {
             var run = hit.Trajectory;
             var reason = run.Status == TrajectoryStatus.Active ? SkipReason.NotEnded
                 : run.Status == TrajectoryStatus.Cancelled ? SkipReason.Cancelled
                 : query.Providers.Count > 0 && !query.Providers.Contains(run.Provider, StringComparer.OrdinalIgnoreCase) ? SkipReason.Provider
+                : search.Project is { } project && !string.Equals(run.Project, project, StringComparison.Ordinal) ? SkipReason.OtherProject
                 : run.KeyNames.Intersect(search.ExceptKeys, StringComparer.Ordinal).Any() ? SkipReason.KeyMayNotTeach
                 : search.SuccessOnly && run.Success != true && run.QualityScore is null ? SkipReason.NotSuccessful
-                : !run.HasContent ? SkipReason.NoContent
+                : !run.HasUsableContent ? SkipReason.NoContent
                 : search.MinQuality is { } least && !(run.QualityScore >= least) ? SkipReason.Quality
                 : hits.Count < search.Limit ? SkipReason.Retired
                 : SkipReason.Count;

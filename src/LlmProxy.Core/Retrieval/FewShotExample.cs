@@ -47,6 +47,9 @@ public sealed record ExampleQuery(string Tenant, string TaskDescription, int Cou
     /// <summary>Tools that the request offers; empty where unknown.</summary>
     public IReadOnlyList<string> OfferedTools { get; init; } = [];
 
+    /// <summary>Only runs of this project (<see cref="Trajectory.Project"/>); null for all of the tenant.</summary>
+    public string? Project { get; init; }
+
     /// <summary>A run to leave out: the task's own.</summary>
     public string? ExceptTaskId { get; init; }
 
@@ -58,7 +61,20 @@ public sealed record ExampleQuery(string Tenant, string TaskDescription, int Cou
 /// <param name="Trajectory">The run.</param>
 /// <param name="Similarity">Cosine.</param>
 /// <param name="EditedJson">What a person made of it, or null.</param>
-public sealed record ChosenTrajectory(Trajectory Trajectory, double Similarity, string? EditedJson = null);
+public sealed record ChosenTrajectory(Trajectory Trajectory, double Similarity, string? EditedJson = null)
+{
+    /// <summary>Why it ranks lower than its task alone would place it; empty if nothing speaks against it.</summary>
+    public IReadOnlyList<ExampleAgeing> Ageing { get; init; } = [];
+}
+
+/// <summary>Why an example ranks lower with time.</summary>
+public enum ExampleAgeing
+{
+    /// <summary>The request does not offer all of the tools by which it changed something.</summary>
+    ToolsNotOffered,
+    /// <summary>Many later trajectories of its project used none of the tools by which it changed something.</summary>
+    ProjectMovedOn,
+}
 
 /// <summary>A run that was left out.</summary>
 /// <param name="Trajectory">The run.</param>

@@ -34,6 +34,9 @@ internal static class Relevance
     // What a trajectory loses if only the idle rule judged it a success.
     private const double IdleLoss = 0.1;
 
+    // What a trajectory loses for each reason why it is out of date: more than a good place in the lists is worth.
+    private const double AgeingLoss = 0.2;
+
     // What experiments can add or take: as much as a good place in the lists.
     private const double EvidenceWeight = 0.2;
 
@@ -88,7 +91,7 @@ internal static class Relevance
         var nearest = near.Max(c => c.Nearness);
         var voters = near.OrderByDescending(c => c.Score).Take(Voters)
             .Select(c => (c.Run.Id, Tools: tools.Of(c.Run), Weight: Math.Exp((c.Nearness - nearest) / VoteDecay))).ToList();
-        return near.Select(c => c with { Score = ((1 - AgreementWeight) * c.Score) + (AgreementWeight * Agreement(c)) + (subjectWeight * c.SubjectSimilarity) - (c.Run.Success is not null ? 0 : IdleLoss) + (EvidenceWeight * c.Lean) });
+        return near.Select(c => c with { Score = ((1 - AgreementWeight) * c.Score) + (AgreementWeight * Agreement(c)) + (subjectWeight * c.SubjectSimilarity) - (c.Run.Success is not null ? 0 : IdleLoss) + (EvidenceWeight * c.Lean) - (AgeingLoss * c.Ageing.Count) });
 
         double Agreement(Candidate candidate)
         {

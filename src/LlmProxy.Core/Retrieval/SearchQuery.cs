@@ -23,6 +23,9 @@ public sealed record SearchQuery(string Tenant, string Model, float[] Vector, st
     /// <summary>Only runs with at least this score; null for all, unscored ones included.</summary>
     public double? MinQuality { get; init; }
 
+    /// <summary>Only runs of this project; null for all.</summary>
+    public string? Project { get; init; }
+
     /// <summary>Leave out runs that one of these keys took part in (<see cref="Trajectory.KeyNames"/>): their runs may not teach.</summary>
     public IReadOnlyList<string> ExceptKeys { get; init; } = [];
 

@@ -61,6 +61,10 @@ public enum SkipReason
     Retired,
     /// <summary>A key took part in the trajectory whose runs may not become examples (<c>CanTeach</c>).</summary>
     KeyMayNotTeach,
+    /// <summary>The trajectory is of another project, or of none (<c>FewShot:Scope</c>).</summary>
+    OtherProject,
+    /// <summary>Only trajectories of the same project may be examples, and the client states none (<c>FewShot:Scope</c>).</summary>
+    UnknownProject,
 }
 
 /// <summary>The words of <see cref="SkipReason"/> in headers, the API and logs.</summary>

@@ -113,7 +113,7 @@ public static class LlmProxyCoreServiceCollectionExtensions
         services.TryAddSingleton<OutcomeWorker>();
         services.TryAddSingleton<OutcomeReview>();
         services.TryAddSingleton<ContentPolicy>();
-        services.TryAddSingleton(new Provenance(options.Models, options.Recording.Providers));
+        services.TryAddSingleton(new Provenance(options.Models, options.Recording));
         services.TryAddSingleton<StepBuilder>();
         services.TryAddSingleton<FetchedResponse>();
         services.TryAddSingleton(Create<Recorder>);

@@ -44,6 +44,12 @@ public interface ITrajectoryStore
     /// <summary>Deletes the steps, embeddings and content of a run and keeps its metrics row (<see cref="Trajectory.HasContent"/> becomes false).</summary>
     Task DropContentAsync(string tenant, string trajectoryId, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Drops the content of trajectories of all tenants whose <see cref="Trajectory.EraseAt"/> has passed, and returns them as they
+    /// are then. Where several processes use the store, each trajectory is erased by one of them.
+    /// </summary>
+    Task<IReadOnlyList<Trajectory>> EraseExpiredContentAsync(int limit, CancellationToken cancellationToken);
+
     /// <summary>Deletes trajectories that ended before a time and score at most a quality, in batches. Returns their number (with dryRun: the number that would go). Without a tenant: those of all.</summary>
     Task<int> CleanupAsync(string? tenant, DateTimeOffset endedBefore, double maxQuality, bool includeUnscored, bool dryRun, CancellationToken cancellationToken);
 

@@ -24,6 +24,9 @@ public sealed record IncomingCall
     /// <summary>The task's description, asked for when a task is opened.</summary>
     public required Func<string> Description { get; init; }
 
+    /// <summary>The project that the call states, asked for when a conversation is opened.</summary>
+    public Func<string?> Project { get; init; } = static () => null;
+
     /// <summary>Whether the history ends in something that a person wrote, asked for where a turn's boundary may be.</summary>
     public required Func<bool> EndsInUserText { get; init; }
 

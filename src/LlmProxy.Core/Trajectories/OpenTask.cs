@@ -30,6 +30,9 @@ public sealed class OpenTask
     /// <summary>What the task is.</summary>
     public string TaskDescription { get; internal set; } = "";
 
+    /// <summary>Working directory or repository that the client states, or null.</summary>
+    public string? Project { get; internal set; }
+
     /// <summary>When its first call came.</summary>
     public DateTimeOffset StartedAt { get; init; }
 
@@ -89,6 +92,7 @@ public sealed class OpenTask
     {
         Identity = TaskIdentity.Of(stored),
         TaskDescription = stored.TaskDescription,
+        Project = stored.Project,
         Model = stored.Model,
         StartedAt = stored.StartedAt,
         LastStep = stored.IterationCount,

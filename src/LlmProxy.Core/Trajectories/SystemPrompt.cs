@@ -17,12 +17,12 @@ public sealed class SystemPrompt(RequestReading reading)
 }
 
 /// <summary>Answers to one question about system prompts, by the prompts' digests.</summary>
-internal sealed class SystemPromptAnswers(Func<string, bool> ask)
+internal sealed class SystemPromptAnswers<T>(Func<string, T> ask)
 {
     // Prompts that hold a clock are new every time, and push the others out only slowly.
     private const int MaxAnswers = 1_000;
 
-    private readonly ConcurrentLru<UInt128, bool> _answers = new(MaxAnswers);
+    private readonly ConcurrentLru<UInt128, T> _answers = new(MaxAnswers);
 
-    public bool Ask(SystemPrompt prompt) => _answers.GetOrAdd(prompt.Digest, static (_, asked) => asked.ask(asked.prompt.Text), (ask, prompt));
+    public T Ask(SystemPrompt prompt) => _answers.GetOrAdd(prompt.Digest, static (_, asked) => asked.ask(asked.prompt.Text), (ask, prompt));
 }

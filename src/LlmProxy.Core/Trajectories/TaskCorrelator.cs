@@ -253,6 +253,7 @@ public sealed partial class TaskCorrelator
             {
                 // A task opened through the API may have no description.
                 task.TaskDescription = Describe(call);
+                task.Project ??= FindProject(call);
             }
 
             _index.Add(task);
@@ -445,6 +446,7 @@ public sealed partial class TaskCorrelator
                 SessionId = call.SessionId,
             },
             TaskDescription = Describe(call),
+            Project = conversation?.Project ?? FindProject(call) ?? parent?.Project,
             OffersTools = call.Reading.OffersTools,
             AgentId = call.AgentId,
             StartedAt = _time.GetUtcNow(),
@@ -476,6 +478,8 @@ public sealed partial class TaskCorrelator
 
         return !stored.IsEmpty;
     }
+
+    private string? FindProject(IncomingCall call) => call.Project() is { } project ? _redactor?.For(call.Tenant).Redact(project) ?? project : null;
 
     private string Describe(IncomingCall call) => _redactor?.For(call.Tenant).Redact(call.Description()) ?? call.Description();
 

@@ -17,17 +17,22 @@ public sealed class TaskRules
     /// <summary>Name of the preset that applies to clients that no other preset recognises.</summary>
     public const string Generic = "generic";
 
+    /// <summary>Clients state their context in the first messages, before what a person wrote.</summary>
+    private const int MaxContextMessages = 4;
+
     private static readonly TimeSpan PatternTimeout = TimeSpan.FromMilliseconds(100);
 
     private readonly TaskPreset _preset;
     private readonly List<(string Header, Regex Pattern)> _recognizeHeaders;
-    private readonly SystemPromptAnswers? _recognizesSystem;
-    private readonly SystemPromptAnswers? _isSideCall;
+    private readonly SystemPromptAnswers<bool>? _recognizesSystem;
+    private readonly SystemPromptAnswers<bool>? _isSideCall;
     private readonly Regex[] _sideCallTexts;
     private readonly Regex[] _errorResults;
     private readonly Regex[] _guardResults;
     private readonly Regex[] _interventions;
     private readonly Regex[] _clickHits;
+    private readonly SystemPromptAnswers<string?>? _projectOfSystem;
+    private readonly Regex[] _projectTexts;
 
     /// <summary>Compiles a preset.</summary>
     /// <param name="name">Its name.</param>
@@ -42,13 +47,13 @@ public sealed class TaskRules
         if (!string.IsNullOrEmpty(preset.RecognizeSystem))
         {
             var pattern = Compile(preset.RecognizeSystem);
-            _recognizesSystem = new SystemPromptAnswers(text => IsMatch(pattern, text));
+            _recognizesSystem = new SystemPromptAnswers<bool>(text => IsMatch(pattern, text));
         }
 
         if (preset.SideCallSystem.Count > 0)
         {
             var patterns = Compile(preset.SideCallSystem);
-            _isSideCall = new SystemPromptAnswers(text => Any(patterns, text));
+            _isSideCall = new SystemPromptAnswers<bool>(text => Any(patterns, text));
         }
 
         _sideCallTexts = Compile(preset.SideCallLastUser);
@@ -56,6 +61,12 @@ public sealed class TaskRules
         _guardResults = Compile(preset.GuardResults);
         _interventions = Compile(preset.Interventions);
         _clickHits = Compile(preset.ClickHits);
+        _projectTexts = Compile(preset.ProjectUser);
+        if (preset.ProjectSystem.Count > 0)
+        {
+            var patterns = Compile(preset.ProjectSystem);
+            _projectOfSystem = new SystemPromptAnswers<string?>(text => ProjectOf(patterns, text));
+        }
     }
 
     /// <summary>The preset's name.</summary>
@@ -100,6 +111,26 @@ public sealed class TaskRules
 
     /// <summary>Whether a call with this system prompt is a side call. It is read only where a rule needs it.</summary>
     public bool IsSideCall(SystemPrompt prompt) => _isSideCall?.Ask(prompt) ?? false;
+
+    /// <summary>Whether this kind of client states the project that it works on.</summary>
+    public bool StatesProject => _projectOfSystem is not null || _projectTexts.Length > 0;
+
+    /// <summary>The project that a conversation's first call states, or null.</summary>
+    public string? FindProject(SystemPrompt prompt, RequestReading reading)
+    {
+        if (_projectOfSystem?.Ask(prompt) is { } project)
+        {
+            return project;
+        }
+
+        var found = default(string);
+        for (var i = 0; found is null && _projectTexts.Length > 0 && i < Math.Min(MaxContextMessages, reading.Messages.Count) && !reading.Messages[i].IsAssistant; i++)
+        {
+            found = ProjectOf(_projectTexts, reading.ReadMessage(i).Text);
+        }
+
+        return found;
+    }
 
     /// <summary>Whether a user message is an intervention.</summary>
     public bool IsIntervention(string text) => Any(_interventions, text);
@@ -154,6 +185,26 @@ public sealed class TaskRules
     }
 
     private static string? Value(Func<string, string?> header, string? name) => name is not null && header(name) is { Length: > 0 } value ? value : null;
+
+    private static string? ProjectOf(Regex[] patterns, string text)
+    {
+        foreach (var pattern in patterns)
+        {
+            try
+            {
+                if (pattern.Match(text) is { Success: true } match && ProjectPath.Normalize(match.Groups["project"].Value) is { } project)
+                {
+                    return project;
+                }
+            }
+            catch (RegexMatchTimeoutException)
+            {
+                // It counts as no match.
+            }
+        }
+
+        return null;
+    }
 
     private static Regex[] Compile(IReadOnlyList<string> patterns) => [.. patterns.Select(Compile)];
 

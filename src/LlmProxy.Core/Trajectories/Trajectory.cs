@@ -154,8 +154,20 @@ public sealed record Trajectory
     /// <summary>An outcome that a later call takes back: a terminal tool's or an ended turn's, until the grace is over.</summary>
     public bool IsProvisional { get; init; }
 
-    /// <summary>Whether the steps and their content are kept.</summary>
+    /// <summary>Whether the steps and their content are there, for good or until <see cref="EraseAt"/>.</summary>
     public bool HasContent { get; init; }
+
+    /// <summary>Why the rules do not keep its content, or null. While <see cref="HasContent"/> is true all the same, the content is hidden from examples and exports.</summary>
+    public NotRecordedReason? WhyNoContent { get; init; }
+
+    /// <summary>When hidden content is erased; null if none is.</summary>
+    public DateTimeOffset? EraseAt { get; init; }
+
+    /// <summary>Whether its content may be used for examples and exports.</summary>
+    public bool HasUsableContent => HasContent && WhyNoContent is null;
+
+    /// <summary>Working directory or repository that the client states, or null.</summary>
+    public string? Project { get; init; }
 
     /// <summary>Trajectories whose examples were put into this run's prompt.</summary>
     public IReadOnlyList<string> ExampleIds { get; init; } = [];
@@ -188,7 +200,7 @@ public sealed record Trajectory
     public double? ClickAccuracy => StatedClickAccuracy ?? (ClicksTotal == 0 ? null : (double)ClicksHit / ClicksTotal);
 
     /// <summary>First request to last response; never negative, also if the clock was set back in between.</summary>
-    public TimeSpan Duration => (CompletedAt ?? LastActivityAt) - StartedAt is var duration && duration > TimeSpan.Zero ? duration : TimeSpan.Zero;
+    public TimeSpan Duration => LastActivityAt - StartedAt is var duration && duration > TimeSpan.Zero ? duration : TimeSpan.Zero;
 }
 
 /// <summary>A reference to one stored message.</summary>

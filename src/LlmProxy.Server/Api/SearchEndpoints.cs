@@ -1,6 +1,9 @@
+using LlmProxy.Core;
 using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Sdk;
+using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Access;
 using LlmProxy.Server.Api.Dtos;
 
@@ -15,7 +18,7 @@ internal static class SearchEndpoints
         api.MapPost("/search", SearchAsync).AcceptsJson<SearchRequest>().Produces<SearchResponse>().ProducesProblem(400)
             .WithTags("Search").WithSummary("Finds similar trajectories, the reasons why others are left out, and the prompt section they produce").OpenToLocalUsers();
 
-    private static async Task<IResult> SearchAsync(HttpContext context, TrajectorySearch similar, LlmProxyOptions options, CancellationToken cancellationToken)
+    private static async Task<IResult> SearchAsync(HttpContext context, TrajectorySearch similar, Redactor redactor, LlmProxyOptions options, CancellationToken cancellationToken)
     {
         var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.SearchRequest);
         var text = ApiInput.Required("taskDescription", request.TaskDescription, "{\"taskDescription\": \"File the October invoice\"}");
@@ -24,6 +27,8 @@ internal static class SearchEndpoints
             MinSimilarity = ApiInput.InRange("minSimilarity", request.MinSimilarity, -1, 1),
             Providers = request.Providers ?? options.FewShot.SourceProviders,
             SuccessOnly = request.SuccessOnly ?? true,
+            Project = ProjectPath.Normalize(request.Project) is { } project ? redactor.For(context.GetTenant()).Redact(project) : null,
+            OfferedTools = request.Tools ?? [],
             MinQuality = ApiInput.InRange("minQuality", request.MinQuality, 0, 1),
         };
         var found = await similar.FindSimilarAsync(query, cancellationToken);
@@ -34,7 +39,7 @@ internal static class SearchEndpoints
 
         return TypedResults.Json(
             new SearchResponse(
-                [.. search.Chosen.Select(c => new SimilarTrajectoryDto(c.Trajectory.Id, c.Trajectory.TaskDescription, c.Similarity, c.Trajectory.QualityScore, c.Trajectory.IterationCount, c.Trajectory.ToolsUsed))],
+                [.. search.Chosen.Select(c => new SimilarTrajectoryDto(c.Trajectory.Id, c.Trajectory.TaskDescription, c.Similarity, c.Trajectory.QualityScore, c.Trajectory.IterationCount, c.Trajectory.ToolsUsed, c.Trajectory.Project, [.. c.Ageing.Select(a => EnumWords.Kebab(a))]))],
                 [.. search.LeftOut.Select(l => new LeftOutTrajectoryDto(l.Trajectory.Id, l.Trajectory.TaskDescription, l.Similarity, l.Reason.ToWord()))],
                 similar.FormatAsFewShot(found, text),
                 search.Threshold,

@@ -124,7 +124,7 @@ internal sealed class DoctorChecks(ProxyConfiguration configuration, string tena
         var sources = Options.FewShot.SourceProviders.Except(recording.Providers, StringComparer.OrdinalIgnoreCase).ToList();
         return sources.Count > 0
             ? CheckResult.Warn("recording", $"examples are configured to come from {string.Join(", ", sources)}, whose content is not kept", "Set the same providers in LlmProxy:Recording:Providers and LlmProxy:FewShot:SourceProviders.")
-            : CheckResult.Ok("recording", Invariant($"on for {string.Join(", ", recording.Providers)}; runs under {recording.MinDuration.TotalSeconds:0.##} s {(recording.Failures ? "lose their content" : "and failed ones lose their content")}"));
+            : CheckResult.Ok("recording", Invariant($"on for {string.Join(", ", recording.Providers)}; runs under {(recording.MinDuration ?? TimeSpan.FromSeconds(5)).TotalSeconds:0.##} s{(recording.MinDuration is null ? " without a tool call" : "")} {(recording.Failures ? "lose their content" : "and failed ones lose their content")}"));
     }
 
     private IEnumerable<CheckResult> Templates()
@@ -158,7 +158,7 @@ internal sealed class DoctorChecks(ProxyConfiguration configuration, string tena
     private async Task<CheckResult> ExamplesAsync(SqlTrajectoryStore store, EmbeddingService embeddings, string? text, CancellationToken cancellationToken)
     {
         var runs = await store.ListAsync(new TrajectoryQuery(tenant) { Success = true, MinQuality = Options.Quality.Threshold, Limit = 500 }, cancellationToken);
-        var usable = runs.Items.Count(run => run.HasContent && Options.FewShot.SourceProviders.Contains(run.Provider, StringComparer.OrdinalIgnoreCase));
+        var usable = runs.Items.Count(run => run.HasUsableContent && Options.FewShot.SourceProviders.Contains(run.Provider, StringComparer.OrdinalIgnoreCase));
         if (usable == 0)
         {
             return CheckResult.Warn(

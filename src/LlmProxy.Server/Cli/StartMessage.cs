@@ -104,7 +104,8 @@ internal sealed class StartMessage(WebApplication app, ProxyConfiguration config
         }
 
         return $"content of {(recording.Providers.Count == 0 ? "no" : string.Join(", ", recording.Providers))} runs; metrics of every run. "
-            + (recording.MinDuration > TimeSpan.Zero ? string.Create(CultureInfo.InvariantCulture, $"Runs under {recording.MinDuration.TotalSeconds:0.##} s lose their content. ") : "")
+            + (recording.MinDuration is not { } least ? "Runs under 5 s without a tool call lose their content. "
+                : least > TimeSpan.Zero ? string.Create(CultureInfo.InvariantCulture, $"Runs under {least.TotalSeconds:0.##} s lose their content. ") : "")
             + (recording.Failures ? "" : "Failed runs lose their content. ")
             + (recording.Redaction.Enabled ? "Secrets are redacted before storing." : "Secrets are NOT redacted (LlmProxy:Recording:Redaction is off).");
     }

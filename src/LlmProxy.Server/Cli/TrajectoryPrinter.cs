@@ -70,6 +70,16 @@ internal sealed class TrajectoryPrinter(CliConsole console, bool full = false)
             Field("Comment", comment);
         }
 
+        if (run.Project is { Length: > 0 } project)
+        {
+            Field("Project", project);
+        }
+
+        if (run.WhyNoContent is { } why)
+        {
+            Field("Content", run.EraseAt is { } erased ? $"hidden from examples and exports ({why}); erased at {Time(erased)} UTC" : run.HasContent ? $"hidden from examples and exports ({why})" : $"not kept ({why})");
+        }
+
         if (run.Steps.Count == 0)
         {
             console.Line();

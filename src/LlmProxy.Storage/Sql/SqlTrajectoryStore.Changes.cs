@@ -49,6 +49,36 @@ public abstract partial class SqlTrajectoryStore
             cancellationToken);
 
     /// <inheritdoc />
+    /// <remarks>Choosing and erasing are one transaction: another process passes over what this one has, and nothing is left half done.</remarks>
+    public async Task<IReadOnlyList<Trajectory>> EraseExpiredContentAsync(int limit, CancellationToken cancellationToken)
+    {
+        SqlStatement Expired() => new SqlStatement("SELECT row_id FROM task_trajectory WHERE erase_at <= @now ORDER BY erase_at, row_id LIMIT @limit").With("now", Time.GetUtcNow()).With("limit", limit);
+
+        // A removal keeps all saves out, so it is not begun for nothing.
+        if ((await ReadAsync("look for expired content", s => s.QueryAsync(Expired(), r => r.GetInt64(0), cancellationToken), cancellationToken)).Count == 0)
+        {
+            return [];
+        }
+
+        return await RemoveAsync<IReadOnlyList<Trajectory>>(
+            "erase expired content",
+            async s =>
+            {
+                var rows = await s.QueryAsync(Expired().Append(s.SkipLocked), r => r.GetInt64(0), cancellationToken);
+                if (rows.Count == 0)
+                {
+                    return [];
+                }
+
+                await TrajectoryRemoval.DropContentAsync(s, rows, cancellationToken);
+                // Whoever holds the run in memory reads it again before the next change.
+                await s.ExecuteAsync(new SqlStatement("UPDATE task_trajectory SET version = version + 1 WHERE row_id " + s.Any("rows")).With("rows", rows), cancellationToken);
+                return await s.QueryAsync(new SqlStatement(SelectRuns + "t.row_id " + s.Any("rows")).With("rows", rows), r => TrajectoryRows.Read(s, r), cancellationToken);
+            },
+            cancellationToken);
+    }
+
+    /// <inheritdoc />
     /// <remarks>
     /// Runs whose example is pinned stay. Which runs go is read without a lock, and looked at once
     /// more in the transaction that deletes them: another process may clean up at the same time, and a run may have been

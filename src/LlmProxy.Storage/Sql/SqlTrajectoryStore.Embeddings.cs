@@ -127,7 +127,7 @@ public abstract partial class SqlTrajectoryStore
 
     private static SqlStatement TextsConditions(SqlStatement statement, TrajectoryTextsQuery query)
     {
-        statement.Append("t.tenant = @tenant AND t.row_id > @after AND t.has_content AND t.task_description <> '' AND t.status IN ('completed', 'failed', 'needs_help')")
+        statement.Append("t.tenant = @tenant AND t.row_id > @after AND t.has_content AND t.why_no_content IS NULL AND t.task_description <> '' AND t.status IN ('completed', 'failed', 'needs_help')")
             .With("tenant", query.Tenant).With("after", query.AfterRow);
         for (var i = 0; i < query.Lacking.Count; i++)
         {

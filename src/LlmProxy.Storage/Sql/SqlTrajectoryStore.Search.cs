@@ -70,6 +70,17 @@ public abstract partial class SqlTrajectoryStore
     }
 
     /// <inheritdoc />
+    public Task<IReadOnlyList<ProjectTools>> ReadProjectToolsAsync(string tenant, IReadOnlyCollection<string> projects, int limit, CancellationToken cancellationToken) =>
+        projects.Count == 0
+            ? Task.FromResult<IReadOnlyList<ProjectTools>>([])
+            : QueryAsync(
+                "read the tools of projects",
+                s => new SqlStatement($"SELECT project, started_at, tools_used FROM task_trajectory WHERE {s.IsTenant("tenant")} AND project {s.Any("projects")} AND tools_used <> '[]' ORDER BY started_at DESC LIMIT @limit")
+                    .With("tenant", tenant).With("projects", projects).With("limit", limit),
+                (s, r) => new ProjectTools(r.GetString(0), s.ReadTime(r, 1), JsonLists.Read(r.GetString(2))),
+                cancellationToken);
+
+    /// <inheritdoc />
     public Task RecordExampleUsageAsync(string tenant, IReadOnlyCollection<string> trajectoryIds, DateTimeOffset at, CancellationToken cancellationToken) =>
         trajectoryIds.Count == 0
             ? Task.CompletedTask
@@ -127,7 +138,7 @@ public abstract partial class SqlTrajectoryStore
                 "look up examples",
                 s => WithoutKeys(
                     s,
-                    new SqlStatement($"SELECT t.id FROM task_trajectory t WHERE {s.IsTenant("t.tenant")} AND t.id {s.Any("ids")} AND t.has_content AND {NotRetired}")
+                    new SqlStatement($"SELECT t.id FROM task_trajectory t WHERE {s.IsTenant("t.tenant")} AND t.id {s.Any("ids")} AND t.has_content AND t.why_no_content IS NULL AND {NotRetired}")
                         .With("tenant", tenant).With("ids", trajectoryIds),
                     exceptKeys),
                 cancellationToken);
@@ -159,11 +170,12 @@ public abstract partial class SqlTrajectoryStore
     private protected static SqlStatement SearchConditions(SqlSession session, SqlStatement statement, SearchQuery query)
     {
         var text = new StringBuilder($" AND {session.IsTenant("t.tenant")}");
-        text.Append(query.OnlyUsable ? " AND t.has_content AND t.status IN ('completed', 'failed', 'needs_help')" : "");
+        text.Append(query.OnlyUsable ? " AND t.has_content AND t.why_no_content IS NULL AND t.status IN ('completed', 'failed', 'needs_help')" : "");
         text.Append(query.SuccessOnly ? " AND (t.success IS TRUE OR (t.success IS NULL AND t.quality_score IS NOT NULL))" : "");
         text.Append(query.KnownOutcomes ? " AND t.success IS NOT NULL AND t.outcome_source IN ('human', 'ci', 'api', 'judge')" : "");
         text.Append(query.WithoutRetired ? " AND " + NotRetired : "");
-        statement.Append(text.ToString()).With("tenant", query.Tenant).AppendIf(query.MinQuality, " AND t.quality_score >= @quality", "quality");
+        statement.Append(text.ToString()).With("tenant", query.Tenant).AppendIf(query.MinQuality, " AND t.quality_score >= @quality", "quality")
+            .AppendIf(query.Project, " AND t.project = @project", "project");
         WithoutKeys(session, statement, query.ExceptKeys);
         return query.Providers.Count == 0 ? statement : statement.Append(" AND t.provider " + session.Any("providers")).With("providers", query.Providers);
     }

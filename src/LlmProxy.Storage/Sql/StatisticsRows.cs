@@ -53,7 +53,7 @@ internal static class StatisticsRows
         await session.QueryFirstAsync(
             new SqlStatement(
                 """
-                SELECT count(*) FROM (SELECT 1 FROM task_trajectory t WHERE t.tenant = @tenant AND t.success AND t.quality_score >= @quality AND t.has_content
+                SELECT count(*) FROM (SELECT 1 FROM task_trajectory t WHERE t.tenant = @tenant AND t.success AND t.quality_score >= @quality AND t.has_content AND t.why_no_content IS NULL
                     AND t.status IN ('completed', 'failed', 'needs_help') LIMIT @most) good
                 """).With("tenant", tenant).With("quality", minQuality).With("most", atMost),
             r => (int)r.GetInt64(0),

@@ -49,7 +49,7 @@ internal static class TrajectoryRemoval
             r => (Row: r.GetInt64(0), Text: r.GetString(1)),
             cancellationToken);
         await RemoveContentAsync(session, rows, cancellationToken);
-        await session.ExecuteAsync(ByRow(session, "UPDATE task_trajectory SET has_content = FALSE WHERE row_id ", rows), cancellationToken);
+        await session.ExecuteAsync(ByRow(session, "UPDATE task_trajectory SET has_content = FALSE, erase_at = NULL WHERE row_id ", rows), cancellationToken);
         // The texts of the removed vectors leave the index too.
         await session.ExecuteAsync(tasks.Select(t => session.IndexText(t.Row, SearchText.Words(t.Text), [])).ToList(), cancellationToken);
     }

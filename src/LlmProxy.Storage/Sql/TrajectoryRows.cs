@@ -46,6 +46,13 @@ internal static class TrajectoryRows
         .Add("evidence", run => run.Evidence, static (r, i) => EvidenceJson.Read(r.Reader.GetString(i)), EvidenceJson.Write)
         .Truth("is_provisional", run => run.IsProvisional)
         .Truth("has_content", run => run.HasContent)
+        .Add(
+            "why_no_content",
+            run => run.WhyNoContent,
+            static (r, i) => r.Reader.Text(i) is { } reason ? EnumWords.ParseKebab<NotRecordedReason>(reason) ?? NotRecordedReason.ContentNotKept : null,
+            reason => reason?.ToWord())
+        .OptionalTime("erase_at", run => run.EraseAt)
+        .OptionalText("project", run => run.Project)
         .Texts("example_ids", run => run.ExampleIds)
         .OptionalText("arm", run => run.Arm)
         .Texts("tools_used", run => run.ToolsUsed)

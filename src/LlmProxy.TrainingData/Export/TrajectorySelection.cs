@@ -102,7 +102,7 @@ internal sealed class TrajectorySelection(ITrajectoryStore store, ExportRequest 
 
             // The first run of a conversation carries its own id; it matters only if others follow.
             var key = TaskKeys.Conversation(run);
-            if (run.HasContent && (_conversations.ContainsKey(key) || run.ConversationId != run.TaskId))
+            if (run.HasUsableContent && (_conversations.ContainsKey(key) || run.ConversationId != run.TaskId))
             {
                 (_conversations.TryGetValue(key, out var ids) ? ids : _conversations[key] = []).Add(run.Id);
             }
@@ -127,7 +127,7 @@ internal sealed class TrajectorySelection(ITrajectoryStore store, ExportRequest 
             : run.Provider == RespondingModels.Mixed ? "models of several providers responded"
             : _allowed.Count > 0 && !_allowed.Contains(run.Provider, StringComparer.OrdinalIgnoreCase) ? $"provider {run.Provider} is not in Export:AllowProviders"
             : request.Exclude.Contains(run.Id) ? Excluded
-            : !run.HasContent ? "content not kept"
+            : !run.HasUsableContent ? "content not kept"
             : isPreference ? run.Success is null ? "outcome unknown" : null
             : request.Outcomes.Count > 0 && run.OutcomeSource is { } source && source != OutcomeSource.Inferred && !request.Outcomes.Contains(source) ? "outcome of another source (--outcome)"
             : request.SuccessOnly && run.Success is null && !(request.IncludeInferred && run.QualityScore is not null) ? "success is inferred or unknown (--include-inferred)"

@@ -67,6 +67,9 @@ internal sealed class ImportedTrajectory
 
     public required string TaskDescription { get; init; }
 
+    /// <summary>Working directory that the file states, or null.</summary>
+    public string? Project { get; init; }
+
     public List<ImportedStep> Steps { get; init; } = [];
 
     /// <summary>What followed the last reply and belongs to this run: results of its calls, an interruption.</summary>

@@ -243,6 +243,7 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
             Client = run.Client,
             Preset = run.Preset,
             TaskDescription = _redactor.Redact(run.TaskDescription),
+            Project = run.Project is { } project ? _redactor.Redact(project) : null,
             Status = success == false ? TrajectoryStatus.Failed : TrajectoryStatus.Completed,
             Success = success,
             IterationCount = run.Steps.Count,

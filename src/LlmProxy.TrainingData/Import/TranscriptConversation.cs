@@ -210,6 +210,7 @@ internal sealed class TranscriptConversation(TaskRules rules, ImportReport repor
             Client = "claude-code" + (record.Version.Length > 0 ? "/" + record.Version : "") + ClaudeCodeTranscripts.ClientMark,
             Preset = rules.Name,
             TaskDescription = _task,
+            Project = ProjectPath.Normalize(record.Directory),
         };
         _runs.Add(run);
         return run;

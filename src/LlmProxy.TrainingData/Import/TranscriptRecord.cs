@@ -38,6 +38,9 @@ internal sealed class TranscriptRecord
 
     public string Version { get; init; } = "";
 
+    /// <summary>The working directory, or null.</summary>
+    public string? Directory { get; init; }
+
     public DateTimeOffset At { get; init; }
 
     public bool IsSidechain { get; init; }
@@ -157,6 +160,7 @@ internal sealed class TranscriptRecord
             SessionId = root.Text("sessionId"u8) ?? "",
             AgentId = root.Text("agentId"u8),
             Version = root.Text("version"u8) ?? "",
+            Directory = root.Text("cwd"u8),
             At = DateTimeOffset.TryParse(root.Text("timestamp"u8), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var at) ? at : default,
             IsSidechain = root.Get("isSidechain"u8).ValueKind == JsonValueKind.True,
             IsMeta = isSummary || attachment is { IsQueued: false } || root.Get("isMeta"u8).ValueKind == JsonValueKind.True,

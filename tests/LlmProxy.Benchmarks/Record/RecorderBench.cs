@@ -46,7 +46,7 @@ internal sealed class RecorderBench : IAsyncDisposable
             new RetryingStore(store, store, TimeProvider.System, NullLogger<Recorder>.Instance),
             new TrajectoryReader(store),
             store,
-            new StepBuilder(judge, catalog, new Redactor(options.Recording.Redaction), options.Prices, new Provenance(options.Models, options.Recording.Providers), new CorrelationSecret { Value = SampleCalls.Secret }, new HistoryPrefixCache()),
+            new StepBuilder(judge, catalog, new Redactor(options.Recording.Redaction), options.Prices, new Provenance(options.Models, options.Recording), new CorrelationSecret { Value = SampleCalls.Secret }, new HistoryPrefixCache()),
             judge,
             new ContentPolicy(options.Recording),
             new NotRecordedCounts(),

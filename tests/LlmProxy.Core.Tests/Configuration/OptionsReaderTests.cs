@@ -17,7 +17,8 @@ public sealed class OptionsReaderTests
         Assert.Empty(problems);
         Assert.True(options.Recording.Enabled);
         Assert.Equal(["anthropic"], options.Recording.Providers);
-        Assert.Equal(TimeSpan.FromSeconds(5), options.Recording.MinDuration);
+        Assert.Null(options.Recording.MinDuration); // auto
+        Assert.Equal(TimeSpan.FromDays(7), options.Recording.Grace);
         Assert.Equal(64L << 20, options.Recording.MaxBodyBytes);
         Assert.Equal(["bytebot", "claude-code", "codex", "gemini-cli", "generic", "opencode"], options.Tasks.Presets.Keys.Order(StringComparer.Ordinal));
         Assert.NotEmpty(options.Prices);

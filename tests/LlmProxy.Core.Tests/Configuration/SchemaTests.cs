@@ -183,6 +183,7 @@ public sealed class SchemaTests
         JsonValueKind.Object => "{" + string.Join(',', value.EnumerateObject().Select(item => item.Name)) + "}",
         _ when type.IsEnum => Text(Enum.Parse(type, value.ToString(), ignoreCase: true)),
         _ when type == typeof(long) => Text(ValueParser.Bytes(value.ToString())),
+        JsonValueKind.String when value.ToString() == "auto" && Nullable.GetUnderlyingType(type) is not null => "null",
         _ when type == typeof(TimeSpan) => Text(ValueParser.Duration(value.ToString())),
         _ => value.ToString(),
     };

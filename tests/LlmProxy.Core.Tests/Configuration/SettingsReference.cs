@@ -106,7 +106,7 @@ internal static partial class SettingsReference
         var noun = setting.Words.Count > 0 ? string.Join(", ", setting.Words.Select(word => $"`{word}`"))
             : setting.Type == typeof(bool) ? "`true`, `false`"
             : setting.Type == typeof(long) ? "size"
-            : setting.Type == typeof(TimeSpan) ? "time"
+            : setting.Type == typeof(TimeSpan) ? (setting.Rules.Auto ? "`auto`, or time" : "time")
             : setting.Type == typeof(string) ? setting.Rules.Kind switch { TextKind.Expression => "expression", TextKind.Address => "address", _ => "text" }
             : setting.Type == typeof(int) ? "whole number" : "number";
         if (setting.Range is not null)
@@ -116,7 +116,7 @@ internal static partial class SettingsReference
         }
 
         return (setting.Form switch { SettingForm.Values => "list: ", SettingForm.Map => "by name: ", _ => "" }) + noun
-            + (IsNullable(setting) ? ", or null" : "") + (setting.Rules.Secret ? "; secret" : "");
+            + (IsNullable(setting) && !setting.Rules.Auto ? ", or null" : "") + (setting.Rules.Secret ? "; secret" : "");
     }
 
     private static JsonObject Section(Type type, string description, JsonObject definitions, bool isItem = false)
@@ -178,7 +178,7 @@ internal static partial class SettingsReference
     private static JsonObject Value(Setting setting, bool isEntry)
     {
         var type = setting.Type;
-        var isNullable = IsNullable(setting) && !isEntry;
+        var isNullable = IsNullable(setting) && !isEntry && !setting.Rules.Auto;
         string[] types = type == typeof(bool) ? ["boolean"] : type == typeof(int) ? ["integer"] : type == typeof(long) ? ["integer", "string"]
             : type == typeof(double) || type == typeof(decimal) ? ["number"] : ["string"];
         types = isNullable ? [.. types, "null"] : types;
@@ -196,7 +196,7 @@ internal static partial class SettingsReference
         }
         else if (type == typeof(TimeSpan) || type == typeof(long) || setting.Rules.Pattern is not null)
         {
-            value["pattern"] = type == typeof(TimeSpan) ? (isNullable ? "^(off|none|never)$|" : "") + Time : type == typeof(long) ? Size : setting.Rules.Pattern;
+            value["pattern"] = type == typeof(TimeSpan) ? (setting.Rules.Auto ? "^auto$|" : isNullable ? "^(off|none|never)$|" : "") + Time : type == typeof(long) ? Size : setting.Rules.Pattern;
         }
         else if (setting.Range is not null)
         {
@@ -233,7 +233,7 @@ internal static partial class SettingsReference
 
     private static JsonNode? Default(Setting setting, object? value) => value switch
     {
-        null => null,
+        null => setting.Rules.Auto ? "auto" : null,
         Enum word => word.Word(),
         TimeSpan time => time.ToString("c", CultureInfo.InvariantCulture),
         long size => SizeText(size),

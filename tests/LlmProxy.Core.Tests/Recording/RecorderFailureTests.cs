@@ -1,3 +1,4 @@
+using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
@@ -93,6 +94,13 @@ public sealed class RecorderFailureTests : IAsyncLifetime
     [InlineData(true, "with a secret")]
     public async Task After_a_restart_a_run_goes_on_where_it_was(bool recorded, string path)
     {
+        if (!recorded)
+        {
+            // Nothing of its content is left to rebuild it from.
+            await _lab.DisposeAsync();
+            _lab = await RecordingLab.StartAsync(new RecordingOptions { Grace = TimeSpan.Zero });
+        }
+
         var secret = path == "b.txt" ? "b.txt" : "sk-" + "ant-api03-AbCdEf0123456789AbCdEf";
         var turns = new List<string> { User($"Read {secret} for me") };
         var provider = recorded ? "anthropic" : "openai";

@@ -1,3 +1,4 @@
+using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Stores;
 using LlmProxy.Core.Trajectories;
@@ -314,6 +315,8 @@ public sealed class RecorderTests : IAsyncLifetime
     [Fact]
     public async Task A_run_that_was_too_short_keeps_its_metrics_and_stays_so_when_it_goes_on()
     {
+        await _lab.DisposeAsync();
+        _lab = await RecordingLab.StartAsync(new RecordingOptions { MinDuration = TimeSpan.FromSeconds(5), Grace = TimeSpan.Zero });
         var (first, second) = TwoSteps();
         var task = (await _lab.SendAsync(first with { Took = TimeSpan.FromSeconds(1) })).Task!.TaskId;
         await _lab.SendAsync(second with { Took = TimeSpan.FromSeconds(1) });

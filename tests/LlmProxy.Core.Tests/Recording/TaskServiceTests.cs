@@ -152,7 +152,7 @@ public sealed class TaskServiceTests : IAsyncLifetime
     public async Task Failed_runs_are_kept_by_setting_alone(bool keep, bool recorded, string? reason)
     {
         await _lab.DisposeAsync();
-        _lab = await RecordingLab.StartAsync(new RecordingOptions { Failures = keep });
+        _lab = await RecordingLab.StartAsync(new RecordingOptions { Failures = keep, Grace = TimeSpan.Zero });
         var task = await RunAsync();
 
         var result = await _lab.Tasks.CompleteAsync("default", task, false, null, null, default);

@@ -47,7 +47,8 @@ internal sealed class InMemoryStore : ISearchStore, IExampleStore
             && (query.Providers.Count == 0 || query.Providers.Contains(r.Run.Provider, StringComparer.Ordinal))
             && (!query.SuccessOnly || r.Run.Success == true)
             && (query.MinQuality is not { } least || r.Run.QualityScore >= least)
-            && (!query.OnlyUsable || r.Run is { HasContent: true, Status: TrajectoryStatus.Completed or TrajectoryStatus.Failed or TrajectoryStatus.NeedsHelp })
+            && (!query.OnlyUsable || r.Run is { HasUsableContent: true, Status: TrajectoryStatus.Completed or TrajectoryStatus.Failed or TrajectoryStatus.NeedsHelp })
+            && (query.Project is null || string.Equals(r.Run.Project, query.Project, StringComparison.Ordinal))
             && !r.Run.KeyNames.Intersect(query.ExceptKeys, StringComparer.Ordinal).Any()
             && (!query.WithoutRetired || !Retired.Contains(r.Run.Id))).ToList();
         var (similarities, byVector) = Nearest(runs, query.Model, query.Vector, query.Limit);
@@ -75,6 +76,10 @@ internal sealed class InMemoryStore : ISearchStore, IExampleStore
         var near = runs.Where(r => similarities[r.Run.Id] is not null).OrderByDescending(r => similarities[r.Run.Id]).Take(limit);
         return (similarities, near.Select((r, i) => (r.Run.Id, Rank: i + 1)).ToDictionary(r => r.Id, r => r.Rank, StringComparer.Ordinal));
     }
+
+    public Task<IReadOnlyList<ProjectTools>> ReadProjectToolsAsync(string tenant, IReadOnlyCollection<string> projects, int limit, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<ProjectTools>>(
+            [.. _runs.Select(r => r.Run).Where(r => r.Tenant == tenant && r.Project is { } project && projects.Contains(project)).OrderByDescending(r => r.StartedAt).Take(limit).Select(r => new ProjectTools(r.Project!, r.StartedAt, r.ToolsUsed))]);
 
     // Words of the task count twice as much as those of the run's tools, as in the stores.
     private static string Words((Trajectory Run, IReadOnlyList<TrajectoryEmbedding> Vectors) run) =>

@@ -47,13 +47,17 @@ public sealed record MetricsRequest(double? ErrorRate = null, double? ClickAccur
 /// <param name="Providers">Providers of the trajectories; defaults to the setting.</param>
 /// <param name="SuccessOnly">Only successful trajectories (default).</param>
 /// <param name="MinQuality">Minimum score; defaults to the setting.</param>
+/// <param name="Project">Only trajectories of this working directory or repository; defaults to all.</param>
+/// <param name="Tools">Tools that the request would offer; defaults to unknown.</param>
 public sealed record SearchRequest(
     string? TaskDescription = null,
     int? TopK = null,
     double? MinSimilarity = null,
     IReadOnlyList<string>? Providers = null,
     bool? SuccessOnly = null,
-    double? MinQuality = null);
+    double? MinQuality = null,
+    string? Project = null,
+    IReadOnlyList<string>? Tools = null);
 
 /// <summary>The text to compute a trajectory's vectors from.</summary>
 /// <param name="TaskDescription">The text; required.</param>

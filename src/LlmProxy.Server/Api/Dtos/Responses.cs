@@ -13,7 +13,16 @@ namespace LlmProxy.Server.Api.Dtos;
 public sealed record SearchResponse(IReadOnlyList<SimilarTrajectoryDto> Items, IReadOnlyList<LeftOutTrajectoryDto> LeftOut, string FewShot, double Threshold, string Embedder);
 
 /// <summary>A trajectory that was found.</summary>
-public sealed record SimilarTrajectoryDto(string TrajectoryId, string TaskDescription, double Similarity, double? QualityScore, int IterationCount, IReadOnlyList<string> ToolsUsed);
+/// <param name="TrajectoryId">The trajectory.</param>
+/// <param name="TaskDescription">What was asked.</param>
+/// <param name="Similarity">Cosine similarity.</param>
+/// <param name="QualityScore">0 to 1; null without a score.</param>
+/// <param name="IterationCount">Number of steps.</param>
+/// <param name="ToolsUsed">Names of the called tools.</param>
+/// <param name="Project">Working directory or repository that the client stated.</param>
+/// <param name="Ageing">Why it ranks lower: <c>tools-not-offered</c>, <c>project-moved-on</c>.</param>
+public sealed record SimilarTrajectoryDto(
+    string TrajectoryId, string TaskDescription, double Similarity, double? QualityScore, int IterationCount, IReadOnlyList<string> ToolsUsed, string? Project, IReadOnlyList<string> Ageing);
 
 /// <summary>A trajectory that was left out, and why.</summary>
 public sealed record LeftOutTrajectoryDto(string TrajectoryId, string TaskDescription, double? Similarity, string Reason);

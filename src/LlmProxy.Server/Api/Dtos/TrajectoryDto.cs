@@ -38,7 +38,10 @@ namespace LlmProxy.Server.Api.Dtos;
 /// <param name="SuccessProbability">How likely it succeeded, 0 to 1, if the outcome is inferred.</param>
 /// <param name="Evidence">What the probability rests on, the strongest first.</param>
 /// <param name="Comment">A comment that came with the outcome.</param>
-/// <param name="HasContent">Whether the steps and their content are kept.</param>
+/// <param name="HasContent">Whether the steps and their content are there, for good or until <c>eraseAt</c>.</param>
+/// <param name="WhyNoContent">Why the content is not kept; null if it is. While <c>hasContent</c> is true all the same, it is hidden from examples and exports.</param>
+/// <param name="EraseAt">When hidden content is erased.</param>
+/// <param name="Project">Working directory or repository that the client states.</param>
 /// <param name="ExampleIds">Trajectories that were shown as examples in this one's prompt.</param>
 /// <param name="Arm">Arm of the experiment.</param>
 /// <param name="TemplateSet">Hash of the template set that rendered this trajectory's prompts.</param>
@@ -50,12 +53,12 @@ public record TrajectoryDto(
     string TaskDescription, string Status, bool Provisional, bool? Success, double? QualityScore,
     int IterationCount, int ToolCallsCount, IReadOnlyList<string> ToolsUsed, double ErrorRate, double? ClickAccuracy, int UserInterventions,
     TokenUsageDto TokenUsage, decimal? CostUsd, DateTime StartedAt, DateTime? CompletedAt, double DurationMs,
-    string OutcomeSource, string? StatedBy, double? SuccessProbability, IReadOnlyList<EvidenceDto> Evidence, string? Comment, bool HasContent, IReadOnlyList<string> ExampleIds, string? Arm, string? TemplateSet,
+    string OutcomeSource, string? StatedBy, double? SuccessProbability, IReadOnlyList<EvidenceDto> Evidence, string? Comment, bool HasContent, string? WhyNoContent, DateTime? EraseAt, string? Project, IReadOnlyList<string> ExampleIds, string? Arm, string? TemplateSet,
     string? Key, IReadOnlyList<string> Keys, IReadOnlyList<RespondingModelDto> AnsweredBy)
 {
     /// <summary>For deserialization of derived types, which sets the properties afterwards.</summary>
     private protected TrajectoryDto()
-        : this("", "", "", null, null, "", "", "", "", "", "", false, null, null, 0, 0, [], 0, null, 0, new(null, null, null, null, null, null), null, default, null, 0, "none", null, null, [], null, false, [], null, null, null, [], [])
+        : this("", "", "", null, null, "", "", "", "", "", "", false, null, null, 0, 0, [], 0, null, 0, new(null, null, null, null, null, null), null, default, null, 0, "none", null, null, [], null, false, null, null, null, [], null, null, null, [], [])
     {
     }
 
@@ -65,7 +68,7 @@ public record TrajectoryDto(
         run.IterationCount, run.ToolCallsCount, run.ToolsUsed, run.ErrorRate, run.ClickAccuracy, run.UserInterventions,
         TokenUsageDto.Of(run.TokenUsage), run.CostUsd, run.StartedAt.UtcDateTime, run.CompletedAt?.UtcDateTime, run.Duration.TotalMilliseconds,
         run.OutcomeSource is { } source ? EnumWords.Snake(source) : "none", run.StatedBy, run.SuccessProbability,
-        [.. run.Evidence.Select(e => new EvidenceDto(e.Signal, e.Weight, e.Text))], run.Comment, run.HasContent, run.ExampleIds, run.Arm, run.TemplateSet,
+        [.. run.Evidence.Select(e => new EvidenceDto(e.Signal, e.Weight, e.Text))], run.Comment, run.HasContent, (run.WhyNoContent ?? (run is { HasContent: false, CompletedAt: not null } ? NotRecordedReason.ContentNotKept : null))?.ToWord(), run.EraseAt?.UtcDateTime, run.Project, run.ExampleIds, run.Arm, run.TemplateSet,
         run.KeyNames.Count > 0 ? run.KeyNames[0] : null, run.KeyNames, [.. run.AnsweredBy.Select(model => new RespondingModelDto(model.Provider, model.Model, model.Steps))]);
 }
 

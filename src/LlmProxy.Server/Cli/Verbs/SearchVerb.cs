@@ -13,14 +13,16 @@ internal static class SearchVerb
         var text = new Argument<string>("TEXT") { Description = "The task to search for" };
         var top = new Option<int?>("--top") { Description = "Maximum number of results (default: LlmProxy:FewShot:Count)" };
         var similarity = new Option<double?>("--min-similarity") { Description = "Minimum cosine similarity (default: the embedder's)" };
+        var project = new Option<string?>("--project") { Description = "Only runs of this working directory or repository" };
+        var tools = new Option<string[]>("--tools") { Description = "Tools that the request would offer", AllowMultipleArgumentsPerToken = true };
         return ApiVerb.Create(
             context,
             "search",
             "Find similar runs, show the few-shot section they produce, and why others were left out",
-            [text, top, similarity],
+            [text, top, similarity, project, tools],
             (api, parse, cancellationToken) => api.PostAsync(
                 "/search",
-                new SearchRequest(parse.GetValue(text), parse.GetValue(top), parse.GetValue(similarity)),
+                new SearchRequest(parse.GetValue(text), parse.GetValue(top), parse.GetValue(similarity), Project: parse.GetValue(project), Tools: parse.GetValue(tools)),
                 ApiJson.Default.SearchRequest,
                 cancellationToken),
             ApiJson.Default.SearchResponse,
@@ -31,6 +33,11 @@ internal static class SearchVerb
     {
         console.Line(Invariant($"{found.Items.Count} runs with similarity >= {found.Threshold:0.00} ({found.Embedder})"));
         PrintFound(console, found.Items);
+        foreach (var aged in found.Items.Where(item => item.Ageing.Count > 0))
+        {
+            console.Line($"{aged.TrajectoryId} ranks lower: {string.Join(", ", aged.Ageing)}");
+        }
+
         if (found.LeftOut.Count > 0)
         {
             console.Line();

@@ -1,6 +1,7 @@
 using LlmProxy.Core.Calls;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Access;
 using LlmProxy.Server.Upstreams;
 using LlmProxy.Wire;

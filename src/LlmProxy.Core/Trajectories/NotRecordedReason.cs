@@ -1,4 +1,4 @@
-namespace LlmProxy.Core.Recording;
+namespace LlmProxy.Core.Trajectories;
 
 /// <summary>Why a call is not recorded, or the content of a trajectory is not kept.</summary>
 public enum NotRecordedReason
