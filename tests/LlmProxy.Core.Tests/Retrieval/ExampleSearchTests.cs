@@ -95,7 +95,7 @@ public sealed class ExampleSearchTests : IDisposable
     [Fact]
     public async Task Runs_of_one_task_count_once_and_the_stated_outcome_stands_for_them()
     {
-        _store.AddLexical(TestRuns.Run("idle", Task1) with { OutcomeSource = OutcomeSource.Inferred, QualityScore = 1 });
+        _store.AddLexical(TestRuns.Run("idle", Task1) with { Success = null, SuccessProbability = 0.9, OutcomeSource = OutcomeSource.Inferred, QualityScore = 1 });
         _store.AddLexical(TestRuns.Run("stated", Task1 + ", please.") with { OutcomeSource = OutcomeSource.Api, QualityScore = 0.8 });
 
         var found = await FindAsync(new ExampleQuery("default", Query, 3));
@@ -107,7 +107,7 @@ public sealed class ExampleSearchTests : IDisposable
     [Fact]
     public async Task At_similar_rank_a_stated_outcome_comes_before_an_idle_one()
     {
-        _store.AddLexical(TestRuns.Run("idle", "Get the April invoice from the supplier portal and put it in the folder of bills") with { OutcomeSource = OutcomeSource.Inferred });
+        _store.AddLexical(TestRuns.Run("idle", "Get the April invoice from the supplier portal and put it in the folder of bills") with { Success = null, SuccessProbability = 0.9, OutcomeSource = OutcomeSource.Inferred });
         _store.AddLexical(TestRuns.Run("stated", "Get the May invoice from the supplier portal, put it into the folder of letters") with { OutcomeSource = OutcomeSource.Agent });
 
         Assert.Equal("stated", Ids(await FindAsync(new ExampleQuery("default", Query, 1)))[0]);

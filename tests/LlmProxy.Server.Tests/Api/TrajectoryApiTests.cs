@@ -128,7 +128,7 @@ public sealed class TrajectoryApiTests
 
         var found = await answer.JsonAsync();
         var item = Assert.Single(found["items"]!.AsArray());
-        Assert.Equal("trajectoryId taskDescription similarity qualityScore iterationCount toolsUsed", item.Names());
+        Assert.Equal("trajectoryId taskDescription similarity qualityScore iterationCount toolsUsed project ageing", item.Names());
         Assert.Equal((string?)nearRun["id"], (string?)item!["trajectoryId"]);
         Assert.InRange((double)item["similarity"]!, 0.4, 1);
         Assert.Contains(found["leftOut"]!.AsArray(), left => (string?)left!["trajectoryId"] == (string?)farRun["id"] && (string?)left["reason"] == "below-threshold");

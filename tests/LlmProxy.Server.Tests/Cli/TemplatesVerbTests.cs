@@ -7,13 +7,13 @@ public sealed class TemplatesVerbTests
     /// <summary>Five ways to break a shipped template: what is replaced, by what, and what is said of it.</summary>
     public static TheoryData<string, string, string> Faults() => new()
     {
-        { "{{ system.head }}{{ include 'gap'", "{{ sytem.head }}{{ include 'gap'", "openai.sbn(12,4): error LLMP201: There is no variable `sytem`: did you mean `system`?" },
-        { "include 'few-shot'", "include 'few-shto'", "openai.sbn(13,35): error LLMP301: There is no template `few-shto`: did you mean `few-shot`?" },
-        { "{{- end }}\n\nErrors:", "\n\nErrors:", "openai.sbn(21,5): error LLMP102: `else` is not closed: write `{{ end }}` where it ends." },
-        { "model | string.downcase", "model | string.downcas", "openai.sbn(4,30): error LLMP203: There is no function `string.downcas`: did you mean `string.downcase`?" },
-        { "{{ system.tail }}{{ end -}}", "{{ system.tial }}{{ end -}}", "openai.sbn(43,11): error LLMP202: `system` has no member `tial`: did you mean `tail`?" },
-        { "if string.contains($name, prefix)", "if string.contains($name)", "openai.sbn(7,6): error LLMP204: `string.contains` is given 1 argument and takes 2: string.contains text value." },
-        { "{{ else }}do exactly that", "{{ elseif true }}do exactly that", "openai.sbn(27,121): error LLMP112: `elseif` is no keyword of this language, it is read as a name: write `else if`." },
+        { "{{ system.head }}{{ include 'gap'", "{{ sytem.head }}{{ include 'gap'", "openai.sbn(8,4): error LLMP201: There is no variable `sytem`: did you mean `system`?" },
+        { "include 'few-shot'", "include 'few-shto'", "openai.sbn(9,35): error LLMP301: There is no template `few-shto`: did you mean `few-shot`?" },
+        { "{{- end }}\n\nErrors:", "\n\nErrors:", "openai.sbn(17,5): error LLMP102: `else` is not closed: write `{{ end }}` where it ends." },
+        { "model | string.downcase", "model | string.downcas", "reasoning-model.sbn(2,24): error LLMP203: There is no function `string.downcas`: did you mean `string.downcase`?" },
+        { "{{ system.tail }}{{ end -}}", "{{ system.tial }}{{ end -}}", "openai.sbn(46,11): error LLMP202: `system` has no member `tial`: did you mean `tail`?" },
+        { "if string.contains($name, part)", "if string.contains($name)", "reasoning-model.sbn(5,6): error LLMP204: `string.contains` is given 1 argument and takes 2: string.contains text value." },
+        { "{{ else }}do exactly that", "{{ elseif true }}do exactly that", "openai.sbn(29,121): error LLMP112: `elseif` is no keyword of this language, it is read as a name: write `else if`." },
     };
 
     [Fact]
@@ -23,7 +23,7 @@ public sealed class TemplatesVerbTests
 
         var outcome = await Llmproxy.RunAsync(["templates", "check", .. folder.Alone]);
 
-        Assert.Equal("6 templates, 0 errors, 0 warnings\n", outcome.Output.ReplaceLineEndings("\n"));
+        Assert.Equal("8 templates, 0 errors, 0 warnings\n", outcome.Output.ReplaceLineEndings("\n"));
         Assert.Equal(0, outcome.Code);
     }
 
@@ -49,10 +49,10 @@ public sealed class TemplatesVerbTests
         var outcome = await Llmproxy.RunAsync(["templates", "check", "--json", .. folder.Alone]);
 
         Assert.Equal(1, outcome.Code);
-        Assert.Equal(6, (int?)outcome.Json["templates"]);
+        Assert.Equal(8, (int?)outcome.Json["templates"]);
         var item = outcome.Json["items"]!.AsArray().Single(one => (string?)one!["severity"] == "error")!;
         Assert.Equal("LLMP301", (string?)item["id"]);
-        Assert.Equal((13, 35, 13, 44), ((int?)item["line"], (int?)item["column"], (int?)item["endLine"], (int?)item["endColumn"]));
+        Assert.Equal((9, 35, 9, 44), ((int?)item["line"], (int?)item["column"], (int?)item["endLine"], (int?)item["endColumn"]));
         Assert.Equal(1, (int?)outcome.Json["errors"]);
     }
 
@@ -104,7 +104,7 @@ public sealed class TemplatesVerbTests
         var outcome = await Llmproxy.RunAsync(["templates", "render", "--provider", "openai", "--task", "Book a flight", .. folder.Alone]);
 
         Assert.Equal(1, outcome.Code);
-        Assert.Contains("openai.sbn(13,35): error LLMP301", outcome.Error, StringComparison.Ordinal);
+        Assert.Contains("openai.sbn(9,35): error LLMP301", outcome.Error, StringComparison.Ordinal);
         Assert.Empty(outcome.Output);
     }
 
@@ -117,12 +117,16 @@ public sealed class TemplatesVerbTests
 
     private static void WriteShipped(TestFolder folder, string right, string wrong)
     {
+        var changes = 0;
         foreach (var (name, text) in TemplateSet.Shipped.Files)
         {
             Directory.CreateDirectory(folder["templates"]);
-            var changed = name == "openai.sbn" ? text.ReplaceLineEndings("\n").Replace(right, wrong, StringComparison.Ordinal) : text;
-            Assert.True(name != "openai.sbn" || !text.ReplaceLineEndings("\n").Equals(changed, StringComparison.Ordinal));
+            var shipped = text.ReplaceLineEndings("\n");
+            var changed = changes > 0 ? shipped : shipped.Replace(right, wrong, StringComparison.Ordinal);
+            changes += changed.Equals(shipped, StringComparison.Ordinal) ? 0 : 1;
             File.WriteAllText(Path.Combine(folder["templates"], name), changed);
         }
+
+        Assert.Equal(1, changes);
     }
 }

@@ -58,7 +58,7 @@ public sealed class SettingsFuzzTests(ITestOutputHelper output)
                 catch (Exception error) when (ServeVerb.IsOfSettings(error))
                 {
                     // "serve" prints the message and ends: a route that its library refuses.
-                    Assert.Contains("proxy config", error.InnerException?.Message ?? error.Message, StringComparison.OrdinalIgnoreCase);
+                    Assert.Contains("proxy config", $"{error.Message} {error.InnerException?.Message}", StringComparison.OrdinalIgnoreCase);
                     refused++;
                 }
             }

@@ -21,7 +21,7 @@ public sealed class ProvenanceTests
     [InlineData("/openai/v1/chat/completions", "my-alias", "gpt-4.1-2025-04-14", "openai", false)]
     public async Task The_model_in_the_answer_decides_the_provider_and_whether_the_content_is_kept(string path, string asked, string answered, string provider, bool isKept)
     {
-        await using var proxy = await RunningProxy.StartAsync();
+        await using var proxy = await RunningProxy.StartAsync(null, ("LlmProxy:Recording:Grace", "0s"));
 
         var run = await PlayAsync(proxy, path, asked, answered);
 
@@ -34,7 +34,7 @@ public sealed class ProvenanceTests
     [Fact]
     public async Task Another_models_answer_has_no_price_of_the_requested_one()
     {
-        await using var proxy = await RunningProxy.StartAsync();
+        await using var proxy = await RunningProxy.StartAsync(null, ("LlmProxy:Recording:Grace", "0s"));
 
         Assert.Null((await PlayAsync(proxy, Messages, "claude-sonnet-4-6", "glm-4.6"))["costUsd"]);
         Assert.NotNull((await PlayAsync(proxy, Messages, "claude-sonnet-4-6", "claude-sonnet-4-6-some-host"))["costUsd"]);
@@ -43,7 +43,7 @@ public sealed class ProvenanceTests
     [Fact]
     public async Task The_model_comes_from_the_answer_if_the_request_names_none()
     {
-        await using var proxy = await RunningProxy.StartAsync(null, ("LlmProxy:Recording:Providers", "openai"));
+        await using var proxy = await RunningProxy.StartAsync(null, ("LlmProxy:Recording:Providers", "openai"), ("LlmProxy:Recording:Grace", "0s"));
         proxy.Upstream.AnswerWith(Answer("/chat/completions", "gpt-4.1-2025-04-14", 1));
 
         using var answer = await proxy.PostAsync("/openai/openai/deployments/prod-4/chat/completions?api-version=2024-10-21", """{"messages":[{"role":"user","content":"Sort the letters"}]}""");
@@ -57,7 +57,7 @@ public sealed class ProvenanceTests
     [InlineData("qwen3-coder", "claude-sonnet-4-6")]
     public async Task Models_of_several_providers_make_a_mixed_trajectory_with_the_content_of_the_recorded_ones(string first, string second)
     {
-        await using var proxy = await RunningProxy.StartAsync();
+        await using var proxy = await RunningProxy.StartAsync(null, ("LlmProxy:Recording:Grace", "0s"));
         proxy.Upstream.AnswerInTurn((Answer(Messages, first, 1), "application/json"), (Answer(Messages, second, 2), "application/json"));
         using var one = await proxy.PostAsync(Messages, Request("claude-sonnet-4-6", 1));
         using var two = await proxy.PostAsync(Messages, Request("claude-sonnet-4-6", 2));

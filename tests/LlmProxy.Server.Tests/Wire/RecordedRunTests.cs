@@ -55,7 +55,7 @@ public sealed class RecordedRunTests
     public async Task A_model_that_is_not_recorded_leaves_its_metrics_and_no_content(string name)
     {
         var loop = ToolLoop.All("some-model").Single(l => l.Name == name);
-        await using var proxy = await RunningProxy.StartAsync(null, ("LlmProxy:Models", ""), ("LlmProxy:Prompts:Enabled", "false"), ("LlmProxy:Recording:Providers", "proxy"));
+        await using var proxy = await RunningProxy.StartAsync(null, ("LlmProxy:Models", ""), ("LlmProxy:Prompts:Enabled", "false"), ("LlmProxy:Recording:Providers", "proxy"), ("LlmProxy:Recording:Grace", "0s"));
         proxy.Upstream.AnswerInTurn((loop.FirstAnswer, loop.ContentType), (loop.SecondAnswer, loop.ContentType));
         using var first = await proxy.PostAsync(loop.Path, loop.First);
         using var second = await proxy.PostAsync(loop.Path, loop.Second);

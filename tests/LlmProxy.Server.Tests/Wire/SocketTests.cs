@@ -3,12 +3,9 @@ using System.Net.WebSockets;
 using System.Text;
 using System.Text.Json.Nodes;
 using LlmProxy.Benchmarks.Crash;
-using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Storage.Sqlite;
-using LlmProxy.Tests.Api;
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace LlmProxy.Tests.Wire;

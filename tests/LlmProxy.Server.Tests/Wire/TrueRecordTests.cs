@@ -30,7 +30,7 @@ public sealed class TrueRecordTests
     [InlineData("true", true)]
     public async Task A_failed_run_is_kept_only_where_the_setting_says_so_however_false_is_spelled(string text, bool isKept)
     {
-        await using var proxy = await StartAsync(("BYTEBOT_RECORD_FAILURES", text));
+        await using var proxy = await StartAsync(("BYTEBOT_RECORD_FAILURES", text), ("LlmProxy:Recording:Grace", "0s"));
         var task = await ApiTestRuns.PlayAsync(proxy);
 
         using var failed = await proxy.PostAsync($"/_llmproxy/tasks/{task}/complete", """{"success":false}""");

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using LlmProxy.Core.Recording;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Api.Dtos;
 using LlmProxy.Server.Hosting;
