@@ -128,10 +128,14 @@ internal static class ProxyHost
         var prefixes = app.Configuration.GetSection("ReverseProxy:Routes").GetChildren()
             .Select(route => route[$"Metadata:{RawTargetTransform.PrefixMetadata}"])
             .OfType<string>()
+            // No path holds a question mark, and no pattern may.
+            .Where(prefix => !prefix.Contains('?', StringComparison.Ordinal) && !prefix.Contains("//", StringComparison.Ordinal))
             .Distinct(StringComparer.Ordinal);
         foreach (var path in prefixes.Prepend("/"))
         {
-            app.MapMethods(path, [HttpMethods.Get, HttpMethods.Head], () => Results.Text("LlmProxy\n")).WithOrder(-1);
+            // A prefix is a text: braces in it are no parameters of a pattern.
+            var pattern = path.Replace("{", "{{", StringComparison.Ordinal).Replace("}", "}}", StringComparison.Ordinal);
+            app.MapMethods(pattern, [HttpMethods.Get, HttpMethods.Head], () => Results.Text("LlmProxy\n")).WithOrder(-1);
         }
     }
 }

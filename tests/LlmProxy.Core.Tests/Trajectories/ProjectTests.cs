@@ -48,7 +48,9 @@ public sealed class ProjectTests : IAsyncLifetime
         // The client moved into a subfolder: the conversation is about the same project.
         var turn = await _lab.SendAsync(new WireCall(Request(string.Join(',', User("Fix it"), Assistant("It is fixed, as you wanted."), User("and test it")), system: "<env>\\nWorking directory: /repo/sub\\n</env>"))
         {
-            Preset = "claude-code", Answer = Calls("toolu_1", tool: "Task"), Session = "s",
+            Preset = "claude-code",
+            Answer = Calls("toolu_1", tool: "Task"),
+            Session = "s",
         });
         var agent = await _lab.SendAsync(new WireCall(Request(User("Look around"), system: "You are an agent for searching.")) { Preset = "claude-code", Session = "s", Answer = Says("There is nothing to see here.") });
         await _lab.SettleAsync();
