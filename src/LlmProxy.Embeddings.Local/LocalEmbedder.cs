@@ -11,7 +11,7 @@ namespace LlmProxy.Embeddings.Local;
 /// <remarks>
 /// <para>
 /// One session serves all callers. Texts for the store are encoded in small batches of similar length, one batch at a
-/// time. A query (<see cref="LocalEmbedding.QueryOption"/>) runs at once, between and beside the batches.
+/// time. A query (<see cref="LocalEmbedding.QueryOption"/>) runs at once, between the batches.
 /// </para>
 /// <para>Safe for concurrent use.</para>
 /// </remarks>

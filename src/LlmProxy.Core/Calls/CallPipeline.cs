@@ -91,7 +91,7 @@ internal sealed partial class CallPipeline(
             reply = call.Copy.ToReply();
             if (outcome != ExchangeOutcome.Complete && reply is { ResponseId: { } id } && call is { IsFetch: false, Place: { Task: { } broken, IsSideCall: false } at })
             {
-                // The server may keep a response whose stream broke: the client resumes it, or goes on from it.
+                // The server may keep a response whose stream broke: the client resumes it, or continues from it.
                 correlator.PublishId(broken, id, call.Content!.Keys, at.StepIndex);
             }
 

@@ -9,7 +9,7 @@ internal sealed class FetchedResponse(CallReader reader, TaskCorrelator correlat
 {
     private static readonly byte[] NoRequest = "{\"input\":[]}"u8.ToArray();
 
-    /// <summary>The body that stands for the request in the record.</summary>
+    /// <summary>The body that replaces the request in the record.</summary>
     public static ReadOnlyMemory<byte> Request => NoRequest;
 
     /// <summary>Opens the call; null if no step waits for this response.</summary>

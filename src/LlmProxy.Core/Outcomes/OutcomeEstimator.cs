@@ -5,7 +5,7 @@ namespace LlmProxy.Core.Outcomes;
 /// <param name="Evidence">Each signal that says something, the strongest first.</param>
 public sealed record OutcomeEstimate(double Probability, IReadOnlyList<OutcomeEvidence> Evidence);
 
-/// <summary>Estimates the success of trajectories whose outcome nobody stated.</summary>
+/// <summary>Estimates the success of trajectories without a stated outcome.</summary>
 public static class OutcomeEstimator
 {
     /// <summary>All signals.</summary>

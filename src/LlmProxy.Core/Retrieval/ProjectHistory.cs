@@ -3,7 +3,7 @@ namespace LlmProxy.Core.Retrieval;
 /// <summary>What the projects of candidates did later: whether they still use the tools of an older trajectory.</summary>
 internal sealed class ProjectHistory
 {
-    // So many later trajectories without the tools are no accident.
+    // With this many later trajectories that use none of the tools, chance is no explanation.
     private const int ManyLater = 20;
 
     // Enough to judge the candidates of a search, read from an index.

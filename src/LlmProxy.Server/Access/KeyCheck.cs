@@ -68,7 +68,7 @@ internal sealed class KeyCheck(RequestDelegate next, KeyRing keys, LocalAccess l
                 presented.Length == 0 ? $"Send an admin key in header {ProxyHeaders.Key}." : $"Invalid API key in header {ProxyHeaders.Key}. Send an admin key of LlmProxy:Auth:Keys.");
         }
 
-        // Whoever may make a call may say how its task ended, within the key's tenant.
+        // A key that may make calls may also report how their tasks ended, within its tenant.
         if (!caller.IsAdmin && context.GetEndpoint()?.Metadata.GetMetadata<OpenToEveryKey>() is null)
         {
             return ApiGuard.RefuseAsync(

@@ -71,7 +71,7 @@ public abstract partial class SqlTrajectoryStore
                 }
 
                 await TrajectoryRemoval.DropContentAsync(s, rows, cancellationToken);
-                // Whoever holds the run in memory reads it again before the next change.
+                // A process that holds the run in memory reads it again before the next change.
                 await s.ExecuteAsync(new SqlStatement("UPDATE task_trajectory SET version = version + 1 WHERE row_id " + s.Any("rows")).With("rows", rows), cancellationToken);
                 return await s.QueryAsync(new SqlStatement(SelectRuns + "t.row_id " + s.Any("rows")).With("rows", rows), r => TrajectoryRows.Read(s, r), cancellationToken);
             },

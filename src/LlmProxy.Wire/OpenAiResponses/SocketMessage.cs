@@ -12,7 +12,7 @@ namespace LlmProxy.Wire.OpenAiResponses;
 /// <param name="Status">The HTTP status that an error event states, or null.</param>
 internal readonly record struct SocketMessage(string Type, string Lane, string? ResponseId, string? PreviousResponseId, bool Generates, int? Status)
 {
-    /// <summary>Whether it is a call: the members beside these are those of a request over HTTP.</summary>
+    /// <summary>Whether it is a call: its other members are those of a request over HTTP.</summary>
     public bool IsCreate => Type == "response.create";
 
     /// <summary>Whether it is a part of a response.</summary>

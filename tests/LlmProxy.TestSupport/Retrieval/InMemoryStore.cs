@@ -45,7 +45,7 @@ internal sealed class InMemoryStore : ISearchStore, IExampleStore
 
         var runs = _runs.Where(r => string.Equals(r.Run.Tenant, query.Tenant, StringComparison.Ordinal)
             && (query.Providers.Count == 0 || query.Providers.Contains(r.Run.Provider, StringComparer.Ordinal))
-            && (!query.SuccessOnly || r.Run.Success == true)
+            && (!query.SuccessOnly || r.Run is { Success: true } or { Success: null, QualityScore: not null })
             && (query.MinQuality is not { } least || r.Run.QualityScore >= least)
             && (!query.OnlyUsable || r.Run is { HasUsableContent: true, Status: TrajectoryStatus.Completed or TrajectoryStatus.Failed or TrajectoryStatus.NeedsHelp })
             && (query.Project is null || string.Equals(r.Run.Project, query.Project, StringComparison.Ordinal))
