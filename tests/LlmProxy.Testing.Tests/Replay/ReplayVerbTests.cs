@@ -52,7 +52,7 @@ public sealed class ReplayVerbTests
     [Fact]
     public async Task A_run_that_is_not_there_or_has_no_content_is_named()
     {
-        await using var proxy = await RunningProxy.StartAsync(null, ("LlmProxy:Recording:Providers", "gemini"));
+        await using var proxy = await RunningProxy.StartAsync(null, ("LlmProxy:Recording:Providers", "gemini"), ("LlmProxy:Recording:Grace", "0s"));
         using var folder = new TestFolder();
         var taskId = await RecordAsync(proxy, "chat", "gpt-4o");
 
