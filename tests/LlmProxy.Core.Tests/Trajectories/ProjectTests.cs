@@ -67,11 +67,11 @@ public sealed class ProjectTests : IAsyncLifetime
     public async Task A_secret_in_the_path_is_redacted_everywhere()
     {
         var secret = "sk-" + "ant-api03-AbCdEf0123456789AbCdEf";
-        var task = (await _lab.SendAsync(new WireCall(Request(User("Fix it"), system: $"<env>\\nWorking directory: /work/{secret}/app\\n</env>")) { Preset = "claude-code", Answer = Says("It is fixed, as you wanted.") })).Task!;
+        var task = (await _lab.SendAsync(new WireCall(Request(User("Fix it"), system: $"<env>\\nWorking directory: /src/{secret}/app\\n</env>")) { Preset = "claude-code", Answer = Says("It is fixed, as you wanted.") })).Task!;
         await _lab.SettleAsync();
 
         var project = (await _lab.RunAsync(task.TaskId)).Project!;
-        Assert.StartsWith("/work/", project, StringComparison.Ordinal);
+        Assert.StartsWith("/src/", project, StringComparison.Ordinal);
         Assert.DoesNotContain(secret, project, StringComparison.Ordinal);
         Assert.Equal(project, task.Project);
     }
