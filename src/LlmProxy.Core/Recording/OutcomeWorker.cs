@@ -34,7 +34,16 @@ internal sealed partial class OutcomeWorker(
         foreach (var trajectory in due)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            await EstimateAsync(trajectory, cancellationToken);
+            try
+            {
+                await EstimateAsync(trajectory, cancellationToken);
+            }
+            catch (Exception error) when (error is not (StoreException or OperationCanceledException))
+            {
+                // A damaged record fails alone. It is due again with its next change, not every few minutes.
+                LogSkipped(trajectory.TaskId, error);
+                await store.SaveEstimateAsync(trajectory with { Version = null }, null, [], cancellationToken);
+            }
         }
 
         return due.Count;
@@ -55,6 +64,7 @@ internal sealed partial class OutcomeWorker(
     private async Task LoopAsync()
     {
         using var timer = new PeriodicTimer(Every, time);
+        var failed = false;
         do
         {
             try
@@ -65,8 +75,17 @@ internal sealed partial class OutcomeWorker(
             }
             catch (StoreException error)
             {
-                LogFailed(error);
+                // Once an outage: the recorder reports its end.
+                if (!failed)
+                {
+                    LogFailed(error);
+                }
+
+                failed = true;
+                continue;
             }
+
+            failed = false;
         }
         while (await timer.WaitForNextTickAsync(_stopping.Token));
     }
@@ -129,6 +148,9 @@ internal sealed partial class OutcomeWorker(
         await store.SaveEstimateAsync(estimated, stored is null ? outline : null, [.. facts.Near.Select(n => n.Id)], cancellationToken);
     }
 
-    [LoggerMessage(4020, LogLevel.Warning, "Outcome estimates failed; retrying shortly")]
+    [LoggerMessage(4020, LogLevel.Warning, "Outcome estimates failed; retrying every 5 s")]
     private partial void LogFailed(Exception error);
+
+    [LoggerMessage(4021, LogLevel.Warning, "The outcome of task {TaskId} could not be estimated; its estimate stays as it is")]
+    private partial void LogSkipped(string taskId, Exception error);
 }

@@ -1,3 +1,4 @@
+using LlmProxy.Core.Outcomes;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Trajectories;
 
@@ -84,6 +85,23 @@ public sealed class OutcomeWorkerTests : IAsyncLifetime
         await EstimateAllAsync();
         var run = await _lab.RunAsync(task);
         Assert.Equal((true, OutcomeSource.Human, "anna", null, 0), (run.Success, run.OutcomeSource, run.StatedBy, run.SuccessProbability, run.Evidence.Count));
+    }
+
+    [Fact]
+    public async Task A_trajectory_that_cannot_be_estimated_fails_alone_and_a_failing_store_is_asked_again()
+    {
+        var (bad, good) = (await PlayAsync("s1", "Read a.txt for me"), await PlayAsync("s2", "Rename the yearly report"));
+        await EndAsync(bad);
+        await EndAsync(good);
+        var id = (await _lab.RunAsync(bad)).Id;
+        _lab.Faults.Fault = (method, arguments) => method == nameof(IOutcomeStore.ReadOutlinesAsync) && ((IReadOnlyCollection<string>)arguments[1]!).Contains(id) ? new InvalidOperationException("damaged") : null;
+
+        Assert.Equal(2, await _lab.Outcomes.RunAsync(default));
+        Assert.Equal(0, await _lab.Outcomes.RunAsync(default));
+        Assert.Equal(1, _lab.Faults.Calls[nameof(IOutcomeStore.FindNextTurnAsync)]);
+
+        _lab.Faults.Fault = (method, _) => method == nameof(IOutcomeStore.ClaimDueOutcomesAsync) ? new Core.Stores.StoreException("away") : null;
+        await Assert.ThrowsAsync<Core.Stores.StoreException>(() => _lab.Outcomes.RunAsync(default));
     }
 
     [Fact]
