@@ -69,6 +69,9 @@ public sealed record ExportOrigin
     /// <summary>Whether the run succeeded.</summary>
     public bool? Success { get; init; }
 
+    /// <summary>Who gave the outcome, in the API's word (<c>human</c>, <c>agent</c>, <c>inferred</c>…); null in files of earlier versions.</summary>
+    public string? OutcomeSource { get; init; }
+
     /// <summary>The run's first request.</summary>
     public DateTimeOffset StartedAt { get; init; }
 

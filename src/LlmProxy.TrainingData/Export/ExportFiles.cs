@@ -33,6 +33,7 @@ public sealed class ExportFiles
     private readonly HashSet<string> _knownRuns = new(StringComparer.Ordinal);
     private readonly HashSet<string> _excludedRuns = new(StringComparer.Ordinal);
     private readonly HashSet<string> _runs = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, ExportOrigin> _origins = new(StringComparer.Ordinal);
     private readonly Dictionary<string, bool> _knownSides = new(StringComparer.Ordinal);
 
     /// <summary>Files at a path.</summary>
@@ -80,6 +81,7 @@ public sealed class ExportFiles
                         break;
                     case ExportLine line:
                         _runs.Add(line.Origin.TrajectoryId);
+                        _origins[line.Origin.TrajectoryId] = line.Origin;
                         if (!_knownRuns.Contains(line.Origin.TrajectoryId))
                         {
                             await (IsValidation(line) ? validation : training).WriteAsync(line, cancellationToken);
@@ -135,7 +137,7 @@ public sealed class ExportFiles
 
         await using (var output = PrivateFiles.Create(path + Part))
         {
-            await ExportManifest.WriteAsync(output, _request, files, [.. _runs.Union(_knownRuns)], summary, cancellationToken);
+            await ExportManifest.WriteAsync(output, _request, files, _origins.Values, summary, cancellationToken);
         }
 
         File.Move(path + Part, path, overwrite: true);
@@ -158,6 +160,7 @@ public sealed class ExportFiles
                 if (JsonSerializer.Deserialize(line, ExportJson.Default.ExportOrigin) is { } origin)
                 {
                     _knownRuns.Add(origin.TrajectoryId);
+                    _origins[origin.TrajectoryId] = origin;
                     _knownSides.TryAdd(origin.TaskKey, isValidation);
                     _knownSides.TryAdd(origin.ConversationId, isValidation);
                 }

@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Security.Cryptography;
 using System.Text.Json;
 using LlmProxy.Core;
@@ -11,7 +12,7 @@ internal static class ExportManifest
     public static string PathOf(string path) => Path.ChangeExtension(path, ".manifest.json");
 
     /// <summary>Writes the manifest of files that took their names.</summary>
-    public static async Task WriteAsync(Stream output, ExportRequest request, IReadOnlyList<ExportedFile> files, IReadOnlyCollection<string> trajectories, ExportSummary summary, CancellationToken cancellationToken)
+    public static async Task WriteAsync(Stream output, ExportRequest request, IReadOnlyList<ExportedFile> files, IReadOnlyCollection<ExportOrigin> origins, ExportSummary summary, CancellationToken cancellationToken)
     {
         var digests = new List<string>();
         foreach (var file in files)
@@ -37,10 +38,13 @@ internal static class ExportManifest
         }
 
         writer.WriteEndArray();
+        writer.WriteString("version", typeof(ExportManifest).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0]);
+        Write(writer, "outcomeSources", Count(origins, origin => [origin.OutcomeSource ?? "none"]));
+        Write(writer, "models", Count(origins, origin => origin.Models));
         Write(writer, "leftOut", summary.LeftOut);
         Write(writer, "notes", summary.Notes);
         writer.WriteStartArray("trajectories");
-        foreach (var id in trajectories.Order(StringComparer.Ordinal))
+        foreach (var id in origins.Select(origin => origin.TrajectoryId).Order(StringComparer.Ordinal))
         {
             writer.WriteStringValue(id);
         }
@@ -48,6 +52,9 @@ internal static class ExportManifest
         writer.WriteEndArray();
         writer.WriteEndObject();
     }
+
+    private static SortedDictionary<string, int> Count(IEnumerable<ExportOrigin> origins, Func<ExportOrigin, IEnumerable<string>> values) =>
+        new(origins.SelectMany(values).CountBy(value => value).ToDictionary(), StringComparer.Ordinal);
 
     private static void WriteFilters(Utf8JsonWriter writer, ExportRequest request)
     {

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using LlmProxy.Core;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
@@ -199,6 +200,7 @@ public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectorySto
         Models = models,
         QualityScore = run.QualityScore,
         Success = run.Success,
+        OutcomeSource = run.OutcomeSource is { } source ? EnumWords.Snake(source) : null,
         StartedAt = run.StartedAt,
         CompletedAt = run.CompletedAt,
         Client = run.Client,

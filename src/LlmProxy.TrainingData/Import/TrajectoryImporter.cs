@@ -1,4 +1,5 @@
 using System.Text;
+using LlmProxy.Core;
 using LlmProxy.Core.Outcomes;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
@@ -226,7 +227,8 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
         var start = origin?.StartedAt ?? run.Steps[0].StartedAt;
         var end = origin?.CompletedAt ?? run.Steps[^1].EndedAt;
         bool? success = origin is not null ? origin.Success : stated is not null ? stated.Status == TrajectoryStatus.Completed : null;
-        var source = origin is { Success: not null } ? OutcomeSource.Api : stated is not null ? OutcomeSource.Agent : OutcomeSource.Inferred;
+        // What a file only claims, or does not say, does not become a statement by being exported and imported.
+        var source = origin is { Success: not null } ? EnumWords.ParseSnake<OutcomeSource>(origin.OutcomeSource ?? "") ?? OutcomeSource.Agent : stated is not null ? OutcomeSource.Agent : OutcomeSource.Inferred;
         var estimate = OutcomeEstimator.Estimate(
             new OutcomeFacts { Outline = outline, Task = run.TaskDescription, NextUserText = run.IsInterrupted ? NextTurnSignal.Interrupted : null },
             OutcomeModel.Shipped);
@@ -256,7 +258,7 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
             LastActivityAt = end,
             CompletedAt = end,
             OutcomeSource = source,
-            StatedBy = source == OutcomeSource.Api ? "import" : null,
+            StatedBy = origin is not null && source is OutcomeSource.Human or OutcomeSource.Ci or OutcomeSource.Api ? "import" : null,
             SuccessProbability = source == OutcomeSource.Inferred ? estimate.Probability : null,
             Evidence = source == OutcomeSource.Inferred ? estimate.Evidence : [],
             HasContent = true,

@@ -2,6 +2,7 @@ using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Tests.Cli;
+using LlmProxy.TrainingData;
 using LlmProxy.TrainingData.Import;
 using LlmProxy.Wire;
 
@@ -156,6 +157,24 @@ public sealed class ImportTests
         await other.SaveAnswerAsync(ExportLab.Run("live", "Rename the yearly report") with { SessionId = Session, Client = "claude-cli/2.1" });
         var report = await Importer(other).ImportAsync(lab[Session + ".jsonl"], ImportSource.ClaudeCode, "default", dryRun: false, null, CancellationToken.None);
         Assert.Equal((0, 3), (report.Added, report.Known));
+    }
+
+    [Theory]
+    [InlineData(OutcomeSource.Human, OutcomeSource.Human, "import")]
+    [InlineData(OutcomeSource.Ci, OutcomeSource.Ci, "import")]
+    [InlineData(OutcomeSource.Agent, OutcomeSource.Agent, null)]
+    [InlineData(null, OutcomeSource.Agent, null)]
+    public async Task A_claim_that_is_exported_and_imported_does_not_become_a_statement(OutcomeSource? exported, OutcomeSource imported, string? statedBy)
+    {
+        await using var lab = await ExportLab.OpenAsync(Shipped());
+        await lab.SaveAnswerAsync(ExportLab.Run("a", "Write the report") with { OutcomeSource = exported });
+        await lab.WriteAsync(new ExportRequest("default", ExportFormat.Anthropic), "x.jsonl");
+        await using var other = await ExportLab.OpenAsync(Shipped());
+
+        await Importer(other).ImportAsync(lab["x.jsonl"], ImportSource.Anthropic, "default", dryRun: false, null, CancellationToken.None);
+
+        var run = Assert.Single((await other.Store.ListAsync(new TrajectoryQuery("default"), CancellationToken.None)).Items);
+        Assert.Equal((true, imported, statedBy), (run.Success, run.OutcomeSource, run.StatedBy));
     }
 
     [Fact]

@@ -145,6 +145,9 @@ public sealed class TrainedOnceTests
         Assert.Equal(("trl", 0.5, true), (manifest["format"]!.GetValue<string>(), manifest["filters"]!["minQuality"]!.GetValue<double>(), manifest["filters"]!["successOnly"]!.GetValue<bool>()));
         Assert.Equal(["a", "b"], manifest["trajectories"]!.AsArray().Select(t => t!.GetValue<string>()));
         Assert.Equal(1, manifest["leftOut"]!["did not succeed"]!.GetValue<int>());
+        Assert.Equal("""{"api":2}""", manifest["outcomeSources"]!.ToJsonString());
+        Assert.Equal("""{"claude-sonnet-4-5":2}""", manifest["models"]!.ToJsonString());
+        Assert.Matches(@"^\d+\.\d+\.\d+", manifest["version"]!.GetValue<string>());
         var file = manifest["files"]![0]!;
         Assert.Equal(("x.jsonl", 2), (file["name"]!.GetValue<string>(), file["lines"]!.GetValue<int>()));
         Assert.Equal(Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(await File.ReadAllBytesAsync(lab["x.jsonl"]))), file["sha256"]!.GetValue<string>());
