@@ -54,9 +54,6 @@ public sealed record AssembledReply
     /// <summary>Whether it says anything: text, reasoning, a tool call or a refusal.</summary>
     public bool HasSubstance => Message.Text.Length > 0 || Message.ToolCalls.Count > 0 || Message.Reasoning is not null || Refusal is not null;
 
-    /// <summary>Whether it tells the user something: a text, and no refusal.</summary>
-    public bool SaysSomething => Refusal is null && !string.IsNullOrWhiteSpace(Message.Text) && !Message.Parts.Any(static part => part is RefusalPart);
-
     /// <summary>Whether the model ended its turn without asking for a tool.</summary>
     public bool EndedTurn { get; init; }
 

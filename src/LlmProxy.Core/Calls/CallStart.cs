@@ -23,7 +23,7 @@ internal sealed record CallStart(string Tenant, IDialect Dialect)
     /// <summary>Reads a header of the client, or null. Presets and sessions are recognised by headers.</summary>
     public Func<string, string?> Header { get; init; } = static _ => null;
 
-    /// <summary>Marks of the client's headers: they decide between tasks whose histories are equal in every byte.</summary>
+    /// <summary>Marks of the client's headers: they decide between tasks with byte-identical histories.</summary>
     public HeaderMarks Headers { get; init; }
 
     /// <summary>The client's rules; null to recognise them by headers and system prompt.</summary>

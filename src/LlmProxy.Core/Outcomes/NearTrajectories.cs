@@ -4,7 +4,7 @@ using LlmProxy.Core.Retrieval;
 namespace LlmProxy.Core.Outcomes;
 
 /// <summary>Finds trajectories of other tasks that are like one: by the words of the task and of the tools that were used.</summary>
-internal sealed class NearTrajectories(ISearchStore search, IOutcomeStore outcomes)
+internal sealed class NearTrajectories(ISearchStore search, IOutcomeStore outcomes, TeachingKeys keys)
 {
     private const int Candidates = 60;
     private const int DueWithOne = 8;
@@ -30,6 +30,8 @@ internal sealed class NearTrajectories(ISearchStore search, IOutcomeStore outcom
             new SearchQuery(trajectory.Tenant, LexicalEmbedder.ModelName, LexicalEmbedder.Embed(text), text, Candidates)
             {
                 KnownOutcomes = known,
+                // A key whose trajectories may not teach decides nothing about those of others.
+                ExceptKeys = known ? keys.Excluded : [],
                 SuccessOnly = false,
                 OnlyUsable = false,
                 WithoutRetired = false,

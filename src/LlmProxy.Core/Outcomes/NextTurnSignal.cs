@@ -26,11 +26,12 @@ public sealed partial class NextTurnSignal : IOutcomeSignal
 
         var begin = next.Length <= 400 ? next : next[..400];
         var quote = begin.Length <= MaxQuote ? begin : string.Concat(begin.AsSpan(0, MaxQuote - 1), "…");
+        // A correction in another language looks like a new request, so that one counts nothing.
         return Interruption().IsMatch(begin) ? (-1, $"The user interrupted: “{quote}”")
             : Correction().IsMatch(begin) ? (-1.5, $"The user corrected it: “{quote}”")
             : IsRepeated(facts.Task, next) ? (-1.5, $"The user asked again: “{quote}”")
             : Thanks().IsMatch(begin) ? (1, $"The user thanked: “{quote}”")
-            : (0.3, $"The user went on to something else: “{quote}”");
+            : (0, $"The user went on to something else: “{quote}”");
     }
 
     private static bool IsRepeated(string task, string next) =>

@@ -20,7 +20,7 @@ public sealed class OutlineBuilder
 
     /// <summary>Takes the results that a step's messages brought.</summary>
     /// <param name="messages">The messages that are new in the step.</param>
-    /// <param name="rules">Tells which results are failures.</param>
+    /// <param name="rules">Decides which results are failures.</param>
     /// <param name="redactor">Redacts quoted lines.</param>
     public void AddResults(IEnumerable<ConversationMessage> messages, TaskRules rules, Redactor redactor)
     {

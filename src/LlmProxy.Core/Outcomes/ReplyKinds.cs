@@ -1,6 +1,6 @@
 namespace LlmProxy.Core.Outcomes;
 
-/// <summary>Tells what a reply that ends a turn says.</summary>
+/// <summary>Classifies the reply that ends a turn.</summary>
 internal static class ReplyKinds
 {
     /// <summary>What a reply says; <see cref="ReplyKind.None"/> if the client has a tool call to answer, or there is none.</summary>

@@ -2,7 +2,7 @@ namespace LlmProxy.Core.Outcomes;
 
 /// <summary>A test, build, lint or exit code that a client saw.</summary>
 /// <param name="Passed">Whether it passed.</param>
-/// <param name="Quote">The line that says so.</param>
+/// <param name="Quote">The line of output that reports it.</param>
 public sealed record ReportedVerification(bool Passed, string Quote);
 
 /// <summary>What a client saw of a task's last turn: evidence for the estimate of its outcome, never the outcome.</summary>

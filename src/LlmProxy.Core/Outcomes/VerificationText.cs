@@ -12,11 +12,11 @@ internal static class VerificationText
     private const RegexOptions Options = RegexOptions.CultureInvariant | RegexOptions.NonBacktracking;
 
     private static readonly Regex Failure = new(
-        """\b[1-9][0-9]* (?:tests? |specs? |examples? )?(?:failed|failing|failures?)\b|\b[Ff]ail(?:ed|ures?): *[1-9]|\b[1-9][0-9]* errors?\b|\bBUILD FAILED\b|\bBuild FAILED\b|\btest result: FAILED\b|^FAILED\b|^FAIL\b|^--- FAIL\b|\berror (?:CS|TS|MSB|LNK)[0-9]+|\berror\[E[0-9]+\]|\b[Ee]xit(?:ed)?(?: with)? (?:code|status)[:=]? *-?[1-9]|\bnpm ERR!|^Traceback \(most recent call last\)|\bcommand not found$""",
+        """\b[1-9][0-9]* (?:tests? |specs? |examples? )?(?:failed|failing|failures?)\b|\b[Ff]ail(?:ed|ures?): *[1-9]|\b[1-9][0-9]* (?:errors?\b|Error\(s\)|errored\b)|\b(?:failures|errors)=[1-9]|^make(?:\[[0-9]+\])?: \*\*\*|\bBUILD FAILED\b|\bBuild FAILED\b|\btest result: FAILED\b|^FAILED\b|^FAIL\b|^--- FAIL\b|\berror (?:CS|TS|MSB|LNK)[0-9]+|\berror\[E[0-9]+\]|\b[Ee]xit(?:ed)?(?: with)? (?:code|status)[:=]? *-?[1-9]|\bnpm ERR!|^Traceback \(most recent call last\)|\bcommand not found$""",
         Options);
 
     private static readonly Regex Success = new(
-        """\b[1-9][0-9]* (?:tests? |specs? |examples? )?(?:passed|passing)\b|\b[Pp]assed: *[1-9]|\bBuild succeeded\b|\bBUILD SUCCESS(?:FUL)?\b|\btest result: ok\b|^PASS\b|^ok  |\bOK \([1-9][0-9]* tests?|^Ran [1-9][0-9]* tests?\b|\b[1-9][0-9]* examples?, 0 failures\b|\b[Aa]ll (?:checks|tests) pass(?:ed)?\b|\b0 errors?\b|\bno (?:issues|errors|problems) found\b|\b[Ee]xit(?:ed)?(?: with)? (?:code|status)[:=]? *0\b""",
+        """\b[1-9][0-9]* (?:tests? |specs? |examples? )?(?:passed|passing)\b|\b[Pp]assed: *[1-9]|\bBuild succeeded\b|\bBUILD SUCCESS(?:FUL)?\b|\btest result: ok\b|^PASS\b|^ok  |\bOK \([1-9][0-9]* tests?|^Ran [1-9][0-9]* tests?\b|\b[1-9][0-9]* examples?, 0 failures\b|\b[Aa]ll (?:checks|tests) pass(?:ed)?\b|\b0 (?:errors?\b|Error\(s\))|\bwith 0 failures\b|\bFailures: *0, Errors: *0\b|\bno (?:issues|errors|problems) found\b|\b[Ee]xit(?:ed)?(?: with)? (?:code|status)[:=]? *0\b""",
         Options);
 
     /// <summary>What the last lines of a result say, and the line; null if they say nothing of the kind. A failure wins over a success.</summary>

@@ -42,7 +42,7 @@ public sealed record CallOutline(int Step, string Tool, string Arguments, long D
 /// <summary>A test, build, lint or exit code in a tool result.</summary>
 /// <param name="Call">Index of the call that it answers in <see cref="TrajectoryOutline.Calls"/>.</param>
 /// <param name="Passed">Whether it passed.</param>
-/// <param name="Quote">The line that says so.</param>
+/// <param name="Quote">The line of output that reports it.</param>
 public sealed record VerificationOutline(int Call, bool Passed, string Quote)
 {
     /// <summary>Whether a client reported it; else it was read in a tool result.</summary>

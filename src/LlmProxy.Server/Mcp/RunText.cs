@@ -65,7 +65,7 @@ internal sealed class RunText(TrajectoryReader reader)
     public static string Tasks(IEnumerable<Trajectory> runs) =>
         Invariant($"{Notice}\n{PromptFence.Opening}>\n{string.Concat(runs.Select(run => $"{run.Id}: {Line(run.TaskDescription)}\n"))}{PromptFence.Closing}>\n");
 
-    /// <summary>How a run ended, and who says so.</summary>
+    /// <summary>How a run ended, and the source of its outcome.</summary>
     public static string Ending(Trajectory run) => run switch
     {
         { Status: TrajectoryStatus.Active } => "not ended",

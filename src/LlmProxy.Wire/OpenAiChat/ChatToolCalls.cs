@@ -82,7 +82,7 @@ internal sealed class ChatToolCalls
 
         if (!string.IsNullOrEmpty(id))
         {
-            // Some servers make up an id for each fragment: one without a name, or with the name of a call that is not whole, goes on with it.
+            // Some servers make up an id for each fragment: one without a name, or with the name of a call that is not whole, continues it.
             return string.IsNullOrEmpty(call.Id) || call.Id == id ? call
                 : _calls.Find(known => known.Id == id) is { } known ? known
                 : index is not null && (string.IsNullOrEmpty(name) || (name == call.Name && call.Arguments.Length > 0 && !IsWhole(call.Arguments))) ? call

@@ -18,7 +18,7 @@ namespace LlmProxy.Benchmarks.Learning;
 /// <param name="Text">The first user message.</param>
 /// <param name="Tools">The tools that it called.</param>
 /// <param name="Outline">What it did.</param>
-/// <param name="Succeeded">Whether the reward says so.</param>
+/// <param name="Succeeded">Whether its reward is above 0.</param>
 internal sealed record RewardedTask(string Id, string Task, string Text, IReadOnlyList<string> Tools, TrajectoryOutline Outline, bool Succeeded)
 {
     // As the product compares trajectories.

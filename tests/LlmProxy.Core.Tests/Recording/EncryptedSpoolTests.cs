@@ -92,7 +92,7 @@ public sealed class EncryptedSpoolTests : IDisposable
             var error = Assert.Single(_log.Collector.GetSnapshot(), e => e.Level == Microsoft.Extensions.Logging.LogLevel.Error);
             Assert.Equal((4109, "2", "4"), (error.Id.Id, error.GetStructuredStateValue("Segments"), error.GetStructuredStateValue("Exchanges")));
             Assert.Contains("Spool:KeyDirectory", error.Message, StringComparison.Ordinal);
-            // Recording goes on in segments of its own.
+            // New exchanges are recorded in segments of their own.
             Whole(spool, "later", "request", null, "answer");
         }
 

@@ -77,7 +77,7 @@ public sealed class ProvenanceTests
             Assert.Equal(["user", "assistant", "user"], steps[1]!["messages"]!.AsArray().Select(message => (string)message!["role"]!));
         }
 
-        // A mixed trajectory is nobody's example and in no export.
+        // A mixed trajectory becomes no example and is left out of exports.
         Assert.Empty((await proxy.Client.GetStringAsync(new Uri(proxy.Address, "/_llmproxy/export?format=openai"))).Trim());
         using var search = await proxy.PostAsync("/_llmproxy/search", """{"taskDescription":"Sort the letters","providers":["anthropic"],"minSimilarity":-1}""");
         Assert.Empty((await search.JsonAsync())["items"]!.AsArray());

@@ -33,7 +33,7 @@ public abstract partial class TrajectoryStoreTests
 
     protected Dictionary<string, string> Planted { get; } = new(StringComparer.Ordinal);
 
-    /// <summary>A connection beside the store.</summary>
+    /// <summary>A connection next to that of the store.</summary>
     protected abstract Task<DbConnection> ConnectAsync();
 
     /// <summary>Tables and columns of the schema, each with the expression that reads it as a text or as bytes.</summary>

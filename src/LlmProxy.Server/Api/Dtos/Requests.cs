@@ -30,7 +30,7 @@ public sealed record EvidenceRequest(IReadOnlyList<VerificationRequest>? Verific
 
 /// <summary>A test, build, linter or exit code.</summary>
 /// <param name="Passed">Whether it passed; required.</param>
-/// <param name="Quote">The line that says so; required, at most 2000 characters. Secrets are removed and 160 characters kept.</param>
+/// <param name="Quote">The line of output that reports it; required, at most 2000 characters. Secrets are removed and 160 characters kept.</param>
 public sealed record VerificationRequest(bool? Passed = null, string? Quote = null);
 
 /// <summary>Measured values of a trajectory.</summary>
