@@ -44,7 +44,11 @@ internal static class LearningScenario
 
         Console.WriteLine(signals);
         Console.WriteLine($"All signals shuffled among the runs: AUC {Shuffled(facts, succeeded, groups).Show(3)} (mean of 200).");
-        await Task.CompletedTask.WaitAsync(cancellationToken);
+        foreach (var count in new[] { 1_000, 10_000 })
+        {
+            Console.WriteLine($"An estimate in the background, {count} trajectories in SQLite: {(await EstimateCost.MeasureAsync(count, cancellationToken)).Show(2)} ms.");
+        }
+
         return 0;
 
         void Add(string name, OutcomeQuality q) => table.Add(
