@@ -27,7 +27,7 @@ internal sealed class RunText(TrajectoryReader reader)
     /// <summary>A run with its steps, condensed.</summary>
     public async Task<string> WriteAsync(Trajectory run, CancellationToken cancellationToken)
     {
-        var steps = run.HasContent ? await reader.ReadAsync(run.Id, cancellationToken) : [];
+        var steps = run.HasUsableContent ? await reader.ReadAsync(run.Id, cancellationToken) : [];
         var example = _condenser.Condense(run, steps, 1, MaxTokens);
         var text = new StringBuilder();
         text.Append(Invariant($"Run {run.Id}: {Ending(run)}. {run.IterationCount} steps, {run.ToolCallsCount} tool calls, {run.FailedToolResults} failed tool results, {run.UserInterventions} interventions.\n"))
@@ -54,7 +54,7 @@ internal sealed class RunText(TrajectoryReader reader)
         }
 
         text.Append(Invariant($"{PromptFence.Closing}>\n"));
-        return text.Append(run.HasContent ? "" : "Its steps are not kept.\n").ToString();
+        return text.Append(run.HasUsableContent ? "" : "Its steps are not kept.\n").ToString();
     }
 
     /// <summary>One line about each run: id, similarity if known, how it ended. It holds no recorded text.</summary>

@@ -127,7 +127,7 @@ internal sealed class TrajectorySelection(ITrajectoryStore store, ExportRequest 
             : run.Provider == RespondingModels.Mixed ? "models of several providers responded"
             : _allowed.Count > 0 && !_allowed.Contains(run.Provider, StringComparer.OrdinalIgnoreCase) ? $"provider {run.Provider} is not in Export:AllowProviders"
             : request.Exclude.Contains(run.Id) ? Excluded
-            : !run.HasUsableContent ? "content not kept"
+            : !(isPreference ? MayBeWorse(run) : run.HasUsableContent) ? "content not kept"
             : isPreference ? run.Success is null ? "outcome unknown" : null
             : request.Outcomes.Count > 0 && run.OutcomeSource is { } source && source != OutcomeSource.Inferred && !request.Outcomes.Contains(source) ? "outcome of another source (--outcome)"
             : request.SuccessOnly && run.Success is null && !(request.IncludeInferred && run.QualityScore is not null) ? "success is inferred or unknown (--include-inferred)"
@@ -136,7 +136,10 @@ internal sealed class TrajectorySelection(ITrajectoryStore store, ExportRequest 
             : null;
     }
 
-    private bool CanBeBetter(Trajectory run) => run.Success == true && run.QualityScore >= request.MinQuality;
+    /// <summary>Until a failure's content is erased (<c>Recording:Grace</c>) a pair may show what the better run avoids.</summary>
+    private static bool MayBeWorse(Trajectory run) => run is { HasContent: true, WhyNoContent: null or NotRecordedReason.Failed };
+
+    private bool CanBeBetter(Trajectory run) => run.HasUsableContent && run.Success == true && run.QualityScore >= request.MinQuality;
 
     private bool IsFresh(Trajectory run) => run.IsProvisional && run.LastActivityAt > _graceOver;
 

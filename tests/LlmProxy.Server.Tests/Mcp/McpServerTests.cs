@@ -55,6 +55,21 @@ public sealed class McpServerTests
     }
 
     [Fact]
+    public async Task Steps_that_are_hidden_until_they_are_erased_are_not_shown_to_agents()
+    {
+        await using var proxy = await RunningProxy.StartAsync();
+        var id = await ApiTestRuns.PlayAsync(proxy);
+        using var failed = await proxy.PostAsync($"/_llmproxy/tasks/{id}/complete", """{"success":false}""");
+        Assert.True(failed.IsSuccessStatusCode);
+        await using var client = await ConnectAsync(proxy);
+
+        var shown = await TextAsync(client, "get_run", new() { ["id"] = id });
+
+        Assert.EndsWith("Its steps are not kept.\n", shown, StringComparison.Ordinal);
+        Assert.DoesNotContain("list_files(", shown, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task An_inferred_outcome_is_shown_as_not_verified_with_its_evidence()
     {
         await using var proxy = await RunningProxy.StartAsync();

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using LlmProxy.Core.Trajectories;
 using LlmProxy.TrainingData;
 using LlmProxy.TrainingData.Export;
 using LlmProxy.Wire;
@@ -118,6 +119,23 @@ public sealed class ExportFilesTests
         Assert.Equal(
             """{"input":{"messages":[{"role":"system","content":"You are a clerk."},{"role":"user","content":"Book a flight to Rome"}]},"preferred_output":[{"role":"assistant","content":"Booked."}],"non_preferred_output":[{"role":"assistant","content":"I cannot."}]}""",
             System.Text.Encoding.UTF8.GetString(lines.Single(l => l.Origin.TrajectoryId == "good").Json.Span));
+    }
+
+    [Fact]
+    public async Task A_failure_whose_content_is_hidden_is_the_worse_of_a_pair_and_nothing_else()
+    {
+        await using var lab = await OpenAsync();
+        await lab.SaveAnswerAsync(Run("good", "Book a flight to Rome"), "Booked.");
+        await lab.SaveAnswerAsync(Run("bad", "Book a flight to Rome", success: false, minute: 1) with { WhyNoContent = NotRecordedReason.Failed }, "I cannot.");
+        await lab.SaveAnswerAsync(Run("short", "Print the report", quality: 1, minute: 2) with { WhyNoContent = NotRecordedReason.ShorterThanMinDuration }, "Printed in full.");
+        await lab.SaveAnswerAsync(Run("worse", "Print the report", success: false, minute: 3), "No printer.");
+        await lab.SaveAnswerAsync(Run("other", "Greet", quality: 1, minute: 4) with { WhyNoContent = NotRecordedReason.ProviderNotRecorded }, "Hello.");
+
+        var (pairs, _, _) = await lab.ExportAsync(new ExportRequest("default", ExportFormat.OpenAiDpo));
+        var (lines, _, _) = await lab.ExportAsync(new ExportRequest("default", ExportFormat.OpenAi) { SuccessOnly = false, MinQuality = 0 });
+
+        Assert.Equal(["good>bad"], pairs.Select(l => $"{l.Origin.TrajectoryId}>{l.Origin.Pair!.TrajectoryId}"));
+        Assert.Equal(["good", "worse"], lines.Select(l => l.Origin.TrajectoryId).Order(StringComparer.Ordinal));
     }
 
     [Fact]
