@@ -12,7 +12,7 @@ public sealed class TemplateFile
     {
         Path = path;
         Text = text;
-        Template = Template.Parse(text, path);
+        Template = TemplateParser.Parse(text, path);
         Names = Template.HasErrors ? NameUse.None : NameUse.Of(Template.Page);
         Diagnostics = Template.HasErrors ? LanguageRules.Errors(this) : [.. LanguageRules.OpenCode(this), .. WordRules.Of(this)];
     }

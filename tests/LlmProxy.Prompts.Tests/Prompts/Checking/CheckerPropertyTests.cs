@@ -13,7 +13,12 @@ public sealed class CheckerPropertyTests
         "ret ", "capture $x; ", "case model; when 'a'; ", " | ", "array.map 'task' ", "string.upcase ", "with task; ", "import ", "do; ", "(", ")", "[", "]", "+ ", "? ", ": ", "'s'", "1 ", "$\"{", "}\"", "and ", "$",
     ];
 
+    // Scriban does not end for some texts with errors around and within interpolated strings.
+    private static readonly string[] StringPieces =
+        ["$\"{", "}\"", "$'a{", "}b'", "{", "}", "$\"", "$'", "\"", "'", "[", "]", "(", ")", "?", ":", ";", "/", "x", "f ", "a: ", ",", "|", ".", "\n", "}}", "{{", "@", "do "];
+
     private static readonly Gen<string> Texts = Gen.OneOf(
+        Gen.Elements(StringPieces).ListOf().Select(parts => "{{ " + string.Concat(parts)),
         Gen.Elements(Pieces).ListOf().Select(parts => string.Concat(parts)),
         Gen.Elements(Pieces).ListOf().Select(parts => "{{ " + string.Concat(parts) + "}}{{ end }}"));
 
@@ -33,6 +38,29 @@ public sealed class CheckerPropertyTests
         }).Check(Config.QuickThrowOnFailure.WithMaxTest(3000));
 
     [Theory]
+    [InlineData("{{ f a: [b?;$\"{/}\" }}", 11)]
+    [InlineData("{{ f a: [b?(;$'x{/}y{1}' }}", 12)]
+    [InlineData("{{ if model }}\n{{ $\"a{/}\" }}{{ end }}", 22)]
+    [InlineData("{{ $\"a{$'b{model}{/}'}\" }}", 18)]
+    [InlineData("{{ $\"a{$'b{model\n}{/}'}\" }}", 16)]
+    [InlineData("{{ $\"{$\"{$\"{$\"{$\"{$\"{$\"{$\"{$\"{$\"{model}\"}\"}\"}\"}\"}\"}\"}\"}\"}\" }}", 40)]
+    public void An_error_near_an_interpolated_string_has_its_place(string text, int offset)
+    {
+        var found = RulePages.Check(("openai.sbn", text));
+
+        Assert.Equal(offset, found[0].Span.Start.Offset);
+    }
+
+    [Fact]
+    public void Strings_within_strings_are_read()
+    {
+        var found = RulePages.Check(("openai.sbn", "{{ system.text }}{{ $\"a{$'b{model}\n{\"c\"}'}\nd{system.nothing}\" }}"));
+
+        var one = Assert.Single(found);
+        Assert.Contains("nothing", one.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("{{")]
     [InlineData("{{ [")]
     [InlineData("{{ model }}\n")]
@@ -47,6 +75,8 @@ public sealed class CheckerPropertyTests
     [InlineData("<recorded_run>{{ examples[0].task }}</recorded_run>")]
     [InlineData("'")]
     [InlineData("a = 1\n")]
+    [InlineData("{{ $\"{model}\" }}")]
+    [InlineData("{{ $\"{")]
     public void Checking_costs_grow_linearly_with_the_text(string piece)
     {
         foreach (var prefix in (string[])["", "{{ "])
