@@ -2,6 +2,7 @@ using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Stores;
 using LlmProxy.Server.Access;
 using LlmProxy.Server.Api.Dtos;
+using Microsoft.AspNetCore.Mvc;
 
 namespace LlmProxy.Server.Api;
 
@@ -46,7 +47,9 @@ internal static class ApiEndpoints
         api.MapExport();
         api.Map("{**rest}", NoSuchCall).OpenToLocalUsers().ExcludeFromDescription();
         app.MapOpenApi(Prefix + "/{documentName}.json").WithOrder(BeforeRoutes);
-        app.MapFallback("{*path}", NoSuchPath);
+
+        // The generated MapFallback sets no order and would win against the proxied routes.
+        app.Map("{*path}", NoSuchPath).WithOrder(int.MaxValue).ExcludeFromDescription();
     }
 
     private static async ValueTask<object?> AnswerProblems(EndpointFilterInvocationContext call, EndpointFilterDelegate next)
@@ -73,7 +76,7 @@ internal static class ApiEndpoints
         "Not found",
         $"No endpoint for {context.Request.Method} {context.Request.Path}. {Prefix}/openapi.json lists the endpoints.");
 
-    private static IResult NoSuchPath(HttpContext context, IConfiguration configuration) => ApiProblem.Result(
+    private static IResult NoSuchPath(HttpContext context, [FromServices] IConfiguration configuration) => ApiProblem.Result(
         StatusCodes.Status404NotFound,
         "Not found",
         $"No route for {context.Request.Method} {context.Request.Path}. Use one of the base URLs {string.Join(", ", BaseUrls(context, configuration))}, or the API under {Prefix}.");

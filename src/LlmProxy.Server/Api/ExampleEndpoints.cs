@@ -8,6 +8,7 @@ using LlmProxy.Core.Sdk;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Access;
 using LlmProxy.Server.Api.Dtos;
+using Microsoft.AspNetCore.Mvc;
 
 namespace LlmProxy.Server.Api;
 
@@ -27,14 +28,14 @@ internal static class ExampleEndpoints
             .WithTags("Examples").WithSummary("Pins, retires or edits an example");
     }
 
-    private static async Task<IResult> ListAsync(HttpContext context, IExampleStore store, ExampleLedger ledger, string? limit, CancellationToken cancellationToken)
+    private static async Task<IResult> ListAsync(HttpContext context, [FromServices] IExampleStore store, [FromServices] ExampleLedger ledger, string? limit, CancellationToken cancellationToken)
     {
         var rows = await store.ListExamplesAsync(context.GetTenant(), ApiInput.Whole("limit", limit, 1, LargestLimit) ?? DefaultLimit, cancellationToken);
         var evidence = await ledger.ReadAsync(context.GetTenant(), cancellationToken);
         return TypedResults.Json(new PageResponse<ExampleDto>([.. rows.Select(row => ToDto(row, evidence))], null), ApiJson.Default.PageResponseExampleDto);
     }
 
-    private static async Task<IResult> UseAsync(HttpContext context, string id, TrajectorySearch similar, IExampleStore store, ExampleLedger ledger, CancellationToken cancellationToken)
+    private static async Task<IResult> UseAsync(HttpContext context, string id, [FromServices] TrajectorySearch similar, [FromServices] IExampleStore store, [FromServices] ExampleLedger ledger, CancellationToken cancellationToken)
     {
         var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.ExampleUsageRequest);
         var tenant = context.GetTenant();
@@ -46,7 +47,7 @@ internal static class ExampleEndpoints
         return TypedResults.Json(ToDto(await FindAsync(store, run, cancellationToken), await ledger.ReadAsync(tenant, cancellationToken)), ApiJson.Default.ExampleDto);
     }
 
-    private static async Task<IResult> UpdateAsync(HttpContext context, string id, TaskService tasks, IExampleStore store, ExampleLedger ledger, Redactor redactor, CancellationToken cancellationToken)
+    private static async Task<IResult> UpdateAsync(HttpContext context, string id, [FromServices] TaskService tasks, [FromServices] IExampleStore store, [FromServices] ExampleLedger ledger, [FromServices] Redactor redactor, CancellationToken cancellationToken)
     {
         var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.UpdateExampleRequest);
         var tenant = context.GetTenant();

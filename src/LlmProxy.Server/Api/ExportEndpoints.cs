@@ -1,9 +1,10 @@
+using System.Buffers;
 using LlmProxy.Core;
 using LlmProxy.Core.Trajectories;
-using System.Buffers;
 using LlmProxy.Server.Access;
 using LlmProxy.TrainingData;
 using LlmProxy.TrainingData.Export;
+using Microsoft.AspNetCore.Mvc;
 
 namespace LlmProxy.Server.Api;
 
@@ -20,7 +21,7 @@ internal static class ExportEndpoints
             .WithTags("Maintenance").WithSummary("Exports training data as JSON lines; with Accept: " + ExportStream.MediaType + " also the origin of each line, and a summary");
 
     private static async Task<IResult> ExportAsync(
-        HttpContext context, TrajectoryExporter exporter, TimeProvider time, [AsParameters] ExportParameters parameters, CancellationToken cancellationToken)
+        HttpContext context, [FromServices] TrajectoryExporter exporter, [FromServices] TimeProvider time, [AsParameters] ExportParameters parameters, CancellationToken cancellationToken)
     {
         // 1. Validate.
         var withEvents = context.Request.Headers.Accept.ToString().Contains(ExportStream.MediaType, StringComparison.OrdinalIgnoreCase);
@@ -42,9 +43,38 @@ internal static class ExportEndpoints
     }
 
     /// <summary>The query parameters of an export, validated by name.</summary>
-    private sealed record ExportParameters(
-        string? Format, string? MinQuality, string? SuccessOnly, string? Limit, string? ModelProvider, string? Since, string? Split, string? Part, string? MaxImages, string? Redact, string? ImageUri, string? TurnMasks, string? KeepDuplicates, string? IncludeInferred, string? Outcome)
+    internal sealed record ExportParameters
     {
+        public string? Format { get; init; }
+
+        public string? MinQuality { get; init; }
+
+        public string? SuccessOnly { get; init; }
+
+        public string? Limit { get; init; }
+
+        public string? ModelProvider { get; init; }
+
+        public string? Since { get; init; }
+
+        public string? Split { get; init; }
+
+        public string? Part { get; init; }
+
+        public string? MaxImages { get; init; }
+
+        public string? Redact { get; init; }
+
+        public string? ImageUri { get; init; }
+
+        public string? TurnMasks { get; init; }
+
+        public string? KeepDuplicates { get; init; }
+
+        public string? IncludeInferred { get; init; }
+
+        public string? Outcome { get; init; }
+
         public ExportRequest ToRequest(string tenant, bool withEvents, TimeProvider time) => new(
             tenant,
             ExportFormats.Parse(Format) ?? throw ApiProblemException.BadField("format", $"must be one of {string.Join(", ", ExportFormats.Names)}, not \"{Format}\""))

@@ -1,6 +1,7 @@
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Stores;
 using LlmProxy.Server.Api.Dtos;
+using Microsoft.AspNetCore.Mvc;
 
 namespace LlmProxy.Server.Api;
 
@@ -18,7 +19,7 @@ internal static class HealthEndpoints
             .WithSummary("Checks that the store is reachable and the spool writable").WithOrder(-1000);
     }
 
-    private static async Task<IResult> ReadyAsync(IStoreLifecycle store, Spool spool, CancellationToken cancellationToken)
+    private static async Task<IResult> ReadyAsync([FromServices] IStoreLifecycle store, [FromServices] Spool spool, CancellationToken cancellationToken)
     {
         var health = await CheckAsync(store, cancellationToken);
         var ok = health.Ok && spool.IsWritable;

@@ -4,6 +4,7 @@ using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Server.Access;
 using LlmProxy.Server.Api.Dtos;
+using Microsoft.AspNetCore.Mvc;
 
 namespace LlmProxy.Server.Api;
 
@@ -23,7 +24,7 @@ internal static class MaintenanceEndpoints
             .WithTags("Maintenance").WithSummary("Computes the vectors of a batch of trajectories: of those without a vector of the current embedder, or of all");
     }
 
-    private static async Task<IResult> CleanupAsync(HttpContext context, TrajectoryPurge purge, CleanupOptions options, TimeProvider time, CancellationToken cancellationToken)
+    private static async Task<IResult> CleanupAsync(HttpContext context, [FromServices] TrajectoryPurge purge, [FromServices] CleanupOptions options, [FromServices] TimeProvider time, CancellationToken cancellationToken)
     {
         var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.CleanupRequest);
         var days = ApiInput.InRange("olderThanDays", request.OlderThanDays, 0, LongestDays) ?? options.OlderThanDays;
@@ -34,7 +35,7 @@ internal static class MaintenanceEndpoints
         return TypedResults.Json(new CleanupResponse(deleted, dryRun), ApiJson.Default.CleanupResponse);
     }
 
-    private static async Task<IResult> EmbedAsync(HttpContext context, StoreEmbedder embedder, EmbeddingService embeddings, CancellationToken cancellationToken)
+    private static async Task<IResult> EmbedAsync(HttpContext context, [FromServices] StoreEmbedder embedder, [FromServices] EmbeddingService embeddings, CancellationToken cancellationToken)
     {
         var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.EmbedRequest);
         long? after = string.IsNullOrEmpty(request.Cursor) ? null

@@ -2,6 +2,7 @@ using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Outcomes;
 using LlmProxy.Server.Access;
 using LlmProxy.Server.Api.Dtos;
+using Microsoft.AspNetCore.Mvc;
 
 namespace LlmProxy.Server.Api;
 
@@ -16,10 +17,10 @@ internal static class OutcomeEndpoints
             .WithTags("Outcomes").WithSummary("Fits the model of outcomes to the tenant's stated outcomes");
     }
 
-    private static async Task<IResult> EvaluateAsync(HttpContext context, OutcomeReview review, LlmProxyOptions options, CancellationToken cancellationToken) =>
+    private static async Task<IResult> EvaluateAsync(HttpContext context, [FromServices] OutcomeReview review, [FromServices] LlmProxyOptions options, CancellationToken cancellationToken) =>
         TypedResults.Json(OutcomeEvaluationResponse.Of(await review.EvaluateAsync(context.GetTenant(), cancellationToken), options.Outcome.MinProbability), ApiJson.Default.OutcomeEvaluationResponse);
 
-    private static async Task<IResult> FitAsync(HttpContext context, OutcomeReview review, CancellationToken cancellationToken) =>
+    private static async Task<IResult> FitAsync(HttpContext context, [FromServices] OutcomeReview review, CancellationToken cancellationToken) =>
         await review.FitAsync(context.GetTenant(), cancellationToken) is { } model
             ? TypedResults.Json(OutcomeModelDto.Of(model), ApiJson.Default.OutcomeModelDto)
             : ApiProblem.Result(409, "Too few stated outcomes", FormattableString.Invariant($"A model needs at least {OutcomeFit.MinOutcomes} trajectories with a stated outcome. State more with \"llmproxy tasks outcome ID --success\" or --failure."));

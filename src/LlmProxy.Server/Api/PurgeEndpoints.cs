@@ -2,6 +2,7 @@ using LlmProxy.Core.Recording;
 using LlmProxy.Core.Stores;
 using LlmProxy.Server.Access;
 using LlmProxy.Server.Api.Dtos;
+using Microsoft.AspNetCore.Mvc;
 
 namespace LlmProxy.Server.Api;
 
@@ -20,7 +21,7 @@ internal static class PurgeEndpoints
             .WithTags("Maintenance").WithSummary("Lists removals, newest first: who asked for them, and how much went");
     }
 
-    private static async Task<IResult> PurgeAsync(HttpContext context, TrajectoryPurge purge, TimeProvider time, CancellationToken cancellationToken)
+    private static async Task<IResult> PurgeAsync(HttpContext context, [FromServices] TrajectoryPurge purge, [FromServices] TimeProvider time, CancellationToken cancellationToken)
     {
         var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.PurgeRequest);
         var selection = new PurgeSelection(context.GetTenant())
@@ -50,7 +51,7 @@ internal static class PurgeEndpoints
             ApiJson.Default.PurgeResponse);
     }
 
-    private static async Task<IResult> ListAsync(HttpContext context, IAuditStore audit, string? limit, string? cursor, CancellationToken cancellationToken)
+    private static async Task<IResult> ListAsync(HttpContext context, [FromServices] IAuditStore audit, string? limit, string? cursor, CancellationToken cancellationToken)
     {
         var count = ApiInput.Whole("limit", limit, 1, MostEntries) ?? DefaultEntries;
         var entries = await audit.ListAuditAsync(context.GetTenant(), count + 1, ApiInput.Text(cursor), cancellationToken);

@@ -2,6 +2,7 @@ using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Server.Access;
 using LlmProxy.Server.Api.Dtos;
+using Microsoft.AspNetCore.Mvc;
 
 namespace LlmProxy.Server.Api;
 
@@ -12,7 +13,7 @@ internal static class RedactionEndpoints
         api.MapPost("/redaction/rescan", RescanAsync).AcceptsJson<RescanRequest>().Produces<RescanResponse>().ProducesProblem(400)
             .WithTags("Maintenance").WithSummary("Redacts the stored texts of the tenant by the current table of secrets and the patterns of the settings; repeat with nextCursor until that is null");
 
-    private static async Task<IResult> RescanAsync(HttpContext context, StoreRescan rescan, TaskPrompts prompts, CancellationToken cancellationToken)
+    private static async Task<IResult> RescanAsync(HttpContext context, [FromServices] StoreRescan rescan, [FromServices] TaskPrompts prompts, CancellationToken cancellationToken)
     {
         var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.RescanRequest);
         var dryRun = request.DryRun ?? false;

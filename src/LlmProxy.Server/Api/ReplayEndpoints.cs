@@ -4,6 +4,7 @@ using LlmProxy.Core.Recording;
 using LlmProxy.Server.Access;
 using LlmProxy.Server.Api.Dtos;
 using LlmProxy.Testing.Replay;
+using Microsoft.AspNetCore.Mvc;
 
 namespace LlmProxy.Server.Api;
 
@@ -18,7 +19,7 @@ internal static class ReplayEndpoints
             .WithTags("Trajectories").WithSummary("Reads the rewritten prompts with the values and templates that rendered them");
     }
 
-    private static async Task<IResult> ReadRecordingAsync(HttpContext context, string id, TaskService tasks, TrajectoryReader reader, CancellationToken cancellationToken)
+    private static async Task<IResult> ReadRecordingAsync(HttpContext context, string id, [FromServices] TaskService tasks, [FromServices] TrajectoryReader reader, CancellationToken cancellationToken)
     {
         if (await tasks.FindAsync(context.GetTenant(), id, cancellationToken) is not { } run)
         {
@@ -35,7 +36,7 @@ internal static class ReplayEndpoints
         }
     }
 
-    private static async Task<IResult> ReadPromptsAsync(HttpContext context, string id, TaskService tasks, TrajectoryReader reader, IPromptPinStore store, CancellationToken cancellationToken)
+    private static async Task<IResult> ReadPromptsAsync(HttpContext context, string id, [FromServices] TaskService tasks, [FromServices] TrajectoryReader reader, [FromServices] IPromptPinStore store, CancellationToken cancellationToken)
     {
         var tenant = context.GetTenant();
         if (await tasks.FindAsync(tenant, id, cancellationToken) is not { } run)

@@ -6,6 +6,7 @@ using LlmProxy.Core.Sdk;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Access;
 using LlmProxy.Server.Api.Dtos;
+using Microsoft.AspNetCore.Mvc;
 
 namespace LlmProxy.Server.Api;
 
@@ -18,7 +19,7 @@ internal static class SearchEndpoints
         api.MapPost("/search", SearchAsync).AcceptsJson<SearchRequest>().Produces<SearchResponse>().ProducesProblem(400)
             .WithTags("Search").WithSummary("Finds similar trajectories, the reasons why others are left out, and the prompt section they produce").OpenToLocalUsers();
 
-    private static async Task<IResult> SearchAsync(HttpContext context, TrajectorySearch similar, Redactor redactor, LlmProxyOptions options, CancellationToken cancellationToken)
+    private static async Task<IResult> SearchAsync(HttpContext context, [FromServices] TrajectorySearch similar, [FromServices] Redactor redactor, [FromServices] LlmProxyOptions options, CancellationToken cancellationToken)
     {
         var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.SearchRequest);
         var text = ApiInput.Required("taskDescription", request.TaskDescription, "{\"taskDescription\": \"File the October invoice\"}");

@@ -3,6 +3,7 @@ using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Statistics;
 using LlmProxy.Server.Access;
 using LlmProxy.Server.Api.Dtos;
+using Microsoft.AspNetCore.Mvc;
 
 namespace LlmProxy.Server.Api;
 
@@ -14,36 +15,46 @@ internal static class StatisticsEndpoints
             .WithTags("Statistics").WithSummary("Reads success, quality, effort and cost: in total, by model and by interval");
 
     private static async Task<IResult> ReadAsync(
-        HttpContext context, StatisticsReader statistics, IExampleStore store, ExampleLedger ledger, LlmProxyOptions options, TimeProvider time, [AsParameters] StatisticsParameters parameters, CancellationToken cancellationToken)
+        HttpContext context, [FromServices] StatisticsReader statistics, [FromServices] IExampleStore store, [FromServices] ExampleLedger ledger, [FromServices] LlmProxyOptions options, [FromServices] TimeProvider time, [AsParameters] StatisticsParameters parameters, CancellationToken cancellationToken)
     {
-        var (since, until, model, interval, experiments) = parameters;
-        var from = ApiInput.Time("since", since, time);
-        var to = ApiInput.Time("until", until, time);
+        var from = ApiInput.Time("since", parameters.Since, time);
+        var to = ApiInput.Time("until", parameters.Until, time);
         if (from >= to)
         {
             throw ApiProblemException.BadField("until", "must be later than 'since'");
         }
 
-        if (interval is not (null or "" or "day" or "week"))
+        if (parameters.Interval is not (null or "" or "day" or "week"))
         {
-            throw ApiProblemException.BadField("interval", $"must be day or week, not \"{interval}\"");
+            throw ApiProblemException.BadField("interval", $"must be day or week, not \"{parameters.Interval}\"");
         }
 
         var query = new StatisticsQuery(context.GetTenant())
         {
             Since = from,
             Until = to,
-            Model = ApiInput.Text(model),
-            Interval = interval switch { "day" => StatisticsInterval.Day, "week" => StatisticsInterval.Week, _ => StatisticsInterval.None },
+            Model = ApiInput.Text(parameters.Model),
+            Interval = parameters.Interval switch { "day" => StatisticsInterval.Day, "week" => StatisticsInterval.Week, _ => StatisticsInterval.None },
         };
         var response = new StatisticsResponse(await statistics.ReadAsync(query, cancellationToken))
         {
-            Experiments = ApiInput.Truth("experiments", experiments) == true ? await ExperimentsAsync(store, ledger, options.Experiments, query, cancellationToken) : null,
+            Experiments = ApiInput.Truth("experiments", parameters.Experiments) == true ? await ExperimentsAsync(store, ledger, options.Experiments, query, cancellationToken) : null,
         };
         return TypedResults.Json(response, ApiJson.Default.StatisticsResponse);
     }
 
-    private sealed record StatisticsParameters(string? Since, string? Until, string? Model, string? Interval, string? Experiments);
+    internal sealed record StatisticsParameters
+    {
+        public string? Since { get; init; }
+
+        public string? Until { get; init; }
+
+        public string? Model { get; init; }
+
+        public string? Interval { get; init; }
+
+        public string? Experiments { get; init; }
+    }
 
     private static async Task<ExperimentsDto> ExperimentsAsync(
         IExampleStore store, ExampleLedger ledger, ExperimentOptions options, StatisticsQuery query, CancellationToken cancellationToken)

@@ -7,6 +7,7 @@ using LlmProxy.Core.Statistics;
 using LlmProxy.Core.Stores;
 using LlmProxy.Server.Access;
 using LlmProxy.Server.Api.Dtos;
+using Microsoft.AspNetCore.Mvc;
 
 namespace LlmProxy.Server.Api;
 
@@ -16,9 +17,9 @@ internal static class StatusEndpoints
     public static void MapStatus(this RouteGroupBuilder api)
     {
         api.MapGet("/status", ReadAsync).Produces<StatusResponse>().WithTags("Status").WithSummary("Reads what is recorded, which store, embedder and templates are in use, and what is off and why");
-        api.MapPost("/recording/pause", (HttpContext context, RecordingSwitch recording) => Switch(recording, context.GetTenant(), pause: true))
+        api.MapPost("/recording/pause", (HttpContext context, [FromServices] RecordingSwitch recording) => Switch(recording, context.GetTenant(), pause: true))
             .Produces<RecordingResponse>().WithTags("Status").WithSummary("Pauses recording of the caller's tenant until it is resumed or the proxy restarts");
-        api.MapPost("/recording/resume", (HttpContext context, RecordingSwitch recording) => Switch(recording, context.GetTenant(), pause: false))
+        api.MapPost("/recording/resume", (HttpContext context, [FromServices] RecordingSwitch recording) => Switch(recording, context.GetTenant(), pause: false))
             .Produces<RecordingResponse>().WithTags("Status").WithSummary("Resumes recording of the caller's tenant");
     }
 
@@ -29,9 +30,18 @@ internal static class StatusEndpoints
     }
 
     /// <summary>The components that report their status.</summary>
-    private sealed record Components(
-        LlmProxyOptions Options, RecordingSwitch Recording, NotRecordedCounts NotRecorded, RetryingStore RecorderStore, Spool Spool,
-        IStoreLifecycle Store, IStatisticsStore Statistics, EmbeddingService Embeddings, TemplateDirectory Templates, TaskPrompts Prompts, KeyRing Keys);
+    internal sealed record Components(
+        [FromServices] LlmProxyOptions Options,
+        [FromServices] RecordingSwitch Recording,
+        [FromServices] NotRecordedCounts NotRecorded,
+        [FromServices] RetryingStore RecorderStore,
+        [FromServices] Spool Spool,
+        [FromServices] IStoreLifecycle Store,
+        [FromServices] IStatisticsStore Statistics,
+        [FromServices] EmbeddingService Embeddings,
+        [FromServices] TemplateDirectory Templates,
+        [FromServices] TaskPrompts Prompts,
+        [FromServices] KeyRing Keys);
 
     private static async Task<IResult> ReadAsync(HttpContext context, [AsParameters] Components components, CancellationToken cancellationToken)
     {

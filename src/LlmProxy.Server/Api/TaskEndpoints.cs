@@ -5,6 +5,7 @@ using LlmProxy.Core.Recording;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Access;
 using LlmProxy.Server.Api.Dtos;
+using Microsoft.AspNetCore.Mvc;
 
 namespace LlmProxy.Server.Api;
 
@@ -33,7 +34,7 @@ internal static class TaskEndpoints
             .WithTags("Tasks").WithSummary("Cancels a task and discards its content").OpenToLocalUsers();
     }
 
-    private static async Task<IResult> StartAsync(HttpContext context, TaskService tasks, CancellationToken cancellationToken)
+    private static async Task<IResult> StartAsync(HttpContext context, [FromServices] TaskService tasks, CancellationToken cancellationToken)
     {
         var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.StartTaskRequest);
         if (request.TaskId is { Length: > 0 } id && !TaskId.TryParse(id, out _))
@@ -50,10 +51,10 @@ internal static class TaskEndpoints
         return Answer(await tasks.StartAsync(context.GetTenant(), start, cancellationToken), request.TaskId ?? "");
     }
 
-    private static async Task<IResult> InterveneAsync(HttpContext context, string taskId, TaskService tasks, CancellationToken cancellationToken) =>
+    private static async Task<IResult> InterveneAsync(HttpContext context, string taskId, [FromServices] TaskService tasks, CancellationToken cancellationToken) =>
         Answer(await tasks.InterveneAsync(context.GetTenant(), taskId, cancellationToken), taskId);
 
-    private static async Task<IResult> CompleteAsync(HttpContext context, string taskId, TaskService tasks, CancellationToken cancellationToken)
+    private static async Task<IResult> CompleteAsync(HttpContext context, string taskId, [FromServices] TaskService tasks, CancellationToken cancellationToken)
     {
         var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.CompleteTaskRequest);
         if (request.Success is not { } success)
@@ -85,7 +86,7 @@ internal static class TaskEndpoints
         return Answer(await tasks.CompleteAsync(context.GetTenant(), taskId, result, metrics, request.Comment, cancellationToken), taskId);
     }
 
-    private static async Task<IResult> FeedbackAsync(HttpContext context, string taskId, TaskService tasks, CancellationToken cancellationToken)
+    private static async Task<IResult> FeedbackAsync(HttpContext context, string taskId, [FromServices] TaskService tasks, CancellationToken cancellationToken)
     {
         var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.FeedbackRequest);
         var score = ApiInput.InRange("score", request.Score, 0, 1);
@@ -108,7 +109,7 @@ internal static class TaskEndpoints
             taskId);
     }
 
-    private static async Task<IResult> EvidenceAsync(HttpContext context, string taskId, TaskService tasks, CancellationToken cancellationToken)
+    private static async Task<IResult> EvidenceAsync(HttpContext context, string taskId, [FromServices] TaskService tasks, CancellationToken cancellationToken)
     {
         var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.EvidenceRequest);
         if (request.Verifications is null && request.Interrupted is null)
@@ -131,7 +132,7 @@ internal static class TaskEndpoints
             : new ReportedVerification(passed, verification.Quote);
     }
 
-    private static async Task<IResult> CancelAsync(HttpContext context, string taskId, TaskService tasks, CancellationToken cancellationToken) =>
+    private static async Task<IResult> CancelAsync(HttpContext context, string taskId, [FromServices] TaskService tasks, CancellationToken cancellationToken) =>
         Answer(await tasks.CancelAsync(context.GetTenant(), taskId, cancellationToken), taskId);
 
     private static IResult Answer(TaskResult? result, string taskId) => result is null

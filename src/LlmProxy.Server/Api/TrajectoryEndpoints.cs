@@ -4,6 +4,7 @@ using LlmProxy.Core.Sdk;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Access;
 using LlmProxy.Server.Api.Dtos;
+using Microsoft.AspNetCore.Mvc;
 
 namespace LlmProxy.Server.Api;
 
@@ -28,7 +29,7 @@ internal static class TrajectoryEndpoints
     }
 
     private static async Task<IResult> ListAsync(
-        HttpContext context, ITrajectoryStore store, TimeProvider time, [AsParameters] ListParameters parameters, CancellationToken cancellationToken)
+        HttpContext context, [FromServices] ITrajectoryStore store, [FromServices] TimeProvider time, [AsParameters] ListParameters parameters, CancellationToken cancellationToken)
     {
         var query = parameters.ToQuery(context.GetTenant(), time);
         TrajectoryPage page;
@@ -46,12 +47,12 @@ internal static class TrajectoryEndpoints
             ApiJson.Default.PageResponseTrajectoryDto);
     }
 
-    private static async Task<IResult> ReadAsync(HttpContext context, string id, TaskService tasks, TrajectoryMapper shaper, CancellationToken cancellationToken) =>
+    private static async Task<IResult> ReadAsync(HttpContext context, string id, [FromServices] TaskService tasks, [FromServices] TrajectoryMapper shaper, CancellationToken cancellationToken) =>
         await tasks.FindAsync(context.GetTenant(), id, cancellationToken) is { } run
             ? TypedResults.Json(await shaper.ReadAsync(run, cancellationToken), ApiJson.Default.TrajectoryDetailDto)
             : NoRun(id);
 
-    private static async Task<IResult> ReadStepAsync(HttpContext context, string id, string n, TaskService tasks, TrajectoryMapper shaper, CancellationToken cancellationToken)
+    private static async Task<IResult> ReadStepAsync(HttpContext context, string id, string n, [FromServices] TaskService tasks, [FromServices] TrajectoryMapper shaper, CancellationToken cancellationToken)
     {
         var index = ApiInput.Whole("n", n, 1, int.MaxValue)!.Value;
         if (await tasks.FindAsync(context.GetTenant(), id, cancellationToken) is not { } run)
@@ -64,13 +65,13 @@ internal static class TrajectoryEndpoints
             : ApiProblem.NotFound("step", n, run.HasContent ? $"The trajectory has {run.IterationCount} steps." : "The content of this trajectory is not kept.");
     }
 
-    private static async Task<IResult> DeleteAsync(HttpContext context, string id, TaskService tasks, TrajectoryPurge purge, CancellationToken cancellationToken) =>
+    private static async Task<IResult> DeleteAsync(HttpContext context, string id, [FromServices] TaskService tasks, [FromServices] TrajectoryPurge purge, CancellationToken cancellationToken) =>
         await tasks.FindAsync(context.GetTenant(), id, cancellationToken) is { } run && await purge.DeleteAsync(run, context.GetActor(), cancellationToken)
             ? TypedResults.NoContent()
             : NoRun(id);
 
     private static async Task<IResult> EmbedAsync(
-        HttpContext context, string id, TrajectorySearch similar, CancellationToken cancellationToken)
+        HttpContext context, string id, [FromServices] TrajectorySearch similar, CancellationToken cancellationToken)
     {
         var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.EmbeddingRequest);
         var text = ApiInput.Required("taskDescription", request.TaskDescription, "{\"taskDescription\": \"File the October invoice\"}");
@@ -80,8 +81,30 @@ internal static class TrajectoryEndpoints
     }
 
     /// <summary>The query parameters of the list, validated by name.</summary>
-    private sealed record ListParameters(string? Provider, string? Model, string? Status, string? Success, string? MinQuality, string? Since, string? Search, string? Key, string? Contains, string? Limit, string? Cursor)
+    internal sealed record ListParameters
     {
+        public string? Provider { get; init; }
+
+        public string? Model { get; init; }
+
+        public string? Status { get; init; }
+
+        public string? Success { get; init; }
+
+        public string? MinQuality { get; init; }
+
+        public string? Since { get; init; }
+
+        public string? Search { get; init; }
+
+        public string? Key { get; init; }
+
+        public string? Contains { get; init; }
+
+        public string? Limit { get; init; }
+
+        public string? Cursor { get; init; }
+
         public TrajectoryQuery ToQuery(string tenant, TimeProvider time) => new(tenant)
         {
             Provider = ApiInput.Text(Provider),

@@ -1,5 +1,8 @@
 using System.Net;
 using LlmProxy.Tests.Wire;
+using Microsoft.AspNetCore.Http.Metadata;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace LlmProxy.Tests.Api;
 
@@ -108,6 +111,19 @@ public sealed class StatusApiTests
         Assert.False((bool?)status["store"]!["ok"]);
         Assert.False((bool?)status["fewShot"]!["available"]);
         Assert.Equal(HttpStatusCode.OK, (await proxy.Client.GetAsync(new Uri(proxy.Address, "/healthz"))).StatusCode);
+    }
+
+    // The generated handlers take a parameter that is not marked as a service for a JSON body; a call without one then has no route.
+    [Fact]
+    public async Task Calls_without_a_body_ask_for_none()
+    {
+        await using var proxy = await RunningProxy.StartAsync();
+
+        var endpoints = proxy.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>().ToList();
+
+        Assert.Contains(endpoints, e => e.RoutePattern.RawText == "/_llmproxy/status");
+        Assert.All(endpoints.Where(e => e.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods.Contains("POST") != true && e.RoutePattern.RawText != "/_llmproxy/examples/{id}"),
+            e => Assert.Null(e.Metadata.GetMetadata<IAcceptsMetadata>()));
     }
 
     [Fact]
