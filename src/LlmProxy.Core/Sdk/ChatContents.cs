@@ -24,7 +24,7 @@ internal static class ChatContents
         _ => null,
     };
 
-    private static JsonNode? Arguments(FunctionCallContent call) => JsonSerializer.SerializeToNode(
+    public static JsonNode? Arguments(FunctionCallContent call) => JsonSerializer.SerializeToNode(
         call.Arguments ?? new Dictionary<string, object?>(StringComparer.Ordinal), AIJsonUtilities.DefaultOptions.GetTypeInfo(typeof(IDictionary<string, object?>)));
 
     private static JsonObject ToolResult(FunctionResultContent result)
