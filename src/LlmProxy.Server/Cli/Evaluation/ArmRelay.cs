@@ -66,7 +66,7 @@ internal sealed class ArmRelay : IAsyncDisposable
 
         // The run's own time limit is what ends a call.
         var settings = new ForwarderRequestConfig { ActivityTimeout = Timeout.InfiniteTimeSpan };
-        app.Run(async context => await forwarder.SendAsync(context, proxy.ToString().TrimEnd('/'), client, settings, transformer));
+        app.Run(async context => await forwarder.SendAsync(context, proxy.ToString().TrimEnd('/'), client, settings, transformer, context.RequestAborted));
         await app.StartAsync(cancellationToken);
         relay.Address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         return relay;
