@@ -17,6 +17,18 @@ public sealed record ArmSummary(long Tasks, long Successes, double? Iterations, 
     /// <summary>Ended tasks whose cost is unknown; the cost for each success leaves them out.</summary>
     public long TasksWithoutCost { get; init; }
 
+    /// <summary>Tasks whose success was stated or judged; the others are claims of agents, and errors.</summary>
+    public long Verified { get; init; }
+
+    /// <summary>Ended tasks whose success is inferred; they are in no rate.</summary>
+    public long Inferred { get; init; }
+
+    /// <summary>Mean probability of success of the inferred ones.</summary>
+    public double? MeanProbability { get; init; }
+
+    /// <summary>Share of <see cref="Tasks"/> that was stated or judged, or null without tasks.</summary>
+    public double? VerifiedShare => Tasks == 0 ? null : (double)Verified / Tasks;
+
     /// <summary>Share of successes, or null without tasks.</summary>
     public double? SuccessRate => Tasks == 0 ? null : (double)Successes / Tasks;
 
@@ -24,6 +36,7 @@ public sealed record ArmSummary(long Tasks, long Successes, double? Iterations, 
     {
         var (total, successes) = (parts.Sum(p => p.Total), parts.Sum(p => p.Successful));
         var (counted, paid, paidSuccesses) = (parts.Sum(p => p.Counted), parts.Sum(p => p.Paid), parts.Sum(p => p.PaidSuccesses));
+        var inferred = parts.Sum(p => p.Inferred);
         return new ArmSummary(
             parts.Sum(p => p.Judged),
             successes,
@@ -34,6 +47,9 @@ public sealed record ArmSummary(long Tasks, long Successes, double? Iterations, 
         {
             TasksWithoutTokens = total - counted,
             TasksWithoutCost = total - paid,
+            Verified = parts.Sum(p => p.Verified),
+            Inferred = inferred,
+            MeanProbability = inferred == 0 ? null : parts.Sum(p => p.Probability) / inferred,
         };
 
         static double? Mean(long sum, long count) => count == 0 ? null : (double)sum / count;

@@ -21,4 +21,13 @@ public sealed record ArmStatistics(string Provider, string Model, string Arm, lo
 
     /// <summary>Those of them that succeeded.</summary>
     public long PaidSuccesses { get; init; } = CostUsd is null ? 0 : Successful;
+
+    /// <summary>Tasks whose success was stated or judged.</summary>
+    public long Verified { get; init; }
+
+    /// <summary>Ended tasks whose success is inferred; they are in no rate.</summary>
+    public long Inferred { get; init; }
+
+    /// <summary>Sum of their probabilities of success.</summary>
+    public double Probability { get; init; }
 }

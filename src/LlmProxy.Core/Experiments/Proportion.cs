@@ -21,18 +21,15 @@ public static class Proportion
     /// </summary>
     /// <param name="successes">Successes.</param>
     /// <param name="trials">Trials.</param>
-    public static Interval Wilson(long successes, long trials)
-    {
-        if (trials <= 0)
-        {
-            return new Interval(0, 1);
-        }
+    public static Interval Wilson(long successes, long trials) =>
+        trials <= 0 ? new Interval(0, 1) : Wilson((double)successes / trials, trials, Z);
 
-        double n = trials;
-        var p = successes / n;
-        var middle = p + (Z * Z / (2 * n));
-        var half = Z * Math.Sqrt((p * (1 - p) / n) + (Z * Z / (4 * n * n)));
-        var scale = 1 + (Z * Z / n);
+    /// <summary>The score interval of a share of so many trials, which need not be a whole number.</summary>
+    internal static Interval Wilson(double share, double trials, double z)
+    {
+        var middle = share + (z * z / (2 * trials));
+        var half = z * Math.Sqrt((share * (1 - share) / trials) + (z * z / (4 * trials * trials)));
+        var scale = 1 + (z * z / trials);
         return new Interval(Math.Max(0, (middle - half) / scale), Math.Min(1, (middle + half) / scale));
     }
 

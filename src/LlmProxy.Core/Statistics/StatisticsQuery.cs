@@ -31,7 +31,14 @@ public enum StatisticsInterval
 /// <summary>Sums of a tenant's runs, in groups.</summary>
 /// <param name="Groups">Ended runs (completed, failed, needs_help) by provider, model and day; a week is several groups with one start.</param>
 /// <param name="Active">Number of active runs.</param>
-public sealed record StoreStatistics(IReadOnlyList<StatisticsGroup> Groups, long Active);
+public sealed record StoreStatistics(IReadOnlyList<StatisticsGroup> Groups, long Active)
+{
+    /// <summary>Ended runs whose success was stated or judged.</summary>
+    public long Verified { get; init; }
+
+    /// <summary>Those of them that succeeded.</summary>
+    public long VerifiedSuccesses { get; init; }
+}
 
 /// <summary>Sums of runs of one model that started in one interval.</summary>
 /// <param name="Provider">The provider of the model.</param>

@@ -31,6 +31,7 @@ public sealed class StatisticsReader(IStatisticsStore store, QualityOptions qual
             Active = read.Active,
             ByProvider = read.Groups.GroupBy(g => g.Provider, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Sum(m => m.Sums.Runs), StringComparer.Ordinal),
             SuccessRate = Ratio(all.Successful, all.Judged),
+            Verified = new VerifiedStatistics(read.Verified, read.VerifiedSuccesses, Ratio(read.Verified, all.Judged), Ratio(read.VerifiedSuccesses, read.Verified)),
             Inferred = new InferredStatistics(all.Inferred, Mean(all.Probability, all.Inferred), all.Provisional),
             AverageQuality = Mean(all.Quality, all.Scored),
             Summary = new StatisticsSummary(all.Runs, all.Successful, Ratio(all.Successful, all.Judged)),

@@ -15,6 +15,9 @@ public record TrajectoryStatistics
     /// <summary>Successful runs by ended runs whose success is known, 0 to 1.</summary>
     public double? SuccessRate { get; init; }
 
+    /// <summary>How much of <see cref="SuccessRate"/> was stated or judged; the rest is what agents claim of themselves, and errors.</summary>
+    public VerifiedStatistics Verified { get; init; } = new(0, 0, null, null);
+
     /// <summary>Runs whose success was inferred and not verified; they are not part of <see cref="SuccessRate"/>, the scores and the bands.</summary>
     public InferredStatistics Inferred { get; init; } = new(0, null, 0);
 
@@ -48,6 +51,13 @@ public record TrajectoryStatistics
 /// <param name="Successful">Those that succeeded.</param>
 /// <param name="SuccessRate">Successful runs by those whose success is known.</param>
 public sealed record StatisticsSummary(long Total, long Successful, double? SuccessRate);
+
+/// <summary>Runs whose outcome was stated by a person, CI or a caller, or judged.</summary>
+/// <param name="Total">Number of runs.</param>
+/// <param name="Successful">Those that succeeded.</param>
+/// <param name="Share">Their share of the runs whose success is known.</param>
+/// <param name="SuccessRate">Share of successes among them.</param>
+public sealed record VerifiedStatistics(long Total, long Successful, double? Share, double? SuccessRate);
 
 /// <summary>Runs whose success was inferred.</summary>
 /// <param name="Total">Number of runs.</param>

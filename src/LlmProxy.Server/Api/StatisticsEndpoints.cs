@@ -66,6 +66,7 @@ internal static class StatisticsEndpoints
             [.. models.Select(m => new ExperimentDto(m.Provider, m.Model, Arm(m.WithExamples), Arm(m.Holdout), m.Difference, m.Interval.Low, m.Interval.High, m.Finding, m.Verdict))],
             [.. evidence.Values.Where(e => e.Finding == "harms").OrderBy(e => e.ProbabilityOfHelp).Select(e => new HarmfulExampleDto(e.TrajectoryId, ExampleEndpoints.ToDto(e, null)))]);
 
-        static ArmDto Arm(ArmSummary arm) => new(arm.Tasks, arm.Successes, arm.SuccessRate, arm.Iterations, arm.Interventions, arm.Tokens, arm.CostPerSuccess, arm.TasksWithoutTokens, arm.TasksWithoutCost);
+        static ArmDto Arm(ArmSummary arm) => new(arm.Tasks, arm.Successes, arm.SuccessRate, arm.Iterations, arm.Interventions, arm.Tokens, arm.CostPerSuccess, arm.TasksWithoutTokens, arm.TasksWithoutCost,
+            arm.Verified, arm.VerifiedShare, arm.Inferred, arm.MeanProbability);
     }
 }

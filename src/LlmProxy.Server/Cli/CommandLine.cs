@@ -69,6 +69,7 @@ internal static class CommandLine
         root.Add(HookVerb.Create(context));
         root.Add(SearchVerb.Create(context));
         root.Add(StatsVerb.Create(context));
+        root.Add(EvaluateVerb.Create(context));
         root.Add(ExportVerb.Create(context));
         root.Add(ImportVerb.Create(context));
         root.Add(ReplayVerb.Create(context));

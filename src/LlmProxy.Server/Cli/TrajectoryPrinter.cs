@@ -47,11 +47,7 @@ internal sealed class TrajectoryPrinter(CliConsole console, bool full = false)
         }
 
         Field("Status", $"{StatusOf(run)}{(run.OutcomeSource == "none" ? "" : $" (by {run.OutcomeSource}{(run.StatedBy is { } by ? $", {by}" : "")})")} · {Duration(run.DurationMs)} · {Time(run.StartedAt)} UTC", run.Success switch { true => Good, false => Bad, null => default(Style?) });
-        foreach (var (evidence, i) in run.Evidence.Select((e, i) => (e, i)))
-        {
-            Field(i == 0 ? "Evidence" : "", Invariant($"{evidence.Weight:+0.00;-0.00} {evidence.Signal}: {evidence.Text}"));
-        }
-
+        PrintOutcome(run);
         Field("Score", ScoreWithTerms(run));
         Field("Effort", Invariant($"{run.IterationCount} steps, {run.ToolCallsCount} tool calls, error rate {run.ErrorRate:0.###}, {run.UserInterventions} interventions{(run.ClickAccuracy is { } clicks ? $", click accuracy {clicks:0.##}" : "")}"));
         Field("Tokens", Tokens(run.TokenUsage) + (run.CostUsd is { } cost ? Invariant($" · ${cost:0.######}") : ""));
@@ -89,6 +85,26 @@ internal sealed class TrajectoryPrinter(CliConsole console, bool full = false)
         foreach (var step in run.Steps)
         {
             Print(step);
+        }
+    }
+
+    /// <summary>Prints why a trajectory has its outcome, what speaks for and against success, and how to correct it.</summary>
+    public void PrintOutcome(TrajectoryDetailDto run)
+    {
+        Field("Outcome", run.Outcome.Text + (run.Outcome.At is { } at && run.Outcome.Kind is not "inferred" ? $" ({Time(at)} UTC)" : ""));
+        if (run.Outcome.Kind == "inferred" && run.Evidence.Count == 0)
+        {
+            Field("Evidence", "none");
+        }
+
+        foreach (var (evidence, i) in run.Evidence.Select((e, i) => (e, i)))
+        {
+            Field(i == 0 ? "Evidence" : "", Invariant($"{evidence.Direction,-7} {evidence.Weight:+0.00;-0.00} {evidence.Signal}: {evidence.Text}"));
+        }
+
+        if (run.Outcome.Command is { } command)
+        {
+            Field("Correct", command + (run.Success is null ? " (or --failure)" : ""));
         }
     }
 

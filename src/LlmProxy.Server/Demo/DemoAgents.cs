@@ -6,19 +6,19 @@ namespace LlmProxy.Server.Demo;
 /// <summary>Simulates the agents: sends the requests of real agents to the proxy's base URLs.</summary>
 internal sealed class DemoAgents(HttpClient client, DemoScript script)
 {
-    /// <summary>Runs Claude's whole task, with a history that grows as an agent's does, and returns the task's id.</summary>
-    public async Task<string> RunClaudeAsync(CancellationToken cancellationToken)
+    /// <summary>Runs a whole task of Claude's, with a history that grows as an agent's does, and returns the task's id.</summary>
+    public async Task<string> RunClaudeAsync(DemoRun run, CancellationToken cancellationToken)
     {
-        var messages = new JsonArray(new JsonObject { ["role"] = "user", ["content"] = script.Task });
+        var messages = new JsonArray(new JsonObject { ["role"] = "user", ["content"] = run.Task });
         string? taskId = null;
-        foreach (var step in script.Steps)
+        foreach (var step in run.Steps)
         {
             var request = new JsonObject
             {
                 ["model"] = script.Model,
                 ["max_tokens"] = 4096,
-                ["system"] = new JsonArray(new JsonObject { ["type"] = "text", ["text"] = script.System, ["cache_control"] = new JsonObject { ["type"] = "ephemeral" } }),
-                ["tools"] = new JsonArray([.. script.Tools.Select(tool => (JsonNode)new JsonObject { ["name"] = tool["name"]!.DeepClone(), ["description"] = tool["description"]!.DeepClone(), ["input_schema"] = tool["parameters"]!.DeepClone() })]),
+                ["system"] = new JsonArray(new JsonObject { ["type"] = "text", ["text"] = run.System, ["cache_control"] = new JsonObject { ["type"] = "ephemeral" } }),
+                ["tools"] = new JsonArray([.. run.Tools.Select(tool => (JsonNode)new JsonObject { ["name"] = tool["name"]!.DeepClone(), ["description"] = tool["description"]!.DeepClone(), ["input_schema"] = tool["parameters"]!.DeepClone() })]),
                 ["messages"] = messages.DeepClone(),
             };
             if (step["stream"]!.GetValue<bool>())
@@ -44,18 +44,18 @@ internal sealed class DemoAgents(HttpClient client, DemoScript script)
     {
         ["model"] = model,
         ["messages"] = new JsonArray(
-            new JsonObject { ["role"] = "system", ["content"] = script.System },
+            new JsonObject { ["role"] = "system", ["content"] = script.Run.System },
             new JsonObject { ["role"] = "user", ["content"] = task }),
-        ["tools"] = new JsonArray([.. script.Tools.Select(tool => (JsonNode)new JsonObject { ["type"] = "function", ["function"] = tool.DeepClone() })]),
+        ["tools"] = new JsonArray([.. script.Run.Tools.Select(tool => (JsonNode)new JsonObject { ["type"] = "function", ["function"] = tool.DeepClone() })]),
     }, cancellationToken);
 
     /// <summary>Sends the first request of a Gemini agent with a similar task.</summary>
     /// <returns>Value of <c>LlmProxy-Few-Shot-Result</c>.</returns>
     public Task<string?> AskGeminiAsync(CancellationToken cancellationToken) => AskAsync("gemini", model => $"/gemini/v1beta/models/{model}:generateContent", (_, task) => new JsonObject
     {
-        ["systemInstruction"] = new JsonObject { ["parts"] = new JsonArray(new JsonObject { ["text"] = script.System }) },
+        ["systemInstruction"] = new JsonObject { ["parts"] = new JsonArray(new JsonObject { ["text"] = script.Run.System }) },
         ["contents"] = new JsonArray(new JsonObject { ["role"] = "user", ["parts"] = new JsonArray(new JsonObject { ["text"] = task }) }),
-        ["tools"] = new JsonArray(new JsonObject { ["functionDeclarations"] = new JsonArray([.. script.Tools.Select(tool => tool.DeepClone())]) }),
+        ["tools"] = new JsonArray(new JsonObject { ["functionDeclarations"] = new JsonArray([.. script.Run.Tools.Select(tool => tool.DeepClone())]) }),
     }, cancellationToken);
 
     private async Task<string?> AskAsync(string provider, Func<string, string> path, Func<string, string, JsonObject> request, CancellationToken cancellationToken)

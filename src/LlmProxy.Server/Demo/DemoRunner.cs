@@ -21,10 +21,11 @@ internal sealed record DemoPrompt(string Provider, string Model, string Task, st
 
 /// <summary>Result of the demo.</summary>
 /// <param name="Recorded">The recorded trajectory with score and steps, in the API's format.</param>
+/// <param name="Outcomes">Three trajectories with a stated, an inferred and an unknown outcome, in the API's format.</param>
 /// <param name="Examples">The trajectories that were found for the new tasks.</param>
 /// <param name="Prompts">The system prompts.</param>
 /// <param name="Recording">The recorded exchanges, for replays in tests.</param>
-internal sealed record DemoResult(JsonObject Recorded, JsonArray Examples, IReadOnlyList<DemoPrompt> Prompts, RecordedTrajectory Recording)
+internal sealed record DemoResult(JsonObject Recorded, JsonArray Outcomes, JsonArray Examples, IReadOnlyList<DemoPrompt> Prompts, RecordedTrajectory Recording)
 {
     /// <summary>The result as JSON.</summary>
     public JsonObject ToJson()
@@ -35,7 +36,7 @@ internal sealed record DemoResult(JsonObject Recorded, JsonArray Examples, IRead
             prompts[prompt.Provider] = new JsonObject { ["before"] = prompt.Before, ["after"] = prompt.After };
         }
 
-        return new JsonObject { ["recorded"] = Recorded.DeepClone(), ["examples"] = Examples.DeepClone(), ["prompts"] = prompts };
+        return new JsonObject { ["recorded"] = Recorded.DeepClone(), ["outcomes"] = Outcomes.DeepClone(), ["examples"] = Examples.DeepClone(), ["prompts"] = prompts };
     }
 }
 
@@ -107,14 +108,14 @@ internal static class DemoRunner
         var agents = new DemoAgents(client, script);
 
         // 1. Claude works; the proxy records.
-        var taskId = await agents.RunClaudeAsync(cancellationToken);
-        progress($"Claude completed its task in {script.Steps.Count} steps; the proxy recorded them.");
-        await CallAsync(client, HttpMethod.Post, $"/tasks/{Uri.EscapeDataString(taskId)}/complete", """{"success":true,"comment":"recorded by the demo"}""", cancellationToken);
+        var taskId = await agents.RunClaudeAsync(script.Run, cancellationToken);
+        progress($"Claude completed its task in {script.Run.Steps.Count} steps; the proxy recorded them.");
+        await CallAsync(client, HttpMethod.Post, $"/tasks/{Uri.EscapeDataString(taskId)}/complete", """{"success":true,"source":"human","comment":"recorded by the demo"}""", cancellationToken);
         await SettleAsync(client, cancellationToken);
         var recorded = (await CallAsync(client, HttpMethod.Get, $"/trajectories/{Uri.EscapeDataString(taskId)}", null, cancellationToken)).AsObject();
-        if (recorded["steps"]!.AsArray().Count != script.Steps.Count || recorded["qualityScore"] is null)
+        if (recorded["steps"]!.AsArray().Count != script.Run.Steps.Count || recorded["qualityScore"] is null)
         {
-            throw new DemoException($"Recorded {recorded["steps"]!.AsArray().Count} of {script.Steps.Count} steps, with the score {recorded["qualityScore"]?.ToJsonString() ?? "none"}.");
+            throw new DemoException($"Recorded {recorded["steps"]!.AsArray().Count} of {script.Run.Steps.Count} steps, with the score {recorded["qualityScore"]?.ToJsonString() ?? "none"}.");
         }
 
         // 2. Other agents get similar tasks.
@@ -139,8 +140,17 @@ internal static class DemoRunner
             }
         }
 
+        // 4. Two more runs, whose outcome was not stated. They come last, so that they are no examples above.
+        var outcomes = new JsonArray(recorded.DeepClone());
+        foreach (var run in (DemoRun[])[script.Verified, script.Abandoned])
+        {
+            var id = await agents.RunClaudeAsync(run, cancellationToken);
+            await SettleAsync(client, cancellationToken);
+            outcomes.Add(await CallAsync(client, HttpMethod.Get, $"/trajectories/{Uri.EscapeDataString(id)}", null, cancellationToken));
+        }
+
         var recording = await CallAsync(client, HttpMethod.Get, $"/trajectories/{Uri.EscapeDataString(taskId)}/recording", null, cancellationToken);
-        return new DemoResult(recorded, examples, prompts, RecordedTrajectoryFile.Read(recording.ToJsonString()));
+        return new DemoResult(recorded, outcomes, examples, prompts, RecordedTrajectoryFile.Read(recording.ToJsonString()));
 
         DemoPrompt Prompt(string provider, string? result, Func<JsonObject, string> read)
         {
@@ -151,7 +161,7 @@ internal static class DemoRunner
                 throw new DemoException($"The prompt for {provider} contains no example before the heading {Heading} ({result ?? "no result"}).");
             }
 
-            return new DemoPrompt(provider, model, task, script.System, after, result);
+            return new DemoPrompt(provider, model, task, script.Run.System, after, result);
         }
     }
 

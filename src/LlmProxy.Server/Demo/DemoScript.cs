@@ -2,7 +2,21 @@ using System.Text.Json.Nodes;
 
 namespace LlmProxy.Server.Demo;
 
-/// <summary>The scripted run of Claude, and the tasks of the other agents.</summary>
+/// <summary>A scripted run of Claude.</summary>
+/// <param name="Task">The task.</param>
+/// <param name="System">The agent's system prompt.</param>
+/// <param name="Tools">The tools: name, description, parameters.</param>
+/// <param name="Steps">Claude's steps.</param>
+internal sealed record DemoRun(string Task, string System, IReadOnlyList<JsonObject> Tools, IReadOnlyList<JsonObject> Steps)
+{
+    public static DemoRun Read(JsonNode script) => new(
+        script["task"]!.GetValue<string>(),
+        string.Join('\n', script["system"]!.AsArray().Select(line => line!.GetValue<string>())),
+        [.. script["tools"]!.AsArray().Select(tool => tool!.AsObject())],
+        [.. script["steps"]!.AsArray().Select(step => step!.AsObject())]);
+}
+
+/// <summary>The scripted runs of Claude, and the tasks of the other agents.</summary>
 internal sealed class DemoScript
 {
     private readonly JsonObject _script;
@@ -10,24 +24,26 @@ internal sealed class DemoScript
     private DemoScript(JsonObject script)
     {
         _script = script;
-        System = string.Join('\n', script["system"]!.AsArray().Select(line => line!.GetValue<string>()));
-        Steps = [.. script["steps"]!.AsArray().Select(step => step!.AsObject())];
+        Run = DemoRun.Read(script);
+        Verified = DemoRun.Read(script["verified"]!);
+        Abandoned = DemoRun.Read(script["abandoned"]!);
     }
 
     /// <summary>Claude's model.</summary>
     public string Model => _script["model"]!.GetValue<string>();
 
-    /// <summary>Claude's task.</summary>
-    public string Task => _script["task"]!.GetValue<string>();
+    /// <summary>The run that is shown to other models.</summary>
+    public DemoRun Run { get; }
 
-    /// <summary>The agent's system prompt.</summary>
-    public string System { get; }
+    /// <summary>A run that ends with passed tests and without a statement.</summary>
+    public DemoRun Verified { get; }
 
-    /// <summary>Claude's steps.</summary>
-    public IReadOnlyList<JsonObject> Steps { get; }
+    /// <summary>A run whose agent stops in the middle.</summary>
+    public DemoRun Abandoned { get; }
 
-    /// <summary>The tools: name, description, parameters.</summary>
-    public IEnumerable<JsonObject> Tools => _script["tools"]!.AsArray().Select(tool => tool!.AsObject());
+    /// <summary>The run of a request.</summary>
+    public DemoRun Of(JsonObject request) =>
+        new[] { Run, Verified, Abandoned }.First(run => request["messages"]![0]!["content"]!.GetValue<string>() == run.Task);
 
     /// <summary>Reads the embedded script.</summary>
     public static DemoScript Read()

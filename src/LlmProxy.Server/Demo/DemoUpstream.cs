@@ -53,7 +53,8 @@ internal sealed class DemoUpstream : IAsyncDisposable
     {
         var request = await ReadAsync(context, "anthropic");
         var turn = request["messages"]!.AsArray().Count(message => message!["role"]!.GetValue<string>() == "assistant");
-        var step = _script.Steps[Math.Min(turn, _script.Steps.Count - 1)];
+        var steps = _script.Of(request).Steps;
+        var step = steps[Math.Min(turn, steps.Count - 1)];
         var usage = step["usage"]!;
         var reply = new AssembledReply
         {

@@ -65,7 +65,9 @@ public abstract partial class SqlTrajectoryStore
             _ => new SqlStatement(
                 """
                 SELECT t.provider, t.model, t.arm, count(*), count(t.success), sum(CASE WHEN t.success THEN 1 ELSE 0 END), sum(t.iteration_count), sum(t.user_interventions),
-                    CAST(coalesce(sum(t.input_tokens + t.output_tokens), 0) AS bigint), sum(t.cost_usd), count(t.input_tokens), count(t.cost_usd), count(t.cost_usd) FILTER (WHERE t.success) FROM task_trajectory t
+                    CAST(coalesce(sum(t.input_tokens + t.output_tokens), 0) AS bigint), sum(t.cost_usd), count(t.input_tokens), count(t.cost_usd), count(t.cost_usd) FILTER (WHERE t.success),
+                    count(t.success) FILTER (WHERE t.outcome_source IN ('human', 'ci', 'api', 'judge')), count(*) FILTER (WHERE t.success IS NULL AND t.success_probability IS NOT NULL),
+                    coalesce(sum(t.success_probability) FILTER (WHERE t.success IS NULL), 0.0) FROM task_trajectory t
                 WHERE t.tenant = @tenant AND t.arm IS NOT NULL AND t.status IN ('completed', 'failed', 'needs_help')
                 """).With("tenant", tenant)
                 .AppendIf(since, " AND t.started_at >= @since", "since")
@@ -78,6 +80,9 @@ public abstract partial class SqlTrajectoryStore
                 Counted = r.GetInt64(10),
                 Paid = r.GetInt64(11),
                 PaidSuccesses = r.GetInt64(12),
+                Verified = r.GetInt64(13),
+                Inferred = r.GetInt64(14),
+                Probability = r.GetDouble(15),
             },
             cancellationToken);
 

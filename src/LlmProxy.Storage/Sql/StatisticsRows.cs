@@ -46,7 +46,14 @@ internal static class StatisticsRows
             cancellationToken);
         groups.Sort(static (a, b) => string.CompareOrdinal(a.Provider, b.Provider) is not 0 and var order ? order : string.CompareOrdinal(a.Model, b.Model));
         var active = await session.QueryFirstAsync(Limited(query, "SELECT count(*)").Append(" AND t.status = 'active'"), r => r.GetInt64(0), cancellationToken);
-        return new StoreStatistics(groups, active);
+
+        // Apart, since the index of the groups does not hold the source: it looks at runs with a known success alone.
+        var (verified, successes) = await session.QueryFirstAsync(
+            Limited(query, "SELECT count(*), count(*) FILTER (WHERE t.success)")
+                .Append(" AND t.status IN ('completed', 'failed', 'needs_help') AND t.success IS NOT NULL AND t.outcome_source IN ('human', 'ci', 'api', 'judge')"),
+            r => (r.GetInt64(0), r.GetInt64(1)),
+            cancellationToken);
+        return new StoreStatistics(groups, active) { Verified = verified, VerifiedSuccesses = successes };
     }
 
     public static async Task<int> CountTrainableAsync(SqlSession session, string tenant, double minQuality, int atMost, CancellationToken cancellationToken) =>

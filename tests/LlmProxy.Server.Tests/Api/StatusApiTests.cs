@@ -54,7 +54,7 @@ public sealed class StatusApiTests
 
         var all = await proxy.GetJsonAsync("/_llmproxy/statistics?interval=day");
 
-        Assert.Equal("total active byProvider successRate inferred averageQuality summary byModel averageMetrics qualityDistribution trainingReady intervals storage", all.Names());
+        Assert.Equal("total active byProvider successRate verified inferred averageQuality summary byModel averageMetrics qualityDistribution trainingReady intervals storage", all.Names());
         Assert.Equal(1, (int?)all["total"]);
         Assert.Equal("""{"anthropic":1}""", all["byProvider"]!.ToJsonString());
         Assert.Equal(1, (double?)all["successRate"]);

@@ -14,7 +14,7 @@ public sealed class DemoTests
         Assert.Equal("", outcome.Error);
         Assert.Equal(0, outcome.Code);
         var shown = outcome.Json;
-        Assert.Equal("recorded examples prompts", shown.Names());
+        Assert.Equal("recorded outcomes examples prompts", shown.Names());
         var run = shown["recorded"]!;
         var steps = run["steps"]!.AsArray();
         Assert.True(steps.Count >= 5);
@@ -41,6 +41,30 @@ public sealed class DemoTests
             Assert.DoesNotContain((string)run["taskDescription"]!, before, StringComparison.Ordinal);
             Assert.All(LineDifference.Compare(before, after), line => Assert.NotEqual('-', line.Mark));
         }
+    }
+
+    [Fact]
+    public async Task The_demo_shows_a_stated_an_inferred_and_an_unknown_outcome_with_their_reasons()
+    {
+        var shown = (await Llmproxy.RunAsync("demo", "--json")).Json;
+        var text = (await Llmproxy.RunAsync("demo")).Output;
+
+        var outcomes = shown["outcomes"]!.AsArray();
+        Assert.Equal(["stated", "inferred", "unknown"], outcomes.Select(run => (string?)run!["outcome"]!["kind"]));
+        Assert.Equal(["human", "inferred", "none"], outcomes.Select(run => (string?)run!["outcomeSource"]));
+        Assert.Equal([true, null, null], outcomes.Select(run => (bool?)run!["success"]));
+        Assert.InRange((double)outcomes[1]!["successProbability"]!, 0.6, 0.99);
+        Assert.Null(outcomes[2]!["successProbability"]);
+        Assert.Empty(outcomes[2]!["evidence"]!.AsArray());
+        Assert.DoesNotContain(shown["examples"]!.AsArray(), example => (string?)example!["trajectoryId"] != (string?)outcomes[0]!["id"]);
+
+        var from = text.IndexOf("\n2. Did it succeed?", StringComparison.Ordinal);
+        var screen = text[from..text.IndexOf("\n3. Examples", StringComparison.Ordinal)];
+        Assert.InRange(screen.Split('\n').Length, 15, 30);
+        Assert.All(screen.Split('\n'), line => Assert.InRange(line.Length, 0, 125));
+        Assert.Matches(@"\nSTATED: File the October invoice .*\nOutcome  Succeeded: a person stated it\. \(.* UTC\)\nCorrect  llmproxy tasks outcome \S+ --failure\n", screen);
+        Assert.Matches(@"\nINFERRED: .*\nOutcome  Not verified: .* probability of \d+ %.*\nEvidence for     \+1\.20 verification: Passed after the last change: “12 passed in 0\.41s”\n", screen);
+        Assert.Matches(@"\nUNKNOWN: .*\nOutcome  Unknown: .*\nCorrect  llmproxy tasks outcome \S+ --success \(or --failure\)\n", screen);
     }
 
     [Fact]

@@ -412,8 +412,8 @@ public abstract partial class TrajectoryStoreTests
         var gpt = Run("x") with { Provider = "openai", Model = "gpt-4o", Arm = "examples", ExampleIds = ["e1", "e2"], IterationCount = 3, UserInterventions = 1, TokenUsage = new TokenUsage(10, 5, 0, 0, 0), CostUsd = 0.5m };
         await SaveAsync(
             new TrajectoryChange { Trajectory = gpt with { Id = "a", TaskId = "a" } },
-            new TrajectoryChange { Trajectory = gpt with { Id = "b", TaskId = "b", Success = false, Status = TrajectoryStatus.Failed, CostUsd = null, TokenUsage = null } },
-            new TrajectoryChange { Trajectory = gpt with { Id = "c", TaskId = "c", Success = null, ExampleIds = [] } },
+            new TrajectoryChange { Trajectory = gpt with { Id = "b", TaskId = "b", Success = false, Status = TrajectoryStatus.Failed, OutcomeSource = OutcomeSource.Agent, CostUsd = null, TokenUsage = null } },
+            new TrajectoryChange { Trajectory = gpt with { Id = "c", TaskId = "c", Success = null, OutcomeSource = OutcomeSource.Inferred, SuccessProbability = 0.75, ExampleIds = [] } },
             new TrajectoryChange { Trajectory = gpt with { Id = "d", TaskId = "d", Arm = "holdout", ExampleIds = [], StartedAt = Start.AddDays(1) } },
             new TrajectoryChange { Trajectory = gpt with { Id = "e", TaskId = "e", Arm = null, ExampleIds = ["e1"] } },
             new TrajectoryChange { Trajectory = gpt with { Id = "f", TaskId = "f", Arm = null, ExampleIds = [] } },
@@ -422,7 +422,7 @@ public abstract partial class TrajectoryStoreTests
 
         var arms = await Store.ReadArmsAsync(Tenant, null, null, null, default);
         Assert.Equal(
-            [new ArmStatistics("openai", "gpt-4o", "examples", 3, 2, 1, 9, 3, 30, 1.0m) { Counted = 2, Paid = 2, PaidSuccesses = 1 }, new ArmStatistics("openai", "gpt-4o", "holdout", 1, 1, 1, 3, 1, 15, 0.5m)],
+            [new ArmStatistics("openai", "gpt-4o", "examples", 3, 2, 1, 9, 3, 30, 1.0m) { Counted = 2, Paid = 2, PaidSuccesses = 1, Verified = 1, Inferred = 1, Probability = 0.75 }, new ArmStatistics("openai", "gpt-4o", "holdout", 1, 1, 1, 3, 1, 15, 0.5m) { Verified = 1 }],
             arms);
         Assert.Equal(["holdout"], (await Store.ReadArmsAsync(Tenant, Start.AddDays(1), null, "gpt-4o", default)).Select(a => a.Arm));
         Assert.Empty(await Store.ReadArmsAsync(Tenant, null, Start, null, default));

@@ -18,19 +18,19 @@ internal static class CountedRuns
     private static IReadOnlyList<Trajectory> Runs { get; } =
     [
         // The last microsecond of a Sunday, and the first of a Monday: another day, another week.
-        Claude("01", "2026-03-01T23:59:59.999999Z", 0.95) with { IterationCount = 4, ToolCallsCount = 8, FailedToolResults = 1, ClicksTotal = 10, ClicksHit = 9, TokenUsage = Tokens(1000, 200), CostUsd = 0.10m },
+        Claude("01", "2026-03-01T23:59:59.999999Z", 0.95) with { IterationCount = 4, ToolCallsCount = 8, FailedToolResults = 1, ClicksTotal = 10, ClicksHit = 9, TokenUsage = Tokens(1000, 200), CostUsd = 0.10m, OutcomeSource = OutcomeSource.Human },
         // Metrics alone; the stated click accuracy wins over the counted one.
-        Claude("02", "2026-03-02T00:00:00Z", 0.9) with { IterationCount = 6, ToolCallsCount = 4, ClicksTotal = 4, ClicksHit = 4, StatedClickAccuracy = 0.5, UserInterventions = 1, TokenUsage = Tokens(500, 100), CostUsd = 0.05m, HasContent = false },
+        Claude("02", "2026-03-02T00:00:00Z", 0.9) with { IterationCount = 6, ToolCallsCount = 4, ClicksTotal = 4, ClicksHit = 4, StatedClickAccuracy = 0.5, UserInterventions = 1, TokenUsage = Tokens(500, 100), CostUsd = 0.05m, HasContent = false, OutcomeSource = OutcomeSource.Ci },
         // A price that nobody knows.
-        Claude("03", "2026-03-02T12:00:00Z", 0.7) with { IterationCount = 2, TokenUsage = Tokens(300, 0) },
-        Run("04", "anthropic", "claude-b", "2026-03-08T23:00:00Z", TrajectoryStatus.Failed, false, null) with { IterationCount = 10, ToolCallsCount = 5, FailedToolResults = 5, UserInterventions = 3, TokenUsage = Tokens(2000, 1000), CostUsd = 0.40m },
-        Gpt("05", "2026-03-09T00:00:00Z", TrajectoryStatus.Completed, true, 0.5) with { IterationCount = 3, ToolCallsCount = 3, TokenUsage = Tokens(100, 50), CostUsd = 0.25m },
+        Claude("03", "2026-03-02T12:00:00Z", 0.7) with { IterationCount = 2, TokenUsage = Tokens(300, 0), OutcomeSource = OutcomeSource.Agent },
+        Run("04", "anthropic", "claude-b", "2026-03-08T23:00:00Z", TrajectoryStatus.Failed, false, null) with { IterationCount = 10, ToolCallsCount = 5, FailedToolResults = 5, UserInterventions = 3, TokenUsage = Tokens(2000, 1000), CostUsd = 0.40m, OutcomeSource = OutcomeSource.Api },
+        Gpt("05", "2026-03-09T00:00:00Z", TrajectoryStatus.Completed, true, 0.5) with { IterationCount = 3, ToolCallsCount = 3, TokenUsage = Tokens(100, 50), CostUsd = 0.25m, OutcomeSource = OutcomeSource.Judge },
         // Its responses did not state their usage.
-        Gpt("06", "2026-03-09T10:00:00Z", TrajectoryStatus.Completed, true, 0.1) with { IterationCount = 5, ToolCallsCount = 4, FailedToolResults = 2, ClicksTotal = 4, ClicksHit = 1, UserInterventions = 3, TokenUsage = null },
+        Gpt("06", "2026-03-09T10:00:00Z", TrajectoryStatus.Completed, true, 0.1) with { IterationCount = 5, ToolCallsCount = 4, FailedToolResults = 2, ClicksTotal = 4, ClicksHit = 1, UserInterventions = 3, TokenUsage = null, OutcomeSource = OutcomeSource.Agent },
         // Nobody knows how these two ended: they count, and are in no rate.
-        Gpt("07", "2026-03-10T08:00:00Z", TrajectoryStatus.NeedsHelp, null, null) with { IterationCount = 1, ToolCallsCount = 1, UserInterventions = 1, TokenUsage = Tokens(10, 10), CostUsd = 0.01m },
-        Gpt("08", "2026-03-10T09:00:00Z", TrajectoryStatus.Completed, null, null) with { IterationCount = 2, ToolCallsCount = 2, FailedToolResults = 1, TokenUsage = Tokens(20, 20), CostUsd = 0.02m },
-        Run("09", "gemini", "gemini-c", "2026-03-16T00:00:00Z", TrajectoryStatus.NeedsHelp, false, null) with { IterationCount = 7, TokenUsage = Tokens(60, 40) },
+        Gpt("07", "2026-03-10T08:00:00Z", TrajectoryStatus.NeedsHelp, null, null) with { IterationCount = 1, ToolCallsCount = 1, UserInterventions = 1, TokenUsage = Tokens(10, 10), CostUsd = 0.01m, OutcomeSource = OutcomeSource.Human },
+        Gpt("08", "2026-03-10T09:00:00Z", TrajectoryStatus.Completed, null, null) with { IterationCount = 2, ToolCallsCount = 2, FailedToolResults = 1, TokenUsage = Tokens(20, 20), CostUsd = 0.02m, OutcomeSource = OutcomeSource.Inferred, SuccessProbability = 0.8 },
+        Run("09", "gemini", "gemini-c", "2026-03-16T00:00:00Z", TrajectoryStatus.NeedsHelp, false, null) with { IterationCount = 7, TokenUsage = Tokens(60, 40), OutcomeSource = OutcomeSource.Error },
         // None of these is in any number but "active".
         Gpt("10", "2026-03-10T10:00:00Z", TrajectoryStatus.Active, null, null) with { IterationCount = 1000, ToolCallsCount = 1000, TokenUsage = Tokens(1_000_000, 1), CostUsd = 100m },
         Claude("11", "2026-03-10T11:00:00Z", 0.99) with { Status = TrajectoryStatus.Cancelled, IterationCount = 1000, CostUsd = 100m },
@@ -50,6 +50,8 @@ internal static class CountedRuns
         Active = 1,
         ByProvider = new Dictionary<string, long> { ["anthropic"] = 4, ["gemini"] = 1, ["openai"] = 4 },
         SuccessRate = 5 / 7.0,
+        Verified = new VerifiedStatistics(4, 3, 4 / 7.0, 3 / 4.0), // 01, 02, 04 and 05
+        Inferred = new InferredStatistics(1, 0.8, 0),
         AverageQuality = 0.63, // (0.95 + 0.9 + 0.7 + 0.5 + 0.1) / 5
         Summary = new StatisticsSummary(9, 5, 5 / 7.0),
         ByModel =
@@ -99,6 +101,7 @@ internal static class CountedRuns
         Total = 3,
         ByProvider = new Dictionary<string, long> { ["anthropic"] = 3 },
         SuccessRate = 2 / 3.0,
+        Verified = new VerifiedStatistics(2, 1, 2 / 3.0, 1 / 2.0),
         AverageQuality = 0.8,
         Summary = new StatisticsSummary(3, 2, 2 / 3.0),
         ByModel =
@@ -117,6 +120,8 @@ internal static class CountedRuns
         Active = 1,
         ByProvider = new Dictionary<string, long> { ["openai"] = 4 },
         SuccessRate = 1,
+        Verified = new VerifiedStatistics(1, 1, 1 / 2.0, 1),
+        Inferred = new InferredStatistics(1, 0.8, 0),
         AverageQuality = 0.3,
         Summary = new StatisticsSummary(4, 2, 1),
         ByModel = [All.ByModel[3]],
@@ -130,6 +135,7 @@ internal static class CountedRuns
         Assert.Equal((expected.Total, expected.Active, expected.Summary.Total, expected.Summary.Successful), (actual.Total, actual.Active, actual.Summary.Total, actual.Summary.Successful));
         Assert.Equal(expected.ByProvider.OrderBy(p => p.Key, StringComparer.Ordinal), actual.ByProvider.OrderBy(p => p.Key, StringComparer.Ordinal));
         Same([expected.SuccessRate, expected.Summary.SuccessRate, expected.AverageQuality], [actual.SuccessRate, actual.Summary.SuccessRate, actual.AverageQuality]);
+        Assert.Equal((expected.Verified, expected.Inferred), (actual.Verified, actual.Inferred));
         Assert.Equal(expected.QualityDistribution, actual.QualityDistribution);
         Same(expected.AverageMetrics, actual.AverageMetrics);
         Assert.Equal(expected.ByModel.Select(m => (m.Provider, m.Model, m.Total, m.Successful, m.CostUsd)), actual.ByModel.Select(m => (m.Provider, m.Model, m.Total, m.Successful, m.CostUsd)));

@@ -67,9 +67,13 @@ public sealed record ExperimentsDto(bool Enabled, IReadOnlyList<ExperimentDto> M
 /// <param name="Verdict">The finding as a sentence.</param>
 public sealed record ExperimentDto(string Provider, string Model, ArmDto WithExamples, ArmDto Holdout, double? Difference, double Low, double High, string Finding, string Verdict);
 
-/// <summary>One arm: counts of tasks with a known outcome, and means over ended tasks. Unknown tokens and costs are left out.</summary>
+/// <summary>
+/// One arm: counts of tasks with a known outcome, and means over ended tasks. Unknown tokens and costs are left out. <c>verified</c>
+/// tasks are those with a stated or judged outcome; <c>inferred</c> ones are in no rate, and have a mean probability of success.
+/// </summary>
 public sealed record ArmDto(
-    long Tasks, long Successes, double? SuccessRate, double? Iterations, double? Interventions, double? Tokens, decimal? CostPerSuccess, long TasksWithoutTokens, long TasksWithoutCost);
+    long Tasks, long Successes, double? SuccessRate, double? Iterations, double? Interventions, double? Tokens, decimal? CostPerSuccess, long TasksWithoutTokens, long TasksWithoutCost,
+    long Verified, double? VerifiedShare, long Inferred, double? MeanProbability);
 
 /// <summary>An example that seems to harm.</summary>
 public sealed record HarmfulExampleDto(string TrajectoryId, ExampleEvidenceDto Evidence);

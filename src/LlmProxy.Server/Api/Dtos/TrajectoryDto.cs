@@ -76,7 +76,11 @@ public record TrajectoryDto(
 /// <param name="Signal">Name of the signal.</param>
 /// <param name="Weight">What it adds to the log-odds of success; negative speaks for failure.</param>
 /// <param name="Text">What it rests on.</param>
-public sealed record EvidenceDto(string Signal, double Weight, string Text);
+public sealed record EvidenceDto(string Signal, double Weight, string Text)
+{
+    /// <summary><c>for</c> success, <c>against</c> it, or <c>neither</c>.</summary>
+    public string Direction => Weight switch { > 0 => "for", < 0 => "against", _ => "neither" };
+}
 
 /// <summary>A trajectory with the terms of its score and its steps.</summary>
 public sealed record TrajectoryDetailDto : TrajectoryDto
@@ -88,9 +92,11 @@ public sealed record TrajectoryDetailDto : TrajectoryDto
     }
 
     internal TrajectoryDetailDto(Trajectory run)
-        : base(Of(run))
-    {
-    }
+        : base(Of(run)) => Outcome = OutcomeExplanationDto.Of(run);
+
+    /// <summary>Why it has its outcome, and how to correct it.</summary>
+    [JsonPropertyOrder(1)]
+    public OutcomeExplanationDto Outcome { get; init; } = new("unknown", "", null, null, null);
 
     /// <summary>How the score was computed.</summary>
     [JsonPropertyOrder(1)]

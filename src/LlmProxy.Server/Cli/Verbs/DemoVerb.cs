@@ -57,7 +57,9 @@ internal static class DemoVerb
         Heading(console, "1. The recorded run");
         new TrajectoryPrinter(console).Print(result.Recorded.Deserialize(ApiJson.Default.TrajectoryDetailDto)!);
 
-        Heading(console, "2. Examples found for the new tasks");
+        PrintOutcomes(console, result);
+
+        Heading(console, "3. Examples found for the new tasks");
         foreach (var prompt in result.Prompts)
         {
             console.Line($"{prompt.Model}: {prompt.Task}");
@@ -66,7 +68,7 @@ internal static class DemoVerb
 
         console.Line();
         SearchVerb.PrintFound(console, result.Examples.Select(example => example!.Deserialize(ApiJson.Default.SimilarTrajectoryDto)!));
-        var number = 3;
+        var number = 4;
         foreach (var prompt in result.Prompts)
         {
             Heading(console, $"{number++}. System prompt of {prompt.Model}: lines with + were added by the proxy");
@@ -78,6 +80,23 @@ internal static class DemoVerb
 
         console.Line();
         console.Line("Next, with your own agents: \"llmproxy\" starts the proxy, \"llmproxy connect claude-code\" prints the settings of Claude Code (likewise codex, gemini-cli, ...).");
+    }
+
+    private static void PrintOutcomes(CliConsole console, DemoResult result)
+    {
+        Heading(console, "2. Did it succeed? A stated, an inferred and an unknown outcome");
+        console.Line("An agent hardly ever says whether its work was right, so the proxy keeps what was said apart from what it estimates.");
+        foreach (var run in result.Outcomes.Select(outcome => outcome!.Deserialize(ApiJson.Default.TrajectoryDetailDto)!))
+        {
+            console.Line();
+            console.Line($"{run.Outcome.Kind.ToUpperInvariant()}: {TextFold.Short(run.TaskDescription, 90)}", Title);
+            new TrajectoryPrinter(console).PrintOutcome(run);
+        }
+
+        console.Line();
+        console.Line("A stated outcome counts in success rates and in training data. An inferred one is never counted as a success; if it is");
+        console.Line("probable enough, the run may be an example, marked as not verified. An unknown one is used for nothing. The line Correct");
+        console.Line("is the command for a run of your own; the demo's store is deleted when it ends.");
     }
 
     private static void Heading(CliConsole console, string text)

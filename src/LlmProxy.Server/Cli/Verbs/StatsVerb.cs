@@ -46,6 +46,11 @@ internal static class StatsVerb
     private static void Print(CliConsole console, StatisticsResponse all)
     {
         console.Line($"{all.Total} runs ended, {all.Active} under way · success {Percent(all.SuccessRate)} · mean score {TrajectoryPrinter.Score(all.AverageQuality)}");
+        if (all.SuccessRate is not null)
+        {
+            console.Line(Invariant($"{all.Verified.Total} of the known outcomes ({Percent(all.Verified.Share)}) are stated or judged, success {Percent(all.Verified.SuccessRate)}; the others are claims of agents, and errors"));
+        }
+
         if (all.Inferred.Total > 0)
         {
             console.Line(Invariant($"{all.Inferred.Total} more finished without a stated outcome: success is probable in {Percent(all.Inferred.MeanProbability)} on average, {all.Inferred.Scored} may become examples"));
@@ -101,11 +106,16 @@ internal static class StatsVerb
         }
 
         console.Table(
-            ["Provider", "Model", "Arm", "Tasks", "Success", "Steps", "Interventions", "Tokens", "Cost per success"],
+            ["Provider", "Model", "Arm", "Tasks", "Success", "Steps", "Interventions", "Tokens", "Cost per success", "Stated or judged"],
             experiments.Models.SelectMany(m => new[] { Row(m, "examples", m.WithExamples), Row(m, "holdout", m.Holdout) }));
         foreach (var model in experiments.Models)
         {
             console.Line(model.Verdict);
+            if (model.WithExamples.Inferred + model.Holdout.Inferred > 0)
+            {
+                console.Line(Invariant(
+                    $"{model.Model}: not counted above, inferred only: {model.WithExamples.Inferred} tasks with examples (mean probability {Percent(model.WithExamples.MeanProbability)}), {model.Holdout.Inferred} without ({Percent(model.Holdout.MeanProbability)})"));
+            }
         }
 
         var arms = experiments.Models.SelectMany(m => new[] { m.WithExamples, m.Holdout }).ToList();
@@ -126,6 +136,7 @@ internal static class StatsVerb
         [
             model.Provider, model.Model, name, Invariant($"{arm.Tasks}"), Percent(arm.SuccessRate),
             Number(arm.Iterations, "0.#"), Number(arm.Interventions, "0.##"), Number(arm.Tokens, "N0"), Cost(arm.CostPerSuccess),
+            Invariant($"{arm.Verified} ({Percent(arm.VerifiedShare)})"),
         ];
     }
 
