@@ -1,7 +1,5 @@
 using System.Diagnostics;
-using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Curation;
-using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Tests.Retrieval;
