@@ -1,4 +1,5 @@
 using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Curation;
 using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Outcomes;
 using LlmProxy.Core.Prompting;
@@ -46,6 +47,7 @@ public static class LlmProxyStorageServiceCollectionExtensions
             .AddPort<IStatisticsStore>()
             .AddPort<IAuditStore>()
             .AddPort<IOutcomeStore>()
+            .AddPort<ICurationStore>()
             .AddPort<IRescanStore>();
     }
 

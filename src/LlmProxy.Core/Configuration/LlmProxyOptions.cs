@@ -34,6 +34,9 @@ public sealed class LlmProxyOptions
     /// <summary>Holdout experiment: a share of tasks gets no examples, for comparison.</summary>
     public ExperimentOptions Experiments { get; init; } = new();
 
+    /// <summary>Scheduled curation of examples: types of tasks, and retiring harmful examples if <c>Experiments:RetireHarmful</c> is on.</summary>
+    public CurationOptions Curation { get; init; } = new();
+
     /// <summary>Scheduled deletion of old trajectories with low scores.</summary>
     public CleanupOptions Cleanup { get; init; } = new();
 
@@ -243,6 +246,13 @@ public sealed class ExperimentOptions
 
     /// <summary>Whether examples whose tasks succeed less often than those without examples, with a probability of 99 %, are retired automatically. Pinned ones stay.</summary>
     public bool RetireHarmful { get; init; }
+}
+
+/// <summary>Settings <c>LlmProxy:Curation</c>.</summary>
+public sealed class CurationOptions
+{
+    /// <summary>Interval between curations of a tenant, over all replicas that share a store. Null: only <c>llmproxy examples curate</c>.</summary>
+    public TimeSpan? Every { get; init; }
 }
 
 /// <summary>Settings <c>LlmProxy:Cleanup</c>.</summary>

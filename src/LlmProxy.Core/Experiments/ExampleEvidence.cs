@@ -5,7 +5,7 @@ namespace LlmProxy.Core.Experiments;
 /// <param name="Tasks">Ended tasks whose prompt held it and whose success is known.</param>
 /// <param name="Successes">Those that succeeded.</param>
 /// <param name="Compared">Those of them that took part in an experiment and have a holdout of the same model to be compared with.</param>
-/// <param name="Difference">Expected success rate with it less that of the holdout; null where nothing is compared.</param>
+/// <param name="Difference">Expected success rate with it less that without it, which is the holdout's and what the other examples of its tasks add; null where nothing is compared.</param>
 /// <param name="ProbabilityOfHelp">How likely its tasks succeed more often than the holdout's; null where nothing is compared.</param>
 public sealed record ExampleEvidence(string TrajectoryId, long Tasks, long Successes, long Compared, double? Difference, double? ProbabilityOfHelp)
 {

@@ -37,7 +37,7 @@ public sealed partial class ExampleLedger(IExampleStore store, ExperimentOptions
     /// <returns>The evidence for each example.</returns>
     public async Task<IReadOnlyDictionary<string, ExampleEvidence>> ReadAsync(string tenant, CancellationToken cancellationToken)
     {
-        var evidence = ExampleJudge.Judge(await store.ReadExampleOutcomesAsync(tenant, cancellationToken));
+        var evidence = await JudgeAsync(tenant, cancellationToken);
         if (options.RetireHarmful)
         {
             await RetireAsync(tenant, [.. evidence.Values.Where(e => e.Finding == "harms")], cancellationToken);
@@ -46,6 +46,11 @@ public sealed partial class ExampleLedger(IExampleStore store, ExperimentOptions
         _pages.GetOrAdd(tenant, static _ => new Page()).Evidence = evidence;
         return evidence;
     }
+
+    /// <summary>Reads the evidence now and changes nothing.</summary>
+    /// <returns>The evidence for each example.</returns>
+    public async Task<IReadOnlyDictionary<string, ExampleEvidence>> JudgeAsync(string tenant, CancellationToken cancellationToken) =>
+        ExampleJudge.Judge(await store.ReadExampleOutcomesAsync(tenant, cancellationToken));
 
     private async Task RetireAsync(string tenant, List<ExampleEvidence> harmful, CancellationToken cancellationToken)
     {

@@ -24,4 +24,7 @@ public sealed record FewShotExampleRow(
 
     /// <summary>Number of tasks with it that were stated to be a failure.</summary>
     public long StatedFailures { get; init; }
+
+    /// <summary>Type of the task; null without one. It belongs to the trajectory and is not saved with this row.</summary>
+    public string? TaskType { get; init; }
 }

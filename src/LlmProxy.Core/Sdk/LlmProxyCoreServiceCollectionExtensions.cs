@@ -3,6 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using LlmProxy.Core.Outcomes;
 using LlmProxy.Core.Calls;
+using LlmProxy.Core.Curation;
 using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
@@ -134,6 +135,7 @@ public static class LlmProxyCoreServiceCollectionExtensions
         services.TryAddSingleton<ExampleLedger>();
         services.TryAddSingleton(new TeachingKeys(options.Auth));
         services.TryAddSingleton<ExampleSearch>();
+        services.TryAddSingleton<ExampleCurator>();
         services.TryAddSingleton(p =>
         {
             var reader = p.GetRequiredService<TrajectoryReader>();

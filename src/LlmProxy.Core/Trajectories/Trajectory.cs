@@ -181,6 +181,12 @@ public sealed record Trajectory
     /// <summary>Names of the keys whose calls are part of it, the first one's first; empty without keys.</summary>
     public IReadOnlyList<string> KeyNames { get; init; } = [];
 
+    /// <summary>Type of the task, found by curation or stated; null without one. A save of the trajectory leaves a stored type as it is.</summary>
+    public string? TaskType { get; init; }
+
+    /// <summary>Whether the type was stated; curation keeps it.</summary>
+    public bool IsTaskTypeStated { get; init; }
+
     /// <summary>Names of the tools it called, in the order of first use.</summary>
     public IReadOnlyList<string> ToolsUsed { get; init; } = [];
 

@@ -22,6 +22,7 @@ internal static class ApiEndpoints
         services.AddProblemDetails();
         services.AddOpenApi("openapi", OpenApiText.Configure);
         services.AddSingleton(options.Cleanup);
+        services.AddSingleton(options.Curation);
         services.AddSingleton<TrajectoryMapper>();
         return services;
     }

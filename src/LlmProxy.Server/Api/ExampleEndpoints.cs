@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using LlmProxy.Core.Curation;
 using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
@@ -17,6 +19,7 @@ internal static class ExampleEndpoints
 {
     private const int DefaultLimit = 50;
     private const int LargestLimit = 500;
+    private const int LongestType = 80;
 
     public static void MapExamples(this RouteGroupBuilder api)
     {
@@ -25,7 +28,9 @@ internal static class ExampleEndpoints
         api.MapPost("/examples/{id}/usage", UseAsync).AcceptsJson<ExampleUsageRequest>().Produces<ExampleDto>().ProducesProblem(404)
             .WithTags("Examples").WithSummary("Counts one use of an example").OpenToLocalUsers();
         api.MapPut("/examples/{id}", UpdateAsync).AcceptsJson<UpdateExampleRequest>().Produces<ExampleDto>().ProducesProblem(400).ProducesProblem(404)
-            .WithTags("Examples").WithSummary("Pins, retires or edits an example");
+            .WithTags("Examples").WithSummary("Pins, retires or edits an example, or states the type of its task");
+        api.MapPost("/examples/curate", CurateAsync).AcceptsJson<CurateRequest>().Produces<CurationResponse>().ProducesProblem(400)
+            .WithTags("Examples").WithSummary("Finds types of tasks, chooses examples for each, and names missing, redundant and harmful ones");
     }
 
     private static async Task<IResult> ListAsync(HttpContext context, [FromServices] IExampleStore store, [FromServices] ExampleLedger ledger, string? limit, CancellationToken cancellationToken)
@@ -47,7 +52,13 @@ internal static class ExampleEndpoints
         return TypedResults.Json(ToDto(await FindAsync(store, run, cancellationToken), await ledger.ReadAsync(tenant, cancellationToken)), ApiJson.Default.ExampleDto);
     }
 
-    private static async Task<IResult> UpdateAsync(HttpContext context, string id, [FromServices] TaskService tasks, [FromServices] IExampleStore store, [FromServices] ExampleLedger ledger, [FromServices] Redactor redactor, CancellationToken cancellationToken)
+    private static async Task<IResult> CurateAsync(HttpContext context, [FromServices] ExampleCurator curator, CancellationToken cancellationToken)
+    {
+        var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.CurateRequest);
+        return TypedResults.Json(CurationResponse.Of(await curator.CurateAsync(context.GetTenant(), request.DryRun ?? false, cancellationToken)), ApiJson.Default.CurationResponse);
+    }
+
+    private static async Task<IResult> UpdateAsync(HttpContext context, string id, [FromServices] TaskService tasks, [FromServices] IExampleStore store, [FromServices] ICurationStore types, [FromServices] ExampleLedger ledger, [FromServices] Redactor redactor, CancellationToken cancellationToken)
     {
         var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.UpdateExampleRequest);
         var tenant = context.GetTenant();
@@ -66,6 +77,12 @@ internal static class ExampleEndpoints
         }
 
         var clean = redactor.For(tenant);
+        var type = clean.RedactId(request.TaskType?.Trim());
+        if (type?.Length > LongestType)
+        {
+            throw ApiProblemException.BadField("taskType", string.Create(CultureInfo.InvariantCulture, $"must be a text of at most {LongestType} characters, or empty"));
+        }
+
         var before = await FindAsync(store, run, cancellationToken);
         var row = before with
         {
@@ -73,7 +90,13 @@ internal static class ExampleEndpoints
             Retired = request.Retired ?? before.Retired,
             TaskDescription = clean.RedactId(request.TaskDescription) ?? before.TaskDescription,
             EditedJson = request.Edited is JsonObject { Count: 0 } ? null : request.Edited is { } changed ? clean.RedactJson(changed.ToJsonString()) : before.EditedJson,
+            TaskType = type is null ? before.TaskType : type.Length > 0 ? type : null,
         };
+        if (type is not null)
+        {
+            await types.StateTaskTypeAsync(tenant, run.Id, row.TaskType, cancellationToken);
+        }
+
         return await store.UpdateExampleAsync(tenant, row, cancellationToken)
             ? TypedResults.Json(ToDto(row, await ledger.ReadAsync(tenant, cancellationToken)), ApiJson.Default.ExampleDto)
             : TrajectoryEndpoints.NoRun(id);
@@ -82,7 +105,7 @@ internal static class ExampleEndpoints
     private static async Task<FewShotExampleRow> FindAsync(IExampleStore store, Trajectory run, CancellationToken cancellationToken) =>
         await store.FindExamplesAsync(run.Tenant, [run.Id], cancellationToken) is [var row, ..]
             ? row
-            : new FewShotExampleRow(run.Id, run.TaskDescription, run.QualityScore, Pinned: false, Retired: false, EditedJson: null, UsageCount: 0, LastUsedAt: null);
+            : new FewShotExampleRow(run.Id, run.TaskDescription, run.QualityScore, Pinned: false, Retired: false, EditedJson: null, UsageCount: 0, LastUsedAt: null) { TaskType = run.TaskType };
 
     /// <summary>Combines recorded evidence with reported outcomes.</summary>
     public static ExampleEvidenceDto ToDto(ExampleEvidence? evidence, FewShotExampleRow? row)
@@ -102,5 +125,6 @@ internal static class ExampleEndpoints
         row.EditedJson is { } json ? JsonNode.Parse(json) : null,
         row.UsageCount,
         row.LastUsedAt?.UtcDateTime,
-        ToDto(evidence.GetValueOrDefault(row.TrajectoryId), row));
+        ToDto(evidence.GetValueOrDefault(row.TrajectoryId), row),
+        row.TaskType);
 }

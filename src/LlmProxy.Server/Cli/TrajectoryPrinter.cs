@@ -71,6 +71,11 @@ internal sealed class TrajectoryPrinter(CliConsole console, bool full = false)
             Field("Project", project);
         }
 
+        if (run.TaskType is { } type)
+        {
+            Field("Type", type + (run.TaskTypeStated ? " (stated)" : ""));
+        }
+
         if (run.WhyNoContent is { } why)
         {
             Field("Content", run.EraseAt is { } erased ? $"hidden from examples and exports ({why}); erased at {Time(erased)} UTC" : run.HasContent ? $"hidden from examples and exports ({why})" : $"not kept ({why})");

@@ -28,6 +28,7 @@ internal static class ProxyServices
         services.AddTelemetry(options.Telemetry);
         services.AddHostedService<StoreStartupService>();
         services.AddHostedService<ScheduledCleanup>();
+        services.AddHostedService<ScheduledCuration>();
         services.AddResilienceEnricher();
         // UpstreamResilience logs retries and circuit breaks itself, at suitable levels.
         services.Configure<TelemetryOptions>(telemetry => telemetry.SeverityProvider = static _ => ResilienceEventSeverity.Debug);

@@ -13,7 +13,10 @@ namespace LlmProxy.Storage.Sql;
 internal sealed record CleanedRun(long Row, Trajectory Before, TrajectoryChange Change, IReadOnlyList<ContentHash> Replaced, bool HasTexts, RescanCounts Counts)
 {
     /// <summary>Whether there is something to save.</summary>
-    public bool IsChanged => HasTexts || Change.Steps.Count > 0 || Replaced.Count > 0 || !TrajectoryRows.AreEqual(Before, Change.Trajectory);
+    public bool IsChanged => HasTexts || Change.Steps.Count > 0 || Replaced.Count > 0 || HasType || !TrajectoryRows.AreEqual(Before, Change.Trajectory);
+
+    /// <summary>Whether the type of the task changes, which a save of the run leaves as it is.</summary>
+    public bool HasType => !string.Equals(Before.TaskType, Change.Trajectory.TaskType, StringComparison.Ordinal);
 }
 
 /// <summary>Reads a run and redacts it, content in groups, so that a long one is not in memory as a whole.</summary>
@@ -33,7 +36,7 @@ internal sealed class RunCleaning(SqlSession session, StoredTextCleaner cleaner,
     private async Task<CleanedRun> CleanAsync()
     {
         var run = Clean(stored.Run);
-        if (!TrajectoryRows.AreEqual(run, stored.Run))
+        if (!TrajectoryRows.AreEqual(run, stored.Run) || !string.Equals(run.TaskType, stored.Run.TaskType, StringComparison.Ordinal))
         {
             _counts.Row("task_trajectory");
         }
@@ -70,6 +73,7 @@ internal sealed class RunCleaning(SqlSession session, StoredTextCleaner cleaner,
         Client = cleaner.Text(run.Client, _counts),
         TaskDescription = cleaner.Text(run.TaskDescription, _counts),
         Project = cleaner.OptionalText(run.Project, _counts),
+        TaskType = cleaner.OptionalText(run.TaskType, _counts),
         ToolsUsed = cleaner.Texts(run.ToolsUsed, _counts),
         Comment = cleaner.OptionalText(run.Comment, _counts),
         StatedBy = cleaner.OptionalText(run.StatedBy, _counts),

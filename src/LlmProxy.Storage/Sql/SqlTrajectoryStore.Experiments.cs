@@ -9,7 +9,7 @@ public abstract partial class SqlTrajectoryStore
     private const string ExampleColumns =
         """
         SELECT t.id, coalesce(x.task_description, t.task_description), t.quality_score, x.pinned, x.retired, nullif(x.edited_json, ''), x.usage_count, x.last_used_at,
-            x.stated_successes, x.stated_failures
+            x.stated_successes, x.stated_failures, t.task_type
         FROM few_shot_example x JOIN task_trajectory t ON t.row_id = x.trajectory_row
         """;
 
@@ -91,5 +91,6 @@ public abstract partial class SqlTrajectoryStore
     {
         StatedSuccesses = r.GetInt64(8),
         StatedFailures = r.GetInt64(9),
+        TaskType = r.Text(10),
     };
 }

@@ -131,6 +131,11 @@ public abstract partial class SqlTrajectoryStore : IRescanStore
 
         var change = cleaned.Change with { Trajectory = run };
         await new TrajectorySave([change], DateTimeOffset.UnixEpoch).RunAsync(session, encoded, cancellationToken);
+        if (cleaned.HasType)
+        {
+            await session.ExecuteAsync(new SqlStatement("UPDATE task_trajectory SET task_type = @type WHERE row_id = @row").With("type", run.TaskType).With("row", cleaned.Row), cancellationToken);
+        }
+
         await new RunTexts(session, cleaner, cleaned.Row, cancellationToken).CleanAsync(new RescanCounts(), dryRun: false);
         // Whatever of its words changed: description, names of tools, texts of vectors.
         await TrajectorySave.SaveVectorsAsync(session, [], [cleaned.Row], cancellationToken);

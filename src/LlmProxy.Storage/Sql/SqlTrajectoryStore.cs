@@ -1,6 +1,7 @@
 using System.Data.Common;
 using System.Security.Cryptography;
 using System.Text.Json;
+using LlmProxy.Core.Curation;
 using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Outcomes;
 using LlmProxy.Core.Prompting;
@@ -21,7 +22,7 @@ namespace LlmProxy.Storage.Sql;
 /// container would close it once for each port, and the first time before those who still need it.
 /// </remarks>
 public abstract partial class SqlTrajectoryStore :
-    IStoreLifecycle, ITrajectoryStore, ICorrelationStore, IExampleStore, ISearchStore, IEmbeddingStore, IPromptPinStore, IStatisticsStore, IAuditStore, IOutcomeStore
+    IStoreLifecycle, ITrajectoryStore, ICorrelationStore, IExampleStore, ISearchStore, IEmbeddingStore, IPromptPinStore, IStatisticsStore, IAuditStore, IOutcomeStore, ICurationStore
 {
     private const string Runs = "SELECT {0} FROM task_trajectory t WHERE ";
     private static readonly string SelectRuns = Runs.Replace("{0}", TrajectoryRows.Columns, StringComparison.Ordinal);

@@ -59,16 +59,18 @@ internal static class TrajectoryRows
         .OptionalText("comment", run => run.Comment)
         .OptionalText("template_set", run => run.TemplateSet)
         .Texts("key_names", run => run.KeyNames)
+        .OptionalText("task_type", run => run.TaskType)
+        .Truth("task_type_stated", run => run.IsTaskTypeStated)
         .Add("answered_by", run => run.AnsweredBy, static (r, i) => ReadModels(r.Reader.GetString(i)), models => JsonLists.Write([.. models.SelectMany(WriteModel)]))
         .Add("version", run => run.Version, static (r, i) => r.Reader.GetInt64(i));
 
     /// <summary>The columns in the order that <see cref="Read"/> expects, of table alias <c>t</c>.</summary>
     public static string Columns { get; } = Table.Select("t.");
 
-    /// <summary>Inserts a run, or replaces it if the tenant is the same and it was not changed since; returns its row's number.</summary>
+    /// <summary>Inserts a run, or replaces it if the tenant is the same and it was not changed since; returns its row's number. The type of its task stays: the run to save may hold an older one.</summary>
     private static readonly string Upsert =
         $"INSERT INTO task_trajectory ({Table.Names("version")}, version) VALUES ({Table.Parameters("version")}, 1) " +
-        $"ON CONFLICT (id) DO UPDATE SET {Table.Updates("id", "tenant", "version")}, version = task_trajectory.version + 1 " +
+        $"ON CONFLICT (id) DO UPDATE SET {Table.Updates("id", "tenant", "version", "task_type", "task_type_stated")}, version = task_trajectory.version + 1 " +
         "WHERE task_trajectory.tenant = excluded.tenant AND (CAST(@version AS bigint) IS NULL OR task_trajectory.version = CAST(@version AS bigint)) RETURNING row_id";
 
     /// <summary>Inserts a run, or replaces it.</summary>
@@ -81,9 +83,13 @@ internal static class TrajectoryRows
         ? []
         : [.. JsonLists.Read(json).Chunk(3).Select(m => new RespondingModel(m[0], m[1], int.Parse(m[2], NumberStyles.None, CultureInfo.InvariantCulture)))];
 
-    /// <summary>Whether two rows hold the same, their version apart.</summary>
-    public static bool AreEqual(Trajectory one, Trajectory other) =>
-        Save(one with { Version = null }).Parameters.SequenceEqual(Save(other with { Version = null }).Parameters);
+    /// <summary>Whether two rows hold the same, apart from what <see cref="Save"/> does not replace.</summary>
+    public static bool AreEqual(Trajectory one, Trajectory other)
+    {
+        return Replaced(one).SequenceEqual(Replaced(other));
+
+        static List<KeyValuePair<string, object?>> Replaced(Trajectory run) => Save(run with { Version = null, TaskType = null, IsTaskTypeStated = false }).Parameters;
+    }
 
     /// <summary>Reads a run whose columns begin at an ordinal.</summary>
     public static Trajectory Read(SqlSession session, DbDataReader reader, int at = 0) => Table.Read(new Row(session, reader, at));

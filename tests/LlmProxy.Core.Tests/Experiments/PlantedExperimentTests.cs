@@ -33,10 +33,9 @@ public sealed class PlantedExperimentTests(ITestOutputHelper output)
         }
 
         output.WriteLine($"20 seeds of {Tasks} tasks, reviewed every {ReviewEvery}: retired {found} of {20 * 3} harmful, {useless} of {20 * 4} useless, {helpful} of {20 * 6} helpful examples");
-        // What is missing are rarely chosen ones, of which too little is known by the end.
-        Assert.True(found >= 54, $"{found} harmful ones were retired");
+        Assert.True(found >= 57, $"{found} harmful ones were retired");
         Assert.Equal(0, helpful);
-        Assert.True(useless <= 8, $"{useless} useless ones were retired");
+        Assert.True(useless <= 6, $"{useless} useless ones were retired");
     }
 
     [Fact]
@@ -64,6 +63,35 @@ public sealed class PlantedExperimentTests(ITestOutputHelper output)
 
         Assert.Equal("undecided", evidence.Finding);
         Assert.InRange(evidence.ProbabilityOfHelp!.Value, 0.4, 0.6);
+    }
+
+    [Fact]
+    public void A_harmful_example_does_not_hide_in_good_company_and_a_harmless_one_does_not_suffer_from_bad_company()
+    {
+        var evidence = ExampleJudge.Judge(
+        [
+            new ExampleOutcome("openai", "gpt", ExperimentArm.Holdout, [], 400, 200),
+            new ExampleOutcome("openai", "gpt", ExperimentArm.Examples, ["good"], 200, 160),
+            new ExampleOutcome("openai", "gpt", ExperimentArm.Examples, ["bad", "good"], 100, 50),
+            new ExampleOutcome("openai", "gpt", ExperimentArm.Examples, ["bad"], 100, 20),
+            new ExampleOutcome("openai", "gpt", ExperimentArm.Examples, ["bad", "harmless"], 100, 20),
+        ]);
+
+        Assert.Equal(("helps", "harms", "undecided"), (evidence["good"].Finding, evidence["bad"].Finding, evidence["harmless"].Finding));
+        Assert.InRange(evidence["good"].Difference!.Value, 0.25, 0.35);
+        Assert.InRange(evidence["bad"].Difference!.Value, -0.35, -0.25);
+        Assert.InRange(evidence["harmless"].Difference!.Value, -0.05, 0.05);
+    }
+
+    [Fact]
+    public void Examples_that_are_always_shown_together_share_what_they_do_in_any_order()
+    {
+        ExampleOutcome[] outcomes = [new("openai", "gpt", ExperimentArm.Holdout, [], 400, 200), new("openai", "gpt", ExperimentArm.Examples, ["a", "b"], 200, 60)];
+
+        var evidence = ExampleJudge.Judge(outcomes);
+
+        Assert.Equal(evidence["a"].Difference!.Value, evidence["b"].Difference!.Value, 12);
+        Assert.InRange(evidence["a"].Difference!.Value, -0.11, -0.09);
     }
 
     [Fact]

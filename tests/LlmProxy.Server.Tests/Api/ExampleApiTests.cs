@@ -21,7 +21,7 @@ public sealed class ExampleApiTests
         var edited = await PutAsync(proxy, id, """{"edited":{"outcome":"Filed","steps":[{"reasoning":"The shop lists invoices by month.","tool":"computer_application","arguments":"{}","result":"saved"}]}}""");
         var found = await SearchAsync(proxy);
 
-        Assert.Equal("id trajectoryId taskDescription qualityScore pinned retired edited usageCount lastUsedAt evidence", pinned.Names());
+        Assert.Equal("id trajectoryId taskDescription qualityScore pinned retired edited usageCount lastUsedAt evidence taskType", pinned.Names());
         Assert.Equal((id, "File an invoice", true, false), ((string?)pinned["id"], (string?)pinned["taskDescription"], (bool?)pinned["pinned"], (bool?)pinned["retired"]));
         Assert.Null(pinned["edited"]);
         Assert.True((bool?)edited["pinned"]);

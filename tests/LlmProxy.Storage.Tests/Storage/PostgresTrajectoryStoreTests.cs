@@ -83,7 +83,7 @@ public sealed class PostgresTrajectoryStoreTests(PostgresServer server) : Trajec
 
     protected override Task<string> CreateDatabaseAsync() => server.CreateDatabaseAsync();
 
-    protected override SqlTrajectoryStore Create(string connectionString) => new PostgresTrajectoryStore(connectionString, TimeProvider.System);
+    protected override SqlTrajectoryStore Create(string connectionString, TimeProvider? time = null) => new PostgresTrajectoryStore(connectionString, time ?? TimeProvider.System);
 
     protected override Task RunScriptAsync(string connectionString, string sql) => RunAsync(connectionString, sql);
 

@@ -165,7 +165,7 @@ public sealed class SqliteTrajectoryStoreTests : TrajectoryStoreTests
 
     protected override Task<string> CreateDatabaseAsync() => Task.FromResult($"Data Source={_folder}/store-{++_databases}.db");
 
-    protected override SqlTrajectoryStore Create(string connectionString) => new SqliteTrajectoryStore(connectionString, TimeProvider.System);
+    protected override SqlTrajectoryStore Create(string connectionString, TimeProvider? time = null) => new SqliteTrajectoryStore(connectionString, time ?? TimeProvider.System);
 
     protected override async Task RunScriptAsync(string connectionString, string sql)
     {

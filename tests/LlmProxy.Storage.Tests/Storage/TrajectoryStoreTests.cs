@@ -33,7 +33,7 @@ public abstract partial class TrajectoryStoreTests : IAsyncLifetime
 
     protected abstract Task<string> CreateDatabaseAsync();
 
-    protected abstract SqlTrajectoryStore Create(string connectionString);
+    protected abstract SqlTrajectoryStore Create(string connectionString, TimeProvider? time = null);
 
     /// <summary>A connection string of a database that cannot be reached; with the password <c>hunter2</c> where it can hold one.</summary>
     protected abstract string Unreachable { get; }
@@ -42,9 +42,9 @@ public abstract partial class TrajectoryStoreTests : IAsyncLifetime
     protected abstract Task<long> CountAsync(string sql);
 
     /// <summary>Another store on the same database, as another process has it.</summary>
-    protected SqlTrajectoryStore OpenStore(string connectionString)
+    protected SqlTrajectoryStore OpenStore(string connectionString, TimeProvider? time = null)
     {
-        var store = Create(connectionString);
+        var store = Create(connectionString, time);
         _opened.Add(store);
         return store;
     }

@@ -1,4 +1,5 @@
 using System.Reflection;
+using LlmProxy.Core.Curation;
 using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Outcomes;
 using LlmProxy.Core.Prompting;
@@ -10,7 +11,7 @@ using LlmProxy.Core.Trajectories;
 namespace LlmProxy.Tests.Recording;
 
 /// <summary>All ports of a store that one process uses.</summary>
-public interface IStorePorts : IStoreLifecycle, ITrajectoryStore, ICorrelationStore, IExampleStore, ISearchStore, IEmbeddingStore, IPromptPinStore, IStatisticsStore, IOutcomeStore;
+public interface IStorePorts : IStoreLifecycle, ITrajectoryStore, ICorrelationStore, IExampleStore, ISearchStore, IEmbeddingStore, IPromptPinStore, IStatisticsStore, IOutcomeStore, ICurationStore;
 
 /// <summary>All ports of a store that several processes use.</summary>
 public interface ISharedStorePorts : IStorePorts, ISharedTaskStore;

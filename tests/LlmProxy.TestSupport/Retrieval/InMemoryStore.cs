@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using LlmProxy.Core.Curation;
 using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Trajectories;
@@ -6,9 +7,11 @@ using LlmProxy.Core.Trajectories;
 namespace LlmProxy.Tests.Retrieval;
 
 /// <summary>The searching half of a store, by exact cosine and BM25 over lists, for tests of what stands above it.</summary>
-internal sealed class InMemoryStore : ISearchStore, IExampleStore
+internal sealed class InMemoryStore : ISearchStore, IExampleStore, ICurationStore
 {
     private readonly List<(Trajectory Run, IReadOnlyList<TrajectoryEmbedding> Vectors)> _runs = [];
+
+    public IReadOnlyList<Trajectory> Runs => [.. _runs.Select(r => r.Run)];
 
     public HashSet<string> Retired { get; } = new(StringComparer.Ordinal);
 
@@ -117,6 +120,27 @@ internal sealed class InMemoryStore : ISearchStore, IExampleStore
 
         return Task.FromResult(i >= 0);
     }
+
+    public Task<IReadOnlyList<CurationTask>> ListCurationTasksAsync(string tenant, VectorKind vectors, int limit, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<CurationTask>>(
+        [
+            .. _runs.Where(r => r.Run.Tenant == tenant && r.Run.TaskDescription.Length > 0 && r.Run.Status is TrajectoryStatus.Completed or TrajectoryStatus.Failed or TrajectoryStatus.NeedsHelp)
+                .OrderByDescending(r => r.Run.StartedAt).ThenByDescending(r => r.Run.Id, StringComparer.Ordinal).Take(limit)
+                .Select(r => new CurationTask(r.Run, r.Vectors.FirstOrDefault(v => v.Model == vectors.Model && v.Kind == EmbeddingService.TaskKind)?.Vector.ToArray())),
+        ]);
+
+    public Task<int> SaveTaskTypeAsync(string tenant, string? taskType, IReadOnlyCollection<string> trajectoryIds, CancellationToken cancellationToken)
+    {
+        var changed = _runs.Select(r => r.Run).Where(r => trajectoryIds.Contains(r.Id) && !r.IsTaskTypeStated && r.TaskType != taskType).ToList();
+        changed.ForEach(r => Replace(r with { TaskType = taskType }));
+        return Task.FromResult(changed.Count);
+    }
+
+    public Task<bool> StateTaskTypeAsync(string tenant, string trajectoryId, string? taskType, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<bool> ClaimCurationAsync(string tenant, string owner, TimeSpan every, TimeSpan lease, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task CompleteCurationAsync(string tenant, string owner, CancellationToken cancellationToken) => throw new NotSupportedException();
 
     public Task<IReadOnlyList<FewShotExampleRow>> ListExamplesAsync(string tenant, int limit, CancellationToken cancellationToken) => throw new NotSupportedException();
 }

@@ -30,6 +30,8 @@ namespace LlmProxy.Server.Api.Dtos;
 [JsonSerializable(typeof(EmbeddingRequest))]
 [JsonSerializable(typeof(ExampleUsageRequest))]
 [JsonSerializable(typeof(UpdateExampleRequest))]
+[JsonSerializable(typeof(CurateRequest))]
+[JsonSerializable(typeof(CurationResponse))]
 [JsonSerializable(typeof(EmbedRequest))]
 [JsonSerializable(typeof(CleanupRequest))]
 [JsonSerializable(typeof(PurgeRequest))]

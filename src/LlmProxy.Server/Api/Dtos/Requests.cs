@@ -72,7 +72,12 @@ public sealed record ExampleUsageRequest(bool? Success = null);
 /// <param name="Retired">Excluded from use.</param>
 /// <param name="TaskDescription">Replaces the description of its task.</param>
 /// <param name="Edited">Replaces task, outcome or steps of the condensed example; an empty object reverts an earlier edit.</param>
-public sealed record UpdateExampleRequest(bool? Pinned = null, bool? Retired = null, string? TaskDescription = null, JsonNode? Edited = null);
+/// <param name="TaskType">States the type of its task, which curation keeps; an empty text leaves the type to curation again.</param>
+public sealed record UpdateExampleRequest(bool? Pinned = null, bool? Retired = null, string? TaskDescription = null, JsonNode? Edited = null, string? TaskType = null);
+
+/// <summary>How to curate the examples.</summary>
+/// <param name="DryRun">Report only; change nothing.</param>
+public sealed record CurateRequest(bool? DryRun = null);
 
 /// <summary>Selects the trajectories to delete.</summary>
 /// <param name="OlderThanDays">Minimum age in days; defaults to the setting.</param>

@@ -38,7 +38,8 @@ public sealed record ExampleDto(
     JsonNode? Edited,
     long UsageCount,
     DateTime? LastUsedAt,
-    ExampleEvidenceDto Evidence);
+    ExampleEvidenceDto Evidence,
+    string? TaskType);
 
 /// <summary>Evidence about an example from the tasks that used it.</summary>
 /// <param name="Tasks">Ended tasks with a known outcome, recorded or reported.</param>

@@ -48,17 +48,19 @@ namespace LlmProxy.Server.Api.Dtos;
 /// <param name="Key">Name of the key that made it; null without keys.</param>
 /// <param name="Keys">Names of all keys that took part in it, that one first.</param>
 /// <param name="AnsweredBy">The models that responded, by their names in the responses.</param>
+/// <param name="TaskType">Type of the task, found by curation or stated; null without one.</param>
+/// <param name="TaskTypeStated">Whether the type was stated.</param>
 public record TrajectoryDto(
     string Id, string TaskId, string ConversationId, string? ParentId, string? SessionId, string Tenant, string Provider, string Model, string Client,
     string TaskDescription, string Status, bool Provisional, bool? Success, double? QualityScore,
     int IterationCount, int ToolCallsCount, IReadOnlyList<string> ToolsUsed, double ErrorRate, double? ClickAccuracy, int UserInterventions,
     TokenUsageDto TokenUsage, decimal? CostUsd, DateTime StartedAt, DateTime? CompletedAt, double DurationMs,
     string OutcomeSource, string? StatedBy, double? SuccessProbability, IReadOnlyList<EvidenceDto> Evidence, string? Comment, bool HasContent, string? WhyNoContent, DateTime? EraseAt, string? Project, IReadOnlyList<string> ExampleIds, string? Arm, string? TemplateSet,
-    string? Key, IReadOnlyList<string> Keys, IReadOnlyList<RespondingModelDto> AnsweredBy)
+    string? Key, IReadOnlyList<string> Keys, IReadOnlyList<RespondingModelDto> AnsweredBy, string? TaskType, bool TaskTypeStated)
 {
     /// <summary>For deserialization of derived types, which sets the properties afterwards.</summary>
     private protected TrajectoryDto()
-        : this("", "", "", null, null, "", "", "", "", "", "", false, null, null, 0, 0, [], 0, null, 0, new(null, null, null, null, null, null), null, default, null, 0, "none", null, null, [], null, false, null, null, null, [], null, null, null, [], [])
+        : this("", "", "", null, null, "", "", "", "", "", "", false, null, null, 0, 0, [], 0, null, 0, new(null, null, null, null, null, null), null, default, null, 0, "none", null, null, [], null, false, null, null, null, [], null, null, null, [], [], null, false)
     {
     }
 
@@ -69,7 +71,7 @@ public record TrajectoryDto(
         TokenUsageDto.Of(run.TokenUsage), run.CostUsd, run.StartedAt.UtcDateTime, run.CompletedAt?.UtcDateTime, run.Duration.TotalMilliseconds,
         run.OutcomeSource is { } source ? EnumWords.Snake(source) : "none", run.StatedBy, run.SuccessProbability,
         [.. run.Evidence.Select(e => new EvidenceDto(e.Signal, e.Weight, e.Text))], run.Comment, run.HasContent, (run.WhyNoContent ?? (run is { HasContent: false, CompletedAt: not null } ? NotRecordedReason.ContentNotKept : null))?.ToWord(), run.EraseAt?.UtcDateTime, run.Project, run.ExampleIds, run.Arm, run.TemplateSet,
-        run.KeyNames.Count > 0 ? run.KeyNames[0] : null, run.KeyNames, [.. run.AnsweredBy.Select(model => new RespondingModelDto(model.Provider, model.Model, model.Steps))]);
+        run.KeyNames.Count > 0 ? run.KeyNames[0] : null, run.KeyNames, [.. run.AnsweredBy.Select(model => new RespondingModelDto(model.Provider, model.Model, model.Steps))], run.TaskType, run.IsTaskTypeStated);
 }
 
 /// <summary>A reason for a trajectory's success probability.</summary>
