@@ -47,7 +47,7 @@ internal sealed class PlantedJudge(int seed) : IChatClient
     private string Judge(string run)
     {
         var good = IsGood(run);
-        var quote = Regex.Match(run, "(all tests pass|2 tests fail)").Value;
+        var quote = (run.Contains("all tests pass", StringComparison.Ordinal) ? "all tests pass" : "2 tests fail");
         var items = LlmProxy.Core.Judging.JudgeRubric.Items.Select(item => item.Id == "wrong_result" && !good
             ? $$"""
               "{{item.Id}}": {"answer": "yes", "step": 2, "quote": "{{quote}}"}
@@ -64,13 +64,13 @@ internal sealed class PlantedJudge(int seed) : IChatClient
 
     private string Compare(string question)
     {
-        var runs = Regex.Matches(question, @"<run ([A-D]) (\w+)>(.*?)</run \1 \2>", RegexOptions.Singleline);
+        var runs = Regex.Matches(question, @"<run (?<label>[A-D]) (?<mark>\w+)>(?<run>.*?)</run \k<label> \k<mark>>", RegexOptions.Singleline | RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(10));
         var first = _random.NextDouble() < PrefersFirst;
         var scores = new StringBuilder();
         foreach (var run in runs.ToList())
         {
-            var score = first ? (run.Groups[1].Value == "A" ? 1.0 : 0.2) : IsGood(run.Groups[3].Value) ? 0.9 : 0.3;
-            scores.Append(CultureInfo.InvariantCulture, $"{(scores.Length > 0 ? ", " : "")}\"{run.Groups[1].Value}\": {score}");
+            var score = first ? (run.Groups["label"].Value == "A" ? 1.0 : 0.2) : IsGood(run.Groups["run"].Value) ? 0.9 : 0.3;
+            scores.Append(CultureInfo.InvariantCulture, $"{(scores.Length > 0 ? ", " : "")}\"{run.Groups["label"].Value}\": {score}");
         }
 
         return $$"""
