@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using LlmProxy.Server.Cli;
 using LlmProxy.Server.Cli.Evaluation;
+using LlmProxy.Tests.Access;
 using LlmProxy.Tests.Api;
 using LlmProxy.Tests.Wire;
 
@@ -235,7 +236,29 @@ public sealed class EvaluateVerbTests
         Assert.All(order.Chunk(2), pair => Assert.Equal((pair[0].Task, pair[0].Repeat), (pair[1].Task, pair[1].Repeat)));
     }
 
-    /// <summary>A model that solves the first so many cases, more of them if its prompt holds an example.</summary>
+    [Theory]
+    [InlineData("Host: attacker.example", 403)]
+    [InlineData("Host: 127.0.0.1\r\nOrigin: https://attacker.example", 403)]
+    [InlineData("Host: 127.0.0.1\r\nSec-Fetch-Site: cross-site", 403)]
+    [InlineData("Host: 127.0.0.1\r\nOrigin: null", 403)]
+    [InlineData("Host: 127.0.0.1", 200)]
+    [InlineData("Host: localhost:1234", 200)]
+    public async Task A_web_page_cannot_spend_the_key_that_the_arms_address_adds(string headers, int status)
+    {
+        // With keys the proxy leaves pages to the key, which a page does not have.
+        const string Key = "key-of-the-evaluation";
+        await using var proxy = await RunningProxy.StartAsync(null, KeyTests.Key(0, "alice", Key, "default", admin: false));
+        Plant(proxy, 9, 9);
+        await using var relay = await ArmRelay.StartAsync(proxy.Address, new Dictionary<string, string>(StringComparer.Ordinal) { ["LlmProxy-Key"] = Key }, CancellationToken.None);
+        const string Body = """{"model":"gpt-4o","messages":[{"role":"user","content":"Solve it, case a"}]}""";
+
+        var answer = await proxy.SendRawAsync($"POST /openai/v1/chat/completions HTTP/1.1\r\n{headers}\r\nContent-Type: text/plain\r\nContent-Length: {Body.Length}\r\nConnection: close\r\n\r\n{Body}", new Uri(relay.Address).Port);
+
+        Assert.StartsWith($"HTTP/1.1 {status} ", answer, StringComparison.Ordinal);
+        Assert.Equal(status == 200 ? 1 : 0, proxy.Upstream.Received.Count);
+    }
+
+    /// <summary>A model that solves the first cases, and more of them if its prompt holds an example.</summary>
     private static void Plant(RunningProxy proxy, int withExamples, int without) => proxy.Upstream.Answer = (context, request) =>
     {
         var hasExample = request.Text.Contains("recorded_run", StringComparison.Ordinal);

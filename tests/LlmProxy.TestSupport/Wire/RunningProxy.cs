@@ -121,10 +121,12 @@ internal sealed class RunningProxy : IAsyncDisposable
     }
 
     /// <summary>Sends bytes as they are over a socket and gives everything that comes back until the connection ends.</summary>
-    public async Task<string> SendRawAsync(string bytes)
+    /// <param name="bytes">The bytes, as Latin-1.</param>
+    /// <param name="port">The port on loopback; null for the proxy's.</param>
+    public async Task<string> SendRawAsync(string bytes, int? port = null)
     {
         using var socket = new TcpClient();
-        await socket.ConnectAsync(IPAddress.Loopback, Address.Port);
+        await socket.ConnectAsync(IPAddress.Loopback, port ?? Address.Port);
         await using var stream = socket.GetStream();
         await stream.WriteAsync(Encoding.Latin1.GetBytes(bytes));
         using var reader = new StreamReader(stream, Encoding.Latin1);

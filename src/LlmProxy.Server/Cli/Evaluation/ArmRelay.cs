@@ -1,5 +1,7 @@
 using System.Net;
 using System.Text;
+using LlmProxy.Core.Configuration;
+using LlmProxy.Server.Access;
 using LlmProxy.Server.Upstreams;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -9,7 +11,8 @@ namespace LlmProxy.Server.Cli.Evaluation;
 
 /// <summary>
 /// A loopback address for one run of an agent. It forwards everything to the proxy and adds the headers of the run's task and
-/// arm, which most agents cannot set. The proxy treats these requests as those of any client.
+/// arm, which most agents cannot set. Since it may add a key, it rejects requests of web pages itself. The proxy treats all
+/// others as those of any client.
 /// </summary>
 internal sealed class ArmRelay : IAsyncDisposable
 {
@@ -66,7 +69,18 @@ internal sealed class ArmRelay : IAsyncDisposable
 
         // The run's own time limit is what ends a call.
         var settings = new ForwarderRequestConfig { ActivityTimeout = Timeout.InfiniteTimeSpan };
-        app.Run(async context => await forwarder.SendAsync(context, proxy.ToString().TrimEnd('/'), client, settings, transformer, context.RequestAborted));
+        var pages = new PageRules(new AuthOptions(), new ListenAddresses([]));
+        app.Run(async context =>
+        {
+            if (!pages.IsKnownHost(context) || pages.ForeignOrigin(context) is not null)
+            {
+                context.Response.StatusCode = StatusCodes.Status403Forbidden;
+                await context.Response.WriteAsync("Requests of web pages and for other host names are rejected.\n", context.RequestAborted);
+                return;
+            }
+
+            await forwarder.SendAsync(context, proxy.ToString().TrimEnd('/'), client, settings, transformer, context.RequestAborted);
+        });
         await app.StartAsync(cancellationToken);
         relay.Address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         return relay;
