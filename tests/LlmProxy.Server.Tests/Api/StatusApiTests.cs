@@ -1,3 +1,4 @@
+using System.CodeDom.Compiler;
 using System.Net;
 using LlmProxy.Tests.Wire;
 using Microsoft.AspNetCore.Http.Metadata;
@@ -113,17 +114,18 @@ public sealed class StatusApiTests
         Assert.Equal(HttpStatusCode.OK, (await proxy.Client.GetAsync(new Uri(proxy.Address, "/healthz"))).StatusCode);
     }
 
-    // The generated handlers take a parameter that is not marked as a service for a JSON body; a call without one then has no route.
+    // The generated handlers take a member of an [AsParameters] type without [FromServices] for a JSON body; a call without one then
+    // has no route. Endpoints that read a body accept any content type.
     [Fact]
-    public async Task Calls_without_a_body_ask_for_none()
+    public async Task No_endpoint_takes_a_service_for_its_body()
     {
         await using var proxy = await RunningProxy.StartAsync();
 
-        var endpoints = proxy.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>().ToList();
+        var endpoints = proxy.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+            .Where(e => e.Metadata.GetMetadata<GeneratedCodeAttribute>() is not null).ToList();
 
         Assert.Contains(endpoints, e => e.RoutePattern.RawText == "/_llmproxy/status");
-        Assert.All(endpoints.Where(e => e.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods.Contains("POST") != true && e.RoutePattern.RawText != "/_llmproxy/examples/{id}"),
-            e => Assert.Null(e.Metadata.GetMetadata<IAcceptsMetadata>()));
+        Assert.All(endpoints, e => Assert.Contains("*/*", e.Metadata.GetMetadata<IAcceptsMetadata>()?.ContentTypes ?? ["*/*"]));
     }
 
     [Fact]
