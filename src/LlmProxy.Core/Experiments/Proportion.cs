@@ -24,7 +24,7 @@ public static class Proportion
     public static Interval Wilson(long successes, long trials) =>
         trials <= 0 ? new Interval(0, 1) : Wilson((double)successes / trials, trials, Z);
 
-    /// <summary>The score interval of a share of so many trials, which need not be a whole number.</summary>
+    /// <summary>The score interval of a share. <paramref name="trials"/> need not be a whole number.</summary>
     internal static Interval Wilson(double share, double trials, double z)
     {
         var middle = share + (z * z / (2 * trials));

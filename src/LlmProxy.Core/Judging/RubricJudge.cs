@@ -30,7 +30,7 @@ public sealed class RubricJudge(IChatClient client)
         };
     }
 
-    /// <summary>Text that a run contains cannot end the part that it stands in: the mark is not known to it.</summary>
+    /// <summary>Marks a text as data. The mark is random, so that the text cannot contain the closing tag.</summary>
     internal static string Fence(string name, string text)
     {
         var mark = RandomNumberGenerator.GetHexString(8, lowercase: true);

@@ -5,9 +5,9 @@ namespace LlmProxy.Prompts.Checking;
 
 /// <summary>Parses templates in bounded time and memory, whatever their text.</summary>
 /// <remarks>
-/// Scriban 7.5.3 does not end, and takes memory without limit, for some texts in which an interpolated string stands behind an error:
-/// <c>{{ f a: [b?;$"{/}" }}</c>. So the text around the strings and what they hold are parsed for errors first, without any
-/// interpolated string behind an error, and together only when both are correct.
+/// The parser of Scriban 7.5.3 loops and takes memory without limit for some texts with a broken interpolated string after
+/// another error: <c>{{ f a: [b?;$"{/}" }}</c>. So the text around the strings and each level of strings are first parsed
+/// apart, with plain strings in place of interpolated ones. The whole text is parsed only if all of them are correct.
 /// </remarks>
 internal static class TemplateParser
 {
@@ -114,7 +114,7 @@ internal static class TemplateParser
         }
     }
 
-    private static void Blank(IReadOnlyList<char> from, char[] to, int start, int end)
+    private static void Blank(char[] from, char[] to, int start, int end)
     {
         for (var i = start; i < end; i++)
         {

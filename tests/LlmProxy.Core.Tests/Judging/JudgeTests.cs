@@ -158,7 +158,7 @@ public sealed class JudgeTests
     }
 
     [Fact]
-    public async Task A_run_cannot_end_the_part_that_it_stands_in_and_names_no_model()
+    public async Task A_run_cannot_close_its_own_tag_and_names_no_model()
     {
         var judge = new PlantedJudge(seed: 1);
         var run = JudgedRun.FromConversation(
