@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Extensions.Options;
 
 namespace LlmProxy.Server.Cli;
 
@@ -30,10 +31,15 @@ internal sealed class DrainSignals : IDisposable
         _registrations = [PosixSignalRegistration.Create(PosixSignal.SIGINT, End), PosixSignalRegistration.Create(PosixSignal.SIGTERM, End)];
     }
 
-    /// <summary>Waits for the end, and stops the proxy.</summary>
-    public async Task DrainAsync(WebApplication app)
+    /// <summary>Waits for the end, says that it has begun, and stops the proxy.</summary>
+    /// <param name="app">The running proxy.</param>
+    /// <param name="output">Gets one line when the proxy begins to stop.</param>
+    public async Task DrainAsync(WebApplication app, TextWriter output)
     {
         await _stopping.Task;
+        var limit = app.Services.GetRequiredService<IOptions<HostOptions>>().Value.ShutdownTimeout;
+        await output.WriteLineAsync($"Stopping: running calls have {limit.TotalSeconds:0} s to end; a second signal ends them now.");
+        await output.FlushAsync();
         try
         {
             await app.StopAsync(_now.Token);

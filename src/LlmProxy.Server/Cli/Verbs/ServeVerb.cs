@@ -55,7 +55,7 @@ internal static class ServeVerb
         }
 
         await new StartMessage(app, configuration, isShared).WriteAsync(context.Console.Out, cancellationToken);
-        await signals.DrainAsync(app);
+        await signals.DrainAsync(app, context.Console.Out);
         return ExitCodes.Done;
     }
 
