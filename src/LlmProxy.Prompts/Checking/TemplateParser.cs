@@ -1,5 +1,6 @@
 using Scriban;
 using Scriban.Parsing;
+using Scriban.Syntax;
 
 namespace LlmProxy.Prompts.Checking;
 
@@ -8,6 +9,7 @@ namespace LlmProxy.Prompts.Checking;
 /// The parser of Scriban 7.5.3 loops and takes memory without limit for some texts with a broken interpolated string after
 /// another error: <c>{{ f a: [b?;$"{/}" }}</c>. So the text around the strings and each level of strings are first parsed
 /// apart, with plain strings in place of interpolated ones. The whole text is parsed only if all of them are correct.
+/// It also takes a function for an argument, <c>{{ a f(x) = 1 }}</c>, and leaves a node in the tree that no visitor accepts.
 /// </remarks>
 internal static class TemplateParser
 {
@@ -20,7 +22,7 @@ internal static class TemplateParser
         var strings = InterpolatedStrings(text);
         if (strings.Count == 0)
         {
-            return Template.Parse(text, path);
+            return WithoutFunctionArguments(Template.Parse(text, path), text, path);
         }
 
         var around = text.ToCharArray();
@@ -38,7 +40,42 @@ internal static class TemplateParser
             }
         }
 
-        return Template.Parse(text, path);
+        return WithoutFunctionArguments(Template.Parse(text, path), text, path);
+    }
+
+    /// <summary>The template, or one with the parser's errors at the functions that are arguments: without its name, such a function is an assignment in a wrong place.</summary>
+    private static Template WithoutFunctionArguments(Template template, string text, string path)
+    {
+        if (template.HasErrors)
+        {
+            return template;
+        }
+
+        char[]? unnamed = null;
+        var nodes = new Stack<ScriptNode>();
+        nodes.Push(template.Page!);
+        while (nodes.Count > 0)
+        {
+            var node = nodes.Pop();
+            for (var i = 0; i < node.ChildrenCount; i++)
+            {
+                if (node.GetChildren(i) is { } child)
+                {
+                    nodes.Push(child);
+                }
+            }
+
+            if (!node.GetType().IsVisible)
+            {
+                unnamed ??= text.ToCharArray();
+                for (var at = node.Span.Start.Offset; at < text.Length && text[at] != '('; at++)
+                {
+                    unnamed[at] = ' ';
+                }
+            }
+        }
+
+        return unnamed is null ? template : Template.Parse(new string(unnamed), path);
     }
 
     /// <summary>The strings with expressions in them. One that is not closed ends with the text.</summary>

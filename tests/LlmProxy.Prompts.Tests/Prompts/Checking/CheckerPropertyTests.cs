@@ -17,7 +17,21 @@ public sealed class CheckerPropertyTests
     private static readonly string[] StringPieces =
         ["$\"{", "}\"", "$'a{", "}b'", "{", "}", "$\"", "$'", "\"", "'", "[", "]", "(", ")", "?", ":", ";", "/", "x", "f ", "a: ", ",", "|", ".", "\n", "}}", "{{", "@", "do "];
 
+    // Every kind of token that Scriban's lexer and parser know.
+    private static readonly string[] SyntaxPieces =
+    [
+        "{{", "}}", "{{~", "~}}", "{{-", "-}}", "{%{", "}%}", "{%%{", "}%%}", "while ", "tablerow i in ", "for ", " in ", "if ", "else if ", "else", "end", "unless ", "case ", "when ", "wrap ",
+        "with ", "readonly ", "import ", "capture ", "func ", "do", "ret ", "break", "continue", "include ", "this", "empty", "blank", "null", "true", "false", "reversed", "offset: ",
+        "limit: ", "cols: ", "??", "?!", "?.", "?", "|>", "|", "&&", "||", "!", "==", "!=", "<=", ">=", "<", ">", "+", "-", "*", "/", "//", "%", "^", "^^", "&", "<<", ">>", "..", "..<", "...",
+        "=>", "=", "+=", "-=", "*=", "//=", "++", "--", "@", "$", "$0", "$$", "x", "x.y", ".", ",", ";", ":", "\n", " ", "(", ")", "[", "]", "{", "}", "`", "`a`", "\"", "'", "\\", "#", "##", "1", "0x1f",
+        "1.5e3", "1_000", "0b11", "2m", "3d", "f(a)", "f (", "a: 1", "é", "\u200b", "\r",
+    ];
+
+    private static readonly int Inputs = Math.Max(3000, Fuzz.Tries(3000));
+
     private static readonly Gen<string> Texts = Gen.OneOf(
+        Gen.Elements(SyntaxPieces).ListOf().Select(parts => "{{ " + string.Concat(parts)),
+        Gen.Elements((string[])[.. SyntaxPieces, .. StringPieces]).ListOf().Select(parts => "{{ " + string.Concat(parts) + " }}"),
         Gen.Elements(StringPieces).ListOf().Select(parts => "{{ " + string.Concat(parts)),
         Gen.Elements(Pieces).ListOf().Select(parts => string.Concat(parts)),
         Gen.Elements(Pieces).ListOf().Select(parts => "{{ " + string.Concat(parts) + "}}{{ end }}"));
@@ -35,7 +49,7 @@ public sealed class CheckerPropertyTests
                 Assert.InRange(diagnostic.Span.End.Offset, diagnostic.Span.Start.Offset, text.Length);
                 Assert.NotEmpty(diagnostic.Message);
             }
-        }).Check(Config.QuickThrowOnFailure.WithMaxTest(3000));
+        }).Check(Config.QuickThrowOnFailure.WithMaxTest(Inputs));
 
     [Theory]
     [InlineData("{{ f a: [b?;$\"{/}\" }}", 11)]
@@ -49,6 +63,17 @@ public sealed class CheckerPropertyTests
         var found = RulePages.Check(("openai.sbn", text));
 
         Assert.Equal(offset, found[0].Span.Start.Offset);
+    }
+
+    [Theory]
+    [InlineData("{{ model f(a) = 1 }}", 10)]
+    [InlineData("{{ model\n string.upcase f(a) = 1\n }}", 25)]
+    [InlineData("{{ $\"{model f() = 1}\" }}", 12)]
+    public void A_function_is_no_argument(string text, int offset)
+    {
+        var found = RulePages.Check(("openai.sbn", text));
+
+        Assert.Equal((offset, "LLMP101"), (found[0].Span.Start.Offset, found[0].Rule.Id));
     }
 
     [Fact]
