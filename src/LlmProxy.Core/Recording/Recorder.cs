@@ -31,6 +31,9 @@ public sealed partial class Recorder : IAsyncDisposable
     private static readonly TimeSpan GatheringMany = TimeSpan.FromMilliseconds(75);
     private const int ManyCalls = 8;
 
+    /// <summary>How long a stop waits for a store that fails.</summary>
+    private static readonly TimeSpan FailingStore = TimeSpan.FromSeconds(1);
+
     private readonly Spool _spool;
     private readonly RetryingStore _store;
     private readonly OutcomeJudge _judge;
@@ -174,7 +177,8 @@ public sealed partial class Recorder : IAsyncDisposable
         _urgent.Release();
         if (_worker is not null)
         {
-            await Task.WhenAny(_worker, Task.Delay(timeout, _time, CancellationToken.None));
+            // A store that fails already is not waited for until the time is over: what is in the spool is safe there.
+            await Task.WhenAny(_worker, Task.Delay(_store.Problem is null || timeout < FailingStore ? timeout : FailingStore, _time, CancellationToken.None));
             await _stopping.CancelAsync();
             await _worker.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }

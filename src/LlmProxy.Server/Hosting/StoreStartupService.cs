@@ -20,12 +20,13 @@ internal sealed partial class StoreStartupService(
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(2);
 
     private readonly CancellationTokenSource _stopping = new();
+    private readonly TaskCompletionSource _unreachable = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _starting = Task.CompletedTask;
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         _starting = OpenAsync();
-        await Task.WhenAny(_starting, Task.Delay(StartTimeout, time, cancellationToken));
+        await Task.WhenAny(_starting, _unreachable.Task, Task.Delay(StartTimeout, time, cancellationToken));
     }
 
     public async Task StopAsync(CancellationToken cancellationToken)
@@ -52,6 +53,7 @@ internal sealed partial class StoreStartupService(
             catch (StoreException error)
             {
                 LogStoreMissing(store.Provider, RetryDelay.TotalSeconds, error);
+                _unreachable.TrySetResult();
                 await Task.Delay(RetryDelay, time, _stopping.Token);
             }
         }

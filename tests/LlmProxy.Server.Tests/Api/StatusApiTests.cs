@@ -4,6 +4,7 @@ using LlmProxy.Tests.Wire;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
 
 namespace LlmProxy.Tests.Api;
 
@@ -112,6 +113,18 @@ public sealed class StatusApiTests
         Assert.False((bool?)status["store"]!["ok"]);
         Assert.False((bool?)status["fewShot"]!["available"]);
         Assert.Equal(HttpStatusCode.OK, (await proxy.Client.GetAsync(new Uri(proxy.Address, "/healthz"))).StatusCode);
+    }
+
+    [Fact]
+    public async Task The_start_does_not_wait_for_a_store_that_cannot_be_opened()
+    {
+        // The clock does not move, so only the failure can end the wait.
+        await using var proxy = await RunningProxy.StartAsync(
+            null,
+            services => services.AddSingleton<TimeProvider>(new FakeTimeProvider()),
+            ("LlmProxy:Storage:ConnectionString", "Data Source=/dev/null/none/llmproxy.db"));
+
+        await proxy.Log.WaitForAsync(1202);
     }
 
     // The generated handlers take a member of an [AsParameters] type without [FromServices] for a JSON body; a call without one then

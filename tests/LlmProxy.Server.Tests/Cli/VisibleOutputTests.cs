@@ -13,7 +13,7 @@ using Microsoft.Extensions.Options;
 namespace LlmProxy.Tests.Cli;
 
 /// <summary>Recorded text holds what a page or a file put into it; a terminal must show it and obey none of it.</summary>
-public sealed class VisibleOutputTests
+public sealed class VisibleOutputTests(VisibleOutputTests.HostileStore store) : IClassFixture<VisibleOutputTests.HostileStore>
 {
     private static readonly JsonSerializerOptions Unescaped = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -32,14 +32,9 @@ public sealed class VisibleOutputTests
     [MemberData(nameof(Verbs))]
     public async Task No_verb_prints_a_character_that_a_terminal_obeys_or_hides(string verb)
     {
-        using var folder = new TestFolder();
-        await using (var proxy = await RunningProxy.StartAsync(null, ("LlmProxy:Storage:ConnectionString", $"Data Source={folder["llmproxy.db"]}")))
-        {
-            await PlayAsync(proxy);
-        }
+        using var folder = store.Copy();
 
-        var words = Split(verb).Select(word => word.Replace("{folder}", folder.Path, StringComparison.Ordinal).Replace("{task}", Hostile, StringComparison.Ordinal));
-        var (output, error) = await RunAsync(folder, [.. words, .. folder.Alone, "--LlmProxy:Recording:MinDuration=00:00:00"]);
+        var (_, output, error) = await Llmproxy.RunAsync(Words(verb, folder));
 
         AssertVisible(output + error);
         if (verb.StartsWith("tasks show last", StringComparison.Ordinal))
@@ -51,6 +46,19 @@ public sealed class VisibleOutputTests
         {
             Assert.Contains("\u202Eback\u202C", (string?)JsonNode.Parse(output)!["items"]![0]!["comment"], StringComparison.Ordinal);
         }
+    }
+
+    [Theory]
+    [InlineData("tasks list")]
+    [InlineData("tasks show last")]
+    public async Task No_process_prints_such_a_character_either(string verb)
+    {
+        using var folder = store.Copy();
+
+        var (output, error) = await RunAsync(folder, Words(verb, folder));
+
+        AssertVisible(output + error);
+        Assert.Contains("\\u001B]", output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -160,6 +168,13 @@ public sealed class VisibleOutputTests
         Assert.True(done.IsSuccessStatusCode, await done.Content.ReadAsStringAsync());
     }
 
+    private static string[] Words(string verb, TestFolder folder) =>
+    [
+        .. Split(verb).Select(word => word.Replace("{folder}", folder.Path, StringComparison.Ordinal).Replace("{task}", Hostile, StringComparison.Ordinal)),
+        .. folder.Alone,
+        "--LlmProxy:Recording:MinDuration=00:00:00",
+    ];
+
     private static async Task<(string Output, string Error)> RunAsync(TestFolder folder, string[] arguments)
     {
         using var process = LlmproxyProcess.Start(folder, arguments);
@@ -178,6 +193,35 @@ public sealed class VisibleOutputTests
             {
                 yield return word;
             }
+        }
+    }
+
+    /// <summary>A store with one run that is hostile wherever it can be; each test gets a copy.</summary>
+    public sealed class HostileStore : IAsyncLifetime
+    {
+        private readonly TestFolder _folder = new();
+
+        public async Task InitializeAsync()
+        {
+            await using var proxy = await RunningProxy.StartAsync(null, ("LlmProxy:Storage:ConnectionString", $"Data Source={_folder["llmproxy.db"]}"));
+            await PlayAsync(proxy);
+        }
+
+        public Task DisposeAsync()
+        {
+            _folder.Dispose();
+            return Task.CompletedTask;
+        }
+
+        internal TestFolder Copy()
+        {
+            var copy = new TestFolder();
+            foreach (var file in Directory.EnumerateFiles(_folder.Path, "llmproxy.db*"))
+            {
+                File.Copy(file, copy[Path.GetFileName(file)]);
+            }
+
+            return copy;
         }
     }
 
