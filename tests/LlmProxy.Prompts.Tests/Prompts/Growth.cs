@@ -6,7 +6,7 @@ namespace LlmProxy.Tests.Prompts;
 /// </summary>
 internal static class Growth
 {
-    private const int Small = 32 * 1024;
+    private const int Small = 8 * 1024;
     private const int Times = 32;
 
     /// <summary>What lists that double may add; work that grows with the square costs <see cref="Times"/> times as much again.</summary>
