@@ -39,7 +39,7 @@ internal sealed class DrainSignals : IDisposable
         await _stopping.Task;
         var limit = app.Services.GetRequiredService<IOptions<HostOptions>>().Value.ShutdownTimeout;
         await output.WriteLineAsync($"Stopping: running calls have {limit.TotalSeconds:0} s to end; a second signal ends them now.");
-        await output.FlushAsync();
+        await output.FlushAsync(CancellationToken.None);
         try
         {
             await app.StopAsync(_now.Token);

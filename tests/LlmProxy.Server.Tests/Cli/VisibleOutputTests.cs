@@ -197,7 +197,7 @@ public sealed class VisibleOutputTests(VisibleOutputTests.HostileStore store) : 
     }
 
     /// <summary>A store with one run that is hostile wherever it can be; each test gets a copy.</summary>
-    public sealed class HostileStore : IAsyncLifetime
+    public sealed class HostileStore : IAsyncLifetime, IDisposable
     {
         private readonly TestFolder _folder = new();
 
@@ -207,11 +207,9 @@ public sealed class VisibleOutputTests(VisibleOutputTests.HostileStore store) : 
             await PlayAsync(proxy);
         }
 
-        public Task DisposeAsync()
-        {
-            _folder.Dispose();
-            return Task.CompletedTask;
-        }
+        public Task DisposeAsync() => Task.CompletedTask;
+
+        public void Dispose() => _folder.Dispose();
 
         internal TestFolder Copy()
         {
