@@ -59,6 +59,8 @@ internal static class ProxyHost
         builder.Services.AddMcp();
         // Used only for session affinity's encrypted cookie: keep the keys in memory instead of in ~/.aspnet.
         builder.Services.AddSingleton<IDataProtectionProvider, EphemeralDataProtectionProvider>();
+        // At the start this service would make a key in ~/.aspnet all the same, which nothing uses.
+        builder.Services.Remove(builder.Services.Single(service => service.ImplementationType?.FullName == "Microsoft.AspNetCore.DataProtection.Internal.DataProtectionHostedService"));
         configure?.Invoke(builder);
 
         var app = builder.Build();
