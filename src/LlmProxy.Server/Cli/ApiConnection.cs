@@ -11,6 +11,7 @@ using LlmProxy.Server.Api;
 using LlmProxy.Server.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace LlmProxy.Server.Cli;
 
@@ -287,6 +288,8 @@ internal sealed class LocalServer : IAsyncDisposable
                 builder.Logging.ClearProviders();
                 // Not on the endpoints of section Kestrel.
                 builder.WebHost.PreferHostingUrls(true);
+                // No call comes that should find the code compiled.
+                builder.Services.RemoveAll<WarmUp>();
             });
         await app.StartAsync(cancellationToken);
         return new LocalServer(app, folder, key);

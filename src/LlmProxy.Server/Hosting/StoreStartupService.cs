@@ -11,10 +11,10 @@ namespace LlmProxy.Server.Hosting;
 internal sealed partial class StoreStartupService(
     IStoreLifecycle store,
     Recorder recorder,
-    WarmUp warmUp,
     LearningHost start,
     TimeProvider time,
-    ILogger<StoreStartupService> log) : IHostedService, IDisposable
+    ILogger<StoreStartupService> log,
+    WarmUp? warmUp = null) : IHostedService, IDisposable
 {
     private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(2);
@@ -47,7 +47,11 @@ internal sealed partial class StoreStartupService(
                 await start.StartAsync(_stopping.Token);
 
                 // The first search is slow until its code is compiled; no task should lose its examples to that.
-                await warmUp.RunAsync(_stopping.Token);
+                if (warmUp is not null)
+                {
+                    await warmUp.RunAsync(_stopping.Token);
+                }
+
                 return;
             }
             catch (StoreException error)
