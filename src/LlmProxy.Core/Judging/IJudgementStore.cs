@@ -1,5 +1,3 @@
-using LlmProxy.Core.Assistants;
-
 namespace LlmProxy.Core.Judging;
 
 /// <summary>Keeps judgements, and who judges which trajectory.</summary>

@@ -68,7 +68,7 @@ internal static class JudgeServices
                 claude = new AnthropicClient { ApiKey = key, MaxRetries = Retries, Timeout = judge.Timeout, BaseUrl = address };
             }
 
-            return claude.AsIChatClient(judge.Model!);
+            return new AnthropicRefusals(claude.AsIChatClient(judge.Model!));
         }
 
         var settings = new OpenAIClientOptions { NetworkTimeout = judge.Timeout, RetryPolicy = new ClientRetryPolicy(Retries) };
