@@ -1,6 +1,8 @@
+using LlmProxy.Core.Assistants;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Curation;
 using LlmProxy.Core.Experiments;
+using LlmProxy.Core.Judging;
 using LlmProxy.Core.Outcomes;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
@@ -48,6 +50,8 @@ public static class LlmProxyStorageServiceCollectionExtensions
             .AddPort<IAuditStore>()
             .AddPort<IOutcomeStore>()
             .AddPort<ICurationStore>()
+            .AddPort<IAssistanceStore>()
+            .AddPort<IJudgementStore>()
             .AddPort<IRescanStore>();
     }
 

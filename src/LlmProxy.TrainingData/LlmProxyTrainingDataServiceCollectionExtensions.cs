@@ -1,3 +1,9 @@
+using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Judging;
+using LlmProxy.Core.Recording;
+using LlmProxy.Core.Retrieval;
+using LlmProxy.Core.Stores;
+using LlmProxy.Core.Trajectories;
 using LlmProxy.TrainingData.Export;
 using LlmProxy.TrainingData.Import;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -13,7 +19,12 @@ public static class LlmProxyTrainingDataServiceCollectionExtensions
     public static IServiceCollection AddLlmProxyTrainingData(this IServiceCollection services)
     {
         ArgumentNullException.ThrowIfNull(services);
-        services.TryAddSingleton<TrajectoryExporter>();
+        services.TryAddSingleton(p => new TrajectoryExporter(
+            p.GetRequiredService<IStoreLifecycle>(), p.GetRequiredService<ITrajectoryStore>(), p.GetRequiredService<ISearchStore>(), p.GetRequiredService<TrajectoryReader>(),
+            p.GetRequiredService<LlmProxyOptions>(), p.GetRequiredService<TimeProvider>())
+        {
+            Judgements = p.GetService<IJudgementStore>(),
+        });
         services.TryAddSingleton<TrajectoryImporter>();
         return services;
     }

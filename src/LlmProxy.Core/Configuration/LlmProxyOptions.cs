@@ -37,6 +37,9 @@ public sealed class LlmProxyOptions
     /// <summary>Scheduled curation of examples: types of tasks, and retiring harmful examples if <c>Experiments:RetireHarmful</c> is on.</summary>
     public CurationOptions Curation { get; init; } = new();
 
+    /// <summary>Judging of finished trajectories by a model, in the background.</summary>
+    public JudgeOptions Judge { get; init; } = new();
+
     /// <summary>Scheduled deletion of old trajectories with low scores.</summary>
     public CleanupOptions Cleanup { get; init; } = new();
 
@@ -253,6 +256,34 @@ public sealed class CurationOptions
 {
     /// <summary>Interval between curations of a tenant, over all replicas that share a store. Null: only <c>llmproxy examples curate</c>.</summary>
     public TimeSpan? Every { get; init; }
+}
+
+/// <summary>Settings <c>LlmProxy:Judge</c>.</summary>
+public sealed class JudgeOptions
+{
+    /// <summary>Whether a model judges finished trajectories. Their recorded text, without secrets, is sent to it.</summary>
+    public bool Enabled { get; init; }
+
+    /// <summary>The model that judges. It needs an entry in <c>Prices</c>, since its calls are paid from a budget.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>Address of the model's server. Claude models are called as Anthropic's (without <c>/v1</c>), all others as OpenAI's Chat Completions (with <c>/v1</c>). Null: the provider's own. To use an upstream of this proxy, write the proxy's address.</summary>
+    [Setting(Kind = TextKind.Address, Fix = "write an address such as http://localhost:11434/v1.")] public string? Endpoint { get; init; }
+
+    /// <summary>Environment variable with the key of the model's server. A client's key is never used.</summary>
+    public string? ApiKeyEnv { get; init; }
+
+    /// <summary>Providers whose trajectories are judged. Empty: all.</summary>
+    [Setting(Kind = TextKind.Provider)] public IReadOnlyList<string> Providers { get; init; } = [];
+
+    /// <summary>Maximum cost in USD on one day (UTC), over all replicas that share a store. A call is sent only if its upper estimate is left.</summary>
+    [Setting(Range = "0..")] public decimal MaxUsdPerDay { get; init; } = 1;
+
+    /// <summary>Share of trajectories that are judged.</summary>
+    [Setting(Range = "0..1")] public double Sample { get; init; } = 1;
+
+    /// <summary>Maximum time of a call, with its retries.</summary>
+    [Setting(Range = "1s..1h")] public TimeSpan Timeout { get; init; } = TimeSpan.FromMinutes(2);
 }
 
 /// <summary>Settings <c>LlmProxy:Cleanup</c>.</summary>

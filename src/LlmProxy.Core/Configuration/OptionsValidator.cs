@@ -9,6 +9,7 @@ public static class OptionsValidator
     public static void ValidateEnvironment(LlmProxyOptions options, IReadOnlyDictionary<string, string?> environment, ICollection<ConfigurationProblem> problems)
     {
         var variables = options.Upstreams.Select(pair => ($"Upstreams:{pair.Key}:{nameof(UpstreamOptions.ApiKeyEnv)}", pair.Value.ApiKeyEnv))
+            .Append(($"Judge:{nameof(JudgeOptions.ApiKeyEnv)}", options.Judge.Enabled ? options.Judge.ApiKeyEnv : null))
             .Concat(options.Auth.Keys.Select((key, index) => ($"Auth:Keys:{index}:{nameof(AuthKey.Env)}", key.Env)));
         foreach (var (key, variable) in variables)
         {
@@ -48,7 +49,31 @@ public static class OptionsValidator
             Add(problems, $"Upstreams:{cluster}:{nameof(upstream.BreakAfter)}", Text(upstream.BreakAfter), "write 0 for never, or 2 and more.");
         }
 
+        ValidateJudge(options, problems);
         ValidateKeys(options.Auth.Keys, problems);
+    }
+
+    private static void ValidateJudge(LlmProxyOptions options, ICollection<ConfigurationProblem> problems)
+    {
+        var judge = options.Judge;
+        if (!judge.Enabled)
+        {
+            return;
+        }
+
+        if (string.IsNullOrWhiteSpace(judge.Model))
+        {
+            Add(problems, "Judge:Model", judge.Model, "is missing: write the model that judges, or set Judge:Enabled to false.");
+        }
+        else if (!options.Prices.Any(price => ModelPatterns.Matches(price.Pattern, judge.Model)))
+        {
+            Add(problems, "Judge:Model", judge.Model, "has no price, so Judge:MaxUsdPerDay cannot hold: add an entry to Prices (0 for a model of your own).");
+        }
+
+        if (judge is { Endpoint: null, ApiKeyEnv: null })
+        {
+            Add(problems, "Judge:ApiKeyEnv", null, "is missing: write the environment variable with the key of the model's provider, or give Judge:Endpoint.");
+        }
     }
 
     private static void ValidateKeys(IReadOnlyList<AuthKey> keys, ICollection<ConfigurationProblem> problems)

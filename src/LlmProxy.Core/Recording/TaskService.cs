@@ -130,7 +130,8 @@ public sealed class TaskService
 
     /// <summary>
     /// States how a task ended, and who states it. Repeating it is harmless, and a later statement replaces an earlier one.
-    /// What the agent itself reports is a claim: it never replaces a stated or judged outcome.
+    /// What the agent itself reports is a claim: it never replaces a stated or judged outcome. What a judge finds never
+    /// replaces a stated one.
     /// </summary>
     /// <returns>The run; null where there is no such task.</returns>
     public Task<TaskResult?> CompleteAsync(string tenant, string reference, StatedResult result, StatedMetrics? metrics, string? comment, CancellationToken cancellationToken) =>
@@ -140,7 +141,7 @@ public sealed class TaskService
             run =>
             {
                 var isClaim = result.Source == OutcomeSource.Agent;
-                if (isClaim && run.Row.IsVerified)
+                if ((isClaim && run.Row.IsVerified) || (result.Source == OutcomeSource.Judge && run.Row.IsStated))
                 {
                     return;
                 }
@@ -251,7 +252,7 @@ public sealed class TaskService
             SuccessProbability = null,
             Evidence = [],
             IsProvisional = false,
-            CompletedAt = row is { IsStated: true, CompletedAt: { } before } ? before : NowAfter(row),
+            CompletedAt = row.CompletedAt is { } before && (row.IsStated || result.Source == OutcomeSource.Judge) ? before : NowAfter(row),
         });
     }
 

@@ -42,6 +42,7 @@ internal static class ApiEndpoints
         api.MapSearch();
         api.MapExamples();
         api.MapOutcomes();
+        api.MapJudge();
         api.MapMaintenance();
         api.MapPurge();
         api.MapRedaction();

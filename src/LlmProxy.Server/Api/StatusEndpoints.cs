@@ -7,6 +7,7 @@ using LlmProxy.Core.Statistics;
 using LlmProxy.Core.Stores;
 using LlmProxy.Server.Access;
 using LlmProxy.Server.Api.Dtos;
+using LlmProxy.Server.Hosting;
 using Microsoft.AspNetCore.Mvc;
 
 namespace LlmProxy.Server.Api;
@@ -65,7 +66,10 @@ internal static class StatusEndpoints
                 new StoreStatusDto(store.Provider, health.Ok && recorderStore.Problem is null, health.Error ?? recorderStore.Problem),
                 new EmbeddingsStatusDto(embeddings.Provider, embeddings.Model, embeddings.Dimensions, embeddingError is null, embeddingError),
                 templateFiles,
-                ProgramVersion),
+                ProgramVersion)
+            {
+                Judge = options.Judge.Enabled ? new JudgeStatusDto(true, options.Judge.Model, JudgeServices.Describe(options.Judge)) : new JudgeStatusDto(false, null, null),
+            },
             ApiJson.Default.StatusResponse);
     }
 

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Unicode;
 using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Judging;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Api.Dtos;
@@ -12,7 +13,7 @@ using LlmProxy.Wire.Json;
 namespace LlmProxy.Server.Api;
 
 /// <summary>Maps trajectories with their steps to the API's DTOs.</summary>
-internal sealed class TrajectoryMapper(TrajectoryReader reader, LlmProxyOptions options, TaskRulesCatalog catalog)
+internal sealed class TrajectoryMapper(TrajectoryReader reader, IJudgementStore judgements, LlmProxyOptions options, TaskRulesCatalog catalog)
 {
     // What is nested deeper is shown as text: with the response around it, it stays within the 64 levels that readers of
     // JSON usually take.
@@ -20,7 +21,12 @@ internal sealed class TrajectoryMapper(TrajectoryReader reader, LlmProxyOptions 
 
     /// <summary>A trajectory with the terms of its score and its steps.</summary>
     public async Task<TrajectoryDetailDto> ReadAsync(Trajectory run, CancellationToken cancellationToken) =>
-        new(run) { Scoring = Score(run), Steps = [.. (await reader.ReadAsync(run.Id, cancellationToken)).Select(Step)] };
+        new(run)
+        {
+            Scoring = Score(run),
+            Judgements = await judgements.ListJudgementsAsync(run.Tenant, [run.Id], cancellationToken) is { Count: > 0 } found ? [.. found.Select(JudgementDto.Of)] : null,
+            Steps = [.. (await reader.ReadAsync(run.Id, cancellationToken)).Select(Step)],
+        };
 
     /// <summary>One step of a trajectory, or null.</summary>
     public async Task<StepDto?> ReadStepAsync(Trajectory run, int index, CancellationToken cancellationToken) =>

@@ -66,6 +66,7 @@ internal static class CommandLine
         root.Add(DoctorVerb.Create(context));
         root.Add(TasksVerb.Create(context));
         root.Add(OutcomesVerb.Create(context));
+        root.Add(JudgeVerb.Create(context));
         root.Add(ExamplesVerb.Create(context));
         root.Add(HookVerb.Create(context));
         root.Add(SearchVerb.Create(context));

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Judging;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
@@ -42,6 +43,11 @@ internal sealed class DoctorChecks(ProxyConfiguration configuration, string tena
         if (store is not null)
         {
             yield return await ExamplesAsync(store, embeddings, text, cancellationToken);
+            if (Options.Judge.Enabled)
+            {
+                yield return await JudgeAsync(store, cancellationToken);
+            }
+
             if (await VectorsAsync(store, embeddings, cancellationToken) is { } vectors)
             {
                 yield return vectors;
@@ -71,6 +77,20 @@ internal sealed class DoctorChecks(ProxyConfiguration configuration, string tena
         {
             return (null, CheckResult.Fail("store", $"{place}: {(error is TimeoutException ? $"timeout after {Timeout.TotalSeconds} seconds" : Innermost(error))}", fix));
         }
+    }
+
+    private async Task<CheckResult> JudgeAsync(IJudgementStore store, CancellationToken cancellationToken)
+    {
+        var model = Options.Judge.Model!;
+        var verdicts = await store.ListStatedVerdictsAsync(tenant, model, JudgeRubric.Version, cancellationToken);
+        var calibration = JudgeCalibration.Of([.. verdicts.Select(v => (v.Judged, v.Stated, v.Task))]);
+        var found = Invariant($"{model}: kappa {(calibration.Kappa is { } kappa ? Invariant($"{kappa:0.00}") : "unknown")} on {calibration.Count} stated outcomes");
+        return calibration.MaySetOutcomes
+            ? CheckResult.Ok("judge", found + "; it sets outcomes")
+            : CheckResult.Warn(
+                "judge",
+                found + "; below the bar, so it sets no outcome",
+                Invariant($"State outcomes (\"llmproxy tasks outcome ID --success\" or --failure) and run \"llmproxy judge calibrate\". The bar: {JudgeCalibration.MinOutcomes} stated outcomes, kappa {JudgeCalibration.MinKappa:0.0} with an interval above 0. If the judge stays below it, use another model in LlmProxy:Judge:Model."));
     }
 
     private CheckResult Spool()

@@ -91,6 +91,11 @@ internal sealed class StartMessage(WebApplication app, ProxyConfiguration config
             places.Add("prompts and replies to the telemetry receiver");
         }
 
+        if (Options.Judge.Enabled)
+        {
+            places.Add(JudgeServices.Describe(Options.Judge));
+        }
+
         places.Add(app.Services.GetRequiredService<EmbeddingService>().IsRemote ? "task descriptions to the embedder above." : "nothing else is sent anywhere.");
         return string.Join("; ", places);
     }

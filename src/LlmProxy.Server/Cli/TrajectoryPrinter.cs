@@ -48,6 +48,11 @@ internal sealed class TrajectoryPrinter(CliConsole console, bool full = false)
 
         Field("Status", $"{StatusOf(run)}{(run.OutcomeSource == "none" ? "" : $" (by {run.OutcomeSource}{(run.StatedBy is { } by ? $", {by}" : "")})")} · {Duration(run.DurationMs)} · {Time(run.StartedAt)} UTC", run.Success switch { true => Good, false => Bad, null => default(Style?) });
         PrintOutcome(run);
+        foreach (var judgement in run.Judgements ?? [])
+        {
+            PrintJudgement(judgement);
+        }
+
         Field("Score", ScoreWithTerms(run));
         Field("Effort", Invariant($"{run.IterationCount} steps, {run.ToolCallsCount} tool calls, error rate {run.ErrorRate:0.###}, {run.UserInterventions} interventions{(run.ClickAccuracy is { } clicks ? $", click accuracy {clicks:0.##}" : "")}"));
         Field("Tokens", Tokens(run.TokenUsage) + (run.CostUsd is { } cost ? Invariant($" · ${cost:0.######}") : ""));
@@ -90,6 +95,26 @@ internal sealed class TrajectoryPrinter(CliConsole console, bool full = false)
         foreach (var step in run.Steps)
         {
             Print(step);
+        }
+    }
+
+    private void PrintJudgement(JudgementDto judgement)
+    {
+        if (judgement.Kind == "comparison")
+        {
+            Field("Compared", string.Join(", ", judgement.Peers.Select(p => $"{p.Preference switch { > 0 => "better than", < 0 => "worse than", _ => "as good as" }} {p.TrajectoryId}")) + $" (by {judgement.Model})");
+            return;
+        }
+
+        Field("Judged", Invariant($"{judgement.Success switch { true => "success", false => "failure", null => "the judge abstains" }}, score {Score(judgement.Score)} (by {judgement.Model}, {Time(judgement.At)} UTC)"));
+        foreach (var item in judgement.Items.Where(i => i.Answer == "yes"))
+        {
+            Field("", Invariant($"{item.Id}{(item.Step is { } step ? $" in step {step}" : "")}{(item.Quote is { } quote ? ": " + Shorten(quote, LongestText) : "")}"));
+        }
+
+        if (judgement.Critique is { Length: > 0 } critique)
+        {
+            Field("", Shorten(critique, LongestText));
         }
     }
 

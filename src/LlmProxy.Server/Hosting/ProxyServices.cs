@@ -16,7 +16,8 @@ internal static class ProxyServices
             .AddSingleton(SpoolKeys.In(Path.GetFullPath(configuration.Options.Recording.Spool.KeyDirectory, configuration.BaseDirectory)))
             .AddLlmProxyCore(configuration.Options, configuration.BaseDirectory)
             .AddLlmProxyStorage()
-            .AddLlmProxyTrainingData();
+            .AddLlmProxyTrainingData()
+            .AddJudge(configuration.Options);
 
     /// <summary>Adds the request pipeline.</summary>
     public static IServiceCollection AddPipeline(this IServiceCollection services, ProxyConfiguration configuration)
@@ -29,6 +30,7 @@ internal static class ProxyServices
         services.AddHostedService<StoreStartupService>();
         services.AddHostedService<ScheduledCleanup>();
         services.AddHostedService<ScheduledCuration>();
+        services.AddHostedService<BackgroundJudge>();
         services.AddResilienceEnricher();
         // UpstreamResilience logs retries and circuit breaks itself, at suitable levels.
         services.Configure<TelemetryOptions>(telemetry => telemetry.SeverityProvider = static _ => ResilienceEventSeverity.Debug);

@@ -1,8 +1,10 @@
 using System.Data.Common;
 using System.Security.Cryptography;
 using System.Text.Json;
+using LlmProxy.Core.Assistants;
 using LlmProxy.Core.Curation;
 using LlmProxy.Core.Experiments;
+using LlmProxy.Core.Judging;
 using LlmProxy.Core.Outcomes;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Retrieval;
@@ -22,7 +24,8 @@ namespace LlmProxy.Storage.Sql;
 /// container would close it once for each port, and the first time before those who still need it.
 /// </remarks>
 public abstract partial class SqlTrajectoryStore :
-    IStoreLifecycle, ITrajectoryStore, ICorrelationStore, IExampleStore, ISearchStore, IEmbeddingStore, IPromptPinStore, IStatisticsStore, IAuditStore, IOutcomeStore, ICurationStore
+    IStoreLifecycle, ITrajectoryStore, ICorrelationStore, IExampleStore, ISearchStore, IEmbeddingStore, IPromptPinStore, IStatisticsStore, IAuditStore, IOutcomeStore, ICurationStore,
+    IAssistanceStore, IJudgementStore
 {
     private const string Runs = "SELECT {0} FROM task_trajectory t WHERE ";
     private static readonly string SelectRuns = Runs.Replace("{0}", TrajectoryRows.Columns, StringComparison.Ordinal);

@@ -23,6 +23,9 @@ internal static class TrajectoryRemoval
                     .With("rows", rows).With("now", DateTimeOffset.UnixEpoch),
                 ByRow(session, "DELETE FROM outcome_basis WHERE near_row ", rows),
                 ByRow(session, "DELETE FROM outcome_basis WHERE trajectory_row ", rows),
+                ByRow(session, "DELETE FROM judgement WHERE trajectory_row ", rows),
+                ByRow(session, "DELETE FROM judging WHERE trajectory_row ", rows),
+                ByRow(session, "DELETE FROM assistance WHERE trajectory_row ", rows),
                 ByRow(session, "DELETE FROM trajectory_outline WHERE trajectory_row ", rows),
                 ByRow(session, "DELETE FROM correlation_key WHERE trajectory_row ", rows),
                 ByRow(session, "DELETE FROM recorded_exchange WHERE trajectory_row ", rows),
@@ -81,6 +84,9 @@ internal static class TrajectoryRemoval
             [
                 ByRow(session, "DELETE FROM trajectory_step WHERE trajectory_row ", rows),
                 ByRow(session, "DELETE FROM few_shot_example WHERE trajectory_row ", rows),
+                // Verdicts and cost stay; what repeats texts of the run does not.
+                ByRow(session, "UPDATE judgement SET quotes = NULL, critique = NULL WHERE trajectory_row ", rows),
+                ByRow(session, "UPDATE assistance SET text = NULL WHERE trajectory_row ", rows),
             ],
             cancellationToken);
         await PinnedExamples.RemoveAsync(session, rows, cancellationToken);

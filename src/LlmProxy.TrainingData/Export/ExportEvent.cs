@@ -1,3 +1,4 @@
+using LlmProxy.TrainingData.Pairs;
 namespace LlmProxy.TrainingData.Export;
 
 /// <summary>An event of an export, in order: one <see cref="ExportStart"/>, lines and images, one <see cref="ExportSummary"/>.</summary>
@@ -104,4 +105,8 @@ public sealed record ExportOrigin
 /// <param name="Similarity">How alike the two tasks are, 0 to 1; 1 for the same task.</param>
 /// <param name="Reason">Why one is better, such as <c>success over failure</c>.</param>
 /// <param name="Compared">Which replies are compared, such as <c>step 3</c> or <c>final answer</c>.</param>
-public sealed record PairOrigin(string TrajectoryId, double? QualityScore, bool? Success, double Similarity, string Reason, string Compared);
+public sealed record PairOrigin(string TrajectoryId, double? QualityScore, bool? Success, double Similarity, string Reason, string Compared)
+{
+    /// <summary>What it rests on: <c>facts</c>, <c>facts+comparison</c> or <c>rubric+comparison</c>.</summary>
+    public string Origin { get; init; } = PairAgreement.Facts;
+}

@@ -4,6 +4,7 @@ using System.Runtime.CompilerServices;
 using System.Text.Json;
 using LlmProxy.Core;
 using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Judging;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;
 using LlmProxy.Core.Retrieval;
@@ -25,6 +26,9 @@ public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectorySto
 {
     private const string CannotBeRead = "content is damaged in the store, or was removed meanwhile";
     private const string TooDeep = "lines left out: nested too deep for readers of JSON";
+
+    /// <summary>Comparisons of runs by a judge; null if the store keeps none.</summary>
+    internal IJudgementStore? Judgements { get; init; }
 
     /// <summary>
     /// Exports into a training file, with the validation file and the origins next to it. The file takes its name only when
@@ -111,6 +115,14 @@ public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectorySto
                 yield break;
             }
 
+            var (origin, disagreement) = await PairAgreement.FindAsync(Judgements, pair, cancellationToken);
+            if (origin is null)
+            {
+                work.Notes.Add("pairs left out: " + disagreement);
+                yield return new ExportProgress(done += 2);
+                continue;
+            }
+
             // A pair compares whole runs from their beginning: the first segment of each.
             var better = await ReadAsync(pair.Better, work, cancellationToken) is [var first, ..] ? first : null;
             var worse = await ReadAsync(pair.Worse, work, cancellationToken) is [var second, ..] ? second : null;
@@ -127,7 +139,7 @@ public sealed class TrajectoryExporter(IStoreLifecycle lifecycle, ITrajectorySto
             {
                 yield return work.Line(json, isValidation, OriginOf(work.Clean(pair.Better), work.Clean(better!.Models)) with
                 {
-                    Pair = new PairOrigin(pair.Worse.Id, pair.Worse.QualityScore, pair.Worse.Success, pair.Similarity, pair.Reason, comparison.Compared),
+                    Pair = new PairOrigin(pair.Worse.Id, pair.Worse.QualityScore, pair.Worse.Success, pair.Similarity, pair.Reason, comparison.Compared) { Origin = origin },
                 });
                 work.End(1);
             }

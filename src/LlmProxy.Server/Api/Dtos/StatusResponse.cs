@@ -13,7 +13,17 @@ public sealed record StatusResponse(
     StoreStatusDto Store,
     EmbeddingsStatusDto Embeddings,
     IReadOnlyList<TemplateFileStatusDto> Templates,
-    string Version);
+    string Version)
+{
+    /// <summary>Status of the judge.</summary>
+    public JudgeStatusDto Judge { get; init; } = new(false, null, null);
+}
+
+/// <summary>Status of the judge.</summary>
+/// <param name="Enabled">Whether finished trajectories are judged.</param>
+/// <param name="Model">The model that judges, or null.</param>
+/// <param name="Sends">Which text goes to whom, or null.</param>
+public sealed record JudgeStatusDto(bool Enabled, string? Model, string? Sends);
 
 /// <summary>Status of recording.</summary>
 /// <param name="Enabled">Whether exchanges are being recorded.</param>

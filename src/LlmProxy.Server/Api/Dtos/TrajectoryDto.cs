@@ -100,6 +100,11 @@ public sealed record TrajectoryDetailDto : TrajectoryDto
     [JsonPropertyOrder(1)]
     public OutcomeExplanationDto Outcome { get; init; } = new("unknown", "", null, null, null);
 
+    /// <summary>What judges found; absent if none was asked.</summary>
+    [JsonPropertyOrder(1)]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<JudgementDto>? Judgements { get; init; }
+
     /// <summary>How the score was computed.</summary>
     [JsonPropertyOrder(1)]
     public ScoringDto Scoring { get; init; } = new("", new Dictionary<string, double?>(), new Dictionary<string, double>());
