@@ -7,7 +7,7 @@ namespace LlmProxy.Core.Trajectories;
 /// Assigns each call to a task. Ids decide if there are any (the task header, the response that a call names,
 /// a conversation that the server keeps); else the history does: the chain of message keys that ends in a recorded
 /// response, then tool-call ids that a recorded response gave out. Sessions only narrow the choice. The system prompt is
-/// no key: it holds clocks. See the README's section on how tasks are found.
+/// no key: it holds clocks. See docs/how-it-works.md on how tasks are found.
 /// </summary>
 /// <remarks>Safe for concurrent use. Never throws for a store that is down: the call then opens a task of its own.</remarks>
 public sealed partial class TaskCorrelator

@@ -5,11 +5,11 @@ using Microsoft.Extensions.Configuration;
 
 namespace LlmProxy.Tests.Sdk;
 
-/// <summary>What the READMEs show compiles and does what they say.</summary>
+/// <summary>What the documentation of the SDK shows compiles and does what it says.</summary>
 public sealed partial class ReadmeTests
 {
     [Theory]
-    [InlineData("README.md")]
+    [InlineData("docs/sdk.md")]
     [InlineData("src/LlmProxy.Core/README.md")]
     public async Task The_readme_shows_the_samples_as_they_are_compiled(string readme)
     {

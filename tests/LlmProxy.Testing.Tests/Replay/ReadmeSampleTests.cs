@@ -4,14 +4,14 @@ using LlmProxy.Tests.Packaging;
 
 namespace LlmProxy.Tests.Replay;
 
-/// <summary>The README's "Turn a run into a test", step by step.</summary>
+/// <summary>docs/replay.md, step by step.</summary>
 public sealed class ReadmeSampleTests
 {
     [Fact]
     public async Task The_readmes_agent_runs_through_the_demos_recording_and_a_changed_task_is_told()
     {
         using var folder = new TestFolder();
-        var readme = await File.ReadAllTextAsync(Path.Combine(PackedPackages.Repository, "README.md"));
+        var readme = await File.ReadAllTextAsync(Path.Combine(PackedPackages.Repository, "docs", "replay.md"));
         var sample = await File.ReadAllTextAsync(Path.Combine(PackedPackages.Repository, "tests", "LlmProxy.Testing.Tests", "Replay", "ReadmeSample.cs"));
         Assert.Contains(sample[sample.IndexOf("public class Agent", StringComparison.Ordinal)..], readme, StringComparison.Ordinal);
         const string Mark = "private const string Task = \"";
