@@ -1,4 +1,6 @@
 using System.Collections;
+using System.Globalization;
+using System.Text.Json;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Storage;
 
@@ -70,7 +72,7 @@ internal sealed class ProxyConfiguration
             }
             catch (InvalidDataException error)
             {
-                throw new InvalidDataException($"{file} is not valid JSON: {error.InnerException?.Message ?? error.Message}", error);
+                throw new InvalidDataException(DescribeJson(file, error), error);
             }
         }
 
@@ -87,7 +89,7 @@ internal sealed class ProxyConfiguration
         var problems = new List<ConfigurationProblem>();
         var options = OptionsReader.Read(root, environment, ConnectionStrings.Read, problems);
         OptionsValidator.ValidateEnvironment(options, environment, problems);
-        var baseDirectory = file is null ? Directory.GetCurrentDirectory() : Path.GetDirectoryName(file)!;
+        var baseDirectory = DataFolder.Of(file);
         return new ProxyConfiguration(root, options, problems, file, baseDirectory, [.. top]);
     }
 
@@ -107,6 +109,21 @@ internal sealed class ProxyConfiguration
 
     /// <summary>Resolves a path of the settings.</summary>
     public string Resolve(string path) => Path.GetFullPath(path, BaseDirectory);
+
+    /// <summary>Names line and column as compilers do, so that editors open the place.</summary>
+    private static string DescribeJson(string file, Exception error)
+    {
+        for (var inner = error.InnerException; inner is not null; inner = inner.InnerException)
+        {
+            if (inner is JsonException { LineNumber: { } line, BytePositionInLine: { } position } json)
+            {
+                var text = json.Message.Split(" LineNumber:", 2)[0];
+                return string.Create(CultureInfo.InvariantCulture, $"{file}({line + 1},{position + 1}) is not valid JSON: {text}");
+            }
+        }
+
+        return $"{file} is not valid JSON: {error.InnerException?.Message ?? error.Message}";
+    }
 
     private static string? Find(string? configFile)
     {
