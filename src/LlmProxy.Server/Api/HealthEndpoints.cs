@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace LlmProxy.Server.Api;
 
-/// <summary><c>/healthz</c>: the process is running. <c>/readyz</c>: the store is reachable and the spool writable.</summary>
+/// <summary><c>/healthz</c>: the process is running. <c>/readyz</c>: requests can be forwarded and recorded in the spool; with <c>?strict</c> the store is reachable, too.</summary>
 internal static class HealthEndpoints
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(2);
@@ -16,18 +16,22 @@ internal static class HealthEndpoints
             .Produces<HealthResponse>().WithTags("Health").WithSummary("Checks that the process is running").WithOrder(-1000);
         app.MapGet("/readyz", ReadyAsync)
             .Produces<HealthResponse>().Produces<HealthResponse>(StatusCodes.Status503ServiceUnavailable).WithTags("Health")
-            .WithSummary("Checks that the store is reachable and the spool writable").WithOrder(-1000);
+            .WithSummary("Checks that requests can be forwarded: the spool is writable. With ?strict the store must be reachable, too").WithOrder(-1000);
     }
 
-    private static async Task<IResult> ReadyAsync([FromServices] IStoreLifecycle store, [FromServices] Spool spool, CancellationToken cancellationToken)
+    private static async Task<IResult> ReadyAsync([FromServices] IStoreLifecycle store, [FromServices] Spool spool, HttpContext http, CancellationToken cancellationToken)
     {
-        var health = await CheckAsync(store, cancellationToken);
-        var ok = health.Ok && spool.IsWritable;
+        // Replicas share the store: if its restart made them unready, no call would be forwarded meanwhile.
+        bool? stored = IsStrict(http.Request.Query) ? (await CheckAsync(store, cancellationToken)).Ok : null;
+        var ok = stored != false && spool.IsWritable;
         return TypedResults.Json(
-            new HealthResponse(ok ? "ok" : "unavailable", health.Ok, spool.IsWritable),
+            new HealthResponse(ok ? "ok" : "unavailable", stored, spool.IsWritable),
             ApiJson.Default.HealthResponse,
             statusCode: ok ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
     }
+
+    private static bool IsStrict(IQueryCollection query) =>
+        query.TryGetValue("strict", out var value) && !string.Equals(value, "false", StringComparison.OrdinalIgnoreCase) && value != "0";
 
     /// <summary>Checks the store, for at most two seconds.</summary>
     internal static async Task<StoreHealth> CheckAsync(IStoreLifecycle store, CancellationToken cancellationToken)

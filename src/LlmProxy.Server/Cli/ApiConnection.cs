@@ -46,15 +46,18 @@ internal sealed class ApiConnection : IAsyncDisposable
     /// <summary>Connects to the running server or starts a local one.</summary>
     /// <param name="configuration">The settings.</param>
     /// <param name="addresses">Where a server may be running.</param>
+    /// <param name="isNamed">Whether the user named the addresses: then no other store is used.</param>
     /// <param name="tenant">The tenant of <c>--tenant</c>, or null for that of the key.</param>
     /// <param name="cancellationToken">Cancels.</param>
-    /// <exception cref="CliException">A server rejects the key, or decides the tenant itself.</exception>
-    public static async Task<ApiConnection> OpenAsync(ProxyConfiguration configuration, IReadOnlyList<string> addresses, string? tenant, CancellationToken cancellationToken)
+    /// <exception cref="CliException">No server responds at the named address; a server rejects the key, or decides the tenant itself.</exception>
+    public static async Task<ApiConnection> OpenAsync(ProxyConfiguration configuration, IReadOnlyList<string> addresses, bool isNamed, string? tenant, CancellationToken cancellationToken)
     {
         var credentials = ApiCredentials.Of(configuration);
         if (await FindServerAsync(addresses, credentials, cancellationToken) is not { } address)
         {
-            return await OpenLocalAsync(configuration, tenant, cancellationToken);
+            return isNamed
+                ? throw new CliException($"No llmproxy responds on {string.Join(", ", addresses)}. Check the address, or start it there with \"llmproxy serve\". Without --urls this verb opens the store of this machine. Nothing was done.")
+                : await OpenLocalAsync(configuration, tenant, cancellationToken);
         }
 
         return tenant is null

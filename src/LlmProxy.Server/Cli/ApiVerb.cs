@@ -61,7 +61,7 @@ internal static class ApiVerb
     public static Task<ApiConnection> OpenAsync(CliContext context, ParseResult parse, CancellationToken cancellationToken)
     {
         var configuration = context.Configuration(parse);
-        return ApiConnection.OpenAsync(configuration, context.Addresses(parse, configuration), parse.GetValue(context.Tenant), cancellationToken);
+        return ApiConnection.OpenAsync(configuration, context.Addresses(parse, configuration), context.NamesServer(parse), parse.GetValue(context.Tenant), cancellationToken);
     }
 
     /// <summary>A query string of the parameters that have a value.</summary>

@@ -105,6 +105,23 @@ internal sealed class CliConsole
         return _input.ReadLine()?.Trim() is { } answer && (answer.Equals("y", StringComparison.OrdinalIgnoreCase) || answer.Equals("yes", StringComparison.OrdinalIgnoreCase));
     }
 
+    /// <summary>Asks before something is deleted or overwritten.</summary>
+    /// <param name="question">Names what would be lost.</param>
+    /// <param name="yes">Whether <c>--yes</c> was given.</param>
+    /// <exception cref="CliException">The person declines, or nobody can be asked.</exception>
+    public void RequireYes(string question, bool yes)
+    {
+        if (yes || Confirm(question))
+        {
+            return;
+        }
+
+        throw new CliException(_input is null ? $"{question} There is no terminal to confirm this on. Add --yes. Nothing was changed." : "Nothing was changed.");
+    }
+
+    /// <summary>The option that replaces the question.</summary>
+    public static System.CommandLine.Option<bool> YesOption() => new("--yes") { Description = "Do not ask" };
+
     /// <summary>Writes a text wrapped at word boundaries and indented.</summary>
     public void Paragraph(string text, int indent, Style? style = null)
     {

@@ -82,6 +82,9 @@ internal sealed class CliContext
         return urls;
     }
 
+    /// <summary>Whether the command line names the server: a verb then works on no other store.</summary>
+    public bool NamesServer(ParseResult parse) => !string.IsNullOrWhiteSpace(parse.GetValue(Urls));
+
     /// <summary>Lists the problems of the settings, one per line.</summary>
     public static string Describe(IReadOnlyList<ConfigurationProblem> problems) =>
         $"{problems.Count} {(problems.Count == 1 ? "invalid setting" : "invalid settings")}:\n" + string.Join('\n', problems.Select(problem => "  " + problem));

@@ -1,4 +1,6 @@
 using System.Collections;
+using System.Globalization;
+using System.Text.Json;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Storage;
 
@@ -8,6 +10,7 @@ namespace LlmProxy.Server.Hosting;
 internal sealed class ProxyConfiguration
 {
     private const string FileName = "proxy.json";
+    private const string TemplatesKey = "LlmProxy:Prompts:Directory";
 
     private readonly IReadOnlyList<KeyValuePair<string, string?>> _overrides;
 
@@ -62,15 +65,18 @@ internal sealed class ProxyConfiguration
             .ToDictionary(e => (string)e.Key, e => (string?)e.Value, StringComparer.OrdinalIgnoreCase);
         var builder = new ConfigurationBuilder();
         var ownRoutes = false;
+        string? templates = null;
         if (file is not null)
         {
             try
             {
-                ownRoutes = new ConfigurationBuilder().AddJsonFile(file).Build().GetSection("ReverseProxy").GetChildren().Any();
+                var own = new ConfigurationBuilder().AddJsonFile(file).Build();
+                ownRoutes = own.GetSection("ReverseProxy").GetChildren().Any();
+                templates = DataFolder.TemplatesOf(file, own[TemplatesKey]);
             }
             catch (InvalidDataException error)
             {
-                throw new InvalidDataException($"{file} is not valid JSON: {error.InnerException?.Message ?? error.Message}", error);
+                throw new InvalidDataException(DescribeJson(file, error), error);
             }
         }
 
@@ -80,6 +86,11 @@ internal sealed class ProxyConfiguration
             builder.AddJsonFile(file);
         }
 
+        if (templates is not null)
+        {
+            builder.AddInMemoryCollection([new(TemplatesKey, templates)]);
+        }
+
         builder.Add(new BytebotAliasSource(environment));
         builder.AddEnvironmentVariables();
         builder.AddInMemoryCollection(top);
@@ -87,7 +98,7 @@ internal sealed class ProxyConfiguration
         var problems = new List<ConfigurationProblem>();
         var options = OptionsReader.Read(root, environment, ConnectionStrings.Read, problems);
         OptionsValidator.ValidateEnvironment(options, environment, problems);
-        var baseDirectory = file is null ? Directory.GetCurrentDirectory() : Path.GetDirectoryName(file)!;
+        var baseDirectory = DataFolder.Of(file);
         return new ProxyConfiguration(root, options, problems, file, baseDirectory, [.. top]);
     }
 
@@ -107,6 +118,21 @@ internal sealed class ProxyConfiguration
 
     /// <summary>Resolves a path of the settings.</summary>
     public string Resolve(string path) => Path.GetFullPath(path, BaseDirectory);
+
+    /// <summary>Names line and column as compilers do, so that editors open the place.</summary>
+    private static string DescribeJson(string file, Exception error)
+    {
+        for (var inner = error.InnerException; inner is not null; inner = inner.InnerException)
+        {
+            if (inner is JsonException { LineNumber: { } line, BytePositionInLine: { } position } json)
+            {
+                var text = json.Message.Split(" LineNumber:", 2)[0];
+                return string.Create(CultureInfo.InvariantCulture, $"{file}({line + 1},{position + 1}) is not valid JSON: {text}");
+            }
+        }
+
+        return $"{file} is not valid JSON: {error.InnerException?.Message ?? error.Message}";
+    }
 
     private static string? Find(string? configFile)
     {

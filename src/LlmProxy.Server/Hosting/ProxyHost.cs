@@ -29,7 +29,7 @@ internal static class ProxyHost
     public static WebApplication Build(ProxyConfiguration configuration, IReadOnlyList<string> urls, Action<WebApplicationBuilder>? configure = null, bool insecure = false)
     {
         // Otherwise the host watches its whole folder for changes, where the spool changes with every request.
-        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = configuration.BaseDirectory, Args = ["--hostBuilder:reloadConfigOnChange=false"] });
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = Directory.Exists(configuration.BaseDirectory) ? configuration.BaseDirectory : AppContext.BaseDirectory, Args = ["--hostBuilder:reloadConfigOnChange=false"] });
         builder.Configuration.Sources.Clear();
         // A copy, since the host writes its own settings into the sources.
         builder.Configuration.AddInMemoryCollection(configuration.Root.AsEnumerable());

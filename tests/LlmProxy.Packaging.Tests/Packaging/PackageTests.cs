@@ -84,6 +84,58 @@ public sealed class PackageTests(PackedPackages packed) : IClassFixture<PackedPa
     }
 
     [Fact]
+    public async Task An_update_of_the_tool_keeps_every_recorded_run()
+    {
+        var folder = Scratch();
+        try
+        {
+            await File.WriteAllTextAsync(Path.Combine(folder, "nuget.config"), "<configuration><packageSources><clear /></packageSources></configuration>");
+            var home = Directory.CreateDirectory(Path.Combine(folder, "home")).FullName;
+            Dictionary<string, string> user = new(StringComparer.Ordinal) { ["HOME"] = home, ["XDG_DATA_HOME"] = home, ["DOTNET_CLI_HOME"] = home };
+            var feed = Directory.CreateDirectory(Path.Combine(folder, "feed")).FullName;
+            File.Copy(Path.Combine(packed.Folder, $"llmproxy.{Version}.nupkg"), Path.Combine(feed, $"llmproxy.{Version}.nupkg"));
+            var (code, output) = await PackedPackages.RunAsync(folder, "dotnet", "tool", "install", "--tool-path", "bin", "--add-source", feed, "llmproxy");
+            Assert.True(code == 0, output);
+            var tool = Path.Combine(folder, "bin", OperatingSystem.IsWindows() ? "llmproxy.exe" : "llmproxy");
+            await File.WriteAllLinesAsync(Path.Combine(folder, "session.jsonl"),
+            [
+                """{"type":"user","uuid":"u1","parentUuid":null,"sessionId":"s1","timestamp":"2026-11-22T10:00:00Z","cwd":"/x","version":"2.0.0","message":{"role":"user","content":"Fix the build"}}""",
+                """{"type":"assistant","uuid":"a1","parentUuid":"u1","sessionId":"s1","timestamp":"2026-11-22T10:00:09Z","cwd":"/x","version":"2.0.0","requestId":"r1","message":{"id":"m1","type":"message","role":"assistant","model":"claude-sonnet-4-6","content":[{"type":"text","text":"Fixed."}],"stop_reason":"end_turn","usage":{"input_tokens":10,"output_tokens":5}}}""",
+            ]);
+            (code, output) = await PackedPackages.RunAsync(folder, user, tool, "import", "session.jsonl", "--from", "claude-code");
+            Assert.True(code == 0, output);
+
+            NextVersion(Path.Combine(feed, $"llmproxy.{Version}.nupkg"), Path.Combine(feed, "llmproxy.99.0.0.nupkg"));
+            (code, output) = await PackedPackages.RunAsync(folder, "dotnet", "tool", "update", "--tool-path", "bin", "--add-source", feed, "llmproxy");
+            Assert.True(code == 0, output);
+
+            // The folder of the old version is gone.
+            Assert.Equal("99.0.0", Path.GetFileName(Assert.Single(Directory.GetDirectories(Path.Combine(folder, "bin", ".store", "llmproxy")))));
+            (code, output) = await PackedPackages.RunAsync(folder, user, tool, "tasks", "list", "--json", "--set", "urls=http://127.0.0.1:9");
+            Assert.True(code == 0, output);
+            Assert.Equal("Fix the build", (string?)Assert.Single(JsonNode.Parse(output)!["items"]!.AsArray())!["taskDescription"]);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    /// <summary>The same package under another version; packing once more would take a minute.</summary>
+    private static void NextVersion(string package, string next)
+    {
+        File.Copy(package, next);
+        using var zip = ZipFile.Open(next, ZipArchiveMode.Update);
+        var entry = zip.Entries.Single(e => e.FullName.EndsWith(".nuspec", StringComparison.Ordinal));
+        var nuspec = Nuspec(zip);
+        nuspec.Descendants().Single(e => e.Name.LocalName == "version" && e.Parent!.Name.LocalName == "metadata").Value = "99.0.0";
+        var name = entry.FullName;
+        entry.Delete();
+        using var stream = zip.CreateEntry(name).Open();
+        nuspec.Save(stream);
+    }
+
+    [Fact]
     public void The_local_tool_holds_model_and_runtime_and_what_the_other_tool_holds()
     {
         using var tool = Open("llmproxy");

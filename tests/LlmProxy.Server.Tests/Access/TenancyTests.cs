@@ -109,7 +109,7 @@ public sealed class TenancyTests
             Assert.Contains("LLMPROXY_KEY", refused.Error, StringComparison.Ordinal);
         }
 
-        var cleaned = await RunAsync(folder, Acme, ["cleanup", "--older-than-days", "0", "--max-quality", "1", "--include-unscored", "--json", .. keys]);
+        var cleaned = await RunAsync(folder, Acme, ["cleanup", "--older-than-days", "0", "--max-quality", "1", "--include-unscored", "--yes", "--json", .. keys]);
         Assert.Equal(1, (int)cleaned.Json["deleted"]!);
         Assert.Equal(("", "default-task"), (await ListAsync(folder, Acme, keys), await ListAsync(folder, null)));
     }

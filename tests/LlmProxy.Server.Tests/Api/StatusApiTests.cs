@@ -93,21 +93,23 @@ public sealed class StatusApiTests
         await using var proxy = await RunningProxy.StartAsync();
 
         Assert.Equal("ok", (string?)(await proxy.GetJsonAsync("/healthz"))["status"]);
-        var ready = await proxy.GetJsonAsync("/readyz");
+        var ready = await proxy.GetJsonAsync("/readyz?strict");
         Assert.True((bool?)ready["store"]);
         Assert.True((bool?)ready["spool"]);
     }
 
     [Fact]
-    public async Task A_store_that_is_not_there_is_unready_and_a_503_of_the_api()
+    public async Task A_store_that_is_not_there_is_unready_only_if_asked_strictly_and_a_503_of_the_api()
     {
         await using var proxy = await RunningProxy.StartAsync(null, ("LlmProxy:Storage:ConnectionString", "Data Source=/dev/null/none/llmproxy.db"));
 
-        using var ready = await proxy.Client.GetAsync(new Uri(proxy.Address, "/readyz"));
+        using var ready = await proxy.Client.GetAsync(new Uri(proxy.Address, "/readyz?strict"));
+        using var forwards = await proxy.Client.GetAsync(new Uri(proxy.Address, "/readyz"));
         using var list = await proxy.Client.GetAsync(new Uri(proxy.Address, "/_llmproxy/trajectories"));
         var status = await proxy.GetJsonAsync("/_llmproxy/status");
 
         Assert.Equal(HttpStatusCode.ServiceUnavailable, ready.StatusCode);
+        Assert.Equal(HttpStatusCode.OK, forwards.StatusCode);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, list.StatusCode);
         Assert.Equal("application/problem+json", list.Content.Headers.ContentType?.MediaType);
         Assert.False((bool?)status["store"]!["ok"]);

@@ -74,7 +74,14 @@ public sealed class CommandLineTests
         Assert.Contains(Path.Combine(target, "templates", "openai.sbn"), second.Error, StringComparison.Ordinal);
         Assert.Equal("mine", await File.ReadAllTextAsync(Path.Combine(target, "templates", "openai.sbn")));
 
-        var forced = await Llmproxy.RunAsync("init", target, "--force");
+        var unconfirmed = await Llmproxy.RunAsync("init", target, "--force");
+        Assert.Equal(1, unconfirmed.Code);
+        Assert.Contains(Path.Combine(target, "templates", "openai.sbn"), unconfirmed.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("gemini.sbn", unconfirmed.Error, StringComparison.Ordinal);
+        Assert.Contains("--yes", unconfirmed.Error, StringComparison.Ordinal);
+        Assert.Equal("mine", await File.ReadAllTextAsync(Path.Combine(target, "templates", "openai.sbn")));
+
+        var forced = await Llmproxy.RunAsync("init", target, "--force", "--yes");
         Assert.Equal(0, forced.Code);
         Assert.NotEqual("mine", await File.ReadAllTextAsync(Path.Combine(target, "templates", "openai.sbn")));
     }

@@ -53,7 +53,12 @@ public sealed class TasksVerbTests
         var failed = await Llmproxy.RunAsync(proxy, "tasks", "complete", id, "--failed", "--json");
         Assert.False((bool?)failed.Json["success"]);
 
-        var cancelled = await Llmproxy.RunAsync(proxy, "tasks", "cancel", id);
+        var unconfirmed = await Llmproxy.RunAsync(proxy, "tasks", "cancel", id);
+        Assert.Equal(1, unconfirmed.Code);
+        Assert.Contains("--yes", unconfirmed.Error, StringComparison.Ordinal);
+        Assert.Equal("failed", (string?)(await Llmproxy.RunAsync(proxy, "tasks", "show", id, "--json")).Json["status"]);
+
+        var cancelled = await Llmproxy.RunAsync(proxy, "tasks", "cancel", id, "--yes");
         Assert.Contains("cancelled", cancelled.Output, StringComparison.Ordinal);
     }
 
@@ -126,5 +131,44 @@ public sealed class TasksVerbTests
         var counted = await Llmproxy.RunAsync(proxy, "cleanup", "--older-than-days", "0", "--max-quality", "1", "--dry-run");
 
         Assert.Equal("1 runs would be deleted.\n", counted.Output);
+    }
+
+    [Fact]
+    public async Task Cleanup_deletes_only_what_is_confirmed()
+    {
+        await using var proxy = await RunningProxy.StartAsync();
+        await ApiTestRuns.PlayToTheEndAsync(proxy);
+        string[] cleanup = ["cleanup", "--older-than-days", "0", "--max-quality", "1"];
+
+        var piped = await Llmproxy.RunAsync(proxy, cleanup);
+        var declined = await Llmproxy.RunAsync("n\n", proxy, cleanup);
+        var kept = await Llmproxy.RunAsync(proxy, "tasks", "list", "--json");
+        var confirmed = await Llmproxy.RunAsync("y\n", proxy, cleanup);
+
+        Assert.Equal((1, 1), (piped.Code, declined.Code));
+        Assert.Contains("Delete 1 runs", piped.Error, StringComparison.Ordinal);
+        Assert.Contains("--yes", piped.Error, StringComparison.Ordinal);
+        Assert.Contains("Nothing was changed.", declined.Error, StringComparison.Ordinal);
+        Assert.Single(kept.Json["items"]!.AsArray());
+        Assert.Equal("1 runs deleted.\n", confirmed.Output);
+    }
+
+    public static TheoryData<string[]> VerbsOfAServer => [.. (string[][])
+    [
+        ["tasks", "list"], ["tasks", "complete", "last", "--failed"], ["tasks", "cancel", "last", "--yes"], ["cleanup", "--yes"], ["stats"], ["search", "x"], ["embed"],
+        ["tasks", "purge", "--since", "7d", "--yes"], ["export", "--format", "openai", "--output", "x.jsonl"],
+    ]];
+
+    [Theory]
+    [MemberData(nameof(VerbsOfAServer))]
+    public async Task A_named_server_that_does_not_respond_is_never_replaced_by_the_store(string[] verb)
+    {
+        using var folder = new TestFolder();
+
+        var outcome = await Llmproxy.RunAsync([.. verb, .. folder.Alone, "--urls", "http://127.0.0.1:9"]);
+
+        Assert.Equal((1, ""), (outcome.Code, outcome.Output));
+        Assert.Contains("No llmproxy responds on http://127.0.0.1:9.", outcome.Error, StringComparison.Ordinal);
+        Assert.False(File.Exists(folder["llmproxy.db"]));
     }
 }

@@ -169,7 +169,10 @@ public sealed class StoreCopyTests(PostgresServer server) : IAsyncLifetime, IDis
         var at = new NpgsqlConnectionStringBuilder(_database);
 
         var text = await Llmproxy.RunAsync(["db", "copy", "--to", $"postgres://{at.Username}@{at.Host}:{at.Port}/{at.Database}?schema=public", .. _folder.Alone]);
-        var json = await Llmproxy.RunAsync(["db", "copy", "--to", _database, "--json", .. _folder.Alone]);
+        var unconfirmed = await Llmproxy.RunAsync(["db", "copy", "--to", _database, .. _folder.Alone]);
+        var json = await Llmproxy.RunAsync(["db", "copy", "--to", _database, "--yes", "--json", .. _folder.Alone]);
+        Assert.Equal(1, unconfirmed.Code);
+        Assert.Contains("--yes", unconfirmed.Error, StringComparison.Ordinal);
 
         Assert.Equal((0, ""), (text.Code, text.Error));
         Assert.StartsWith("1 runs copied, 0 unchanged, 0 prompt pins.", text.Output, StringComparison.Ordinal);

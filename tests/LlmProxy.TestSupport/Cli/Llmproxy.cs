@@ -19,8 +19,20 @@ internal static class Llmproxy
     }
 
     /// <summary>The same against a running proxy, by the user who runs it: its local token lies next to its spool.</summary>
-    public static Task<Outcome> RunAsync(RunningProxy proxy, params string[] arguments) => RunAsync(
-        [$"--LlmProxy:Recording:Spool:Directory={System.IO.Path.Combine(proxy.Folder, "data", "spool")}", "--urls", proxy.Address.ToString(), .. arguments]);
+    public static Task<Outcome> RunAsync(RunningProxy proxy, params string[] arguments) => RunAsync([.. At(proxy), .. arguments]);
+
+    /// <summary>The same on a terminal, where a person answers questions.</summary>
+    public static async Task<Outcome> RunAsync(string answers, RunningProxy proxy, params string[] arguments)
+    {
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        using var input = new StringReader(answers);
+        var code = await CommandLine.RunAsync([.. At(proxy), .. arguments], new CliConsole(output, error, isTerminal: false, input));
+        return new Outcome(code, output.ToString(), error.ToString());
+    }
+
+    private static string[] At(RunningProxy proxy) =>
+        [$"--LlmProxy:Recording:Spool:Directory={System.IO.Path.Combine(proxy.Folder, "data", "spool")}", "--urls", proxy.Address.ToString()];
 
     internal sealed record Outcome(int Code, string Output, string Error)
     {
@@ -45,7 +57,7 @@ internal sealed class TestFolder : IDisposable
     /// <summary>Arguments that keep a verb in this folder, where no server answers.</summary>
     public string[] Alone =>
     [
-        "--urls", "http://127.0.0.1:9",
+        "--set", "urls=http://127.0.0.1:9",
         $"--LlmProxy:Storage:ConnectionString=Data Source={this["llmproxy.db"]}",
         $"--LlmProxy:Recording:Spool:Directory={this["spool"]}",
         "--LlmProxy:Embeddings:Provider=lexical",

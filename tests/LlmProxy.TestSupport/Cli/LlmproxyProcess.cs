@@ -24,6 +24,7 @@ internal static class LlmproxyProcess
             start.ArgumentList.Add(argument);
         }
 
+        start.Environment["XDG_DATA_HOME"] = folder["share"];
         foreach (var variable in environment)
         {
             var equals = variable.IndexOf('=', StringComparison.Ordinal);

@@ -109,7 +109,7 @@ internal sealed class ServerProcess : IAsyncDisposable
     {
         try
         {
-            using var answer = await _client.GetAsync("/readyz");
+            using var answer = await _client.GetAsync("/readyz?strict");
             return answer.IsSuccessStatusCode;
         }
         catch (Exception error) when (error is HttpRequestException or TaskCanceledException)

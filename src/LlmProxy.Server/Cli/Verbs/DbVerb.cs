@@ -40,7 +40,8 @@ internal static class DbVerb
     {
         var to = new Option<string>("--to") { Description = "The PostgreSQL database: postgres://user:password@host/database, or an Npgsql connection string", HelpName = "CONNECTION", Required = true };
         var json = CliContext.JsonOption();
-        var command = new Command("copy", "Copy the configured SQLite store into a PostgreSQL database; run it again to update the copy") { to, json };
+        var yes = CliConsole.YesOption();
+        var command = new Command("copy", "Copy the configured SQLite store into a PostgreSQL database; run it again to update the copy") { to, json, yes };
         command.SetAction(async (parse, cancellationToken) =>
         {
             var configuration = context.Configuration(parse);
@@ -55,6 +56,11 @@ internal static class DbVerb
             if (!health.Ok)
             {
                 throw new CliException($"The configured store cannot be copied: {health.Error}");
+            }
+
+            if ((await target.CheckAsync(cancellationToken)).Ok && (await target.ListTenantsAsync(cancellationToken)).Count > 0)
+            {
+                context.Console.RequireYes("The target database already holds runs. Update those that are older there, and add the others?", parse.GetValue(yes));
             }
 
             var result = await context.Console.ProgressAsync("Runs", onProgress => StoreCopy.RunAsync(source, target, new Reporter(onProgress), cancellationToken));

@@ -81,7 +81,7 @@ internal static class DoctorVerb
             }
 
             List<CheckResult> results = [CheckResult.Ok("server", $"running on {address.GetLeftPart(UriPartial.Authority)}")];
-            await using var api = await ApiConnection.OpenAsync(configuration, addresses, null, cancellationToken);
+            await using var api = await ApiConnection.OpenAsync(configuration, addresses, isNamed: true, null, cancellationToken);
             var status = (await api.GetAsync("/status", cancellationToken)).Deserialize(ApiJson.Default.StatusResponse)!;
             if (status.Recording.NotRecorded.Count > 0)
             {

@@ -11,18 +11,25 @@ internal static class InitVerb
     {
         var folder = new Argument<string>("DIR") { Description = "Folder to write to", DefaultValueFactory = _ => "." };
         var force = new Option<bool>("--force") { Description = "Overwrite existing files" };
-        var command = new Command("init", "Write proxy.json, its schema and the templates for editing") { folder, force };
-        command.SetAction(parse => Run(context.Console, Path.GetFullPath(parse.GetValue(folder)!), parse.GetValue(force)));
+        var yes = CliConsole.YesOption();
+        var command = new Command("init", "Write proxy.json, its schema and the templates for editing") { folder, force, yes };
+        command.SetAction(parse => Run(context.Console, Path.GetFullPath(parse.GetValue(folder)!), parse.GetValue(force), parse.GetValue(yes)));
         return command;
     }
 
-    private static int Run(CliConsole console, string folder, bool force)
+    private static int Run(CliConsole console, string folder, bool force, bool yes)
     {
         var files = Files().ToDictionary(file => Path.Combine(folder, file.Name), file => file.Text, StringComparer.Ordinal);
         var existing = files.Keys.Where(File.Exists).ToList();
         if (existing.Count > 0 && !force)
         {
             throw new CliException("Nothing was written because these files exist:\n" + string.Join('\n', existing.Select(path => "  " + path)) + "\nName another folder, or overwrite them with --force.");
+        }
+
+        var changed = existing.Where(path => File.ReadAllText(path) != files[path]).ToList();
+        if (changed.Count > 0)
+        {
+            console.RequireYes("Overwrite these files, which differ from the shipped ones?\n" + string.Join('\n', changed.Select(path => "  " + path)) + "\n", yes);
         }
 
         foreach (var (path, text) in files)

@@ -52,7 +52,7 @@ internal static class ReplayDiff
             var set = ReadTemplates(configuration, folder);
 
             // 2. The recorded prompts, and the pin of the task.
-            await using var api = await ApiConnection.OpenAsync(configuration, context.Addresses(parse, configuration), parse.GetValue(context.Tenant), cancellationToken);
+            await using var api = await ApiConnection.OpenAsync(configuration, context.Addresses(parse, configuration), context.NamesServer(parse), parse.GetValue(context.Tenant), cancellationToken);
             var recorded = (await api.GetAsync($"/trajectories/{Uri.EscapeDataString(task)}/prompts", cancellationToken)).Deserialize(ApiJson.Default.RecordedPromptsResponse)!;
             if (PromptValues.FromJson(recorded.Values.GetRawText()) is not { } values)
             {

@@ -108,7 +108,7 @@ internal static class ReplayVerb
             }
 
             var configuration = context.Configuration(parse);
-            await using var api = await ApiConnection.OpenAsync(configuration, context.Addresses(parse, configuration, withOption: !listens), parse.GetValue(context.Tenant), cancellationToken);
+            await using var api = await ApiConnection.OpenAsync(configuration, context.Addresses(parse, configuration, withOption: !listens), !listens && context.NamesServer(parse), parse.GetValue(context.Tenant), cancellationToken);
             return RecordedTrajectoryFile.Read((await api.GetAsync($"/trajectories/{Uri.EscapeDataString(task)}/recording", cancellationToken)).ToJsonString());
         }
         catch (InvalidDataException error)

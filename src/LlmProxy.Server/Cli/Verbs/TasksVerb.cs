@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using LlmProxy.Core;
 using LlmProxy.Core.Trajectories;
@@ -16,7 +17,7 @@ internal static class TasksVerb
         Show(context),
         Complete(context),
         Outcome(context),
-        Simple(context, "cancel", "Cancel a task and discard its content", "cancel"),
+        Cancel(context),
         Simple(context, "intervene", "Record that a person took over", "interventions"),
         PurgeVerb.Create(context),
     };
@@ -139,6 +140,24 @@ internal static class TasksVerb
         "n" or "no" => false,
         _ => throw new CliException($"--answer must be y or n, not \"{answer}\".", ExitCodes.WrongUsage),
     };
+
+    private static Command Cancel(CliContext context)
+    {
+        var id = IdArgument();
+        var yes = CliConsole.YesOption();
+        return Answered(context, "cancel", "Cancel a task and discard its content", [id, yes], async (api, parse, cancellationToken) =>
+        {
+            var run = (await api.GetAsync("/trajectories/" + Escape(parse, id), cancellationToken)).Deserialize(ApiJson.Default.TrajectoryDetailDto)!;
+            if (run.Status != EnumWords.Snake(TrajectoryStatus.Active) && run.Status != EnumWords.Snake(TrajectoryStatus.Cancelled))
+            {
+                context.Console.RequireYes(
+                    Invariant($"Discard the steps of {run.TaskId}, which ended ({TrajectoryPrinter.StatusOf(run)}, {run.IterationCount} steps: {TextFold.Short(run.TaskDescription, 60)})?"), parse.GetValue(yes));
+            }
+
+            // The run by its own id: "last" may be another one by now.
+            return await api.PostAsync($"/tasks/{Uri.EscapeDataString(run.TaskId)}/cancel", cancellationToken);
+        });
+    }
 
     private static Command Simple(CliContext context, string name, string description, string path)
     {
