@@ -1,4 +1,5 @@
 using LlmProxy.TrainingData.Pairs;
+
 namespace LlmProxy.TrainingData.Export;
 
 /// <summary>An event of an export, in order: one <see cref="ExportStart"/>, lines and images, one <see cref="ExportSummary"/>.</summary>

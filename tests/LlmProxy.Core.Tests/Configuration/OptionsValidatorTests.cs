@@ -142,6 +142,26 @@ public sealed class OptionsValidatorTests
     public void The_password_of_an_endpoint_is_not_shown() =>
         Assert.DoesNotContain("s3cret", new ConfigurationStack().Section("""{ "Embeddings": { "Endpoint": "ftp://me:s3cret@host" } }""").SingleProblem().ToString(), StringComparison.Ordinal);
 
+    [Theory]
+    [InlineData("""{ "Enabled": true, "ApiKeyEnv": "K" }""", "Judge:Model", "is missing")]
+    [InlineData("""{ "Enabled": true, "Model": "claude-haiku-4-5" }""", "Judge:ApiKeyEnv", "is missing")]
+    [InlineData("""{ "Enabled": true, "Model": "my-own-model", "Endpoint": "http://localhost:11434/v1" }""", "Judge:Model", "has no price")]
+    [InlineData("""{ "Enabled": true, "Model": "claude-haiku-4-5", "Endpoint": "localhost" }""", "Judge:Endpoint", "http://localhost:11434/v1")]
+    [InlineData("""{ "Sample": 2 }""", "Judge:Sample", "0 to 1")]
+    [InlineData("""{ "MaxUsdPerDay": -1 }""", "Judge:MaxUsdPerDay", "0")]
+    [InlineData("""{ "Providers": ["antropic"] }""", "Judge:Providers", "did you mean \"anthropic\"?")]
+    public void A_judge_that_cannot_work_is_reported_with_the_fix(string judge, string key, string fix)
+    {
+        var problem = new ConfigurationStack().File(BuiltInConfiguration.Json).Section($$"""{ "Judge": {{judge}} }""").SingleProblem();
+
+        Assert.StartsWith("LlmProxy:" + key, problem.Key, StringComparison.Ordinal);
+        Assert.Contains(fix, problem.Fix, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_judge_that_is_off_needs_nothing() =>
+        _ = new ConfigurationStack().File(BuiltInConfiguration.Json).Section("""{ "Judge": { "Model": "my-own-model" } }""").ReadValid();
+
     [Fact]
     public void Missing_environment_variables_are_reported_to_the_server_only()
     {

@@ -135,7 +135,7 @@ internal sealed class ExportLab : IAsyncDisposable
         return Encoding.UTF8.GetString(Assert.Single(lines).Json.Span);
     }
 
-    public TrajectoryExporter Exporter(TimeProvider? time = null) => new(Store, Store, Store, new TrajectoryReader(Store), Options, time ?? TimeProvider.System);
+    public TrajectoryExporter Exporter(TimeProvider? time = null) => new(Store, Store, Store, new TrajectoryReader(Store), Options, time ?? TimeProvider.System) { Judgements = Store };
 
     public Task<ExportResult> WriteAsync(ExportRequest request, string file) =>
         new ExportFiles(request, _folder[file]).WriteAsync(Exporter().ExportAsync(request, CancellationToken.None), _ => { }, CancellationToken.None);
