@@ -139,7 +139,7 @@ internal static partial class SecretPatterns
             SecretValue.IsKey,
             "\"client_secret\": \"",
             Sample),
-        new AssignmentPattern("assigned token", ["token", "jwt"], SecretValue.IsKey, "VERCEL_TOKEN=", Sample[..24], "page", "next", "previous", "prev", "continuation", "cursor", "sync", "eos", "bos", "pad", "mask", "unk", "sep", "cls", "special", "stop", "max", "min"),
+        new AssignmentPattern("assigned token", ["token", "jwt"], SecretValue.IsKey, "VERCEL_TOKEN=", Sample[..24], "publickey", "public_key", "public-key", "metadata", "page", "next", "previous", "prev", "continuation", "cursor", "sync", "eos", "bos", "pad", "mask", "unk", "sep", "cls", "special", "stop", "max", "min"),
         new AssignmentPattern("assigned random key", ["key"], SecretValue.IsRandomKey, "the key is ", Sample, "public", "primary", "foreign", "cache", "partition", "sort", "idempotency", "host"),
     ];
 
