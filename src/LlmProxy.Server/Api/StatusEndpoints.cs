@@ -1,5 +1,6 @@
 using System.Reflection;
 using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Judging;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Retrieval;
@@ -7,7 +8,6 @@ using LlmProxy.Core.Statistics;
 using LlmProxy.Core.Stores;
 using LlmProxy.Server.Access;
 using LlmProxy.Server.Api.Dtos;
-using LlmProxy.Server.Hosting;
 using Microsoft.AspNetCore.Mvc;
 
 namespace LlmProxy.Server.Api;
@@ -68,7 +68,7 @@ internal static class StatusEndpoints
                 templateFiles,
                 ProgramVersion)
             {
-                Judge = options.Judge.Enabled ? new JudgeStatusDto(true, options.Judge.Model, JudgeServices.Describe(options.Judge)) : new JudgeStatusDto(false, null, null),
+                Judge = options.Judge.Enabled ? new JudgeStatusDto(true, options.Judge.Model, JudgeDestination.Describe(options.Judge)) : new JudgeStatusDto(false, null, null),
             },
             ApiJson.Default.StatusResponse);
     }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Judging;
 using LlmProxy.Core.Prompting;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Stores;
@@ -93,7 +94,7 @@ internal sealed class StartMessage(WebApplication app, ProxyConfiguration config
 
         if (Options.Judge.Enabled)
         {
-            places.Add(JudgeServices.Describe(Options.Judge));
+            places.Add(JudgeDestination.Describe(Options.Judge));
         }
 
         places.Add(app.Services.GetRequiredService<EmbeddingService>().IsRemote ? "task descriptions to the embedder above." : "nothing else is sent anywhere.");

@@ -60,7 +60,7 @@ internal static class JudgeServices
     {
         // A server on one's own machine often takes no key; the SDKs want a text.
         var key = (judge.ApiKeyEnv is { } variable ? environment(variable) : null) ?? "none";
-        if (IsClaude(judge.Model!))
+        if (JudgeDestination.IsClaude(judge.Model!))
         {
             var claude = new AnthropicClient { ApiKey = key, MaxRetries = Retries, Timeout = judge.Timeout };
             if (judge.Endpoint is { } address)
@@ -79,14 +79,4 @@ internal static class JudgeServices
 
         return new ChatClient(judge.Model, new ApiKeyCredential(key), settings).AsIChatClient();
     }
-
-    /// <summary>Where the text of judged trajectories goes.</summary>
-    public static string PlaceOf(JudgeOptions judge) => judge.Endpoint ?? (IsClaude(judge.Model!) ? "https://api.anthropic.com" : "https://api.openai.com/v1");
-
-    /// <summary>One sentence for people: which text goes where.</summary>
-    public static string Describe(JudgeOptions judge) => string.Create(
-        System.Globalization.CultureInfo.InvariantCulture,
-        $"recorded text of finished {(judge.Providers.Count == 0 ? "" : string.Join(", ", judge.Providers) + " ")}runs{(judge.Sample < 1 ? $" ({judge.Sample * 100:0.##} % of them)" : "")}, without secrets, to {PlaceOf(judge)} to be judged by {judge.Model}, for at most {judge.MaxUsdPerDay:0.##} USD a day");
-
-    private static bool IsClaude(string model) => model.StartsWith("claude", StringComparison.OrdinalIgnoreCase);
 }
