@@ -50,13 +50,13 @@ internal sealed partial class ExpiredContent : IAsyncDisposable
         }
         catch (Exception error) when (error is StoreException or OperationCanceledException or ObjectDisposedException)
         {
-            LogFailed(error);
+            LogFailed(error is StoreException { IsOutage: true } ? LogLevel.Debug : LogLevel.Warning, error);
         }
     }
 
     [LoggerMessage(4023, LogLevel.Information, "Erased the content of task {TaskId} after its grace ({Reason}); its metrics stay")]
     private partial void LogErased(string taskId, string reason);
 
-    [LoggerMessage(4024, LogLevel.Warning, "Erasing expired content failed; retrying in a minute")]
-    private partial void LogFailed(Exception error);
+    [LoggerMessage(EventId = 4024, Message = "Erasing expired content failed; retrying in a minute")]
+    private partial void LogFailed(LogLevel level, Exception error);
 }

@@ -7,6 +7,7 @@ internal sealed partial class IdleTasks : IAsyncDisposable
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(5);
 
     private readonly ITrajectoryStore _store;
+    private readonly StoreOutage _outage;
     private readonly OutcomeJudge _judge;
     private readonly TrajectoryCache _runs;
     private readonly TaskQueues _queues;
@@ -16,9 +17,9 @@ internal sealed partial class IdleTasks : IAsyncDisposable
     private readonly ITimer _timer;
     private int _looking;
 
-    public IdleTasks(ITrajectoryStore store, OutcomeJudge judge, TrajectoryCache runs, TaskQueues queues, TimeProvider time, ILogger logger, CancellationToken stopping)
+    public IdleTasks(RetryingStore store, OutcomeJudge judge, TrajectoryCache runs, TaskQueues queues, TimeProvider time, ILogger logger, CancellationToken stopping)
     {
-        (_store, _judge, _runs, _queues, _logger, _stopping) = (store, judge, runs, queues, logger, stopping);
+        (_store, _outage, _judge, _runs, _queues, _logger, _stopping) = (store.Plain, store.Outage, judge, runs, queues, logger, stopping);
         _clock = new IdleClock(time, judge.LongestIdle);
         _timer = time.CreateTimer(_ => Look(), null, Every, Every);
     }
@@ -53,6 +54,12 @@ internal sealed partial class IdleTasks : IAsyncDisposable
                     Close(row.Tenant, row.TaskId);
                 }
             }
+
+            _outage.End();
+        }
+        catch (StoreException error) when (error.IsOutage)
+        {
+            _outage.Report(error);
         }
         catch (Exception error) when (error is StoreException or OperationCanceledException or ObjectDisposedException)
         {

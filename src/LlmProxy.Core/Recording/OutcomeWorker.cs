@@ -78,7 +78,7 @@ internal sealed partial class OutcomeWorker(
                 // Once an outage: the recorder reports its end.
                 if (!failed)
                 {
-                    LogFailed(error);
+                    LogFailed(error.IsOutage ? LogLevel.Debug : LogLevel.Warning, error);
                 }
 
                 failed = true;
@@ -148,8 +148,8 @@ internal sealed partial class OutcomeWorker(
         await store.SaveEstimateAsync(estimated, stored is null ? outline : null, [.. facts.Near.Select(n => n.Id)], cancellationToken);
     }
 
-    [LoggerMessage(4020, LogLevel.Warning, "Outcome estimates failed; retrying every 5 s")]
-    private partial void LogFailed(Exception error);
+    [LoggerMessage(EventId = 4020, Message = "Outcome estimates failed; retrying every 5 s")]
+    private partial void LogFailed(LogLevel level, Exception error);
 
     [LoggerMessage(4021, LogLevel.Warning, "The outcome of task {TaskId} could not be estimated; its estimate stays as it is")]
     private partial void LogSkipped(string taskId, Exception error);

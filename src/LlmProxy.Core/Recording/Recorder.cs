@@ -80,7 +80,7 @@ public sealed partial class Recorder : IAsyncDisposable
         }
 
         _worker = Task.Run(() => WorkAsync(leftovers), CancellationToken.None);
-        _idle = new IdleTasks(_store.Plain, _judge, _runs, _queues, _time, _logger, _stopping.Token);
+        _idle = new IdleTasks(_store, _judge, _runs, _queues, _time, _logger, _stopping.Token);
         _expired = new ExpiredContent(_store.Plain, _time, _logger, _stopping.Token);
     }
 

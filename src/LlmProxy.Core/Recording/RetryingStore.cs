@@ -7,6 +7,7 @@ public sealed partial class RetryingStore(ITrajectoryStore store, IStoreLifecycl
     private const int MaxSaveAttempts = 3;
     private static readonly TimeSpan MaxBackoff = TimeSpan.FromSeconds(15);
 
+    private readonly StoreOutage _outage = new(time, logger);
     private string? _problem;
 
     /// <summary>Why the store rejects what is recorded, even if it answers queries; null if the last access succeeded.</summary>
@@ -14,6 +15,9 @@ public sealed partial class RetryingStore(ITrajectoryStore store, IStoreLifecycl
 
     /// <summary>The store, without retries.</summary>
     internal ITrajectoryStore Plain => store;
+
+    /// <summary>Logs outages for all that uses the store in the background.</summary>
+    internal StoreOutage Outage => _outage;
 
     /// <summary>Queries the store, with retries.</summary>
     /// <exception cref="StoreException">The store is healthy, but this one query fails.</exception>
@@ -30,7 +34,15 @@ public sealed partial class RetryingStore(ITrajectoryStore store, IStoreLifecycl
             catch (StoreException error)
             {
                 Volatile.Write(ref _problem, error.Message);
-                LogReadFailed(error);
+                if (error.IsOutage)
+                {
+                    _outage.Report(error);
+                }
+                else
+                {
+                    LogReadFailed(error);
+                }
+
                 if (attempt >= MaxReadAttempts && !error.IsOutage && await IsHealthyAsync(cancellationToken))
                 {
                     // The store is healthy and this one query fails: further retries would keep everything else waiting.
@@ -49,6 +61,7 @@ public sealed partial class RetryingStore(ITrajectoryStore store, IStoreLifecycl
         {
             await store.SaveAsync(changes, cancellationToken);
             Volatile.Write(ref _problem, null);
+            _outage.End();
             return true;
         }
         catch (StoreException error) when (error.IsConflict)
@@ -60,7 +73,15 @@ public sealed partial class RetryingStore(ITrajectoryStore store, IStoreLifecycl
         catch (Exception error) when (error is not OperationCanceledException)
         {
             Volatile.Write(ref _problem, error is StoreException ? error.Message : null);
-            LogSaveFailed(changes.Count, error);
+            if (error is StoreException { IsOutage: true })
+            {
+                _outage.Report(error);
+            }
+            else
+            {
+                LogSaveFailed(changes.Count, error);
+            }
+
             return false;
         }
     }
@@ -75,6 +96,7 @@ public sealed partial class RetryingStore(ITrajectoryStore store, IStoreLifecycl
             {
                 await store.SaveAsync([change], cancellationToken);
                 Volatile.Write(ref _problem, null);
+                _outage.End();
                 return;
             }
             catch (StoreException error) when (!error.IsConflict)
@@ -85,6 +107,10 @@ public sealed partial class RetryingStore(ITrajectoryStore store, IStoreLifecycl
                 }
 
                 Volatile.Write(ref _problem, error.Message);
+                if (error.IsOutage)
+                {
+                    _outage.Report(error);
+                }
             }
 
             await BackOffAsync(attempt, cancellationToken);

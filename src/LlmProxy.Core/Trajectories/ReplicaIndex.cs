@@ -77,7 +77,7 @@ public sealed partial class ReplicaIndex : IAsyncDisposable
             }
             catch (Exception error) when (!_stopping.IsCancellationRequested)
             {
-                LogFailed(batch.Count, error);
+                LogFailed(LevelOf(error), batch.Count, error);
                 // A store that is down is left alone for a while: trying costs more than the calls do.
                 await Task.Delay(Pause, _time, _stopping.Token);
             }
@@ -94,15 +94,18 @@ public sealed partial class ReplicaIndex : IAsyncDisposable
             }
             catch (Exception error) when (!_stopping.IsCancellationRequested)
             {
-                LogDeaf(error);
+                LogDeaf(LevelOf(error), error);
                 await Task.Delay(Pause, _time, _stopping.Token);
             }
         }
     }
 
-    [LoggerMessage(6001, LogLevel.Warning, "Publishing {Count} open tasks to other replicas failed; they become visible after recording")]
-    private partial void LogFailed(int count, Exception error);
+    // The recorder reports outages.
+    private static LogLevel LevelOf(Exception error) => error is StoreException { IsOutage: true } ? LogLevel.Debug : LogLevel.Warning;
 
-    [LoggerMessage(6002, LogLevel.Warning, "Replica notifications are unavailable; polling the store instead")]
-    private partial void LogDeaf(Exception error);
+    [LoggerMessage(EventId = 6001, Message = "Publishing {Count} open tasks to other replicas failed; they become visible after recording")]
+    private partial void LogFailed(LogLevel level, int count, Exception error);
+
+    [LoggerMessage(EventId = 6002, Message = "Replica notifications are unavailable; polling the store instead")]
+    private partial void LogDeaf(LogLevel level, Exception error);
 }

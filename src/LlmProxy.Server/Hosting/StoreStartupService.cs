@@ -8,12 +8,11 @@ namespace LlmProxy.Server.Hosting;
 /// Opens the store and starts the recorder. The proxy starts even if the store is unavailable: requests are forwarded
 /// and recorded in the spool while opening the store is retried.
 /// </summary>
-internal sealed partial class StoreStartupService(
-    IStoreLifecycle store,
+internal sealed class StoreStartupService(
     Recorder recorder,
     LearningHost start,
+    RetryingStore recording,
     TimeProvider time,
-    ILogger<StoreStartupService> log,
     WarmUp? warmUp = null) : IHostedService, IDisposable
 {
     private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(5);
@@ -45,6 +44,7 @@ internal sealed partial class StoreStartupService(
             try
             {
                 await start.StartAsync(_stopping.Token);
+                recording.Outage.End();
 
                 // The first search is slow until its code is compiled; no task should lose its examples to that.
                 if (warmUp is not null)
@@ -56,13 +56,10 @@ internal sealed partial class StoreStartupService(
             }
             catch (StoreException error)
             {
-                LogStoreMissing(store.Provider, RetryDelay.TotalSeconds, error);
+                recording.Outage.Report(error);
                 _unreachable.TrySetResult();
                 await Task.Delay(RetryDelay, time, _stopping.Token);
             }
         }
     }
-
-    [LoggerMessage(1202, LogLevel.Error, "Opening the {Provider} store failed; requests are forwarded, recording is queued, retrying every {Seconds} s")]
-    private partial void LogStoreMissing(string provider, double seconds, Exception error);
 }
