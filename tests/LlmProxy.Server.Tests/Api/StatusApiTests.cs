@@ -17,7 +17,7 @@ public sealed class StatusApiTests
 
         var status = await proxy.GetJsonAsync("/_llmproxy/status");
 
-        Assert.Equal("recording fewShot store embeddings templates version", status.Names());
+        Assert.Equal("recording fewShot store embeddings templates version judge", status.Names());
         Assert.True((bool?)status["recording"]!["enabled"]);
         Assert.Equal("""["anthropic"]""", status["recording"]!["providers"]!.ToJsonString());
         Assert.Equal(0, (int?)status["recording"]!["activeTasks"]);
