@@ -135,7 +135,7 @@ internal sealed partial class Assistant(
 
     private DateOnly Today() => DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime);
 
-    [LoggerMessage(4120, LogLevel.Warning, "A call for {Kind} to {Model} failed: {Failure} ({Error})")]
+    [LoggerMessage(6300, LogLevel.Warning, "A call for {Kind} to {Model} failed: {Failure} ({Error})")]
     private partial void LogFailed(AssistanceKind kind, string model, AssistantFailure failure, string error);
 
     /// <summary>The assistant for one subject. Its calls are numbered, since each has an answer of its own.</summary>

@@ -85,9 +85,9 @@ internal sealed partial class JudgeWorker(TrajectoryJudge judge, IJudgementStore
         return judged;
     }
 
-    [LoggerMessage(4121, LogLevel.Warning, "Judging stopped until the next look: {Failure}. {Message}")]
+    [LoggerMessage(6400, LogLevel.Warning, "Judging stopped until the next look: {Failure}. {Message}")]
     private partial void LogStopped(AssistantFailure failure, string message);
 
-    [LoggerMessage(4122, LogLevel.Warning, "Task {TaskId} could not be judged")]
+    [LoggerMessage(6401, LogLevel.Warning, "Task {TaskId} could not be judged")]
     private partial void LogSkipped(string taskId, Exception error);
 }

@@ -71,15 +71,15 @@ internal sealed partial class StoreOutage(TimeProvider time, ILogger logger)
         LogEnded((long)lasted.TotalSeconds);
     }
 
-    [LoggerMessage(4030, LogLevel.Error, "The store is unavailable: {Reason}. Requests are forwarded, and calls wait in the spool; \"llmproxy doctor\" diagnoses the store")]
+    [LoggerMessage(5010, LogLevel.Error, "The store is unavailable: {Reason}. Requests are forwarded, and calls wait in the spool; \"llmproxy doctor\" diagnoses the store")]
     private partial void LogBegan(string reason);
 
-    [LoggerMessage(4031, LogLevel.Error, "The store is unavailable for {Minutes} min: {Reason}")]
+    [LoggerMessage(5011, LogLevel.Error, "The store is unavailable for {Minutes} min: {Reason}")]
     private partial void LogLasts(long minutes, string reason);
 
-    [LoggerMessage(4032, LogLevel.Information, "The store is available again after {Seconds} s; calls in the spool are being saved")]
+    [LoggerMessage(5012, LogLevel.Information, "The store is available again after {Seconds} s; calls in the spool are being saved")]
     private partial void LogEnded(long seconds);
 
-    [LoggerMessage(4033, LogLevel.Debug, "An access to the unavailable store failed")]
+    [LoggerMessage(5013, LogLevel.Debug, "An access to the unavailable store failed")]
     private partial void LogAccess(Exception error);
 }

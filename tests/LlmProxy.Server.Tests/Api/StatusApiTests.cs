@@ -126,7 +126,7 @@ public sealed class StatusApiTests
             services => services.AddSingleton<TimeProvider>(new FakeTimeProvider()),
             ("LlmProxy:Storage:ConnectionString", "Data Source=/dev/null/none/llmproxy.db"));
 
-        await proxy.Log.WaitForAsync(4030);
+        await proxy.Log.WaitForAsync(5010);
     }
 
     // The generated handlers take a member of an [AsParameters] type without [FromServices] for a JSON body; a call without one then

@@ -21,6 +21,8 @@ public sealed class LogEventTests
         ("LlmProxy.Core.Trajectories", 6000, 6099),
         ("LlmProxy.Core.Experiments", 6100, 6199),
         ("LlmProxy.Core.Sdk", 6200, 6299),
+        ("LlmProxy.Core.Assistants", 6300, 6399),
+        ("LlmProxy.Core.Judging", 6400, 6499),
     ];
 
     [Fact]
