@@ -1,5 +1,4 @@
 using System.Globalization;
-using LlmProxy.Core.Configuration;
 
 namespace LlmProxy.Core.Judging;
 

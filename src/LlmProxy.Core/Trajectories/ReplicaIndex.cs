@@ -77,7 +77,8 @@ public sealed partial class ReplicaIndex : IAsyncDisposable
             }
             catch (Exception error) when (!_stopping.IsCancellationRequested)
             {
-                LogFailed(LevelOf(error), batch.Count, error);
+                var level = LevelOf(error);
+                LogFailed(level, batch.Count, error);
                 // A store that is down is left alone for a while: trying costs more than the calls do.
                 await Task.Delay(Pause, _time, _stopping.Token);
             }
@@ -94,7 +95,8 @@ public sealed partial class ReplicaIndex : IAsyncDisposable
             }
             catch (Exception error) when (!_stopping.IsCancellationRequested)
             {
-                LogDeaf(LevelOf(error), error);
+                var level = LevelOf(error);
+                LogDeaf(level, error);
                 await Task.Delay(Pause, _time, _stopping.Token);
             }
         }

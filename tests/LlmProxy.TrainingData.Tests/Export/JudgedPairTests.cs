@@ -2,7 +2,6 @@ using LlmProxy.Core.Assistants;
 using LlmProxy.Core.Judging;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.TrainingData;
-using LlmProxy.TrainingData.Export;
 using static LlmProxy.Tests.Export.ExportLab;
 
 namespace LlmProxy.Tests.Export;
