@@ -28,7 +28,7 @@ internal static class PairAgreement
         {
             (null, true) => (null, "a judged outcome that no comparison confirms"),
             (null, false) => (Facts, null),
-            (<= 0, _) => (null, "the judge's comparison does not agree"),
+            ( <= 0, _) => (null, "the judge's comparison does not agree"),
             (_, true) => (ComparedRubric, null),
             _ => (ComparedFacts, null),
         };

@@ -8,7 +8,10 @@ internal static partial class DeploymentFiles
 {
     public static readonly IReadOnlyDictionary<string, string> Secrets = new Dictionary<string, string>(StringComparer.Ordinal)
     {
-        ["POSTGRES_PASSWORD"] = "made-up", ["LLMPROXY_AGENT_KEY"] = "agent" + "-key-of-a-test", ["LLMPROXY_ADMIN_KEY"] = "admin" + "-key-of-a-test", ["GRAFANA_PASSWORD"] = "made-up",
+        ["POSTGRES_PASSWORD"] = "made-up",
+        ["LLMPROXY_AGENT_KEY"] = "agent" + "-key-of-a-test",
+        ["LLMPROXY_ADMIN_KEY"] = "admin" + "-key-of-a-test",
+        ["GRAFANA_PASSWORD"] = "made-up",
     };
 
     public static string PathOf(string file) => Path.Combine(PackedPackages.Repository, "deploy", file);
