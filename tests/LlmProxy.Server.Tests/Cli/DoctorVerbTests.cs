@@ -40,6 +40,19 @@ public sealed class DoctorVerbTests
     }
 
     [Fact]
+    public async Task A_judge_that_may_set_no_outcome_yet_is_named_with_the_bar()
+    {
+        using var folder = new TestFolder();
+
+        var outcome = await Llmproxy.RunAsync(["doctor", .. folder.Alone, "--LlmProxy:Judge:Enabled=true", "--LlmProxy:Judge:Model=claude-haiku-4-5", "--LlmProxy:Judge:Endpoint=http://127.0.0.1:9", "--json"]);
+
+        var judge = Check(outcome.Json, "judge");
+        Assert.Equal("warn", (string?)judge["status"]);
+        Assert.Contains("claude-haiku-4-5: kappa unknown on 0 stated outcomes", (string?)judge["text"], StringComparison.Ordinal);
+        Assert.Contains("llmproxy judge calibrate", (string?)judge["fix"], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task An_unreachable_store_fails_and_the_rest_is_still_checked()
     {
         using var folder = new TestFolder();
