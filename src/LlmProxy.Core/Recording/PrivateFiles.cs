@@ -29,10 +29,15 @@ public static class PrivateFiles
     }
 
     /// <summary>Opens a file to be written from its beginning: a new one with mode 0600, in a folder that is made with mode 0700 where it is missing.</summary>
-    internal static FileStream Create(string path)
+    internal static FileStream Create(string path) => Open(path, System.IO.FileMode.Create);
+
+    /// <summary>Opens a file to be written from its end; a new one as <see cref="Create"/> does.</summary>
+    internal static FileStream Append(string path) => Open(path, System.IO.FileMode.Append);
+
+    private static FileStream Open(string path, System.IO.FileMode mode)
     {
         CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
-        var options = new FileStreamOptions { Mode = System.IO.FileMode.Create, Access = FileAccess.Write, BufferSize = 1 << 16, Options = FileOptions.Asynchronous };
+        var options = new FileStreamOptions { Mode = mode, Access = FileAccess.Write, BufferSize = 1 << 16, Options = FileOptions.Asynchronous };
         if (!OperatingSystem.IsWindows())
         {
             options.UnixCreateMode = FileMode;

@@ -61,13 +61,14 @@ public sealed partial class Recorder : IAsyncDisposable
         EmbedTrajectory embed,
         BufferBudget budget,
         TimeProvider time,
-        ILogger<Recorder> logger)
+        ILogger<Recorder> logger,
+        ExchangeFeed? feed = null)
     {
         (_spool, _store, _judge, _time, _logger) = (spool, store, judge, time, logger);
         _queues = new TaskQueues(budget);
         var embedder = new TrajectoryEmbedder(embed, policy, _queues, logger, _stopping.Token);
         var changes = new TrajectoryUpdates(steps, _runs, _queues, store, reader, outcomes, policy, embedder, notRecorded, time, logger, _stopping.Token);
-        _batches = new RecorderBatches(store, changes, embedder, _runs, _queues, notRecorded, budget, logger, _stopping.Token);
+        _batches = new RecorderBatches(store, changes, embedder, _runs, _queues, notRecorded, budget, logger, feed, _stopping.Token);
     }
 
     /// <summary>Starts the worker, after the store's correlation secret is known; exchanges that an earlier process left in the spool come first.</summary>

@@ -11,6 +11,7 @@ internal sealed partial class RecorderBatches(
     NotRecordedCounts notRecorded,
     BufferBudget budget,
     ILogger logger,
+    ExchangeFeed? feed,
     CancellationToken stopping)
 {
     private const int MaxAttempts = 20;
@@ -196,6 +197,7 @@ internal sealed partial class RecorderBatches(
                 LogRecordedIteration(change.Steps.Count == 0 ? exchange.Head.StepIndex : change.Steps[0].Index, exchange.Head.TaskId!);
             }
 
+            feed?.Publish(exchange.Head, result.Change);
             exchange.Release();
         }
 

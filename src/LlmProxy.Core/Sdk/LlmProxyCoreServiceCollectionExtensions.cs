@@ -117,6 +117,7 @@ public static class LlmProxyCoreServiceCollectionExtensions
         services.TryAddSingleton(new Provenance(options.Models, options.Recording));
         services.TryAddSingleton<StepBuilder>();
         services.TryAddSingleton<FetchedResponse>();
+        services.TryAddSingleton(new ExchangeFeed(options.Prices));
         services.TryAddSingleton(Create<Recorder>);
         services.TryAddSingleton(Create<TaskService>);
         services.TryAddSingleton<TrajectoryPurge>();

@@ -31,6 +31,9 @@ public sealed record TrajectoryQuery(string Tenant)
     /// <summary>Only runs that hold this text, whatever its case: in the description, a message, a prompt, a tool's arguments or result, a comment, an example.</summary>
     public string? Contains { get; init; }
 
+    /// <summary>Only runs whose task id or own id begins with this.</summary>
+    public string? IdPrefix { get; init; }
+
     /// <summary>The largest number of runs, 1 to 500.</summary>
     public int Limit { get; init; } = 50;
 

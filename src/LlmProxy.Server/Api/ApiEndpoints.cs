@@ -35,6 +35,7 @@ internal static class ApiEndpoints
         api.WithOrder(BeforeRoutes);
         api.AddEndpointFilter(AnswerProblems);
         api.MapStatus();
+        api.MapEvents();
         api.MapTasks();
         api.MapTrajectories();
         api.MapReplay();

@@ -25,6 +25,8 @@ internal static class ExampleEndpoints
     {
         api.MapGet("/examples", ListAsync).Produces<PageResponse<ExampleDto>>().ProducesProblem(400)
             .WithTags("Examples").WithSummary("Lists examples, pinned ones first, then by uses");
+        api.MapGet("/examples/{id}", ReadAsync).Produces<ExampleDto>().ProducesProblem(404)
+            .WithTags("Examples").WithSummary("Reads an example with its evidence");
         api.MapPost("/examples/{id}/usage", UseAsync).AcceptsJson<ExampleUsageRequest>().Produces<ExampleDto>().ProducesProblem(404)
             .WithTags("Examples").WithSummary("Counts one use of an example").OpenToLocalUsers();
         api.MapPut("/examples/{id}", UpdateAsync).AcceptsJson<UpdateExampleRequest>().Produces<ExampleDto>().ProducesProblem(400).ProducesProblem(404)
@@ -38,6 +40,14 @@ internal static class ExampleEndpoints
         var rows = await store.ListExamplesAsync(context.GetTenant(), ApiInput.Whole("limit", limit, 1, LargestLimit) ?? DefaultLimit, cancellationToken);
         var evidence = await ledger.ReadAsync(context.GetTenant(), cancellationToken);
         return TypedResults.Json(new PageResponse<ExampleDto>([.. rows.Select(row => ToDto(row, evidence))], null), ApiJson.Default.PageResponseExampleDto);
+    }
+
+    private static async Task<IResult> ReadAsync(HttpContext context, string id, [FromServices] TaskService tasks, [FromServices] IExampleStore store, [FromServices] ExampleLedger ledger, CancellationToken cancellationToken)
+    {
+        var tenant = context.GetTenant();
+        return await tasks.FindAsync(tenant, id, cancellationToken) is { } run
+            ? TypedResults.Json(ToDto(await FindAsync(store, run, cancellationToken), await ledger.ReadAsync(tenant, cancellationToken)), ApiJson.Default.ExampleDto)
+            : TrajectoryEndpoints.NoRun(id);
     }
 
     private static async Task<IResult> UseAsync(HttpContext context, string id, [FromServices] TrajectorySearch similar, [FromServices] IExampleStore store, [FromServices] ExampleLedger ledger, CancellationToken cancellationToken)

@@ -83,6 +83,8 @@ internal static class TrajectoryEndpoints
     /// <summary>The query parameters of the list, validated by name.</summary>
     internal sealed record ListParameters
     {
+        public string? Id { get; init; }
+
         public string? Provider { get; init; }
 
         public string? Model { get; init; }
@@ -107,6 +109,7 @@ internal static class TrajectoryEndpoints
 
         public TrajectoryQuery ToQuery(string tenant, TimeProvider time) => new(tenant)
         {
+            IdPrefix = ApiInput.Text(Id),
             Provider = ApiInput.Text(Provider),
             Model = ApiInput.Text(Model),
             Status = ApiInput.Text(Status) is not { } status

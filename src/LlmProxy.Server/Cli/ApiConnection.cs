@@ -152,6 +152,13 @@ internal sealed class ApiConnection : IAsyncDisposable
     /// <summary>Sends a POST request without a body.</summary>
     public Task<JsonNode> PostAsync(string path, CancellationToken cancellationToken) => SendAsync(HttpMethod.Post, path, null, cancellationToken);
 
+    /// <summary>Sends a PUT request with a body.</summary>
+    public Task<JsonNode> PutAsync<T>(string path, T body, JsonTypeInfo<T> type, CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Put, path, JsonSerializer.Serialize(body, type), cancellationToken);
+
+    /// <summary>Sends a DELETE request.</summary>
+    public Task DeleteAsync(string path, CancellationToken cancellationToken) => SendAsync(HttpMethod.Delete, path, null, cancellationToken);
+
     /// <summary>Sends a GET request and streams the response.</summary>
     public async Task<Stream> OpenStreamAsync(string path, string mediaType, CancellationToken cancellationToken)
     {
@@ -192,7 +199,7 @@ internal sealed class ApiConnection : IAsyncDisposable
             throw new CliException(await ProblemAsync(answer, cancellationToken));
         }
 
-        return JsonNode.Parse(await answer.Content.ReadAsStringAsync(cancellationToken))!;
+        return answer.StatusCode == HttpStatusCode.NoContent ? new JsonObject() : JsonNode.Parse(await answer.Content.ReadAsStringAsync(cancellationToken))!;
     }
 
     private static bool IsProblem(HttpResponseMessage answer) => answer.Content.Headers.ContentType?.MediaType == "application/problem+json";

@@ -58,11 +58,24 @@ internal static class ApiVerb
     }
 
     /// <summary>Connects to the API with the settings of a command line.</summary>
-    public static Task<ApiConnection> OpenAsync(CliContext context, ParseResult parse, CancellationToken cancellationToken)
+    /// <remarks>If the command line names no server, the error output shows whose data the verb works on.</remarks>
+    public static async Task<ApiConnection> OpenAsync(CliContext context, ParseResult parse, CancellationToken cancellationToken)
     {
         var configuration = context.Configuration(parse);
-        return ApiConnection.OpenAsync(configuration, context.Addresses(parse, configuration), context.NamesServer(parse), parse.GetValue(context.Tenant), cancellationToken);
+        var (addresses, isNamed) = (context.ServerAddresses(parse, configuration), context.NamesServer(parse));
+        var api = await ApiConnection.OpenAsync(configuration, addresses, isNamed, parse.GetValue(context.Tenant), cancellationToken);
+        if (!isNamed && !PrintsJson(parse))
+        {
+            await context.Console.Error.WriteLineAsync(api.IsRunningServer
+                ? $"Server: {api.Address.GetLeftPart(UriPartial.Authority)}"
+                : $"Store: {StorePlace.Describe(configuration.Options.Storage, configuration.BaseDirectory)} (no server responds on {string.Join(", ", addresses)})");
+        }
+
+        return api;
     }
+
+    private static bool PrintsJson(ParseResult parse) =>
+        parse.CommandResult.Command.Options.OfType<Option<bool>>().FirstOrDefault(option => option.Name == CliContext.JsonName) is { } json && parse.GetValue(json);
 
     /// <summary>A query string of the parameters that have a value.</summary>
     public static string Query(params IEnumerable<(string Name, object? Value)> parameters)

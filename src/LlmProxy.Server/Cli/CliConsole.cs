@@ -13,7 +13,9 @@ namespace LlmProxy.Server.Cli;
 internal sealed class CliConsole
 {
     private const int WidthInPipe = 160;
+    private const int WidthOfLines = 80;
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private readonly IAnsiConsole _ansi;
     private readonly TextReader? _input;
 
@@ -147,6 +149,34 @@ internal sealed class CliConsole
         }
     }
 
+    /// <summary>Writes a table with one line for each row: 80 columns wide in a pipe, else as wide as the terminal. The text of the last column is cut to fit.</summary>
+    public void LineTable(string[] columns, IReadOnlyList<string[]> rows)
+    {
+        const int Gap = 2;
+        var cells = rows.Select(row => row.Select(VisibleText.Line).ToArray()).Prepend(columns).ToList();
+        var widths = Enumerable.Range(0, columns.Length).Select(i => cells.Max(row => Cells(row[i]))).ToArray();
+        var total = IsTerminal ? Math.Max(WidthOfLines, _ansi.Profile.Width - 1) : WidthOfLines;
+        var left = Math.Max(columns[^1].Length, total - widths[..^1].Sum(width => width + Gap));
+        foreach (var (row, i) in cells.Select((row, i) => (row, i)))
+        {
+            var start = string.Concat(row[..^1].Select((cell, column) => cell + new string(' ', widths[column] - Cells(cell) + Gap)));
+            Line((start + Cut(TextFold.Short(row[^1], left), left)).TrimEnd(), i == 0 ? new Style(Color.Grey) : default(Style?));
+        }
+
+        static int Cells(string text) => new Spectre.Console.Rendering.Segment(text).CellCount();
+
+        // A wide character takes two cells.
+        static string Cut(string text, int cells)
+        {
+            while (Cells(text) > cells)
+            {
+                text = TextFold.Short(text, text.Length - 1);
+            }
+
+            return text;
+        }
+    }
+
     /// <summary>Runs work that reports its progress, with a bar on a terminal.</summary>
     /// <param name="name">The bar's label.</param>
     /// <param name="work">The work; it reports how much of how much is done.</param>
@@ -161,6 +191,13 @@ internal sealed class CliConsole
                 bar.Value = done;
             });
         });
+
+    /// <summary>Writes JSON for programs as one line.</summary>
+    public void JsonLine(JsonNode? node)
+    {
+        Out.WriteLine(VisibleText.Json(node?.ToJsonString(Compact) ?? "null"));
+        Out.Flush();
+    }
 
     /// <summary>Writes JSON for programs. What a terminal would obey or hide is escaped, so it means the same.</summary>
     public void Json(JsonNode? node) => Out.WriteLine(VisibleText.Json(node?.ToJsonString(Indented) ?? "null"));
@@ -190,6 +227,12 @@ internal static class TextFold
     public static string Short(string text, int length)
     {
         var line = string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
-        return line.Length <= length ? line : line[..Math.Max(0, length - 1)] + "…";
+        if (line.Length <= length)
+        {
+            return line;
+        }
+
+        var kept = Math.Max(0, length - 1);
+        return line[..(kept > 0 && char.IsHighSurrogate(line[kept - 1]) ? kept - 1 : kept)] + "…";
     }
 }

@@ -21,8 +21,11 @@ internal sealed class CliContext
     /// <summary>Output of the verb.</summary>
     public CliConsole Console { get; }
 
+    /// <summary>Environment variable that names the server for verbs.</summary>
+    public const string ServerVariable = "LLMPROXY_URL";
+
     /// <summary>Addresses of the server.</summary>
-    public Option<string?> Urls { get; } = new("--urls") { Description = "Address of the server (default: ASPNETCORE_URLS, or http://127.0.0.1:8080); separate several with ;", HelpName = "URL", Recursive = true };
+    public Option<string?> Urls { get; } = new("--urls", "--server") { Description = $"Address of the server (default: {ServerVariable} for verbs, ASPNETCORE_URLS, or http://127.0.0.1:8080); separate several with ;", HelpName = "URL", Recursive = true };
 
     /// <summary>The tenant to work on.</summary>
     public Option<string?> Tenant { get; } = new("--tenant") { Description = "Tenant whose data a verb uses without a running server, or whose key is created (default: that of LLMPROXY_KEY, else \"default\")", HelpName = "TENANT", Recursive = true };
@@ -36,8 +39,30 @@ internal sealed class CliContext
         root.Add(Tenant);
     }
 
+    /// <summary>Name of the option <c>--json</c>.</summary>
+    public const string JsonName = "--json";
+
+    /// <summary>The options of a command line that name the settings, for another process.</summary>
+    public IReadOnlyList<string> ArgumentsOf(ParseResult parse)
+    {
+        List<string> arguments = [];
+        if (parse.GetValue(_config) is { } config)
+        {
+            arguments.AddRange(["--config", Path.GetFullPath(config)]);
+        }
+
+        if (parse.GetValue(Urls) is { } urls)
+        {
+            arguments.AddRange(["--urls", urls]);
+        }
+
+        arguments.AddRange((parse.GetValue(_set) ?? []).SelectMany(setting => (string[])["--set", setting]));
+        arguments.AddRange(_settings.Select(setting => $"--{setting.Key}={setting.Value}"));
+        return arguments;
+    }
+
     /// <summary>Creates the option <c>--json</c> of a verb.</summary>
-    public static Option<bool> JsonOption() => new("--json") { Description = "Print JSON" };
+    public static Option<bool> JsonOption() => new(JsonName) { Description = "Print JSON" };
 
     /// <summary>Reads the settings and their problems.</summary>
     /// <exception cref="CliException">The file does not exist or is not valid JSON.</exception>
@@ -61,14 +86,28 @@ internal sealed class CliContext
         return configuration.Problems.Count == 0 ? configuration : throw new CliException(Describe(configuration.Problems));
     }
 
-    /// <summary>The addresses to listen on, or to find the server at.</summary>
+    /// <summary>The addresses to listen on.</summary>
+    /// <param name="parse">The command line.</param>
+    /// <param name="configuration">The settings.</param>
+    public IReadOnlyList<string> Addresses(ParseResult parse, ProxyConfiguration configuration) => Addresses(configuration, parse.GetValue(Urls));
+
+    /// <summary>The addresses to find the server at.</summary>
     /// <param name="parse">The command line.</param>
     /// <param name="configuration">The settings.</param>
     /// <param name="withOption">Whether to read <c>--urls</c>: a verb with a listener of its own uses that option for it.</param>
-    public IReadOnlyList<string> Addresses(ParseResult parse, ProxyConfiguration configuration, bool withOption = true)
+    public IReadOnlyList<string> ServerAddresses(ParseResult parse, ProxyConfiguration configuration, bool withOption = true) =>
+        Addresses(configuration, withOption ? parse.GetValue(Urls) : null, Environment.GetEnvironmentVariable(ServerVariable));
+
+    /// <summary>Whether the command line or the environment names the server: a verb then works on no other store.</summary>
+    /// <param name="parse">The command line.</param>
+    /// <param name="withOption">Whether to read <c>--urls</c>.</param>
+    public bool NamesServer(ParseResult parse, bool withOption = true) =>
+        (withOption && !string.IsNullOrWhiteSpace(parse.GetValue(Urls))) || !string.IsNullOrWhiteSpace(Environment.GetEnvironmentVariable(ServerVariable));
+
+    private static string[] Addresses(ProxyConfiguration configuration, params string?[] named)
     {
-        var text = new[] { withOption ? parse.GetValue(Urls) : null, Environment.GetEnvironmentVariable("ASPNETCORE_URLS"), configuration.Root["urls"] }
-            .FirstOrDefault(value => !string.IsNullOrWhiteSpace(value)) ?? string.Join(';', ListenAddresses.Of(configuration.Root, [ProxyHost.DefaultUrl]).Urls);
+        string?[] sources = [.. named, Environment.GetEnvironmentVariable("ASPNETCORE_URLS"), configuration.Root["urls"]];
+        var text = Array.Find(sources, value => !string.IsNullOrWhiteSpace(value)) ?? string.Join(';', ListenAddresses.Of(configuration.Root, [ProxyHost.DefaultUrl]).Urls);
         var urls = text.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         foreach (var url in urls)
         {
@@ -81,9 +120,6 @@ internal sealed class CliContext
 
         return urls;
     }
-
-    /// <summary>Whether the command line names the server: a verb then works on no other store.</summary>
-    public bool NamesServer(ParseResult parse) => !string.IsNullOrWhiteSpace(parse.GetValue(Urls));
 
     /// <summary>Lists the problems of the settings, one per line.</summary>
     public static string Describe(IReadOnlyList<ConfigurationProblem> problems) =>

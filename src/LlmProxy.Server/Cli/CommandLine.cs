@@ -1,5 +1,6 @@
 using System.CommandLine;
 using LlmProxy.Core.Stores;
+using LlmProxy.Prompts.Checking;
 using LlmProxy.Server.Cli.Verbs;
 
 namespace LlmProxy.Server.Cli;
@@ -22,13 +23,18 @@ internal static class CommandLine
                     await console.Error.WriteLineAsync(error.Message);
                 }
 
+                if (Nearest(parse) is { } nearest)
+                {
+                    await console.Error.WriteLineAsync($"Did you mean \"{nearest}\"?");
+                }
+
                 await console.Error.WriteLineAsync($"\"{Path(parse)} --help\" shows the usage.");
                 // An agent takes this code as the hook's order to go on working.
                 return HookVerb.Handles(arguments) ? ExitCodes.Done : ExitCodes.WrongUsage;
             }
 
-            // serve handles signals itself: the first one lets running calls end.
-            using var signals = RunsProxy(parse.CommandResult) ? null : new EndingSignals(cancellationToken);
+            // serve and run handle signals themselves: the first one lets running calls end, or is the agent's.
+            using var signals = RunsProxy(parse.CommandResult) || parse.CommandResult.Command.Name == RunVerb.Name ? null : new EndingSignals(cancellationToken);
             return await parse.InvokeAsync(
                 new InvocationConfiguration
                 {
@@ -62,8 +68,13 @@ internal static class CommandLine
         ServeVerb.AddTo(root, context);
         root.Add(InitVerb.Create(context));
         root.Add(ConnectVerb.Create(context));
+        root.Add(RunVerb.Create(context));
         root.Add(DemoVerb.Create(context));
         root.Add(DoctorVerb.Create(context));
+        root.Add(StatusVerb.Create(context));
+        root.Add(RecordingVerb.Create(context));
+        root.Add(TailVerb.Create(context));
+        root.Add(ConfigVerb.Create(context));
         root.Add(TasksVerb.Create(context));
         root.Add(OutcomesVerb.Create(context));
         root.Add(JudgeVerb.Create(context));
@@ -81,8 +92,18 @@ internal static class CommandLine
         root.Add(TemplatesVerb.Create(context));
         root.Add(DbVerb.Create(context));
         root.Add(KeysVerb.Create(context));
+        root.Add(CompletionVerb.Create(context));
         return root;
     }
+
+    /// <summary>The verb or option that is nearest to the first unknown word.</summary>
+    private static string? Nearest(ParseResult parse) => parse.UnmatchedTokens is [var word, ..]
+        ? Suggestion.Nearest(
+            word,
+            parse.CommandResult.Command.Subcommands.Select(command => command.Name)
+                .Concat(parse.CommandResult.Command.Options.Select(option => option.Name))
+                .Concat(parse.RootCommandResult.Command.Options.Where(option => option.Recursive).Select(option => option.Name)))
+        : null;
 
     private static bool RunsProxy(System.CommandLine.Parsing.CommandResult result) =>
         result.Command is RootCommand || (result.Command.Name == ServeVerb.Name && result.Parent is System.CommandLine.Parsing.CommandResult { Command: RootCommand });

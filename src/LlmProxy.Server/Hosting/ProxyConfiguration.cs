@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Storage;
+using Microsoft.Extensions.Configuration.EnvironmentVariables;
 
 namespace LlmProxy.Server.Hosting;
 
@@ -115,6 +116,10 @@ internal sealed class ProxyConfiguration
 
     /// <summary>Adds settings that override the current ones.</summary>
     public ProxyConfiguration With(IEnumerable<KeyValuePair<string, string?>> overrides) => Load(File, [.. _overrides, .. overrides]);
+
+    /// <summary>The settings that apply, and where their values come from.</summary>
+    public IReadOnlyList<EffectiveSetting> ListSettings() => EffectiveSetting.List(
+        Root, Options, static (source, key) => source is EnvironmentVariablesConfigurationProvider ? $"environment ({key.Replace(":", "__", StringComparison.Ordinal)})" : "command line");
 
     /// <summary>Resolves a path of the settings.</summary>
     public string Resolve(string path) => Path.GetFullPath(path, BaseDirectory);

@@ -20,6 +20,7 @@ public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, IShare
     private const int Tries = 5;
 
     private readonly NpgsqlDataSource _source;
+    private readonly string? _password;
     private readonly PostgresVectors _vectors = new();
     private readonly WordCounts _words = new();
 
@@ -44,6 +45,7 @@ public sealed partial class PostgresTrajectoryStore : SqlTrajectoryStore, IShare
                 builder.ConnectionStringBuilder.TargetSessionAttributes = "primary";
             }
 
+            _password = builder.ConnectionStringBuilder.Password;
             builder.UseVector();
             _source = builder.Build();
         }

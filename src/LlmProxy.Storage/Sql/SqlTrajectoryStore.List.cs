@@ -36,7 +36,13 @@ public abstract partial class SqlTrajectoryStore
                 "list runs",
                 async s =>
                 {
-                    var runs = await ReadPageAsync(s, query, cursor, limit + 1, cancellationToken);
+                    var runs = await ReadPageAsync(s, query, cursor, limit + 1, cancellationToken, isMinted: IsMinted(query.IdPrefix));
+                    if (runs.Count == 0 && IsMinted(query.IdPrefix))
+                    {
+                        // A client's own ids may lie outside the range: "deadbeef" begins "deadbeef-zoo" too.
+                        runs = await ReadPageAsync(s, query, cursor, limit + 1, cancellationToken);
+                    }
+
                     return runs.Count <= limit
                         ? new TrajectoryPage([.. runs.Select(r => r.Run)], null)
                         : new TrajectoryPage([.. runs.Take(limit).Select(r => r.Run)], CursorOf(runs[limit - 1].Run));
@@ -90,7 +96,19 @@ public abstract partial class SqlTrajectoryStore
 
     private static string CursorOf(Trajectory run) => new ListCursor(run.StartedAt, run.Id).ToString();
 
-    private static Task<List<TrajectoryRow>> ReadPageAsync(SqlSession session, TrajectoryQuery query, ListCursor? cursor, int limit, CancellationToken cancellationToken)
+    // Ids of the proxy begin with their time, of which 8 digits are a minute. A client's own id hardly begins with one.
+    private static bool IsMinted(string? prefix) => prefix?.Length >= 8 && prefix.All(char.IsAsciiHexDigitLower);
+
+    /// <param name="session">The connection.</param>
+    /// <param name="query">Which runs.</param>
+    /// <param name="cursor">Where to continue.</param>
+    /// <param name="limit">The largest number of runs.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <param name="isMinted">
+    /// Whether to look only among ids of hexadecimal digits. They sort alike in every collation (digits before letters), so an
+    /// index finds their range; for other ids each row of the tenant is compared.
+    /// </param>
+    private static Task<List<TrajectoryRow>> ReadPageAsync(SqlSession session, TrajectoryQuery query, ListCursor? cursor, int limit, CancellationToken cancellationToken, bool isMinted = false)
     {
         var words = SearchText.Words(query.Search ?? "").Distinct(StringComparer.Ordinal).Take(SearchText.MaxQueryWords).ToList();
         var statement = new SqlStatement($"SELECT {TrajectoryRows.Columns}, t.row_id FROM task_trajectory t WHERE t.tenant = @tenant").With("tenant", query.Tenant)
@@ -101,6 +119,20 @@ public abstract partial class SqlTrajectoryStore
             .AppendIf(query.MinQuality, " AND t.quality_score >= @quality", "quality")
             .AppendIf(query.Since, " AND t.started_at >= @since", "since")
             .AppendIf(query.Key, $" AND EXISTS (SELECT 1 FROM {session.ElementsOf("t.key_names")} WHERE value = @key)", "key");
+        if (isMinted)
+        {
+            statement.Append(
+                """
+                 AND t.row_id IN (SELECT row_id FROM task_trajectory WHERE tenant = @tenant AND task_id >= @prefix AND task_id <= @last
+                    UNION ALL SELECT row_id FROM task_trajectory WHERE tenant = @tenant AND id >= @prefix AND id <= @last)
+                """).With("last", query.IdPrefix + new string('f', 32));
+        }
+
+        if (!string.IsNullOrEmpty(query.IdPrefix))
+        {
+            statement.Append(" AND (substr(t.task_id, 1, @length) = @prefix OR substr(t.id, 1, @length) = @prefix)").With("prefix", query.IdPrefix).With("length", query.IdPrefix.EnumerateRunes().Count());
+        }
+
         if (words.Count > 0)
         {
             statement.Append(" AND ").Append(session.WordsCondition).With("words", session.AllWords(words));

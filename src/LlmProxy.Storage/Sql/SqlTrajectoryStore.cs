@@ -46,6 +46,45 @@ public abstract partial class SqlTrajectoryStore :
     /// <inheritdoc />
     public abstract Task<StoreHealth> CheckAsync(CancellationToken cancellationToken);
 
+    /// <summary>Writes a consistent copy of the store to a file while others use the store.</summary>
+    /// <param name="path">The file to make, readable by its owner alone.</param>
+    /// <param name="cancellationToken">Cancels; no file is left then.</param>
+    /// <exception cref="StoreException">The file exists, or the copy failed; then there is none.</exception>
+    public abstract Task BackupAsync(string path, CancellationToken cancellationToken);
+
+    /// <summary>Gives the space of deleted rows back, and refreshes the statistics of the query planner.</summary>
+    public abstract Task VacuumAsync(CancellationToken cancellationToken);
+
+    /// <summary>Size of the store in bytes.</summary>
+    public Task<long> ReadSizeAsync(CancellationToken cancellationToken) =>
+        ReadAsync("state its size", s => s.QueryFirstAsync(s.StoreSize(), r => r.GetInt64(0), cancellationToken), cancellationToken);
+
+    /// <summary>A file that does not exist yet, under a name of its own until it is whole: an interrupted copy must not look like a backup.</summary>
+    private protected static (string Path, string Partial) NewFile(string path)
+    {
+        var target = System.IO.Path.GetFullPath(path);
+        if (File.Exists(target))
+        {
+            throw new StoreException($"{target} exists already. Choose another file, or delete it.");
+        }
+
+        if (!Directory.Exists(System.IO.Path.GetDirectoryName(target)))
+        {
+            throw new StoreException($"The folder of {target} does not exist.");
+        }
+
+        var partial = target + ".partial";
+        File.Delete(partial);
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
+        using var file = new FileStream(partial, options);
+        return (target, partial);
+    }
+
     /// <summary>Closes the store.</summary>
     public abstract ValueTask DisposeAsync();
 

@@ -32,8 +32,8 @@ public sealed class TasksVerbTests
         var table = await Llmproxy.RunAsync(proxy, "tasks", "list");
         var json = await Llmproxy.RunAsync(proxy, "tasks", "list", "--search", "plants", "--status", "completed", "--since", "1d", "--json");
 
-        Assert.Contains(plants, table.Output, StringComparison.Ordinal);
-        Assert.Contains(report, table.Output, StringComparison.Ordinal);
+        Assert.Contains(plants[..10], table.Output, StringComparison.Ordinal);
+        Assert.Contains(report[..10], table.Output, StringComparison.Ordinal);
         Assert.Equal(plants, (string?)Assert.Single(json.Json["items"]!.AsArray())!["taskId"]);
     }
 

@@ -16,6 +16,16 @@ public sealed class PostgresTrajectoryStoreTests(PostgresServer server) : Trajec
 
     protected override string IndexedRuns => "SELECT count(*) FROM task_search";
 
+    protected override async Task<string> ReadBackupAsync(string file)
+    {
+        var database = new NpgsqlConnectionStringBuilder(await CreateDatabaseAsync());
+        var start = new System.Diagnostics.ProcessStartInfo("pg_restore") { UseShellExecute = false, RedirectStandardError = true, ArgumentList = { "--no-owner", "--dbname", database.Database!, file } };
+        (start.Environment["PGHOST"], start.Environment["PGPORT"], start.Environment["PGUSER"]) = (database.Host, $"{database.Port}", database.Username);
+        using var restore = System.Diagnostics.Process.Start(start)!;
+        Assert.Equal("", await restore.StandardError.ReadToEndAsync());
+        return string.Join(',', (await OpenStore(database.ConnectionString).ListAsync(new TrajectoryQuery(Tenant), default)).Items.Select(run => run.Id));
+    }
+
     [StoreFact]
     public async Task A_role_that_may_not_create_the_extension_is_told_who_may()
     {

@@ -165,6 +165,9 @@ public sealed class SqliteTrajectoryStoreTests : TrajectoryStoreTests
 
     protected override Task<string> CreateDatabaseAsync() => Task.FromResult($"Data Source={_folder}/store-{++_databases}.db");
 
+    protected override async Task<string> ReadBackupAsync(string file) =>
+        string.Join(',', (await OpenStore("Data Source=" + file).ListAsync(new TrajectoryQuery(Tenant), default)).Items.Select(run => run.Id));
+
     protected override SqlTrajectoryStore Create(string connectionString, TimeProvider? time = null) => new SqliteTrajectoryStore(connectionString, time ?? TimeProvider.System);
 
     protected override async Task RunScriptAsync(string connectionString, string sql)

@@ -73,6 +73,27 @@ public abstract partial class TrajectoryStoreTests
     }
 
     [StoreFact]
+    public async Task A_listing_finds_runs_by_the_beginning_of_an_id()
+    {
+        await SaveAsync(
+            new TrajectoryChange { Trajectory = Run("0191aa01") with { TaskId = "0191aa00", StartedAt = Start } },
+            new TrajectoryChange { Trajectory = Run("0191ab01") with { TaskId = "feed-the-cat", StartedAt = Start.AddMinutes(1) } },
+            new TrajectoryChange { Trajectory = Run("0191ab02") with { TaskId = "feedzoo_%", StartedAt = Start.AddMinutes(2) } });
+        async Task<string> Ids(string prefix, string? tenant = null) => string.Join(',', (await Store.ListAsync(new TrajectoryQuery(tenant ?? Tenant) { IdPrefix = prefix }, default)).Items.Select(r => r.Id));
+
+        Assert.Equal("0191ab02,0191ab01,0191aa01", await Ids("0191"));
+        Assert.Equal("0191aa01", await Ids("0191aa00"));
+        Assert.Equal("0191ab02,0191ab01", await Ids("feed"));
+        Assert.Equal("0191ab02", await Ids("0191ab02"));
+        Assert.Equal("", await Ids("0191ab03"));
+        Assert.Equal("0191ab01", await Ids("feed-"));
+        Assert.Equal("0191ab02", await Ids("feedzoo_%"));
+        Assert.Equal("", await Ids("feedzoo__"));
+        Assert.Equal("", await Ids("Feed"));
+        Assert.Equal("", await Ids("0191", "another"));
+    }
+
+    [StoreFact]
     public async Task A_listing_finds_runs_that_hold_the_beginnings_of_all_words()
     {
         await SaveAsync(

@@ -21,7 +21,7 @@ internal static class ConnectVerb
         command.SetAction(parse =>
         {
             var configuration = context.ReadConfiguration(parse);
-            var address = context.Addresses(parse, configuration)[0].TrimEnd('/')
+            var address = context.ServerAddresses(parse, configuration)[0].TrimEnd('/')
                 .Replace("://*", "://localhost", StringComparison.Ordinal).Replace("://+", "://localhost", StringComparison.Ordinal)
                 .Replace("://0.0.0.0", "://localhost", StringComparison.Ordinal).Replace("://127.0.0.1", "://localhost", StringComparison.Ordinal);
             if (parse.GetResult(install) is not null)

@@ -8,7 +8,7 @@ using LlmProxy.Storage.Sql;
 
 namespace LlmProxy.Server.Cli.Verbs;
 
-/// <summary><c>db init|check|copy</c>: manages the store's schema, and copies a SQLite store into PostgreSQL.</summary>
+/// <summary><c>db init|check|copy|backup|vacuum</c>: manages the store's schema and file, and copies a SQLite store into PostgreSQL.</summary>
 internal static class DbVerb
 {
     public static Command Create(CliContext context) => new("db", "Manage the store: its schema, and a copy of it")
@@ -16,7 +16,73 @@ internal static class DbVerb
         CreateSchemaVerb(context, "init", "Create or upgrade the schema of the configured store; safe to repeat", upgrades: true),
         CreateSchemaVerb(context, "check", "Check that the configured store is reachable and has the required schema; changes nothing", upgrades: false),
         CreateCopy(context),
+        CreateBackup(context),
+        CreateVacuum(context),
     };
+
+    private static Command CreateBackup(CliContext context)
+    {
+        var output = new Option<string>("--output") { Description = "The file to make: a SQLite database, or for PostgreSQL an archive of pg_dump", HelpName = "FILE", Required = true };
+        var json = CliContext.JsonOption();
+        var command = new Command("backup", "Write a consistent copy of the store to a file; the proxy may run meanwhile") { output, json };
+        command.SetAction(async (parse, cancellationToken) =>
+        {
+            var configuration = context.Configuration(parse);
+            await using var store = await OpenHealthyAsync(configuration, cancellationToken);
+            var file = Path.GetFullPath(parse.GetValue(output)!);
+            await store.BackupAsync(file, cancellationToken);
+            var bytes = new FileInfo(file).Length;
+            if (parse.GetValue(json))
+            {
+                context.Console.Json(new JsonObject { ["file"] = file, ["bytes"] = bytes });
+                return ExitCodes.Done;
+            }
+
+            context.Console.Line(FormattableString.Invariant($"Wrote {file}, {bytes / 1048576.0:0.0} MiB."));
+            context.Console.Line(configuration.Options.Storage.Provider == StoreProvider.Sqlite
+                ? $"Restore: stop llmproxy, put the file in place of {StorePlace.Describe(configuration.Options.Storage, configuration.BaseDirectory)}, and delete the files with -wal and -shm next to that."
+                : "Restore: pg_restore --clean --if-exists --dbname DATABASE " + file);
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static Command CreateVacuum(CliContext context)
+    {
+        var json = CliContext.JsonOption();
+        var command = new Command("vacuum", "Give back the space of deleted runs; a SQLite store is locked for writing meanwhile, and recording waits in the spool") { json };
+        command.SetAction(async (parse, cancellationToken) =>
+        {
+            var configuration = context.Configuration(parse);
+            await using var store = await OpenHealthyAsync(configuration, cancellationToken);
+            var before = await store.ReadSizeAsync(cancellationToken);
+            await store.VacuumAsync(cancellationToken);
+            var after = await store.ReadSizeAsync(cancellationToken);
+            if (parse.GetValue(json))
+            {
+                context.Console.Json(new JsonObject { ["before"] = before, ["after"] = after });
+            }
+            else
+            {
+                context.Console.Line(FormattableString.Invariant($"{before / 1048576.0:0.0} MiB before, {after / 1048576.0:0.0} MiB after."));
+            }
+
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static async Task<SqlTrajectoryStore> OpenHealthyAsync(ProxyConfiguration configuration, CancellationToken cancellationToken)
+    {
+        var store = Open(configuration);
+        if (await store.CheckAsync(cancellationToken) is { Ok: false } health)
+        {
+            await store.DisposeAsync();
+            throw new CliException($"The store cannot be used: {health.Error}");
+        }
+
+        return store;
+    }
 
     private static Command CreateSchemaVerb(CliContext context, string name, string description, bool upgrades)
     {

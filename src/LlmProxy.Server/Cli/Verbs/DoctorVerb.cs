@@ -66,7 +66,7 @@ internal static class DoctorVerb
             results.Add(result);
         }
 
-        results.AddRange(await ServerAsync(configuration, context.Addresses(parse, configuration), cancellationToken));
+        results.AddRange(await ServerAsync(configuration, context.ServerAddresses(parse, configuration), cancellationToken));
         return results;
     }
 

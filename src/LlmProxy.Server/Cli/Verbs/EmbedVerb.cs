@@ -52,7 +52,7 @@ internal static class EmbedVerb
     private static async Task<(ApiConnection Api, string? OtherModel)> OpenAsync(CliContext context, ParseResult parse, CancellationToken cancellationToken)
     {
         var configuration = context.Configuration(parse);
-        var api = await ApiConnection.OpenAsync(configuration, context.Addresses(parse, configuration), context.NamesServer(parse), parse.GetValue(context.Tenant), cancellationToken);
+        var api = await ApiConnection.OpenAsync(configuration, context.ServerAddresses(parse, configuration), context.NamesServer(parse), parse.GetValue(context.Tenant), cancellationToken);
         if (!api.IsRunningServer)
         {
             return (api, null);

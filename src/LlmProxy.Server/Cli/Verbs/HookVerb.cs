@@ -80,7 +80,7 @@ internal static class HookVerb
         // A turn without tests says nothing against those of an earlier turn of the task.
         var body = new EvidenceRequest(verifications.Count > 0 ? verifications : null, evidence.IsInterrupted);
         HttpRequestException? failure = null;
-        foreach (var address in ApiConnection.ClientAddresses(context.Addresses(parse, configuration)))
+        foreach (var address in ApiConnection.ClientAddresses(context.ServerAddresses(parse, configuration)))
         {
             try
             {

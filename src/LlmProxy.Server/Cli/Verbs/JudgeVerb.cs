@@ -19,7 +19,7 @@ internal static class JudgeVerb
 
     private static Command CreateRun(CliContext context)
     {
-        var id = new Option<string?>("--trajectory") { Description = "One run: its id, task id, session:ID or last" };
+        var id = new Option<string?>("--trajectory") { Description = "One run: " + RunReference.Description };
         var since = new Option<string?>("--since") { Description = "Runs since a time or for a span, such as 2026-03-01 or 7d" };
         var limit = new Option<int>("--limit") { Description = "Maximum number of runs to judge", DefaultValueFactory = _ => 100 };
         var dryRun = new Option<bool>("--dry-run") { Description = "Count only; ask no model" };
@@ -35,7 +35,7 @@ internal static class JudgeVerb
                     throw new CliException("\"llmproxy judge run\" needs either --trajectory ID or --since TIME, such as --since 7d.", ExitCodes.WrongUsage);
                 }
 
-                var ids = parse.GetValue(id) is { } one ? Only(one) : ListAsync(api, parse.GetValue(since), _ => true, cancellationToken);
+                var ids = parse.GetValue(id) is { } one ? Only(await RunReference.ResolveAsync(api, one, cancellationToken)) : ListAsync(api, parse.GetValue(since), _ => true, cancellationToken);
                 return ToNode(await RunAsync(api, ids, parse.GetValue(limit), parse.GetValue(dryRun), calibrates: false, cancellationToken));
             },
             ApiJson.Default.JudgeRunReport,

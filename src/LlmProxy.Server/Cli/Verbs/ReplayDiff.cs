@@ -22,7 +22,7 @@ internal static class ReplayDiff
 
     public static Command Create(CliContext context)
     {
-        var task = new Option<string>("--task") { Description = "Id of the task or the run, session:ID, or last", HelpName = "ID", Required = true };
+        var task = new Option<string>("--task") { Description = RunReference.Description, HelpName = "ID", Required = true };
         var templates = new Option<string?>("--templates") { Description = "Folder of the templates to try (default: LlmProxy:Prompts:Directory)", HelpName = "DIR" };
         var json = CliContext.JsonOption();
         var command = new Command("diff", "Render the prompts of a recorded run with other templates and show the difference; exit code 0: equal, 1: different, 2: wrong usage") { task, templates, json };
@@ -52,8 +52,8 @@ internal static class ReplayDiff
             var set = ReadTemplates(configuration, folder);
 
             // 2. The recorded prompts, and the pin of the task.
-            await using var api = await ApiConnection.OpenAsync(configuration, context.Addresses(parse, configuration), context.NamesServer(parse), parse.GetValue(context.Tenant), cancellationToken);
-            var recorded = (await api.GetAsync($"/trajectories/{Uri.EscapeDataString(task)}/prompts", cancellationToken)).Deserialize(ApiJson.Default.RecordedPromptsResponse)!;
+            await using var api = await ApiConnection.OpenAsync(configuration, context.ServerAddresses(parse, configuration), context.NamesServer(parse), parse.GetValue(context.Tenant), cancellationToken);
+            var recorded = (await api.GetAsync($"/trajectories/{Uri.EscapeDataString(await RunReference.ResolveAsync(api, task, cancellationToken))}/prompts", cancellationToken)).Deserialize(ApiJson.Default.RecordedPromptsResponse)!;
             if (PromptValues.FromJson(recorded.Values.GetRawText()) is not { } values)
             {
                 throw new CliException($"This version cannot read the pinned values of {task}.", ExitCodes.WrongUsage);

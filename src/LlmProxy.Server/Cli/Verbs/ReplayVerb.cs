@@ -108,8 +108,8 @@ internal static class ReplayVerb
             }
 
             var configuration = context.Configuration(parse);
-            await using var api = await ApiConnection.OpenAsync(configuration, context.Addresses(parse, configuration, withOption: !listens), !listens && context.NamesServer(parse), parse.GetValue(context.Tenant), cancellationToken);
-            return RecordedTrajectoryFile.Read((await api.GetAsync($"/trajectories/{Uri.EscapeDataString(task)}/recording", cancellationToken)).ToJsonString());
+            await using var api = await ApiConnection.OpenAsync(configuration, context.ServerAddresses(parse, configuration, withOption: !listens), context.NamesServer(parse, withOption: !listens), parse.GetValue(context.Tenant), cancellationToken);
+            return RecordedTrajectoryFile.Read((await api.GetAsync($"/trajectories/{Uri.EscapeDataString(await RunReference.ResolveAsync(api, task, cancellationToken))}/recording", cancellationToken)).ToJsonString());
         }
         catch (InvalidDataException error)
         {
@@ -150,5 +150,5 @@ internal static class ReplayVerb
         }
     }
 
-    private static Option<string> TaskOption() => new("--task") { Description = "Id of the task or the run, session:ID, last, or a file of a recorded run", HelpName = "ID|FILE", Required = true };
+    private static Option<string> TaskOption() => new("--task") { Description = RunReference.Description + ", or a file of a recorded run", HelpName = "ID|FILE", Required = true };
 }

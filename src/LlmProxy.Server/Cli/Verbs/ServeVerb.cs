@@ -17,7 +17,8 @@ internal static class ServeVerb
     {
         var insecure = new Option<bool>("--insecure") { Description = "Allow addresses other than loopback without keys" };
         var insecureUpstreams = new Option<bool>("--insecure-upstreams") { Description = "Allow clusters that accept any certificate (DangerousAcceptAnyServerCertificate)" };
-        var command = new Command(Name, "Run the proxy (default)") { insecure, insecureUpstreams };
+        var log = new Option<string?>(BackgroundProxy.LogOption) { Description = "Write the output to this file, and run on when the terminal closes", HelpName = "FILE" };
+        var command = new Command(Name, "Run the proxy (default)") { insecure, insecureUpstreams, log };
         command.SetAction((parse, cancellationToken) => Run(parse, cancellationToken));
         root.Add(command);
         root.Add(insecure);
@@ -25,11 +26,12 @@ internal static class ServeVerb
         root.SetAction((parse, cancellationToken) => Run(parse, cancellationToken));
 
         Task<int> Run(ParseResult parse, CancellationToken cancellationToken) =>
-            RunAsync(context, parse, new Risks(parse.GetValue(insecure), parse.GetValue(insecureUpstreams)), cancellationToken);
+            RunAsync(context, parse, new Risks(parse.GetValue(insecure), parse.GetValue(insecureUpstreams)), parse.GetResult(log) is null ? null : parse.GetValue(log), cancellationToken);
     }
 
-    private static async Task<int> RunAsync(CliContext context, ParseResult parse, Risks risks, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(CliContext context, ParseResult parse, Risks risks, string? log, CancellationToken cancellationToken)
     {
+        var output = log is null ? context.Console.Out : BackgroundProxy.Detach(log);
         var configuration = context.Configuration(parse);
         var urls = context.Addresses(parse, configuration);
         CheckUpstreams(configuration, risks);
@@ -54,8 +56,8 @@ internal static class ServeVerb
             throw new CliException(new ListenRefusedException(string.Join(", ", bound)).Message);
         }
 
-        await new StartMessage(app, configuration, isShared).WriteAsync(context.Console.Out, cancellationToken);
-        await signals.DrainAsync(app, context.Console.Out);
+        await new StartMessage(app, configuration, isShared).WriteAsync(output, cancellationToken);
+        await signals.DrainAsync(app, output);
         return ExitCodes.Done;
     }
 

@@ -18,6 +18,7 @@ internal static class TasksVerb
         Complete(context),
         Outcome(context),
         Cancel(context),
+        Delete(context),
         Simple(context, "intervene", "Record that a person took over", "interventions"),
         PurgeVerb.Create(context),
     };
@@ -38,16 +39,25 @@ internal static class TasksVerb
             "list",
             "List runs, newest first",
             [provider, model, status, since, search, key, contains, limit],
-            (api, parse, cancellationToken) => ReadAsync(
-                api,
-                [
-                    ("provider", parse.GetValue(provider)), ("model", parse.GetValue(model)), ("status", parse.GetValue(status)),
-                    ("since", parse.GetValue(since)), ("search", parse.GetValue(search)), ("key", parse.GetValue(key)), ("contains", parse.GetValue(contains)),
-                ],
-                parse.GetValue(limit),
-                cancellationToken),
+            async (api, parse, cancellationToken) =>
+            {
+                var page = await ReadAsync(
+                    api,
+                    [
+                        ("provider", parse.GetValue(provider)), ("model", parse.GetValue(model)), ("status", parse.GetValue(status)),
+                        ("since", parse.GetValue(since)), ("search", parse.GetValue(search)), ("key", parse.GetValue(key)), ("contains", parse.GetValue(contains)),
+                    ],
+                    parse.GetValue(limit),
+                    cancellationToken);
+                if (page["items"]!.AsArray().Count == 0)
+                {
+                    await UnknownName.CheckAsync(api, parse.GetValue(provider), parse.GetValue(model), cancellationToken);
+                }
+
+                return page;
+            },
             ApiJson.Default.PageResponseTrajectoryDto,
-            (console, _, page) => Print(console, page));
+            (console, _, page) => RunTable.Print(console, page, TimeProvider.System.GetUtcNow().UtcDateTime));
     }
 
     /// <summary>One page; a search of texts that stopped at its limit is continued until the page is full.</summary>
@@ -87,7 +97,7 @@ internal static class TasksVerb
             "show",
             "Show a run with its score and its steps",
             [id, full],
-            (api, parse, cancellationToken) => api.GetAsync("/trajectories/" + Escape(parse, id), cancellationToken),
+            async (api, parse, cancellationToken) => await api.GetAsync("/trajectories/" + await PathOfAsync(api, parse, id, cancellationToken), cancellationToken),
             ApiJson.Default.TrajectoryDetailDto,
             (console, parse, run) => new TrajectoryPrinter(console, parse.GetValue(full)).Print(run));
     }
@@ -112,7 +122,7 @@ internal static class TasksVerb
             var metrics = parse.GetValue(clicks) is null && parse.GetValue(errors) is null ? null : new MetricsRequest(parse.GetValue(errors), parse.GetValue(clicks));
             var success = command.Length == 0 ? !parse.GetValue(failed) : await CheckCommand.RunAsync(command, cancellationToken) == 0;
             var body = new CompleteTaskRequest(success, metrics, parse.GetValue(comment), command.Length == 0 ? "human" : "ci");
-            return await api.PostAsync($"/tasks/{Escape(parse, id)}/complete", body, ApiJson.Default.CompleteTaskRequest, cancellationToken);
+            return await api.PostAsync($"/tasks/{await PathOfAsync(api, parse, id, cancellationToken)}/complete", body, ApiJson.Default.CompleteTaskRequest, cancellationToken);
         });
     }
 
@@ -124,11 +134,11 @@ internal static class TasksVerb
         var answer = new Option<string?>("--answer") { Description = "The same as one letter: y or n", HelpName = "y|n" };
         var ended = new Option<bool>("--ended") { Description = "With last or session:ID, the latest task that has ended, not one under way" };
         var comment = new Option<string?>("--comment") { Description = "A comment to keep with the run" };
-        return Answered(context, "outcome", "State how a task ended, or correct what was stated", [id, success, failure, answer, ended, comment], (api, parse, cancellationToken) =>
+        return Answered(context, "outcome", "State how a task ended, or correct what was stated", [id, success, failure, answer, ended, comment], async (api, parse, cancellationToken) =>
         {
             bool?[] given = [parse.GetValue(success) ? true : null, parse.GetValue(failure) ? false : null, Truth(parse.GetValue(answer))];
             return given.OfType<bool>().ToList() is [var succeeded]
-                ? api.PostAsync($"/tasks/{Escape(parse, id)}/complete", new CompleteTaskRequest(succeeded, null, parse.GetValue(comment), "human", parse.GetValue(ended) ? true : null), ApiJson.Default.CompleteTaskRequest, cancellationToken)
+                ? await api.PostAsync($"/tasks/{await PathOfAsync(api, parse, id, cancellationToken)}/complete", new CompleteTaskRequest(succeeded, null, parse.GetValue(comment), "human", parse.GetValue(ended) ? true : null), ApiJson.Default.CompleteTaskRequest, cancellationToken)
                 : throw new CliException("Give one of --success, --failure and --answer y or n.", ExitCodes.WrongUsage);
         });
     }
@@ -147,7 +157,7 @@ internal static class TasksVerb
         var yes = CliConsole.YesOption();
         return Answered(context, "cancel", "Cancel a task and discard its content", [id, yes], async (api, parse, cancellationToken) =>
         {
-            var run = (await api.GetAsync("/trajectories/" + Escape(parse, id), cancellationToken)).Deserialize(ApiJson.Default.TrajectoryDetailDto)!;
+            var run = (await api.GetAsync("/trajectories/" + await PathOfAsync(api, parse, id, cancellationToken), cancellationToken)).Deserialize(ApiJson.Default.TrajectoryDetailDto)!;
             if (run.Status != EnumWords.Snake(TrajectoryStatus.Active) && run.Status != EnumWords.Snake(TrajectoryStatus.Cancelled))
             {
                 context.Console.RequireYes(
@@ -159,10 +169,53 @@ internal static class TasksVerb
         });
     }
 
+    private static Command Delete(CliContext context)
+    {
+        var ids = new Argument<string[]>("ID") { Description = RunReference.Description, Arity = ArgumentArity.OneOrMore };
+        var yes = CliConsole.YesOption();
+        var json = CliContext.JsonOption();
+        var command = new Command("delete", "Delete runs and all data derived from them") { ids, yes, json };
+        command.SetAction(async (parse, cancellationToken) =>
+        {
+            await using var api = await ApiVerb.OpenAsync(context, parse, cancellationToken);
+            var runs = new List<TrajectoryDetailDto>();
+            foreach (var id in parse.GetValue(ids)!)
+            {
+                var path = Uri.EscapeDataString(await RunReference.ResolveAsync(api, id, cancellationToken));
+                runs.Add((await api.GetAsync("/trajectories/" + path, cancellationToken)).Deserialize(ApiJson.Default.TrajectoryDetailDto)!);
+            }
+
+            runs = [.. runs.DistinctBy(run => run.Id)];
+            foreach (var run in runs)
+            {
+                await context.Console.Error.WriteLineAsync(Invariant($"{run.TaskId}  {TrajectoryPrinter.Time(run.StartedAt)}  {run.IterationCount} steps  {TextFold.Short(run.TaskDescription, 60)}"));
+            }
+
+            context.Console.RequireYes(runs.Count == 1 ? "Delete this run and all data derived from it?" : Invariant($"Delete these {runs.Count} runs and all data derived from them?"), parse.GetValue(yes));
+            foreach (var run in runs)
+            {
+                // By its own id: "last" may be another run by now.
+                await api.DeleteAsync("/trajectories/" + run.Id, cancellationToken);
+            }
+
+            if (parse.GetValue(json))
+            {
+                context.Console.Json(new JsonObject { ["deleted"] = new JsonArray([.. runs.Select(run => (JsonNode)run.Id)]) });
+            }
+            else
+            {
+                context.Console.Line(runs.Count == 1 ? "1 run deleted." : Invariant($"{runs.Count} runs deleted."));
+            }
+
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
     private static Command Simple(CliContext context, string name, string description, string path)
     {
         var id = IdArgument();
-        return Answered(context, name, description, [id], (api, parse, cancellationToken) => api.PostAsync($"/tasks/{Escape(parse, id)}/{path}", cancellationToken));
+        return Answered(context, name, description, [id], async (api, parse, cancellationToken) => await api.PostAsync($"/tasks/{await PathOfAsync(api, parse, id, cancellationToken)}/{path}", cancellationToken));
     }
 
     private static Command Answered(
@@ -173,28 +226,8 @@ internal static class TasksVerb
             console.Line(run.Recorded ? "Its steps are kept." : $"Its steps are not kept: {run.Reason}.");
         });
 
-    private static Argument<string> IdArgument() => new("ID") { Description = "Id of the task or the run, session:ID, or last" };
+    private static Argument<string> IdArgument() => new("ID") { Description = RunReference.Description };
 
-    private static string Escape(ParseResult parse, Argument<string> id) => Uri.EscapeDataString(parse.GetValue(id)!);
-
-    private static void Print(CliConsole console, PageResponse<TrajectoryDto> page)
-    {
-        if (page.Items.Count == 0)
-        {
-            console.Line("No runs found. \"llmproxy doctor\" shows what is recorded and diagnoses why nothing was.");
-            return;
-        }
-
-        console.Table(
-            ["Task", "Started", "Model", "Status", "Score", "Steps", "What"],
-            page.Items.Select(run => new[]
-            {
-                run.TaskId, TrajectoryPrinter.Time(run.StartedAt), run.Model.Length > 0 ? run.Model : run.Provider, TrajectoryPrinter.StatusOf(run),
-                TrajectoryPrinter.Score(run.QualityScore), Invariant($"{run.IterationCount}"), TextFold.Short(run.TaskDescription, 60),
-            }));
-        if (page.NextCursor is not null)
-        {
-            console.Line("There are more runs: raise --limit, or narrow the list with --since, --status or --search.");
-        }
-    }
+    private static async Task<string> PathOfAsync(ApiConnection api, ParseResult parse, Argument<string> id, CancellationToken cancellationToken) =>
+        Uri.EscapeDataString(await RunReference.ResolveAsync(api, parse.GetValue(id)!, cancellationToken));
 }
