@@ -12,6 +12,7 @@ internal static class ProxyHeaders
     public const string Token = "LlmProxy-Token";
     public const string FewShotResult = "LlmProxy-Few-Shot-Result";
     public const string Examples = "LlmProxy-Examples";
+    public const string Translated = "LlmProxy-Translated";
 
     /// <summary>Headers of requests that never reach an upstream.</summary>
     public static readonly string[] OfRequests = [Task, TaskDescription, FewShot, Record, Key, Token];

@@ -1,4 +1,5 @@
 using LlmProxy.Core.Assistants;
+using LlmProxy.Core.Calls;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Curation;
 using LlmProxy.Core.Experiments;
@@ -52,6 +53,7 @@ public static class LlmProxyStorageServiceCollectionExtensions
             .AddPort<ICurationStore>()
             .AddPort<IAssistanceStore>()
             .AddPort<IJudgementStore>()
+            .AddPort<ITaskRouteStore>()
             .AddPort<IRescanStore>();
     }
 

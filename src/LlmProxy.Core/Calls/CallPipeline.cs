@@ -9,7 +9,7 @@ namespace LlmProxy.Core.Calls;
 /// The one place where a completion call is read, assigned to a task, enhanced and recorded; the same for the proxy, the
 /// chat client, the recorder of an application, and the tests:
 /// <code>
-/// request ──► 1 read ─► 2 assign to a task ─► 3 choose and render the prompt ─► 4 open the record ──► send Body
+/// request ──► 1 read ─► 2 assign to a task ─► 3 choose the upstream, choose and render the prompt ─► 4 open the record ──► send Body
 /// response ──► Copy: spool, keys ──► Complete: recorder ─► store
 /// </code>
 /// Learning never harms traffic: a stage that fails is logged, and the call continues without it.
@@ -43,6 +43,7 @@ internal sealed partial class CallPipeline(
             if (Read(call))
             {
                 await AssignAsync(call, cancellationToken);
+                await RouteAsync(call, cancellationToken);
                 await EnhanceAsync(call, cancellationToken);
                 Record(call);
             }
@@ -206,6 +207,15 @@ internal sealed partial class CallPipeline(
         }
     }
 
+    private static async ValueTask RouteAsync(CallSession call, CancellationToken cancellationToken)
+    {
+        if (call.Start.ChooseRoute is { } choose && !call.Dialect.IsRecordOnly)
+        {
+            var question = new RouteQuestion(call.Start.Tenant, call.Reading.Model ?? "", call.Rules.Name, call.Place?.Task?.ConversationId, call.Start.Header);
+            call.Route = await choose(question, cancellationToken);
+        }
+    }
+
     private async ValueTask EnhanceAsync(CallSession call, CancellationToken cancellationToken)
     {
         var start = call.Start;
@@ -217,7 +227,7 @@ internal sealed partial class CallPipeline(
         try
         {
             call.Prompt = await prompts.EnhanceAsync(
-                new PromptRequest(call.Start.Tenant, task.ConversationId, task.TaskDescription, call.Provider, call.Reading.Model ?? "", call.Reading)
+                new PromptRequest(call.Start.Tenant, task.ConversationId, task.TaskDescription, call.Provider, call.Route?.Model ?? call.Reading.Model ?? "", call.Reading)
                 {
                     IsFirstStep = place.StepIndex == 1 && task.TaskId == task.ConversationId,
                     FewShot = call.Start.FewShot,

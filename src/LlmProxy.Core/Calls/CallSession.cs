@@ -36,8 +36,11 @@ internal sealed class CallSession : IDisposable
     /// <summary>The request; valid if <see cref="IsRead"/>.</summary>
     public RequestReading Reading => Request.Reading;
 
+    /// <summary>Where the call goes instead of the upstream of its address, or null.</summary>
+    public CallRoute? Route { get; internal set; }
+
     /// <summary>The provider of the model that is asked; valid if <see cref="IsRead"/>.</summary>
-    public string Provider => Request.Provider;
+    public string Provider => Route?.Provider ?? Request.Provider;
 
     /// <summary>The client's rules; valid if <see cref="IsRead"/>.</summary>
     public TaskRules Rules => Request.Rules;

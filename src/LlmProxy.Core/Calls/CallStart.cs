@@ -17,6 +17,9 @@ internal sealed record CallStart(string Tenant, IDialect Dialect)
     /// <summary>The request's path without its query. Gemini names the model and the stream there.</summary>
     public required string Path { get; init; }
 
+    /// <summary>The query with its question mark, or empty. Gemini names the framing of a stream there.</summary>
+    public string Query { get; init; } = "";
+
     /// <summary>The provider to assume if the model's name does not decide; null for <c>proxy</c>.</summary>
     public string? Provider { get; init; }
 
@@ -46,6 +49,9 @@ internal sealed record CallStart(string Tenant, IDialect Dialect)
 
     /// <summary>The caller's value for <c>LlmProxy-Record</c>: <c>off</c>, or null.</summary>
     public string? RecordHeader { get; init; }
+
+    /// <summary>Decides where the call goes; null for the upstream of its address.</summary>
+    public ChooseRoute? ChooseRoute { get; init; }
 
     /// <summary>Whether the prompt may be rewritten. False for calls that are already over.</summary>
     public bool MayEnhance { get; init; } = true;

@@ -1,4 +1,5 @@
 using LlmProxy.Core.Configuration;
+using LlmProxy.Server.Dashboard;
 
 namespace LlmProxy.Server.Access;
 
@@ -12,6 +13,8 @@ internal static class AccessExtensions
         services.AddSingleton(keys);
         services.AddSingleton(new PageRules(options.Auth, addresses));
         services.AddSingleton(_ => new LocalAccess(keys.HasKeys ? null : LocalToken.Open(LocalToken.FileFor(options.Recording, baseDirectory)), options.Auth.LocalToken));
+        services.AddSingleton<DashboardGuard>();
+        services.AddSingleton<SignInLinks>();
         return services;
     }
 

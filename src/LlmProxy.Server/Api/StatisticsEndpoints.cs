@@ -56,7 +56,8 @@ internal static class StatisticsEndpoints
         public string? Experiments { get; init; }
     }
 
-    private static async Task<ExperimentsDto> ExperimentsAsync(
+    /// <summary>The effect of examples, by model.</summary>
+    internal static async Task<ExperimentsDto> ExperimentsAsync(
         IExampleStore store, ExampleLedger ledger, ExperimentOptions options, StatisticsQuery query, CancellationToken cancellationToken)
     {
         var models = ArmComparison.Compare(await store.ReadArmsAsync(query.Tenant, query.Since, query.Until, query.Model, cancellationToken));

@@ -66,12 +66,14 @@ internal sealed class ProxyConfiguration
             .ToDictionary(e => (string)e.Key, e => (string?)e.Value, StringComparer.OrdinalIgnoreCase);
         var builder = new ConfigurationBuilder();
         var ownRoutes = false;
+        List<string> topKeys = [];
         string? templates = null;
         if (file is not null)
         {
             try
             {
                 var own = new ConfigurationBuilder().AddJsonFile(file).Build();
+                topKeys.AddRange(own.GetChildren().Select(child => child.Key));
                 ownRoutes = own.GetSection("ReverseProxy").GetChildren().Any();
                 templates = DataFolder.TemplatesOf(file, own[TemplatesKey]);
             }
@@ -99,6 +101,7 @@ internal sealed class ProxyConfiguration
         var problems = new List<ConfigurationProblem>();
         var options = OptionsReader.Read(root, environment, ConnectionStrings.Read, problems);
         OptionsValidator.ValidateEnvironment(options, environment, problems);
+        UpstreamSettings.Validate(root, options, topKeys.Concat(top.Keys.Select(key => key.Split(':')[0])), problems);
         var baseDirectory = DataFolder.Of(file);
         return new ProxyConfiguration(root, options, problems, file, baseDirectory, [.. top]);
     }

@@ -1,5 +1,6 @@
 using LlmProxy.Server.Access;
 using LlmProxy.Server.Pipeline;
+using LlmProxy.Server.Routing;
 using LlmProxy.Server.Telemetry;
 using LlmProxy.Server.Upstreams;
 using Polly.Telemetry;
@@ -35,11 +36,14 @@ internal static class ProxyServices
         // UpstreamResilience logs retries and circuit breaks itself, at suitable levels.
         services.Configure<TelemetryOptions>(telemetry => telemetry.SeverityProvider = static _ => ResilienceEventSeverity.Debug);
         services.AddSingleton<UpstreamResilience>();
+        services.AddSingleton<RoutingTable>();
+        services.AddSingleton<RoutedForwarder>();
         services.AddSingleton<IForwarderHttpClientFactory, UpstreamClientFactory>();
         services.AddReverseProxy()
             .LoadFromConfig(configuration.Root.GetSection("ReverseProxy"))
             .AddTransforms<RawTargetTransform>()
             .AddTransforms<ProviderKeys>()
+            .AddTransforms<RoutedRequest>()
             .AddTransforms<TraceContext>()
             .AddConfigFilter<UpstreamTimeoutFilter>();
         return services;

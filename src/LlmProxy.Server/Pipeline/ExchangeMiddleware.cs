@@ -2,6 +2,7 @@ using LlmProxy.Core.Calls;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Access;
+using LlmProxy.Server.Routing;
 using LlmProxy.Server.Upstreams;
 using LlmProxy.Wire;
 
@@ -16,7 +17,7 @@ namespace LlmProxy.Server.Pipeline;
 /// </code>
 /// Steps 2 to 5 and 9 are <see cref="CallPipeline"/>. If one of them fails, the request is forwarded unmodified.
 /// </summary>
-internal sealed partial class ExchangeMiddleware(RequestDelegate next, CallPipeline calls, RequestBuffers buffers, NotRecordedCounts notRecorded, ILogger<ExchangeMiddleware> log)
+internal sealed partial class ExchangeMiddleware(RequestDelegate next, CallPipeline calls, RequestBuffers buffers, RoutedForwarder routed, NotRecordedCounts notRecorded, ILogger<ExchangeMiddleware> log)
 {
     public async Task InvokeAsync(HttpContext context)
     {
@@ -43,7 +44,7 @@ internal sealed partial class ExchangeMiddleware(RequestDelegate next, CallPipel
         }
 
         // 2. to 5. Read, assigned to a task, examples chosen, the prompt rewritten, the record opened.
-        using var call = await calls.BeginAsync(IncomingCalls.From(context, dialect, body.IsWhole ? body.Bytes : default(ReadOnlyMemory<byte>?), arrived, taskId), context.RequestAborted);
+        using var call = await calls.BeginAsync(IncomingCalls.From(context, dialect, body.IsWhole ? body.Bytes : default(ReadOnlyMemory<byte>?), arrived, taskId, routed.Choose), context.RequestAborted);
         ResponseStamp.OnStart(context, call);
 
         // 6. to 9. Forwarded; the response passes the tee on its way back; the recorder takes over in the background.
@@ -96,6 +97,11 @@ internal sealed partial class ExchangeMiddleware(RequestDelegate next, CallPipel
         var outcome = ExchangeOutcome.ClientLeft;
         try
         {
+            if (routed.Handles(context, call))
+            {
+                return outcome = await routed.ForwardAsync(context, call, body, next);
+            }
+
             await next(context);
             return outcome = UpstreamErrors.OutcomeOf(context);
         }

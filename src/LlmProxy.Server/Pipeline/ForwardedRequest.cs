@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using LlmProxy.Core.Calls;
 using LlmProxy.Server.Upstreams;
 
@@ -19,17 +20,22 @@ internal sealed class ForwardedRequest : IAsyncDisposable
     public UpstreamCall Upstream { get; }
 
     /// <summary>Replaces the request's body by that of a call.</summary>
-    public static ForwardedRequest Attach(HttpContext context, RequestBody body, CallSession call)
+    /// <param name="context">The request.</param>
+    /// <param name="body">The body as it came.</param>
+    /// <param name="call">The call.</param>
+    /// <param name="other">The body for another upstream; null for that of the call.</param>
+    public static ForwardedRequest Attach(HttpContext context, RequestBody body, CallSession call, ReadOnlyMemory<byte>? other = null)
     {
         var request = context.Request;
-        var upstream = new UpstreamCall { ReadTimestamp = call.ReadTimestamp, Body = call.Body };
+        var upstream = new UpstreamCall { ReadTimestamp = call.ReadTimestamp, Body = other ?? call.Body };
+        var sent = other ?? call.Prompt.Body;
         var forwarded = new ForwardedRequest(
             context,
-            call.Prompt.Body is { } rewritten ? new MemoryStream(rewritten, writable: false) : body.ToStream(request.Body),
+            sent is { } rewritten ? StreamOf(rewritten) : body.ToStream(request.Body),
             upstream);
         context.Features.Set(upstream);
         request.Body = forwarded._forwarded;
-        if (call.Prompt.Body is { } replaced)
+        if (sent is { } replaced)
         {
             request.ContentLength = replaced.Length;
             request.Headers.Remove("Content-Encoding");
@@ -42,6 +48,10 @@ internal sealed class ForwardedRequest : IAsyncDisposable
 
         return forwarded;
     }
+
+    private static MemoryStream StreamOf(ReadOnlyMemory<byte> body) => MemoryMarshal.TryGetArray(body, out var array)
+        ? new MemoryStream(array.Array!, array.Offset, array.Count, writable: false)
+        : new MemoryStream(body.ToArray(), writable: false);
 
     /// <inheritdoc />
     public async ValueTask DisposeAsync()

@@ -16,11 +16,14 @@ internal static class IncomingCalls
     /// <param name="body">Its body; null if it exceeds a limit.</param>
     /// <param name="arrived">When it arrived, by the pipeline's clock.</param>
     /// <param name="taskId">The task that it names, or null.</param>
-    public static CallStart From(HttpContext context, DialectKind dialect, ReadOnlyMemory<byte>? body, long arrived, TaskId? taskId) => new(context.GetTenant(), DialectCatalog.Get(dialect))
+    /// <param name="chooseRoute">Decides where it goes; null for the upstream of its address.</param>
+    public static CallStart From(HttpContext context, DialectKind dialect, ReadOnlyMemory<byte>? body, long arrived, TaskId? taskId, ChooseRoute? chooseRoute = null) => new(context.GetTenant(), DialectCatalog.Get(dialect))
     {
         Body = body,
         ContentEncoding = context.Request.Headers.ContentEncoding.ToString(),
         Path = context.Request.Path.Value ?? "",
+        Query = context.Request.QueryString.Value ?? "",
+        ChooseRoute = chooseRoute,
         Provider = RouteProvider.Of(context),
         Header = name => Header(context, name),
         Headers = Marks(context.Request.Headers),

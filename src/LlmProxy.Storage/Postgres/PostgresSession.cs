@@ -18,7 +18,7 @@ internal sealed class PostgresSession(NpgsqlConnection connection) : SqlSession
     internal static readonly IReadOnlyList<string> Tables =
     [
         "task_trajectory", "trajectory_step", "recorded_exchange", "content", "trajectory_content", "content_part", "correlation_key", "trajectory_embedding",
-        "few_shot_example", "prompt_pin", "template_set", "store_setting", "lexical_document_frequency", "task_search", "open_task", "open_key", "audit",
+        "few_shot_example", "prompt_pin", "template_set", "store_setting", "lexical_document_frequency", "task_search", "open_task", "open_key", "audit", "task_route",
     ];
 
     public override string VectorColumn => "embedding";

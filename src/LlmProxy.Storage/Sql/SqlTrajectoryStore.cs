@@ -2,6 +2,7 @@ using System.Data.Common;
 using System.Security.Cryptography;
 using System.Text.Json;
 using LlmProxy.Core.Assistants;
+using LlmProxy.Core.Calls;
 using LlmProxy.Core.Curation;
 using LlmProxy.Core.Experiments;
 using LlmProxy.Core.Judging;
@@ -25,7 +26,7 @@ namespace LlmProxy.Storage.Sql;
 /// </remarks>
 public abstract partial class SqlTrajectoryStore :
     IStoreLifecycle, ITrajectoryStore, ICorrelationStore, IExampleStore, ISearchStore, IEmbeddingStore, IPromptPinStore, IStatisticsStore, IAuditStore, IOutcomeStore, ICurationStore,
-    IAssistanceStore, IJudgementStore
+    IAssistanceStore, IJudgementStore, ITaskRouteStore
 {
     private const string Runs = "SELECT {0} FROM task_trajectory t WHERE ";
     private static readonly string SelectRuns = Runs.Replace("{0}", TrajectoryRows.Columns, StringComparison.Ordinal);

@@ -5,7 +5,7 @@ namespace LlmProxy.Server.Cli.Verbs;
 /// <summary><c>connect</c>: prints the settings of a client for this proxy; changes nothing without <c>--install-command</c>.</summary>
 internal static class ConnectVerb
 {
-    private static readonly string[] Clients = ["claude-code", "codex", "gemini-cli", "opencode", "bytebot", "sdk"];
+    internal static readonly string[] Clients = ["claude-code", "codex", "gemini-cli", "opencode", "bytebot", "sdk"];
 
     public static Command Create(CliContext context)
     {
