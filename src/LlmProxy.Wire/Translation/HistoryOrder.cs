@@ -39,7 +39,7 @@ internal static class HistoryOrder
             ordered.Add(new Turn(TurnRole.Assistant, [.. turns[i].Parts.Select(part => part is TurnCall call ? call with { Id = ids[next++] } : part)]));
             if (calls.Count > 0)
             {
-                List<TurnPart> own = [.. results.Select((result, n) => result with { CallId = ids[n], Name = calls[n].Name })];
+                List<TurnPart> own = [.. results.Select((result, n) => result with { CallId = ids[n], Name = calls[n].Name, Namespace = calls[n].Namespace })];
                 matched.UnionWith(own);
                 ordered.Add(new Turn(TurnRole.User, own));
             }
@@ -96,7 +96,7 @@ internal static class HistoryOrder
 
             if (found is null)
             {
-                request.Lose("tool_result", "history", "A call without a result gets one that says so: providers refuse the history otherwise.");
+                request.Lose("missing tool_result", "history", "A call without a result gets one that says so: providers refuse the history otherwise.");
             }
 
             results.Add(found ?? new TurnResult(call.Id, [new TurnText(NoResult)], IsError: true));

@@ -182,7 +182,8 @@ internal sealed class TargetRequest
         SearchesWeb = _request.SearchesWeb && takesSearch;
         foreach (var foreign in _request.SearchesWeb && !takesSearch ? _request.ForeignTools.Append("web_search") : _request.ForeignTools)
         {
-            if (Tools.Count == 0 && !SearchesWeb)
+            // Without what it is to look up, the model would answer something else; without a place to run code it answers by itself.
+            if (Tools.Count == 0 && !SearchesWeb && (LooksUp(foreign) || _request.Choice is ChoiceKind.Any))
             {
                 _request.Refuse($"The request offers the tool '{RawJson.Clean(foreign)}' alone, which the target's provider does not run. Send it to a cluster that has the tool, or offer a function.");
             }
@@ -190,6 +191,9 @@ internal sealed class TargetRequest
             Lose(RawJson.Clean(foreign), "tools", "The provider of the client's dialect runs the tool; the target does not.");
         }
     }
+
+    private static bool LooksUp(string tool) =>
+        Array.Exists(["search", "fetch", "mcp", "retriev", "computer", "image", "urlContext", "googleMaps"], word => tool.Contains(word, StringComparison.OrdinalIgnoreCase));
 
     private void PrepareChoice()
     {

@@ -61,6 +61,9 @@ internal sealed record TurnResult(string CallId, List<TurnPart> Parts, bool IsEr
     /// <summary>The tool's name, where the result states it.</summary>
     public string? Name { get; init; }
 
+    /// <summary>The namespace that holds the tool, or null.</summary>
+    public string? Namespace { get; init; }
+
     public string Text => string.Join('\n', Parts.OfType<TurnText>().Select(part => part.Text));
 }
 
@@ -196,7 +199,7 @@ internal static class Values
     /// <summary>Arguments as a JSON object: as sent, or what a broken text is wrapped into.</summary>
     public static string AsObject(string arguments)
     {
-        if (string.IsNullOrWhiteSpace(arguments))
+        if (string.IsNullOrWhiteSpace(arguments) || arguments.Trim() == "null")
         {
             return "{}";
         }

@@ -136,7 +136,8 @@ internal sealed class AnthropicReplyReader(ReplyFlow flow) : ReplyReader(flow, i
         StopKind? stop = holder.Text("stop_reason"u8) switch
         {
             null => null,
-            "max_tokens" => StopKind.MaxTokens,
+            // What the provider's own tools did so far is left out: the client cannot let the model continue.
+            "max_tokens" or "pause_turn" => StopKind.MaxTokens,
             "stop_sequence" => StopKind.StopSequence,
             "tool_use" => StopKind.ToolUse,
             "refusal" => StopKind.Refusal,

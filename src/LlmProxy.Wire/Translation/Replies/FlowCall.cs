@@ -16,6 +16,7 @@ internal sealed class FlowCall(bool isFreeText, int number)
     private bool _inText;
     private bool _isEscaped;
     private bool _hasBegun;
+    private bool _isOdd;
     private char _high;
 
     public bool IsFreeText => isFreeText;
@@ -38,7 +39,7 @@ internal sealed class FlowCall(bool isFreeText, int number)
     public bool HasArguments => Length > 0;
 
     /// <summary>Whether the arguments are a whole JSON object.</summary>
-    public bool IsWhole => !isFreeText && _hasBegun && _depth == 0;
+    public bool IsWhole => !isFreeText && _hasBegun && _depth == 0 && !_isOdd;
 
     public void Append(string? delta)
     {
@@ -57,6 +58,7 @@ internal sealed class FlowCall(bool isFreeText, int number)
         var isWhole = IsWhole;
         foreach (var letter in delta)
         {
+            _isOdd |= !_hasBegun && letter != '{' && !char.IsWhiteSpace(letter);
             Follow(letter);
         }
 
@@ -85,7 +87,13 @@ internal sealed class FlowCall(bool isFreeText, int number)
     /// <summary>Arguments in the client's form that were not yet taken.</summary>
     public string TakeArguments()
     {
-        var delta = Whole(_pending.ToString());
+        if (_isOdd && !HasEnded)
+        {
+            // No object: what it becomes is known at its end.
+            return "";
+        }
+
+        var delta = Whole(_isOdd ? Values.AsObject(_pending.ToString()) : _pending.ToString());
         _pending.Clear();
         if (isFreeText && !_tool!.IsFreeText)
         {

@@ -41,7 +41,8 @@ internal sealed class GeminiReplyEvents(ReplyPlan plan) : ReplyEvents(plan)
 
         if (usage.Reasoning > 0)
         {
-            json.WriteNumber("thoughtsTokenCount", usage.Reasoning);
+            // Some servers count reasoning outside the output; here it is added to it.
+            json.WriteNumber("thoughtsTokenCount", Math.Min(usage.Reasoning, usage.Output));
         }
 
         json.WriteNumber("totalTokenCount", usage.Total);

@@ -168,7 +168,8 @@ internal sealed class ResponsesReplyReader(ReplyFlow flow) : ReplyReader(flow)
     /// <summary>Items that only OpenAI has. Calls that the client would have to answer end the reply with an error.</summary>
     private void TakeOther(string type, JsonElement value, bool isDone)
     {
-        var isForClient = type is "local_shell_call" or "shell_call" or "computer_call" or "apply_patch_call" or "mcp_approval_request" && value.Text("call_id"u8) is not null;
+        var isForClient = type is "local_shell_call" or "shell_call" or "computer_call" or "apply_patch_call" or "mcp_approval_request"
+            || (type == "tool_search_call" && value.Get("execution"u8).Is("client"u8));
         if (isForClient && isDone)
         {
             Flow.Error(502, $"The target asks for a '{type}', which the client's dialect does not have.");

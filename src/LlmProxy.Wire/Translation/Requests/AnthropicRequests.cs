@@ -237,9 +237,6 @@ internal static class AnthropicRequests
                 case "search_result":
                     ReadResult(block, parts.Add);
                     break;
-                case "tool_reference":
-                    parts.Add(new TurnText(block.Text("tool_name"u8) ?? ""));
-                    break;
                 default:
                     parts.Add(new TurnText(block.Text("text"u8) ?? block.Text() ?? RawJson.Clean(block)));
                     break;

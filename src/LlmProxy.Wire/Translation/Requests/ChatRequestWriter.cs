@@ -266,6 +266,7 @@ internal sealed class ChatRequestWriter(TargetRequest request)
         }
         else if (media.Base64 is not null && (media.MimeType.StartsWith("text/", StringComparison.Ordinal) || media.MimeType == "application/json"))
         {
+            request.Lose("file", "history", "A text file is sent as text.");
             json.WriteString("type", "text");
             json.WriteString("text", RawJson.Clean(MediaText.Decode(media.Base64)));
         }

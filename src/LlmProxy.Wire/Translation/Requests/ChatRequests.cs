@@ -94,7 +94,7 @@ internal static class ChatRequests
                 request.SearchesWeb = value.Exists();
                 break;
             case "n" when root.Number("n"u8) is not (null or 1):
-                request.Refuse("The request asks for several answers ('n'), which the target's dialect cannot give. Set 'n' to 1.");
+                request.Lose("n", "request", "The target gives one answer.");
                 break;
             case "modalities" when value.Texts().Any(mode => mode != "text"):
                 request.Refuse("The request asks for sound ('modalities'), which the target's dialect cannot give. Ask for text alone.");

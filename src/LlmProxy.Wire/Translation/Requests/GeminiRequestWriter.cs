@@ -188,7 +188,7 @@ internal sealed class GeminiRequestWriter(TargetRequest request)
         json.WriteStartObject();
         json.WriteStartObject("functionResponse");
         WriteId(json, result.CallId);
-        json.WriteString("name", request.Names.Find(result.Name ?? ""));
+        json.WriteString("name", request.NameOf(new TurnCall(result.CallId, result.Name ?? "", "") { Namespace = result.Namespace }));
         json.WriteObject("response", (result.IsError ? "error" : "output", RawJson.Clean(result.Text)));
         if (media.Count > 0 && request.Rules.SignsCalls)
         {

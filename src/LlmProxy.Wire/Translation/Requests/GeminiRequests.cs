@@ -115,7 +115,7 @@ internal static class GeminiRequests
                 request.Effort = budget is null && level is null ? null : new Effort(level, budget);
                 break;
             case "candidateCount" or "candidate_count" when (config.Number("candidateCount"u8) ?? config.Number("candidate_count"u8)) is not (null or 1):
-                request.Refuse("The request asks for several candidates ('candidateCount'), which the target's dialect cannot give. Set it to 1.");
+                request.Lose("candidateCount", "request", "The target gives one answer.");
                 break;
             case "responseModalities" or "response_modalities" when value.Texts().Any(mode => !mode.Equals("text", StringComparison.OrdinalIgnoreCase)):
                 request.Refuse("The request asks for images or sound ('responseModalities'), which the target's dialect cannot give. Ask for text alone.");

@@ -1,0 +1,237 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+
+using LlmProxy.Wire;
+using LlmProxy.Wire.Translation;
+using Xunit.Abstractions;
+
+namespace LlmProxy.Tests.Translation;
+
+/// <summary>
+/// Every recorded history for every other dialect, and every recorded reply. A sample by default;
+/// <c>LLMPROXY_TRANSLATE_ALL=1</c> takes all.
+/// </summary>
+public sealed partial class RecordedTranslationTests(ITestOutputHelper output)
+{
+    private static readonly int Step = Environment.GetEnvironmentVariable("LLMPROXY_TRANSLATE_ALL") == "1" ? 1 : 6;
+
+    [SharedDataFact]
+    public void Every_recorded_request_becomes_a_valid_one_of_every_other_dialect_with_the_same_text()
+    {
+        var counts = new SortedDictionary<string, (int Carried, int Refused)>(StringComparer.Ordinal);
+        var refusals = new SortedDictionary<string, int>(StringComparer.Ordinal);
+        var losses = new SortedDictionary<string, int>(StringComparer.Ordinal);
+        var problems = new List<string>();
+        foreach (var recording in Dialects.Recording.All.Where((_, i) => i % Step == 0).Where(recording => recording is { Request: not null, Status: < 400 } && recording.Dialect.ReadContent(recording.Request) is { Messages.Count: > 0 }))
+        {
+            foreach (var target in ConversationTranslator.Dialects.Where(target => target != recording.Kind))
+            {
+                var pair = $"{recording.Kind} -> {target}";
+                var translation = ConversationTranslator.Translate(recording.Kind, recording.Request, recording.Path, new TranslationTarget { Dialect = target, Model = Translations.Models[target] });
+                var count = counts.GetValueOrDefault(pair);
+                counts[pair] = translation.IsRefused ? (count.Carried, count.Refused + 1) : (count.Carried + 1, count.Refused);
+                if (translation.Refusal is { } refusal)
+                {
+                    var kind = Quoted().Replace(refusal, "'…'");
+                    refusals[kind] = refusals.GetValueOrDefault(kind) + 1;
+                    continue;
+                }
+
+                foreach (var loss in translation.Losses)
+                {
+                    var key = $"{pair}: {loss.What} ({loss.Where})";
+                    losses[key] = losses.GetValueOrDefault(key) + 1;
+                }
+
+                var found = TargetValidator.Check(target, translation.Body, Translations.Models[target]);
+                found.AddRange(TextDifferences(recording, target, translation));
+                problems.AddRange(found.Distinct().Select(problem => $"{recording.Id} {pair}: {problem}"));
+            }
+        }
+
+        foreach (var (pair, (carried, refused)) in counts)
+        {
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{pair}: {carried} carried, {refused} refused"));
+        }
+
+        Print("refused", refusals);
+        Print("not carried, or in another form", losses);
+        problems.ForEach(output.WriteLine);
+        Assert.Empty(problems.Take(10));
+        Assert.True(counts.Values.Sum(count => count.Refused) * 50 < counts.Values.Sum(count => count.Carried + count.Refused), "more than 2 % are refused");
+    }
+
+    [SharedDataFact]
+    public void Every_recorded_reply_is_read_by_the_clients_dialect_as_the_same_reply()
+    {
+        var random = new Random(3);
+        var counts = new SortedDictionary<string, (int Same, int All)>(StringComparer.Ordinal);
+        var problems = new List<string>();
+        foreach (var recording in Dialects.Recording.All.Where((_, i) => i % Step == 1 % Step).Where(recording => recording.Status == 200))
+        {
+            var before = Translations.Assemble(recording.Kind, recording.Response);
+            foreach (var source in ConversationTranslator.Dialects.Where(source => source != recording.Kind))
+            {
+                foreach (var stream in (bool[])[true, false])
+                {
+                    var request = Translations.Request(source, Translations.Minimal(source, stream), recording.Kind, stream);
+                    var client = Translations.Reply(request, recording.Response, chunk: () => random.Next(4) == 0 ? random.Next(1, 9) : random.Next(1, 2000));
+                    var after = Translations.Assemble(source, client);
+                    var differences = ReplyDifferences(before, after, source).ToList();
+                    var pair = $"{recording.Kind} -> {source}{(stream ? ", streamed" : "")}";
+                    var count = counts.GetValueOrDefault(pair);
+                    counts[pair] = (count.Same + (differences.Count == 0 ? 1 : 0), count.All + 1);
+                    problems.AddRange(differences.Select(difference => $"{recording.Id} {pair}: {difference}"));
+                }
+            }
+        }
+
+        foreach (var (pair, (same, all)) in counts)
+        {
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{pair}: {same} of {all} the same"));
+        }
+
+        problems.ForEach(output.WriteLine);
+        Assert.Empty(problems.Take(10));
+    }
+
+    [GeneratedRegex("'[^']*'")]
+    private static partial Regex Quoted();
+
+    [GeneratedRegex(@"\s+|</?system>|\[image\]|\[document\]|\[audio\]|\[video\]|ERROR:|Continue\.|Respond with a single JSON object and no other text\.|\[no result was recorded\]")]
+    private static partial Regex Added();
+
+    private void Print(string title, SortedDictionary<string, int> counts)
+    {
+        output.WriteLine(title + ":");
+        foreach (var (key, count) in counts)
+        {
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {count,6} {key}"));
+        }
+    }
+
+    private static IEnumerable<string> TextDifferences(LlmProxy.Tests.Dialects.Recording recording, DialectKind target, RequestTranslation translation)
+    {
+        var before = VisibleText(recording.Kind, recording.Request, isWhole: false);
+        var after = VisibleText(target, translation.Body, isWhole: false);
+        if (before == after || VisibleText(recording.Kind, recording.Request, isWhole: true) == after || translation.Losses.Any(loss => loss.What == "tool_result" && loss.Why.Contains("never sent", StringComparison.Ordinal)))
+        {
+            yield break;
+        }
+
+        if (translation.Losses.Any(loss => loss.What == "file") && IsWithin(before, after))
+        {
+            yield break;
+        }
+
+        // Texts that a translation moves or adds, as it says.
+        var isMoved = translation.Losses.Any(loss => loss.What is "system" or "response_format" or "media" or "missing tool_result");
+        if (isMoved ? !string.Concat(before.Order()).Equals(string.Concat(after.Order()), StringComparison.Ordinal) : true)
+        {
+            var at = before.Zip(after).TakeWhile(pair => pair.First == pair.Second).Count();
+            yield return $"text differs ({before.Length} and {after.Length}) at {at}: '{Cut(before, at)}' and '{Cut(after, at)}'";
+        }
+    }
+
+    private static bool IsWithin(string part, string whole)
+    {
+        var at = 0;
+        foreach (var letter in whole)
+        {
+            at += at < part.Length && part[at] == letter ? 1 : 0;
+        }
+
+        return at == part.Length;
+    }
+
+    private static string Cut(string text, int at) => text[Math.Max(0, at - 20)..Math.Min(text.Length, at + 60)];
+
+    /// <summary>All text that the model sees, as the readers of the record find it.</summary>
+    private static string VisibleText(DialectKind kind, ReadOnlyMemory<byte> body, bool isWhole)
+    {
+        var content = DialectCatalog.Get(kind).ReadContent(body);
+        var text = new StringBuilder(content?.SystemPrompt);
+        foreach (var part in content?.Messages.SelectMany(message => message.Parts) ?? [])
+        {
+            text.Append(part switch
+            {
+                TextPart said => said.Text,
+                RefusalPart refusal => refusal.Text,
+                ToolResult result => isWhole ? result.WholeContent ?? result.Content : result.Content,
+                _ => "",
+            });
+        }
+
+        return Added().Replace(text.ToString(), "");
+    }
+
+    private static IEnumerable<string> ReplyDifferences(AssembledReply before, AssembledReply after, DialectKind source)
+    {
+        if (before.Error is not null || !before.IsComplete)
+        {
+            if (after.Error is null)
+            {
+                yield return $"no error, but {before.Error ?? "an incomplete reply"}";
+            }
+
+            yield break;
+        }
+
+        if (after.Error?.Contains("The target asks for a", StringComparison.Ordinal) == true)
+        {
+            yield break;
+        }
+
+        var (textBefore, textAfter) = (Said(before), Said(after));
+        if (textBefore != textAfter && !(textBefore.Length == 0 && before.Refusal is not null))
+        {
+            yield return $"text '{Cut(textBefore, 20)}' <> '{Cut(textAfter, 20)}'";
+        }
+
+        var calls = (Calls(before, source == DialectKind.Gemini), Calls(after, source == DialectKind.Gemini));
+        if (calls.Item1 != calls.Item2)
+        {
+            yield return $"calls {calls.Item1} <> {calls.Item2}";
+        }
+
+        if (before.HasUsage && (before.Usage.Input, before.Usage.Output, before.Usage.CacheRead) != (after.Usage.Input, after.Usage.Output, after.Usage.CacheRead))
+        {
+            yield return $"usage {before.Usage} <> {after.Usage}";
+        }
+
+        if (before.StopReason is not null && before.EndedTurn != after.EndedTurn)
+        {
+            yield return $"stop {before.StopReason} <> {after.StopReason}";
+        }
+
+        if (after.Message.Reasoning is not null)
+        {
+            yield return "thinking travelled";
+        }
+
+        if (after.Error is not null || !after.IsComplete)
+        {
+            yield return $"error {after.Error}";
+        }
+    }
+
+    private static string Said(AssembledReply reply) => string.Concat(reply.Message.Parts.Select(part => part switch { TextPart text => text.Text, RefusalPart refusal => refusal.Text, _ => "" }));
+
+    private static string Calls(AssembledReply reply, bool byName) => string.Join(' ', reply.Message.ToolCalls.Where(call => !call.IsHosted).Select(call => $"{call.Name} {Compact(call.Arguments)}"));
+
+    private static string Compact(string json)
+    {
+        try
+        {
+            // Free text of a tool that the client does not know is the argument of a function.
+            return json.Length == 0 ? "{}" : JsonNode.Parse(json) is not { } node ? "{}" : node is JsonObject { Count: 1 } && node["input"] is JsonValue text ? text.ToString() : node.ToJsonString();
+        }
+        catch (JsonException)
+        {
+            return json;
+        }
+    }
+}
