@@ -137,13 +137,8 @@ internal sealed class SchemaReducer(SchemaSubset subset, JsonElement root)
         var own = schema.Get("properties"u8);
         if (own.ValueKind == JsonValueKind.Object)
         {
-            foreach (var property in own.EnumerateObject())
-            {
-                if (!properties.Exists(known => known.Name == property.NameText()))
-                {
-                    properties.Add((property.NameText(), property.Value));
-                }
-            }
+            var known = properties.Select(property => property.Name).ToHashSet(StringComparer.Ordinal);
+            properties.AddRange(own.Members().Where(property => known.Add(property.Key)).Select(property => (property.Key, property.Value)));
         }
 
         required.UnionWith(schema.Get("required"u8).Texts());
@@ -188,13 +183,9 @@ internal sealed class SchemaReducer(SchemaSubset subset, JsonElement root)
         types = isRoot ? ["object"] : types;
         WriteTypes(json, types);
         var names = new HashSet<string>(StringComparer.Ordinal) { "type", "nullable", "propertyOrdering", "property_ordering", "example", "$schema" };
-        foreach (var property in schema.EnumerateObject())
+        foreach (var (name, value) in schema.Members().Where(member => names.Add(member.Key)))
         {
-            var name = property.NameText();
-            if (names.Add(name))
-            {
-                WriteMember(json, name, property.Value, depth);
-            }
+            WriteMember(json, name, value, depth);
         }
 
         if (types.Contains("object"))
@@ -241,11 +232,10 @@ internal sealed class SchemaReducer(SchemaSubset subset, JsonElement root)
         if (Maps.Contains(name) && value.ValueKind == JsonValueKind.Object)
         {
             json.WriteStartObject(RawJson.Clean(name));
-            var names = new HashSet<string>(StringComparer.Ordinal);
-            foreach (var property in value.EnumerateObject().Where(property => names.Add(property.NameText())))
+            foreach (var (property, inner) in value.Members())
             {
-                json.WritePropertyName(RawJson.Clean(property.NameText()));
-                WriteNode(json, property.Value, depth + 1);
+                json.WritePropertyName(RawJson.Clean(property));
+                WriteNode(json, inner, depth + 1);
             }
 
             json.WriteEndObject();
@@ -329,15 +319,8 @@ internal sealed class SchemaReducer(SchemaSubset subset, JsonElement root)
 
     private void WriteGeminiWords(Utf8JsonWriter json, JsonElement schema, List<string> types)
     {
-        var names = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var property in schema.EnumerateObject())
+        foreach (var (name, value) in schema.Members().Where(member => member.Value.Exists()))
         {
-            var (name, value) = (property.NameText(), property.Value);
-            if (!names.Add(name) || !value.Exists())
-            {
-                continue;
-            }
-
             if (GeminiWords.Contains(name))
             {
                 WriteMember(json, name, value, 0);

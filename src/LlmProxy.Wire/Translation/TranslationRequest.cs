@@ -192,6 +192,21 @@ internal static class Values
         _ => null,
     };
 
+    /// <summary>The members of an object; of equal names the last.</summary>
+    public static IReadOnlyDictionary<string, JsonElement> Members(this JsonElement holder)
+    {
+        var members = new Dictionary<string, JsonElement>(StringComparer.Ordinal);
+        if (holder.ValueKind == JsonValueKind.Object)
+        {
+            foreach (var property in holder.EnumerateObject())
+            {
+                members[property.NameText()] = property.Value;
+            }
+        }
+
+        return members;
+    }
+
     /// <summary>Texts of a string or of an array of them.</summary>
     public static IEnumerable<string> Texts(this JsonElement value) =>
         value.Text() is { } text ? [text] : value.Items().Select(item => item.Text()).OfType<string>();

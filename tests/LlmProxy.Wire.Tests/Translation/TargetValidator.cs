@@ -21,31 +21,36 @@ internal sealed partial class TargetValidator
         try
         {
             root = JsonNode.Parse(body.Span, null, new JsonDocumentOptions { MaxDepth = 10_000 });
-            // Reading all strings finds broken UTF-8 and half surrogate pairs, reading all objects finds doubled names.
-            Walk(root);
+            // Reading all strings finds broken UTF-8 and half surrogate pairs; doubled names are found where objects are read.
+            using var document = JsonDocument.Parse(body, new JsonDocumentOptions { MaxDepth = 10_000 });
+            Walk(document.RootElement);
+            Check(validator, kind, (JsonObject)root!, model);
         }
         catch (Exception error) when (error is JsonException or InvalidOperationException or ArgumentException)
         {
             return [$"no JSON: {error.Message}"];
         }
 
+        return validator._problems;
+    }
+
+    private static void Check(TargetValidator validator, DialectKind kind, JsonObject root, string model)
+    {
         switch (kind)
         {
             case DialectKind.AnthropicMessages:
-                validator.Anthropic((JsonObject)root!);
+                validator.Anthropic(root);
                 break;
             case DialectKind.OpenAiChat:
-                validator.Chat((JsonObject)root!);
+                validator.Chat(root);
                 break;
             case DialectKind.OpenAiResponses:
-                validator.Responses((JsonObject)root!);
+                validator.Responses(root);
                 break;
             default:
-                validator.Gemini((JsonObject)root!, model);
+                validator.Gemini(root, model);
                 break;
         }
-
-        return validator._problems;
     }
 
     [GeneratedRegex("^[a-zA-Z0-9_-]{1,64}$")]
@@ -57,26 +62,27 @@ internal sealed partial class TargetValidator
     [GeneratedRegex("^[a-zA-Z_][a-zA-Z0-9_.:-]{0,63}$")]
     private static partial Regex GeminiName();
 
-    private static void Walk(JsonNode? node)
+    private static void Walk(JsonElement value)
     {
-        switch (node)
+        switch (value.ValueKind)
         {
-            case JsonObject members:
-                foreach (var (_, value) in members)
+            case JsonValueKind.Object:
+                foreach (var property in value.EnumerateObject())
                 {
-                    Walk(value);
+                    _ = property.Name;
+                    Walk(property.Value);
                 }
 
                 break;
-            case JsonArray items:
-                foreach (var item in items)
+            case JsonValueKind.Array:
+                foreach (var item in value.EnumerateArray())
                 {
                     Walk(item);
                 }
 
                 break;
-            case JsonValue value when value.GetValueKind() == JsonValueKind.String:
-                _ = value.GetValue<string>();
+            case JsonValueKind.String:
+                _ = value.GetString();
                 break;
             default:
                 break;

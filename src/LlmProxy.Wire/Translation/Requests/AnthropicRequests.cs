@@ -14,9 +14,9 @@ internal static class AnthropicRequests
             return;
         }
 
-        foreach (var property in root.EnumerateObject())
+        foreach (var (name, value) in root.Members())
         {
-            ReadMember(property.NameText(), property.Value, request);
+            ReadMember(name, value, request);
         }
     }
 

@@ -14,9 +14,9 @@ internal static class ChatRequests
             return;
         }
 
-        foreach (var property in root.EnumerateObject())
+        foreach (var (name, value) in root.Members())
         {
-            ReadMember(property.NameText(), property.Value, root, request);
+            ReadMember(name, value, root, request);
         }
     }
 

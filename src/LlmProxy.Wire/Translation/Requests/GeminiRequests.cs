@@ -21,9 +21,9 @@ internal static class GeminiRequests
         }
 
         var calls = new CallNumbers();
-        foreach (var property in root.EnumerateObject())
+        foreach (var (name, value) in root.Members())
         {
-            ReadMember(property.NameText(), property.Value, calls, request);
+            ReadMember(name, value, calls, request);
         }
     }
 
@@ -54,9 +54,9 @@ internal static class GeminiRequests
                 ReadChoice(value.Get("functionCallingConfig"u8, "function_calling_config"u8), request);
                 break;
             case "generationConfig" or "generation_config" when value.ValueKind == JsonValueKind.Object:
-                foreach (var property in value.EnumerateObject())
+                foreach (var (setting, given) in value.Members())
                 {
-                    ReadSetting(property.NameText(), property.Value, value, request);
+                    ReadSetting(setting, given, value, request);
                 }
 
                 break;
@@ -154,17 +154,12 @@ internal static class GeminiRequests
 
     private static void ReadTool(JsonElement tool, TranslationRequest request)
     {
-        if (tool.ValueKind != JsonValueKind.Object)
+        foreach (var (kind, value) in tool.Members())
         {
-            return;
-        }
-
-        foreach (var property in tool.EnumerateObject())
-        {
-            switch (property.NameText())
+            switch (kind)
             {
                 case "functionDeclarations" or "function_declarations":
-                    foreach (var function in Many(property.Value))
+                    foreach (var function in Many(value))
                     {
                         var schema = function.Get("parametersJsonSchema"u8, "parameters_json_schema"u8);
                         request.Tools.Add(new OfferedTool(function.Text("name"u8) ?? "", function.Text("description"u8) ?? "") { Schema = schema.Exists() ? schema : function.Get("parameters"u8) });
@@ -174,7 +169,7 @@ internal static class GeminiRequests
                 case "googleSearch" or "google_search" or "googleSearchRetrieval" or "google_search_retrieval":
                     request.SearchesWeb = true;
                     break;
-                case var other when property.Value.Exists():
+                case var other when value.Exists():
                     request.ForeignTools.Add(other);
                     break;
                 default:

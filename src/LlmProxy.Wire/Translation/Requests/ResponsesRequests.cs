@@ -25,9 +25,9 @@ internal static class ResponsesRequests
             request.System.Add(instructions);
         }
 
-        foreach (var property in root.EnumerateObject())
+        foreach (var (name, value) in root.Members())
         {
-            ReadMember(property.NameText(), property.Value, root, request);
+            ReadMember(name, value, root, request);
         }
     }
 
