@@ -190,7 +190,7 @@ internal sealed class SchemaReducer(SchemaSubset subset, JsonElement root)
 
         if (types.Contains("object"))
         {
-            if (!names.Contains("properties"))
+            if (schema.Get("properties"u8).ValueKind != JsonValueKind.Object)
             {
                 json.WriteStartObject("properties");
                 json.WriteEndObject();
@@ -202,7 +202,7 @@ internal sealed class SchemaReducer(SchemaSubset subset, JsonElement root)
             }
         }
 
-        if (types.Contains("array") && !names.Contains("items") && !names.Contains("prefixItems"))
+        if (types.Contains("array") && !HasKind("items", schema.Get("items"u8)) && !HasKind("prefixItems", schema.Get("prefixItems"u8)))
         {
             json.WriteStartObject("items");
             json.WriteEndObject();
@@ -221,6 +221,14 @@ internal sealed class SchemaReducer(SchemaSubset subset, JsonElement root)
         }
     }
 
+    /// <summary>Whether a word's value is of the kind that JSON Schema demands.</summary>
+    private static bool HasKind(string name, JsonElement value) =>
+        Maps.Contains(name) ? value.ValueKind == JsonValueKind.Object
+        : Lists.Contains(name) || name is "required" or "enum" ? value.ValueKind == JsonValueKind.Array
+        : Inner.Contains(name) ? value.ValueKind is JsonValueKind.Object or JsonValueKind.True or JsonValueKind.False
+        : name is "description" or "title" or "format" or "pattern" or "$ref" ? value.ValueKind == JsonValueKind.String
+        : value.ValueKind != JsonValueKind.Undefined;
+
     private void WriteMember(Utf8JsonWriter json, string name, JsonElement value, int depth)
     {
         if (subset == SchemaSubset.Closed && (Sizes.Contains(name) || name == "additionalProperties"))
@@ -229,7 +237,12 @@ internal sealed class SchemaReducer(SchemaSubset subset, JsonElement root)
             return;
         }
 
-        if (Maps.Contains(name) && value.ValueKind == JsonValueKind.Object)
+        if (!HasKind(name, value))
+        {
+            // A null says the same as nothing, and strict validators refuse it.
+            HasLost |= value.Exists();
+        }
+        else if (Maps.Contains(name))
         {
             json.WriteStartObject(RawJson.Clean(name));
             foreach (var (property, inner) in value.Members())
@@ -240,7 +253,7 @@ internal sealed class SchemaReducer(SchemaSubset subset, JsonElement root)
 
             json.WriteEndObject();
         }
-        else if (Lists.Contains(name) && value.ValueKind == JsonValueKind.Array)
+        else if (Lists.Contains(name))
         {
             json.WriteArray(name, value.Items(), item => WriteNode(json, item, depth + 1));
         }
@@ -253,10 +266,6 @@ internal sealed class SchemaReducer(SchemaSubset subset, JsonElement root)
         {
             // Google's JSON writes 64 bit numbers as strings.
             json.WriteNumber(name, size);
-        }
-        else if (name is "properties" or "required" or "enum" or "description" && !value.Exists())
-        {
-            // A null says the same as nothing, and strict validators refuse it.
         }
         else
         {
