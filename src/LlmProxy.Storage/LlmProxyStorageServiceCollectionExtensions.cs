@@ -52,7 +52,8 @@ public static class LlmProxyStorageServiceCollectionExtensions
             .AddPort<ICurationStore>()
             .AddPort<IAssistanceStore>()
             .AddPort<IJudgementStore>()
-            .AddPort<IRescanStore>();
+            .AddPort<IRescanStore>()
+            .AddPort<IImportStore>();
     }
 
     private static IServiceCollection AddPort<TPort>(this IServiceCollection services)
