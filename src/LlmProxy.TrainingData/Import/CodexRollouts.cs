@@ -29,8 +29,8 @@ internal sealed class CodexRollouts(TaskRules rules, ImportReport report) : IAge
         await foreach (var line in ImportLines.ReadAsync(file, new ImportReport(), cancellationToken))
         {
             using var document = line.Bytes is { } bytes ? LenientJson.Parse(bytes) : null;
-            project ??= document is null ? null : ProjectPath.Normalize(document.RootElement.Get("payload"u8).Text("cwd"u8));
-            // The first line names it; a later one does where an older version left it out.
+            project ??= document is null ? null : ProjectPath.Normalize(document.RootElement.Get("payload"u8).Text("cwd"u8) ?? MarkedText.Of(ImportedJson.TextOf(document.RootElement.Get("content"u8)), "cwd"));
+            // The first line names it; a later one does in the oldest versions.
             if (project is not null || ++number >= 20)
             {
                 break;

@@ -23,6 +23,7 @@ internal sealed class CodexThread(TaskRules rules, ImportReport report, SessionR
     private readonly List<(ReadOnlyMemory<byte> Json, string Text, DateTimeOffset At)> _undecided = [];
     private readonly HashSet<string> _agentCalls = new(StringComparer.Ordinal);
     private string _model = "";
+    private string? _responseId;
     private string? _turnId;
     private string? _turnOfRun;
     private DateTimeOffset _now;
@@ -67,6 +68,9 @@ internal sealed class CodexThread(TaskRules rules, ImportReport report, SessionR
                 break;
             case "compacted":
                 Compact(payload);
+                break;
+            case "token_usage_record":
+                TakeCount(payload.Get("thread_token_usage"u8), payload.Get("usage"u8), payload.Text("response_id"u8));
                 break;
             case "world_state" or "ghost_commit":
                 ImportReport.Count(report.Ignored, root.Text("type"u8)!);
@@ -232,7 +236,10 @@ internal sealed class CodexThread(TaskRules rules, ImportReport report, SessionR
                 TakeTyped(ImportedJson.TextOf(payload.Get("message"u8)));
                 break;
             case "token_count":
-                TakeCount(payload.Get("info"u8));
+                TakeCount(payload.Get("info"u8).Get("total_token_usage"u8), payload.Get("info"u8).Get("last_token_usage"u8), null);
+                break;
+            case "item_completed" when payload.Get("item"u8).Get("type"u8).Is("UserMessage"u8):
+                TakeTyped(ImportedJson.TextOf(payload.Get("item"u8).Get("content"u8)));
                 break;
             case "task_started" or "turn_started":
                 Decide();
@@ -354,10 +361,11 @@ internal sealed class CodexThread(TaskRules rules, ImportReport report, SessionR
         }
     }
 
-    private void TakeCount(JsonElement info)
+    private void TakeCount(JsonElement total, JsonElement last, string? response)
     {
         Decide();
-        if (_usage.Read(info) is not { } usage)
+        _responseId = response ?? _responseId;
+        if (_usage.Read(total, last) is not { } usage)
         {
             return;
         }
@@ -390,11 +398,12 @@ internal sealed class CodexThread(TaskRules rules, ImportReport report, SessionR
                 System = _header.System,
                 Tools = _header.Tools,
                 StopReason = "completed",
+                ResponseId = _responseId,
                 Usage = _replyUsage,
                 StartedAt = _replyAt,
                 EndedAt = _replyEndAt,
             });
-            _replyUsage = null;
+            (_replyUsage, _responseId) = (null, null);
             _reply.Clear();
             _isTurnOver |= _turnId is null && !_replyCalls;
         }

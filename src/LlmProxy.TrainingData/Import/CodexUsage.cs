@@ -10,10 +10,12 @@ internal sealed class CodexUsage
     private TokenUsage _total = TokenUsage.None;
 
     /// <summary>The tokens since the last total; null if nothing was added.</summary>
-    public TokenUsage? Read(JsonElement info)
+    /// <param name="running">The thread's total.</param>
+    /// <param name="call">What the last call used, as the file states it.</param>
+    public TokenUsage? Read(JsonElement running, JsonElement call)
     {
-        var last = UsageOf(info.Get("last_token_usage"u8));
-        if (UsageOf(info.Get("total_token_usage"u8)) is not { } total)
+        var last = UsageOf(call);
+        if (UsageOf(running) is not { } total)
         {
             return last is { Total: > 0 } ? last : null;
         }

@@ -76,7 +76,15 @@ internal sealed class GeminiChat(ImportReport report)
                 _active = new HashSet<string>(StringComparer.Ordinal);
                 foreach (var message in set.Get("messages"u8).Items())
                 {
-                    TakeMessage(message);
+                    // A resumed session writes its messages again, with less of each.
+                    if (message.Text("id"u8) is { } id && _all.ContainsKey(id))
+                    {
+                        _active.Add(id);
+                    }
+                    else
+                    {
+                        TakeMessage(message);
+                    }
                 }
             }
         }

@@ -38,7 +38,7 @@ internal sealed class GeminiChats(TaskRules rules, ImportReport report) : IAgent
         var chat = await ReadChatAsync(file, report, cancellationToken);
         var parent = ParentSessionOf(file);
         var session = chat.SessionId ?? Path.GetFileNameWithoutExtension(file);
-        var runs = new GeminiConversation(rules, report, session, parent, ProjectOf(file) ?? chat.Project ?? chat.ProjectHash).Read(chat.Messages);
+        var runs = new GeminiConversation(rules, report, session, parent, ProjectOf(file) ?? chat.Project, chat.ProjectHash).Read(chat.Messages);
         foreach (var run in runs)
         {
             if (parent is not null)

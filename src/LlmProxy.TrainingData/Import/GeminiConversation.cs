@@ -11,7 +11,7 @@ namespace LlmProxy.TrainingData.Import;
 /// Turns the messages of a Gemini CLI session into runs, one a turn. A record of the model holds its calls with their
 /// results, in the form of Gemini's API; newer versions repeat the results in a record of their own.
 /// </summary>
-internal sealed class GeminiConversation(TaskRules rules, ImportReport report, string session, string? parent, string? project)
+internal sealed class GeminiConversation(TaskRules rules, ImportReport report, string session, string? parent, string? project, string? projectName)
 {
     private const string Directories = "Workspace Directories:**";
 
@@ -81,7 +81,7 @@ internal sealed class GeminiConversation(TaskRules rules, ImportReport report, s
         var parts = content.ValueKind == JsonValueKind.Array ? content.Items().ToList() : [content];
         if (parts.Count > 0 && parts.TrueForAll(p => p.Get("functionResponse"u8).Exists()))
         {
-            var fresh = parts.Where(p => p.Get("functionResponse"u8).Text("id"u8) is not { } id || !_answered.Contains(id)).Select(p => ImportedJson.Copy(p)).ToList();
+            var fresh = parts.Where(p => p.Get("functionResponse"u8).Text("id"u8) is not { } id || _answered.Add(id)).Select(p => ImportedJson.Copy(p)).ToList();
             if (fresh.Count > 0)
             {
                 _builder.Add(Content("user", fresh));
@@ -120,6 +120,7 @@ internal sealed class GeminiConversation(TaskRules rules, ImportReport report, s
             Preset = rules.Name,
             TaskDescription = task,
             Project = project,
+            ProjectName = projectName,
         });
     }
 
@@ -134,7 +135,10 @@ internal sealed class GeminiConversation(TaskRules rules, ImportReport report, s
             parts.Add(TextPart((subject is { Length: > 0 } ? $"**{subject}**\n" : "") + thought.Text("description"u8), isThought: true));
         }
 
-        if (ImportedJson.TextOf(root.Get("content"u8)) is { Length: > 0 } text)
+        // A resumed session holds the parts of the reply as its content.
+        var content = root.Get("content"u8);
+        parts.AddRange(content.Items().Where(p => p.Text("text"u8) is { Length: > 0 } || (p.Get("functionCall"u8).Exists() && calls.Count == 0)).Select(p => ImportedJson.Copy(p)));
+        if (content.ValueKind != JsonValueKind.Array && ImportedJson.TextOf(content) is { Length: > 0 } text)
         {
             parts.Add(TextPart(text, isThought: false));
         }

@@ -83,6 +83,9 @@ internal sealed class ImportedTrajectory
     /// <summary>Working directory that the file states, or null.</summary>
     public string? Project { get; init; }
 
+    /// <summary>What the agent calls the project, where the file does not state its path.</summary>
+    public string? ProjectName { get; init; }
+
     public List<ImportedStep> Steps { get; init; } = [];
 
     /// <summary>What followed the last reply and belongs to this run: results of its calls, an interruption.</summary>

@@ -33,6 +33,7 @@ internal sealed class RunBuilder
     private ImportedTrajectory? _next;
     private int _kept;
     private int _before;
+    private int _rewritten;
     private bool _isRewritten;
 
     /// <summary>The runs that have a call.</summary>
@@ -88,7 +89,7 @@ internal sealed class RunBuilder
         _history.Add(new ImportedMessage(json, IsForeign: true));
         _pending.Clear();
         _condensed.Clear();
-        (_next, _before, _isRewritten) = (null, 0, false);
+        (_next, _before, _rewritten, _isRewritten) = (null, 0, 0, false);
         return step;
     }
 
@@ -100,7 +101,7 @@ internal sealed class RunBuilder
         _pending.Clear();
         _pending.AddRange(messages);
         _before = _next is null ? 0 : _pending.Count;
-        _isRewritten = true;
+        (_isRewritten, _rewritten) = (true, _pending.Count);
         for (var i = 0; i < _turns.Count; i++)
         {
             _turns[i] = _turns[i] with { History = 0, Pending = [] };
@@ -132,7 +133,8 @@ internal sealed class RunBuilder
     {
         if (_next is null)
         {
-            Current?.Trailing.AddRange(_pending);
+            Current?.Trailing.AddRange(_condensed.Concat(_pending.Skip(_rewritten)));
+            _condensed.Clear();
         }
     }
 

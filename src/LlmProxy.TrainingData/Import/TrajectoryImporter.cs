@@ -180,7 +180,7 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
             return;
         }
 
-        if (!request.Wants(run.Project) || run.Steps[0].StartedAt < request.Since)
+        if (!request.Wants(run.Project ?? run.ProjectName) || run.Steps[0].StartedAt < request.Since)
         {
             ImportReport.Count(report.LeftOut, ImportReport.NotWanted);
             return;
