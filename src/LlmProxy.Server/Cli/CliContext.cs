@@ -2,6 +2,7 @@ using System.CommandLine;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Server.Access;
 using LlmProxy.Server.Hosting;
+using LlmProxy.TrainingData.Import;
 
 namespace LlmProxy.Server.Cli;
 
@@ -20,6 +21,9 @@ internal sealed class CliContext
 
     /// <summary>Output of the verb.</summary>
     public CliConsole Console { get; }
+
+    /// <summary>Where agents keep their histories.</summary>
+    public AgentFolders Agents { get; init; } = AgentFolders.OfUser();
 
     /// <summary>Addresses of the server.</summary>
     public Option<string?> Urls { get; } = new("--urls") { Description = "Address of the server (default: ASPNETCORE_URLS, or http://127.0.0.1:8080); separate several with ;", HelpName = "URL", Recursive = true };
@@ -41,11 +45,15 @@ internal sealed class CliContext
 
     /// <summary>Reads the settings and their problems.</summary>
     /// <exception cref="CliException">The file does not exist or is not valid JSON.</exception>
-    public ProxyConfiguration ReadConfiguration(ParseResult parse, IEnumerable<KeyValuePair<string, string?>>? further = null)
+    public ProxyConfiguration ReadConfiguration(ParseResult parse, IEnumerable<KeyValuePair<string, string?>>? further = null) => ReadConfiguration(parse, parse.GetValue(_config), further);
+
+    /// <summary>Reads the settings of a file and their problems.</summary>
+    /// <exception cref="CliException">The file does not exist or is not valid JSON.</exception>
+    public ProxyConfiguration ReadConfiguration(ParseResult parse, string? file, IEnumerable<KeyValuePair<string, string?>>? further = null)
     {
         try
         {
-            return ProxyConfiguration.Load(parse.GetValue(_config), [.. _settings, .. (parse.GetValue(_set) ?? []).Select(SettingArguments.Parse), .. further ?? []]);
+            return ProxyConfiguration.Load(file, [.. _settings, .. (parse.GetValue(_set) ?? []).Select(SettingArguments.Parse), .. further ?? []]);
         }
         catch (Exception error) when (error is FileNotFoundException or InvalidDataException)
         {

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using LlmProxy.Core.Stores;
 using LlmProxy.Server.Cli.Verbs;
+using LlmProxy.TrainingData.Import;
 
 namespace LlmProxy.Server.Cli;
 
@@ -8,13 +9,17 @@ namespace LlmProxy.Server.Cli;
 internal static class CommandLine
 {
     /// <summary>Runs the program.</summary>
+    /// <param name="arguments">The arguments.</param>
+    /// <param name="console">Its output and input.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <param name="agents">Where agents keep their histories; null: the user's.</param>
     /// <returns>0 done, 1 failed, 2 wrong usage.</returns>
-    public static async Task<int> RunAsync(string[] arguments, CliConsole console, CancellationToken cancellationToken = default)
+    public static async Task<int> RunAsync(string[] arguments, CliConsole console, CancellationToken cancellationToken = default, AgentFolders? agents = null)
     {
         try
         {
             var (rest, settings) = SettingArguments.Take(arguments);
-            var parse = Create(new CliContext(console, settings)).Parse(rest);
+            var parse = Create(new CliContext(console, settings) { Agents = agents ?? AgentFolders.OfUser() }).Parse(rest);
             if (parse.Errors.Count > 0)
             {
                 foreach (var error in parse.Errors)

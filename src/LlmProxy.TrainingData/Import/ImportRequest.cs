@@ -27,6 +27,9 @@ public sealed record ImportRequest
     /// <summary>Name of the batch that the added runs belong to, by which they can be removed again; null for none.</summary>
     public string? Batch { get; init; }
 
+    /// <summary>Decides which files are read; null: all.</summary>
+    internal Predicate<string>? Reads { get; init; }
+
     /// <summary>Whether runs of a project are wanted.</summary>
     /// <param name="project">The project's path or name, or null.</param>
     public bool Wants(string? project) => (Projects.Count == 0 || Projects.Any(p => IsNamed(project, p))) && !Excluded.Any(p => IsNamed(project, p));

@@ -121,6 +121,11 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
     /// <summary>Whether a file holds a conversation that is wanted; one that does not say its project is read.</summary>
     private static async Task<bool> WantsAsync(IAgentHistories histories, string file, ImportRequest request, CancellationToken cancellationToken)
     {
+        if (request.Reads?.Invoke(file) == false)
+        {
+            return false;
+        }
+
         if (request.Since is { } since && File.GetLastWriteTimeUtc(file) < since.UtcDateTime)
         {
             return false;
@@ -202,13 +207,26 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
         var change = ChangeOf(run, tenant, keeps);
         if (!request.DryRun)
         {
-            await store.SaveAsync([change with { Trajectory = change.Trajectory with { ImportBatch = known is null ? request.Batch : known.ImportBatch } }], cancellationToken);
+            await store.SaveAsync([change with { Trajectory = known is null ? change.Trajectory with { ImportBatch = request.Batch } : WithStated(change.Trajectory, known) }], cancellationToken);
         }
 
         report.Added += known is null ? 1 : 0;
         report.Updated += known is null ? 0 : 1;
         report.Steps += run.Steps.Count;
         report.MetricsOnly += keeps ? 0 : 1;
+    }
+
+    /// <summary>A longer run with what was stated of it since it was imported.</summary>
+    private Trajectory WithStated(Trajectory row, Trajectory known)
+    {
+        row = row with { ImportBatch = known.ImportBatch, Comment = known.Comment };
+        if (!known.IsVerified)
+        {
+            return row;
+        }
+
+        row = row with { Status = known.Status, Success = known.Success, OutcomeSource = known.OutcomeSource, StatedBy = known.StatedBy, SuccessProbability = null, Evidence = [] };
+        return row with { QualityScore = QualityScore.Compute(row, options.Quality, catalog.Get(row.Preset).FreeIterations, options.GetEffectiveOutcome()).Score };
     }
 
     /// <summary>Determines the provider of a run.</summary>
@@ -241,8 +259,12 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
     /// <summary>Whether a file holds more of a run than the store: further steps, or content that is kept now.</summary>
     private static bool IsMore(ImportedTrajectory run, Trajectory known, bool keeps) =>
         known.Id == run.Id
-        && (known.HasContent ? known.IterationCount < run.Steps.Count
+        && (known.HasContent ? known.IterationCount < run.Steps.Count || (known.IterationCount == run.Steps.Count && IsLater(run, known))
             : known.WhyNoContent == NotRecordedReason.ProviderNotRecorded && (keeps || known.IterationCount < run.Steps.Count));
+
+    /// <summary>Whether the last reply has continued: an agent writes it part by part.</summary>
+    private static bool IsLater(ImportedTrajectory run, Trajectory known) =>
+        run.Origin is null && run.Steps[^1].EndedAt - known.LastActivityAt >= TimeSpan.FromMilliseconds(1);
 
     private TrajectoryChange ChangeOf(ImportedTrajectory run, string tenant, bool keeps)
     {
