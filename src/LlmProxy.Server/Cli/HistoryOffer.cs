@@ -31,7 +31,7 @@ internal static class HistoryOffer
 
             found.Add(agent);
             console.Line();
-            if (!console.Confirm(string.Create(CultureInfo.InvariantCulture, $"Import the runs of {agent} ({projects.Sum(p => p.Conversations)} conversations in {projects.Count} projects) from {string.Join(", ", paths)}?")))
+            if (!console.Confirm(string.Create(CultureInfo.InvariantCulture, $"Import the runs of {agent} ({Count(projects.Sum(p => p.Conversations), "conversation")} in {Count(projects.Count, "project")}) from {string.Join(", ", paths)}?")))
             {
                 console.Line($"To import them later, or some projects: llmproxy import --from {agent}");
                 continue;
@@ -73,7 +73,9 @@ internal static class HistoryOffer
         console.Line("The latest tasks that were learnt:");
         foreach (var task in tasks)
         {
-            console.Line(string.Create(CultureInfo.InvariantCulture, $"  {TextFold.Short(task.TaskDescription, 70)} ({task.IterationCount} steps, {task.ToolCallsCount} tool calls)"));
+            console.Line(string.Create(CultureInfo.InvariantCulture, $"  {TextFold.Short(task.TaskDescription, 70)} ({Count(task.IterationCount, "step")}, {Count(task.ToolCallsCount, "tool call")})"));
         }
     }
+
+    private static string Count(int number, string what) => string.Create(CultureInfo.InvariantCulture, $"{number} {what}{(number == 1 ? "" : "s")}");
 }

@@ -16,12 +16,16 @@ internal sealed class OpenCodeSessions(TaskRules rules, ImportReport report, Rea
     /// <inheritdoc />
     public IEnumerable<string> FilesOf(string folder)
     {
-        var databases = Directory.EnumerateFiles(folder, "*.db", SearchOption.AllDirectories).Order(StringComparer.Ordinal);
+        // opencode's own folder holds keys, snapshots and logs as well: of it only sessions are opened.
         var storage = new[] { Path.Combine(folder, "storage", "session"), Path.Combine(folder, "session") }.FirstOrDefault(Directory.Exists);
-        var files = Directory.EnumerateFiles(storage ?? folder, "*.json", SearchOption.AllDirectories)
-            .Where(f => storage is not null || Path.GetFileName(Path.GetDirectoryName(Path.GetDirectoryName(f))) is not ("message" or "part"))
-            .Order(StringComparer.Ordinal);
-        return databases.Concat(files);
+        var databases = Find(folder, "*.db", SearchOption.TopDirectoryOnly).ToList();
+        return storage is not null ? databases.Concat(Find(storage, "*.json", SearchOption.AllDirectories))
+            : databases.Count > 0 ? databases.Concat(Exports(SearchOption.TopDirectoryOnly))
+            : Find(folder, "*.db", SearchOption.AllDirectories).Concat(Exports(SearchOption.AllDirectories));
+
+        IEnumerable<string> Exports(SearchOption depth) => Find(folder, "*.json", depth).Where(f => !f.EndsWith("auth.json", StringComparison.OrdinalIgnoreCase));
+
+        static IEnumerable<string> Find(string folder, string name, SearchOption depth) => Directory.EnumerateFiles(folder, name, depth).Order(StringComparer.Ordinal);
     }
 
     /// <inheritdoc />

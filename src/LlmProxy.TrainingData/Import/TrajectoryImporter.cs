@@ -241,7 +241,7 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
 
         foreach (var step in run.Steps)
         {
-            run.AnsweredBy = RespondingModels.With(run.AnsweredBy, new RespondingModel(_providers.Resolve(step.Model, run.Provider), step.Model, 1));
+            run.AnsweredBy = RespondingModels.With(run.AnsweredBy, new RespondingModel(_providers.Resolve(step.Model, run.Provider), _redactor.Redact(step.Model), 1));
         }
 
         run.Provider = RespondingModels.ProviderOf(run.AnsweredBy) ?? run.Provider;
@@ -298,15 +298,15 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
             Index = step.Index,
             ExchangeId = FormattableString.Invariant($"{run.Id}-{step.Index}"),
             Dialect = dialect.Kind,
-            Model = step.Model,
+            Model = _redactor.Redact(step.Model),
             SystemPrompt = step.System is { } system ? Keep(Encoding.UTF8.GetBytes(_redactor.Redact(system))) : null,
             SentSystemPrompt = step.System is { } sent ? Keep(Encoding.UTF8.GetBytes(_redactor.Redact(sent))) : null,
             Tools = step.Tools is { } tools ? Keep(_redactor.RedactJson(tools)) : null,
             HistoryKept = step.HistoryKept,
             Messages = [.. step.Messages.Select(m => new StepMessage(Keep(_redactor.RedactJson(m.Json)), dialect.ReadMessage(m.Json).Role, m.IsForeign))],
             Reply = Keep(_redactor.RedactJson(step.Reply)),
-            StopReason = step.StopReason,
-            ResponseId = step.ResponseId,
+            StopReason = _redactor.RedactId(step.StopReason),
+            ResponseId = _redactor.RedactId(step.ResponseId),
             TokenUsage = step.Usage,
             StartedAt = step.StartedAt,
             DurationMs = Math.Max(0, (step.EndedAt - step.StartedAt).TotalMilliseconds),
@@ -394,8 +394,8 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
             SessionId = run.SessionId,
             Provider = run.Provider,
             AnsweredBy = run.AnsweredBy,
-            Model = run.Steps[0].Model,
-            Client = run.Client,
+            Model = _redactor.Redact(run.Steps[0].Model),
+            Client = _redactor.Redact(run.Client),
             Preset = run.Preset,
             TaskDescription = _redactor.Redact(run.TaskDescription),
             Project = run.Project is { } project ? _redactor.Redact(project) : null,
@@ -415,7 +415,7 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
             SuccessProbability = source == OutcomeSource.Inferred ? estimate.Probability : null,
             Evidence = source == OutcomeSource.Inferred ? estimate.Evidence : [],
             HasContent = true,
-            ToolsUsed = [.. tools.Distinct(StringComparer.Ordinal)],
+            ToolsUsed = [.. tools.Distinct(StringComparer.Ordinal).Select(t => _redactor.Redact(t))],
         };
         return row with { QualityScore = origin?.QualityScore ?? QualityScore.Compute(row, options.Quality, rules.FreeIterations, options.GetEffectiveOutcome()).Score };
 

@@ -177,15 +177,18 @@ public sealed class AgentHistoryTests
     public async Task One_session_in_the_database_in_an_export_and_in_a_fork_of_it_is_imported_once()
     {
         await using var lab = await HistoryLab.OpenForAllAsync();
-        var folder = lab.Put("data", "opencode/export-1.18.json");
+        var folder = lab.Put("exports", "opencode/export-1.18.json");
+        Directory.CreateDirectory(lab["data"]);
         lab.PutDatabase("data/opencode.db", "opencode/database-1.18.sql");
+        await File.WriteAllTextAsync(lab["data/auth.json"], "not read");
+        await File.WriteAllTextAsync(lab["exports/auth.json"], "not read");
         // A fork has copies of the messages, with ids of its own.
         var fork = (await File.ReadAllTextAsync(Path.Combine(folder, "export-1.18.json"))).Replace("ses_", "ses_fork_", StringComparison.Ordinal).Replace("msg_", "msg_fork_", StringComparison.Ordinal);
         await File.WriteAllTextAsync(Path.Combine(folder, "fork.json"), fork);
 
-        var report = await lab.ImportAsync(ImportSource.OpenCode, folder);
+        var report = await lab.Importer.ImportAsync(new ImportRequest { Source = ImportSource.OpenCode, Paths = [lab["data"], folder] }, null, CancellationToken.None);
 
-        Assert.Equal((3, 2, 2), (report.Files, report.Runs, report.Added));
+        Assert.Equal((3, 2, 2, 0), (report.Files, report.Runs, report.Added, report.Skipped));
         Assert.Equal("copy in a branch or fork 8", Say(report.LeftOut));
     }
 

@@ -99,7 +99,7 @@ public sealed class ImportVerbTests : IDisposable
         Assert.Contains("Import the runs of codex (2 conversations in 2 projects) from ", asked.Error, StringComparison.Ordinal);
         Assert.Contains("To import them later, or some projects: llmproxy import --from codex\n", asked.Output, StringComparison.Ordinal);
         Assert.Contains("2 runs in 1 files: 2 added", asked.Output, StringComparison.Ordinal);
-        Assert.Contains("The latest tasks that were learnt:\n  Paint it (1 steps, 1 tool calls)\n  Build a tower (2 steps, 1 tool calls)\n", asked.Output, StringComparison.Ordinal);
+        Assert.Contains("The latest tasks that were learnt:\n  Paint it (1 step, 1 tool call)\n  Build a tower (2 steps, 1 tool call)\n", asked.Output, StringComparison.Ordinal);
         Assert.Contains("With an API key, in ~/.codex/config.toml:", asked.Output, StringComparison.Ordinal);
         Assert.Contains("opencode, in opencode.json", asked.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("GOOGLE_GEMINI_BASE_URL", asked.Output, StringComparison.Ordinal);
