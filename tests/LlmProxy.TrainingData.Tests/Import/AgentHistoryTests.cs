@@ -206,6 +206,61 @@ public sealed class AgentHistoryTests
         Assert.Equal((false, NotRecordedReason.ProviderNotRecorded, 2, 2, new TokenUsage(2007, 100, 800, 0, 40)), (run.HasContent, run.WhyNoContent, run.IterationCount, run.ToolCallsCount, run.TokenUsage));
         Assert.Equal(new RespondingModel("openai", "gpt-5-codex", 2), Assert.Single(run.AnsweredBy));
         Assert.Empty(await lab.Store.ReadStepsAsync(run.Id, CancellationToken.None));
+        Assert.Equal((2, 0), await ImportClaudeAsync());
+
+        var recorded = await lab.ImporterFor("anthropic", "openai").ImportAsync(new ImportRequest { Source = ImportSource.Codex, Paths = [path] }, null, CancellationToken.None);
+        Assert.Equal((0, 2, 0), (recorded.Added, recorded.Updated, recorded.MetricsOnly));
+        Assert.Equal((true, null, 2), ((await lab.RunsAsync()).Find(r => r.Id == run.Id)!.HasContent, (await lab.RunsAsync()).Find(r => r.Id == run.Id)!.WhyNoContent, (await lab.Store.ReadStepsAsync(run.Id, CancellationToken.None)).Count));
+
+        // Claude is recorded, whichever agent it worked for.
+        async Task<(int Added, int MetricsOnly)> ImportClaudeAsync()
+        {
+            var claude = await lab.ImportAsync(ImportSource.OpenCode, Path.Combine(HistoryLab.Fixtures, "opencode", "export-1.18.json"));
+            return (claude.Added, claude.MetricsOnly);
+        }
+    }
+
+    [Fact]
+    public async Task A_run_that_continued_is_brought_up_to_date_and_keeps_its_batch_and_what_was_stated_of_it()
+    {
+        await using var lab = await HistoryLab.OpenForAllAsync();
+        var lines = await File.ReadAllLinesAsync(Path.Combine(HistoryLab.Fixtures, "codex", "0.146.jsonl"));
+        var file = lab["rollout.jsonl"];
+        await File.WriteAllLinesAsync(file, lines.TakeWhile(l => !l.Contains("There is one file", StringComparison.Ordinal)));
+        await lab.ImportAsync(ImportSource.Codex, file, "first");
+        var begun = Assert.Single(await lab.RunsAsync());
+        await lab.Store.SaveAsync([new TrajectoryChange { Trajectory = begun with { Success = true, OutcomeSource = OutcomeSource.Human, StatedBy = "ann", Comment = "good" } }], CancellationToken.None);
+
+        await File.WriteAllLinesAsync(file, lines);
+        var report = await lab.ImportAsync(ImportSource.Codex, file, "second");
+
+        var run = (await lab.RunsAsync())[0];
+        Assert.Equal((1, 1, 1, 2), (report.Added, report.Updated, begun.IterationCount, run.IterationCount));
+        Assert.Equal((true, OutcomeSource.Human, "ann", "good", "first"), (run.Success, run.OutcomeSource, run.StatedBy, run.Comment, run.ImportBatch));
+        Assert.Equal(1, await lab.Store.UndoImportAsync("default", "second", CancellationToken.None));
+        Assert.Equal(run.Id, Assert.Single(await lab.RunsAsync()).Id);
+    }
+
+    [Fact]
+    public async Task A_fork_of_an_older_version_whose_turns_have_no_ids_is_not_imported_again()
+    {
+        await using var lab = await HistoryLab.OpenForAllAsync();
+        var folder = lab.Put("sessions", "codex/0.40.jsonl");
+        var lines = await File.ReadAllLinesAsync(Path.Combine(folder, "0.40.jsonl"));
+        await File.WriteAllLinesAsync(
+            Path.Combine(folder, "rollout-fork.jsonl"),
+            [
+                """{"timestamp":"2026-12-02T08:00:00.000Z","type":"session_meta","payload":{"id":"00000000-0000-7000-8000-0000000000ff","timestamp":"2026-12-02T08:00:00.000Z","cwd":"/home/dev/reports","cli_version":"0.40.0"}}""",
+                .. lines.Select(l => l.Replace("2026-12-01T13:33", "2026-12-02T08:00", StringComparison.Ordinal)),
+                """{"timestamp":"2026-12-02T08:01:00.000Z","type":"response_item","payload":{"type":"message","role":"user","content":[{"type":"input_text","text":"Delete it"}]}}""",
+                """{"timestamp":"2026-12-02T08:01:00.000Z","type":"event_msg","payload":{"type":"user_message","message":"Delete it","kind":"plain"}}""",
+                """{"timestamp":"2026-12-02T08:01:02.000Z","type":"response_item","payload":{"type":"message","role":"assistant","content":[{"type":"output_text","text":"Deleted."}]}}""",
+            ]);
+
+        var report = await lab.ImportAsync(ImportSource.Codex, folder);
+
+        Assert.Equal(["Delete it", "List the files"], (await lab.RunsAsync()).Select(r => r.TaskDescription).Order(StringComparer.Ordinal));
+        Assert.Equal("copy in a branch or fork 2", Say(report.LeftOut));
     }
 
     [Fact]

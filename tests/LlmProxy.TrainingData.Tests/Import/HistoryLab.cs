@@ -1,4 +1,5 @@
 using System.Globalization;
+using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Storage.Sqlite;
@@ -17,7 +18,7 @@ internal sealed class HistoryLab : IAsyncDisposable
     private HistoryLab(ExportLab lab)
     {
         _lab = lab;
-        Importer = new TrajectoryImporter(lab.Store, lab.Options, new TaskRulesCatalog(lab.Options.Tasks)) { Tables = ForeignSqlite.ReadAsync };
+        Importer = ImporterOf(lab.Options);
     }
 
     public static string Fixtures => Path.Combine(AppContext.BaseDirectory, "Import", "Fixtures");
@@ -31,11 +32,13 @@ internal sealed class HistoryLab : IAsyncDisposable
     /// <summary>With the content of these providers' models kept.</summary>
     public static async Task<HistoryLab> OpenAsync(params string[] providers)
     {
-        var settings = providers.Select((p, i) => KeyValuePair.Create(string.Create(CultureInfo.InvariantCulture, $"LlmProxy:Recording:Providers:{i}"), (string?)p)).ToDictionary();
-        return new HistoryLab(await ExportLab.OpenAsync(LlmProxy.Server.Hosting.ProxyConfiguration.Load(null, settings).Options));
+        return new HistoryLab(await ExportLab.OpenAsync(OptionsOf(providers)));
     }
 
     public static Task<HistoryLab> OpenForAllAsync() => OpenAsync("anthropic", "openai", "gemini", "proxy");
+
+    /// <summary>An importer into the same store, under other settings.</summary>
+    public TrajectoryImporter ImporterFor(params string[] providers) => ImporterOf(OptionsOf(providers));
 
     /// <summary>Copies fixtures into a folder, which becomes the agent's.</summary>
     public string Put(string folder, params string[] fixtures)
@@ -87,6 +90,12 @@ internal sealed class HistoryLab : IAsyncDisposable
     }
 
     public ValueTask DisposeAsync() => _lab.DisposeAsync();
+
+    private static LlmProxyOptions OptionsOf(string[] providers) => LlmProxy.Server.Hosting.ProxyConfiguration.Load(
+        null,
+        providers.Select((p, i) => KeyValuePair.Create(string.Create(CultureInfo.InvariantCulture, $"LlmProxy:Recording:Providers:{i}"), (string?)p)).ToDictionary()).Options;
+
+    private TrajectoryImporter ImporterOf(LlmProxyOptions options) => new(_lab.Store, options, new TaskRulesCatalog(options.Tasks)) { Tables = ForeignSqlite.ReadAsync };
 
     private static string Say(ConversationMessage message)
     {
