@@ -245,7 +245,7 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
         }
 
         run.Provider = RespondingModels.ProviderOf(run.AnsweredBy) ?? run.Provider;
-        return run.AnsweredBy.Any(m => options.Recording.Providers.Contains(m.Provider, StringComparer.OrdinalIgnoreCase));
+        return run.AnsweredBy.All(m => options.Recording.Providers.Contains(m.Provider, StringComparer.OrdinalIgnoreCase));
     }
 
     private async Task<Trajectory?> FindAsync(ImportedTrajectory run, string tenant, CancellationToken cancellationToken)
