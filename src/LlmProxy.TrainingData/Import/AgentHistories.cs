@@ -3,7 +3,11 @@ namespace LlmProxy.TrainingData.Import;
 /// <summary>A conversation in a file, as far as it can be known without reading all of it.</summary>
 /// <param name="Project">The folder that the agent worked in, or another name of it; null if the file does not say.</param>
 /// <param name="At">When it was last used.</param>
-internal readonly record struct ListedConversation(string? Project, DateTimeOffset At);
+internal readonly record struct ListedConversation(string? Project, DateTimeOffset At)
+{
+    /// <summary>When a file was last written.</summary>
+    public static DateTimeOffset LastWrite(string file) => new(File.GetLastWriteTimeUtc(file));
+}
 
 /// <summary>The histories that one agent keeps.</summary>
 internal interface IAgentHistories

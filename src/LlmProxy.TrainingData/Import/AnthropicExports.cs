@@ -17,7 +17,7 @@ internal sealed class AnthropicExports(ImportReport report) : IAgentHistories
 
     /// <inheritdoc />
     public IAsyncEnumerable<ListedConversation> ListAsync(string file, CancellationToken cancellationToken) =>
-        new[] { new ListedConversation(null, File.GetLastWriteTimeUtc(file)) }.ToAsyncEnumerable();
+        new[] { new ListedConversation(null, ListedConversation.LastWrite(file)) }.ToAsyncEnumerable();
 
     /// <summary>The runs of a file, one at a time.</summary>
     public async IAsyncEnumerable<ImportedTrajectory> ReadAsync(string path, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)

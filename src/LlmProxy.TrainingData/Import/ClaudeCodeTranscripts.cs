@@ -35,7 +35,7 @@ internal sealed class ClaudeCodeTranscripts(TaskRules rules, ImportReport report
             }
         }
 
-        yield return new ListedConversation(project, File.GetLastWriteTimeUtc(file));
+        yield return new ListedConversation(project, ListedConversation.LastWrite(file));
     }
 
     /// <inheritdoc />

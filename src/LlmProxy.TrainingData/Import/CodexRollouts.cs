@@ -9,13 +9,15 @@ namespace LlmProxy.TrainingData.Import;
 /// <remarks>One instance reads all files of an import, in the order of their times: sub-agents and forks refer to earlier ones.</remarks>
 internal sealed class CodexRollouts(TaskRules rules, ImportReport report) : IAgentHistories
 {
+    private static readonly string[] Folders = ["sessions", "archived_sessions"];
+
     private readonly SessionRuns _threads = new();
 
     /// <inheritdoc />
     public IEnumerable<string> FilesOf(string folder)
     {
         // Codex's own folder holds other files as well.
-        string[] known = [.. new[] { "sessions", "archived_sessions" }.Select(name => Path.Combine(folder, name)).Where(Directory.Exists)];
+        string[] known = [.. Folders.Select(name => Path.Combine(folder, name)).Where(Directory.Exists)];
         return (known.Length > 0 ? known : [folder])
             .SelectMany(f => Directory.EnumerateFiles(f, "*.jsonl", SearchOption.AllDirectories))
             .OrderBy(Path.GetFileName, StringComparer.Ordinal).ThenBy(f => f, StringComparer.Ordinal);
@@ -37,7 +39,7 @@ internal sealed class CodexRollouts(TaskRules rules, ImportReport report) : IAge
             }
         }
 
-        yield return new ListedConversation(project, File.GetLastWriteTimeUtc(file));
+        yield return new ListedConversation(project, ListedConversation.LastWrite(file));
     }
 
     /// <inheritdoc />

@@ -1,7 +1,5 @@
 using System.Runtime.CompilerServices;
-using System.Text.Json;
 using LlmProxy.Core.Trajectories;
-using LlmProxy.Wire.Json;
 
 namespace LlmProxy.TrainingData.Import;
 
@@ -29,7 +27,7 @@ internal sealed class GeminiChats(TaskRules rules, ImportReport report) : IAgent
             project = chat.Project ?? chat.ProjectHash;
         }
 
-        yield return new ListedConversation(project, File.GetLastWriteTimeUtc(file));
+        yield return new ListedConversation(project, ListedConversation.LastWrite(file));
     }
 
     /// <inheritdoc />

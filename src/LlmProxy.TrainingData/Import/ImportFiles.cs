@@ -1,4 +1,4 @@
-using LlmProxy.TrainingData.Conversations;
+using System.Text.Json;
 using LlmProxy.Wire.Json;
 
 namespace LlmProxy.TrainingData.Import;
@@ -8,7 +8,7 @@ internal static class ImportFiles
 {
     /// <summary>Reads a file; null if it is skipped.</summary>
     /// <exception cref="IOException">The file cannot be read.</exception>
-    public static async Task<System.Text.Json.JsonDocument?> ReadAsync(string path, ImportReport report, CancellationToken cancellationToken)
+    public static async Task<JsonDocument?> ReadAsync(string path, ImportReport report, CancellationToken cancellationToken)
     {
         await using var file = new FileStream(path, new FileStreamOptions { Mode = FileMode.Open, Access = FileAccess.Read, Share = FileShare.ReadWrite | FileShare.Delete, Options = FileOptions.Asynchronous | FileOptions.SequentialScan });
         if (file.Length > ImportLines.MaxBytes)
@@ -24,7 +24,7 @@ internal static class ImportFiles
     }
 
     /// <summary>Parses JSON; null if it is skipped.</summary>
-    public static System.Text.Json.JsonDocument? Parse(ReadOnlyMemory<byte> json, string path, int line, ImportReport report)
+    public static JsonDocument? Parse(ReadOnlyMemory<byte> json, string path, int line, ImportReport report)
     {
         json = LenientJson.WithoutMark(json);
         if (JsonDepth.IsOver(json.Span, ImportLines.MaxDepth))
@@ -34,7 +34,7 @@ internal static class ImportFiles
         }
 
         var document = LenientJson.Parse(json);
-        if (document?.RootElement.ValueKind == System.Text.Json.JsonValueKind.Object)
+        if (document?.RootElement.ValueKind == JsonValueKind.Object)
         {
             return document;
         }

@@ -3,7 +3,6 @@ using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.TrainingData.Conversations;
-using LlmProxy.Wire;
 using LlmProxy.Wire.Json;
 
 namespace LlmProxy.TrainingData.Import;

@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
-using LlmProxy.Core.Stores;
+using System.Text.Json;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Wire.Json;
 
@@ -121,7 +121,7 @@ internal sealed class OpenCodeSessions(TaskRules rules, ImportReport report, Rea
             }
 
             var id = message.RootElement.Text("id"u8) ?? Path.GetFileNameWithoutExtension(file);
-            var parts = new List<System.Text.Json.JsonElement>();
+            var parts = new List<JsonElement>();
             foreach (var name in JsonIn(storage, "part", id))
             {
                 using var part = await ImportFiles.ReadAsync(name, report, cancellationToken);

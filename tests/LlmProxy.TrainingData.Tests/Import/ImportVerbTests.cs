@@ -72,7 +72,7 @@ public sealed class ImportVerbTests : IDisposable
         using var error = new AwaitedWriter();
         using var stop = new CancellationTokenSource();
 
-        var watching = CommandLine.RunAsync(["import", "--from", "codex", "--project", "reports", "--watch", .. _folder.Alone], new CliConsole(output, error, isTerminal: false), stop.Token, Agents);
+        var watching = CommandLine.RunAsync(["import", "--from", "codex", "--project", "reports", "--watch", .. _folder.Alone], new CliConsole(output, error, isTerminal: false), Agents, stop.Token);
         await error.SaidAsync("Watching ");
         await File.AppendAllLinesAsync(
             _folder["codex/sessions/2026/12/01/0.146.jsonl"],
@@ -140,7 +140,7 @@ public sealed class ImportVerbTests : IDisposable
         using var output = new StringWriter();
         using var error = new StringWriter();
         using var input = answers is null ? null : new StringReader(answers);
-        var code = await CommandLine.RunAsync([.. arguments, .. _folder.Alone], new CliConsole(output, error, isTerminal: false, input), CancellationToken.None, Agents);
+        var code = await CommandLine.RunAsync([.. arguments, .. _folder.Alone], new CliConsole(output, error, isTerminal: false, input), Agents, CancellationToken.None);
         return new Llmproxy.Outcome(code, output.ToString(), error.ToString());
     }
 
