@@ -54,7 +54,8 @@ public static class LlmProxyStorageServiceCollectionExtensions
             .AddPort<IAssistanceStore>()
             .AddPort<IJudgementStore>()
             .AddPort<ITaskRouteStore>()
-            .AddPort<IRescanStore>();
+            .AddPort<IRescanStore>()
+            .AddPort<IImportStore>();
     }
 
     private static IServiceCollection AddPort<TPort>(this IServiceCollection services)

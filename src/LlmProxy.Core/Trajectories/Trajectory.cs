@@ -190,6 +190,9 @@ public sealed record Trajectory
     /// <summary>Names of the tools it called, in the order of first use.</summary>
     public IReadOnlyList<string> ToolsUsed { get; init; } = [];
 
+    /// <summary>Name of the import that added it, by which it can be removed again; null if it was recorded.</summary>
+    public string? ImportBatch { get; init; }
+
     /// <summary>A comment that came with the outcome, or null.</summary>
     public string? Comment { get; init; }
 

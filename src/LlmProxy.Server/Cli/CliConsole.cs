@@ -107,6 +107,22 @@ internal sealed class CliConsole
         return _input.ReadLine()?.Trim() is { } answer && (answer.Equals("y", StringComparison.OrdinalIgnoreCase) || answer.Equals("yes", StringComparison.OrdinalIgnoreCase));
     }
 
+    /// <summary>Whether a person can be asked.</summary>
+    public bool CanAsk => _input is not null;
+
+    /// <summary>Asks for a text; null if a person cannot be asked, or answers nothing.</summary>
+    public string? Ask(string question)
+    {
+        if (_input is null)
+        {
+            return null;
+        }
+
+        Error.Write(question + " ");
+        Error.Flush();
+        return _input.ReadLine()?.Trim() is { Length: > 0 } answer ? answer : null;
+    }
+
     /// <summary>Asks before something is deleted or overwritten.</summary>
     /// <param name="question">Names what would be lost.</param>
     /// <param name="yes">Whether <c>--yes</c> was given.</param>

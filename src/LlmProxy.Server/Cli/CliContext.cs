@@ -2,6 +2,7 @@ using System.CommandLine;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Server.Access;
 using LlmProxy.Server.Hosting;
+using LlmProxy.TrainingData.Import;
 
 namespace LlmProxy.Server.Cli;
 
@@ -23,6 +24,9 @@ internal sealed class CliContext
 
     /// <summary>Environment variable that names the server for verbs.</summary>
     public const string ServerVariable = "LLMPROXY_URL";
+
+    /// <summary>Where agents keep their histories.</summary>
+    public AgentFolders Agents { get; init; } = AgentFolders.OfUser();
 
     /// <summary>Addresses of the server.</summary>
     public Option<string?> Urls { get; } = new("--urls", "--server") { Description = $"Address of the server (default: {ServerVariable} for verbs, ASPNETCORE_URLS, or http://127.0.0.1:8080); separate several with ;", HelpName = "URL", Recursive = true };
@@ -66,11 +70,15 @@ internal sealed class CliContext
 
     /// <summary>Reads the settings and their problems.</summary>
     /// <exception cref="CliException">The file does not exist or is not valid JSON.</exception>
-    public ProxyConfiguration ReadConfiguration(ParseResult parse, IEnumerable<KeyValuePair<string, string?>>? further = null)
+    public ProxyConfiguration ReadConfiguration(ParseResult parse, IEnumerable<KeyValuePair<string, string?>>? further = null) => ReadConfiguration(parse, parse.GetValue(_config), further);
+
+    /// <summary>Reads the settings of a file and their problems.</summary>
+    /// <exception cref="CliException">The file does not exist or is not valid JSON.</exception>
+    public ProxyConfiguration ReadConfiguration(ParseResult parse, string? file, IEnumerable<KeyValuePair<string, string?>>? further = null)
     {
         try
         {
-            return ProxyConfiguration.Load(parse.GetValue(_config), [.. _settings, .. (parse.GetValue(_set) ?? []).Select(SettingArguments.Parse), .. further ?? []]);
+            return ProxyConfiguration.Load(file, [.. _settings, .. (parse.GetValue(_set) ?? []).Select(SettingArguments.Parse), .. further ?? []]);
         }
         catch (Exception error) when (error is FileNotFoundException or InvalidDataException)
         {

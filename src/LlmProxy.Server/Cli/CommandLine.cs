@@ -2,20 +2,30 @@ using System.CommandLine;
 using LlmProxy.Core.Stores;
 using LlmProxy.Prompts.Checking;
 using LlmProxy.Server.Cli.Verbs;
+using LlmProxy.TrainingData.Import;
 
 namespace LlmProxy.Server.Cli;
 
 /// <summary>The command line with all verbs.</summary>
 internal static class CommandLine
 {
-    /// <summary>Runs the program.</summary>
+    /// <summary>Runs the program for the user whose agents' histories are on this machine.</summary>
     /// <returns>0 done, 1 failed, 2 wrong usage.</returns>
-    public static async Task<int> RunAsync(string[] arguments, CliConsole console, CancellationToken cancellationToken = default)
+    public static Task<int> RunAsync(string[] arguments, CliConsole console, CancellationToken cancellationToken = default) =>
+        RunAsync(arguments, console, AgentFolders.OfUser(), cancellationToken);
+
+    /// <summary>Runs the program.</summary>
+    /// <param name="arguments">The arguments.</param>
+    /// <param name="console">Its output and input.</param>
+    /// <param name="agents">Where agents keep their histories.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>0 done, 1 failed, 2 wrong usage.</returns>
+    public static async Task<int> RunAsync(string[] arguments, CliConsole console, AgentFolders agents, CancellationToken cancellationToken)
     {
         try
         {
             var (rest, settings) = SettingArguments.Take(arguments);
-            var parse = Create(new CliContext(console, settings)).Parse(rest);
+            var parse = Create(new CliContext(console, settings) { Agents = agents }).Parse(rest);
             if (parse.Errors.Count > 0)
             {
                 foreach (var error in parse.Errors)

@@ -26,7 +26,7 @@ namespace LlmProxy.Storage.Sql;
 /// </remarks>
 public abstract partial class SqlTrajectoryStore :
     IStoreLifecycle, ITrajectoryStore, ICorrelationStore, IExampleStore, ISearchStore, IEmbeddingStore, IPromptPinStore, IStatisticsStore, IAuditStore, IOutcomeStore, ICurationStore,
-    IAssistanceStore, IJudgementStore, ITaskRouteStore
+    IAssistanceStore, IJudgementStore, ITaskRouteStore, IImportStore
 {
     private const string Runs = "SELECT {0} FROM task_trajectory t WHERE ";
     private static readonly string SelectRuns = Runs.Replace("{0}", TrajectoryRows.Columns, StringComparison.Ordinal);

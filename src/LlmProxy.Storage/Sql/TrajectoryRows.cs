@@ -61,6 +61,7 @@ internal static class TrajectoryRows
         .Texts("key_names", run => run.KeyNames)
         .OptionalText("task_type", run => run.TaskType)
         .Truth("task_type_stated", run => run.IsTaskTypeStated)
+        .OptionalText("import_batch", run => run.ImportBatch)
         .Add("answered_by", run => run.AnsweredBy, static (r, i) => ReadModels(r.Reader.GetString(i)), models => JsonLists.Write([.. models.SelectMany(WriteModel)]))
         .Add("version", run => run.Version, static (r, i) => r.Reader.GetInt64(i));
 

@@ -9,8 +9,16 @@ namespace LlmProxy.TrainingData.Import;
 /// Reads files of the format <c>anthropic</c>. With the origins file next to it each reply goes back to its step, and the
 /// lines of a run whose history was rewritten become one run again; without it each line is a run and each reply a step.
 /// </summary>
-internal sealed class AnthropicExports(ImportReport report)
+internal sealed class AnthropicExports(ImportReport report) : IAgentHistories
 {
+    /// <inheritdoc />
+    public IEnumerable<string> FilesOf(string folder) => Directory.EnumerateFiles(folder, "*.jsonl", SearchOption.AllDirectories)
+        .Where(f => !f.EndsWith(".origins.jsonl", StringComparison.Ordinal)).Order(StringComparer.Ordinal);
+
+    /// <inheritdoc />
+    public IAsyncEnumerable<ListedConversation> ListAsync(string file, CancellationToken cancellationToken) =>
+        new[] { new ListedConversation(null, ListedConversation.LastWrite(file)) }.ToAsyncEnumerable();
+
     /// <summary>The runs of a file, one at a time.</summary>
     public async IAsyncEnumerable<ImportedTrajectory> ReadAsync(string path, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {

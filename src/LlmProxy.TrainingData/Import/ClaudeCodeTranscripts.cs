@@ -1,4 +1,6 @@
+using System.Runtime.CompilerServices;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire.Json;
 
 namespace LlmProxy.TrainingData.Import;
 
@@ -8,19 +10,44 @@ namespace LlmProxy.TrainingData.Import;
 /// said, are no part of it.
 /// </summary>
 /// <remarks>One instance reads all files of an import, main conversations first: sub-agents and forks refer to them.</remarks>
-internal sealed class ClaudeCodeTranscripts(TaskRules rules, ImportReport report)
+internal sealed class ClaudeCodeTranscripts(TaskRules rules, ImportReport report) : IAgentHistories
 {
     /// <summary>Ending of the client's name of imported runs.</summary>
     public const string ClientMark = " (transcript)";
 
     private readonly TranscriptReplies _replies = new();
 
-    /// <summary>Files in the order in which they are to be read.</summary>
-    public static IEnumerable<string> InOrder(IEnumerable<string> files) =>
-        files.OrderBy(f => Path.GetFileName(f).StartsWith("agent-", StringComparison.Ordinal)).ThenBy(f => f, StringComparer.Ordinal);
+    /// <inheritdoc />
+    public IEnumerable<string> FilesOf(string folder) => Directory.EnumerateFiles(folder, "*.jsonl", SearchOption.AllDirectories)
+        .OrderBy(f => Path.GetFileName(f).StartsWith("agent-", StringComparison.Ordinal)).ThenBy(f => f, StringComparer.Ordinal);
 
-    /// <summary>The runs of a file.</summary>
-    public async Task<IReadOnlyList<ImportedTrajectory>> ReadAsync(string path, CancellationToken cancellationToken)
+    /// <inheritdoc />
+    public async IAsyncEnumerable<ListedConversation> ListAsync(string file, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        string? project = null;
+        await foreach (var line in ImportLines.ReadAsync(file, new ImportReport(), cancellationToken))
+        {
+            using var document = line.Bytes is { } bytes ? LenientJson.Parse(bytes) : null;
+            project = document is null ? null : ProjectPath.Normalize(document.RootElement.Text("cwd"u8));
+            if (project is not null)
+            {
+                break;
+            }
+        }
+
+        yield return new ListedConversation(project, ListedConversation.LastWrite(file));
+    }
+
+    /// <inheritdoc />
+    public async IAsyncEnumerable<ImportedTrajectory> ReadAsync(string file, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach (var run in await ReadAllAsync(file, cancellationToken))
+        {
+            yield return run;
+        }
+    }
+
+    private async Task<IReadOnlyList<ImportedTrajectory>> ReadAllAsync(string path, CancellationToken cancellationToken)
     {
         var records = new List<TranscriptRecord>();
         await foreach (var line in ImportLines.ReadAsync(path, report, cancellationToken))

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using LlmProxy.Core.Trajectories;
 using LlmProxy.TrainingData.Export;
 using LlmProxy.Wire;
 
@@ -59,7 +60,19 @@ internal sealed class ImportedTrajectory
 
     public string? ParentId { get; set; }
 
+    /// <summary>The session that started it, where no file of the import says by which run.</summary>
+    public string? ParentSessionId { get; set; }
+
+    /// <summary>The form of its messages.</summary>
+    public DialectKind Dialect { get; init; } = DialectKind.AnthropicMessages;
+
+    /// <summary>Whether its content is kept only where the settings record the models that responded, as of recorded runs.</summary>
+    public bool IsByProviders { get; init; }
+
     public string Provider { get; set; } = "anthropic";
+
+    /// <summary>The models that responded, where their providers decide about the content.</summary>
+    public IReadOnlyList<RespondingModel> AnsweredBy { get; set; } = [];
 
     public string Client { get; init; } = "";
 
@@ -69,6 +82,9 @@ internal sealed class ImportedTrajectory
 
     /// <summary>Working directory that the file states, or null.</summary>
     public string? Project { get; init; }
+
+    /// <summary>What the agent calls the project, where the file does not state its path.</summary>
+    public string? ProjectName { get; init; }
 
     public List<ImportedStep> Steps { get; init; } = [];
 
@@ -92,6 +108,7 @@ public sealed class ImportReport
     internal const string Repeated = "repeated record";
     internal const string SideCall = "side call";
     internal const string Copied = "copy in a branch or fork";
+    internal const string NotWanted = "run of another project or time";
 
     private const int MaxSkippedLines = 1_000;
 
@@ -111,6 +128,9 @@ public sealed class ImportReport
 
     /// <summary>Runs that the store had already.</summary>
     public int Known { get; internal set; }
+
+    /// <summary>Runs that were added or updated without their content, because <c>Recording:Providers</c> does not name their models' provider.</summary>
+    public int MetricsOnly { get; internal set; }
 
     /// <summary>Steps of the runs that were added or updated.</summary>
     public int Steps { get; internal set; }

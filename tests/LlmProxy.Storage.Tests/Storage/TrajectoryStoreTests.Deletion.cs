@@ -34,6 +34,26 @@ public abstract partial class TrajectoryStoreTests
     }
 
     [StoreFact]
+    public async Task Undoing_an_import_deletes_what_it_added_and_nothing_else()
+    {
+        await SaveFullAsync(Run("recorded"), "shared");
+        await SaveFullAsync(Run("a") with { ImportBatch = "one" }, "shared");
+        await SaveFullAsync(Run("b") with { ImportBatch = "two" }, "own");
+        await SaveFullAsync(Run("c") with { ImportBatch = "two", Tenant = "other" }, "theirs");
+
+        Assert.Equal([("two", 1), ("one", 1)], (await Store.ListImportsAsync(Tenant, default)).Select(i => (i.Id, i.Trajectories)));
+        Assert.Equal(1, await Store.UndoImportAsync(Tenant, "two", default));
+        Assert.Equal(0, await Store.UndoImportAsync(Tenant, "two", default));
+
+        Assert.Null(await Store.FindTrajectoryAsync(Tenant, "b", default));
+        Assert.Empty(await Store.ReadContentAsync([Text("own").Hash], default));
+        Assert.Equal("one", (await Store.FindTrajectoryAsync(Tenant, "a", default))!.ImportBatch);
+        Assert.Equal("two", (await Store.FindTrajectoryAsync("other", "c", default))!.ImportBatch);
+        Assert.Null((await Store.FindTrajectoryAsync(Tenant, "recorded", default))!.ImportBatch);
+        Assert.Single(await Store.ReadContentAsync([Text("shared").Hash], default));
+    }
+
+    [StoreFact]
     public async Task Deleting_a_run_keeps_what_another_run_uses_too()
     {
         await SaveFullAsync(Run("a"), "shared");

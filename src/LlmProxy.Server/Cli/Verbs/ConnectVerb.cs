@@ -21,9 +21,7 @@ internal static class ConnectVerb
         command.SetAction(parse =>
         {
             var configuration = context.ReadConfiguration(parse);
-            var address = context.ServerAddresses(parse, configuration)[0].TrimEnd('/')
-                .Replace("://*", "://localhost", StringComparison.Ordinal).Replace("://+", "://localhost", StringComparison.Ordinal)
-                .Replace("://0.0.0.0", "://localhost", StringComparison.Ordinal).Replace("://127.0.0.1", "://localhost", StringComparison.Ordinal);
+            var address = ForClients(context.ServerAddresses(parse, configuration)[0]);
             if (parse.GetResult(install) is not null)
             {
                 var file = OutcomeCommand.Install(parse.GetValue(client)!, parse.GetValue(install), address);
@@ -36,6 +34,11 @@ internal static class ConnectVerb
         });
         return command;
     }
+
+    /// <summary>The address that clients on this machine use for one that a server listens on.</summary>
+    internal static string ForClients(string address) => address.TrimEnd('/')
+        .Replace("://*", "://localhost", StringComparison.Ordinal).Replace("://+", "://localhost", StringComparison.Ordinal)
+        .Replace("://0.0.0.0", "://localhost", StringComparison.Ordinal).Replace("://127.0.0.1", "://localhost", StringComparison.Ordinal);
 
     internal static string Text(string client, string address, bool hasKeys) => client switch
     {

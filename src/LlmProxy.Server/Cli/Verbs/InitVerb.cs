@@ -13,11 +13,23 @@ internal static class InitVerb
         var force = new Option<bool>("--force") { Description = "Overwrite existing files" };
         var yes = CliConsole.YesOption();
         var command = new Command("init", "Write proxy.json, its schema and the templates for editing") { folder, force, yes };
-        command.SetAction(parse => Run(context.Console, Path.GetFullPath(parse.GetValue(folder)!), parse.GetValue(force), parse.GetValue(yes)));
+        command.SetAction(async (parse, cancellationToken) =>
+        {
+            var (target, isQuiet) = (Path.GetFullPath(parse.GetValue(folder)!), parse.GetValue(yes));
+            Write(context.Console, target, parse.GetValue(force), isQuiet);
+            if (context.Console.CanAsk && !isQuiet)
+            {
+                var configuration = context.ReadConfiguration(parse, Path.Combine(target, "proxy.json"));
+                var address = ConnectVerb.ForClients(context.Addresses(parse, configuration)[0]);
+                await HistoryOffer.OfferAsync(context.Console, context.Agents, configuration, ApiConnection.TenantOf(configuration, parse.GetValue(context.Tenant)), address, cancellationToken);
+            }
+
+            return ExitCodes.Done;
+        });
         return command;
     }
 
-    private static int Run(CliConsole console, string folder, bool force, bool yes)
+    private static void Write(CliConsole console, string folder, bool force, bool yes)
     {
         var files = Files().ToDictionary(file => Path.Combine(folder, file.Name), file => file.Text, StringComparer.Ordinal);
         var existing = files.Keys.Where(File.Exists).ToList();
@@ -42,7 +54,6 @@ internal static class InitVerb
         console.Line();
         console.Line($"Start with: llmproxy serve --config {Path.Combine(folder, "proxy.json")}");
         console.Line("Without --config, \"llmproxy\" uses proxy.json of the working directory. Changed templates are reloaded automatically.");
-        return ExitCodes.Done;
     }
 
     private static IEnumerable<(string Name, string Text)> Files()
