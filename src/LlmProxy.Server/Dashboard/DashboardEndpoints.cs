@@ -1,5 +1,4 @@
 using System.Globalization;
-using LlmProxy.Core;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Redaction;

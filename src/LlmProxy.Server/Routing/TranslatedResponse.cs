@@ -223,7 +223,7 @@ internal sealed class TranslatedResponse : Stream, IHttpResponseBodyFeature
     /// <summary>Keeps a client waiting whose upstream says nothing. A write that is under way is sign enough.</summary>
     private async Task PingAsync()
     {
-        if (!await _turn.WaitAsync(TimeSpan.Zero))
+        if (!await _turn.WaitAsync(TimeSpan.Zero, CancellationToken.None))
         {
             return;
         }

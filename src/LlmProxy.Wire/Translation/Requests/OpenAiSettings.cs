@@ -1,6 +1,4 @@
 using System.Text.Json;
-using LlmProxy.Wire.Json;
-using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.Translation.Requests;
 
