@@ -26,7 +26,7 @@ internal sealed record Effort(string? Word, long? Budget)
 
         isClamped = true;
         var rank = RankOf(word);
-        return words.MinBy(known => (Math.Abs(RankOf(known) - rank), known == "none" ? 1 : 0));
+        return words.MinBy(known => (Math.Abs(RankOf(known) - rank), known == "none" ? 1 : 0, -RankOf(known)));
     }
 
     /// <summary>The tokens for the target; null if the model decides.</summary>

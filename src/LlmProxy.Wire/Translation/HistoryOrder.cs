@@ -80,26 +80,36 @@ internal static class HistoryOrder
 
     private static List<TurnResult> TakeResults(List<TurnCall> calls, List<Turn> following, TranslationRequest request)
     {
+        // The first result of an id counts.
+        var found = new Dictionary<string, Queue<TurnResult>>(StringComparer.Ordinal);
+        foreach (var result in following.SelectMany(turn => turn.Parts).OfType<TurnResult>())
+        {
+            if (!found.TryGetValue(result.CallId, out var known))
+            {
+                found[result.CallId] = known = new Queue<TurnResult>();
+            }
+
+            known.Enqueue(result);
+        }
+
+        var taken = new HashSet<TurnPart>(ReferenceEqualityComparer.Instance);
         var results = new List<TurnResult>(calls.Count);
         foreach (var call in calls)
         {
-            TurnResult? found = null;
-            foreach (var turn in following)
+            if (found.TryGetValue(call.Id, out var own) && own.TryDequeue(out var result))
             {
-                found = turn.Parts.OfType<TurnResult>().FirstOrDefault(result => result.CallId == call.Id);
-                if (found is not null)
-                {
-                    turn.Parts.RemoveAt(turn.Parts.FindIndex(part => ReferenceEquals(part, found)));
-                    break;
-                }
+                taken.Add(result);
+                results.Add(result);
+                continue;
             }
 
-            if (found is null)
-            {
-                request.Lose("missing tool_result", "history", "A call without a result gets one that says so: providers refuse the history otherwise.");
-            }
+            request.Lose("missing tool_result", "history", "A call without a result gets one that says so: providers refuse the history otherwise.");
+            results.Add(new TurnResult(call.Id, [new TurnText(NoResult)], IsError: true));
+        }
 
-            results.Add(found ?? new TurnResult(call.Id, [new TurnText(NoResult)], IsError: true));
+        foreach (var turn in following)
+        {
+            turn.Parts.RemoveAll(taken.Contains);
         }
 
         return results;

@@ -129,7 +129,7 @@ internal sealed class SchemaReducer(SchemaSubset subset, JsonElement root)
     private void Collect(JsonElement schema, List<(string Name, JsonElement Value)> properties, HashSet<string> required, int depth)
     {
         schema = Resolve(schema, depth);
-        if (depth > 4 || schema.ValueKind != JsonValueKind.Object)
+        if (depth > 4 || ++_nodes > MaxNodes || schema.ValueKind != JsonValueKind.Object)
         {
             return;
         }

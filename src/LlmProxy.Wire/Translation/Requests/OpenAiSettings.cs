@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.Translation.Requests;
 
