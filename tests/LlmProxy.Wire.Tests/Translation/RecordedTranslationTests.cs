@@ -61,7 +61,10 @@ public sealed partial class RecordedTranslationTests(ITestOutputHelper output)
         Print("not carried, or in another form", losses);
         problems.ForEach(output.WriteLine);
         Assert.Empty(problems.Take(10));
-        Assert.True(counts.Values.Sum(count => count.Refused) * 50 < counts.Values.Sum(count => count.Carried + count.Refused), "more than 2 % are refused");
+        var share = 100.0 * counts.Values.Sum(count => count.Refused) / counts.Values.Sum(count => count.Carried + count.Refused);
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{share:0.0} % are refused"));
+        // Of all recordings less than 2 %; a sample varies.
+        Assert.InRange(share, 0, Step == 1 ? 2 : 3);
     }
 
     [SharedDataFact]
@@ -98,10 +101,10 @@ public sealed partial class RecordedTranslationTests(ITestOutputHelper output)
         Assert.Empty(problems.Take(10));
     }
 
-    [GeneratedRegex("'[^']*'")]
+    [GeneratedRegex("'[^']*'", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex Quoted();
 
-    [GeneratedRegex(@"\s+|</?system>|\[image\]|\[document\]|\[audio\]|\[video\]|ERROR:|Continue\.|Respond with a single JSON object and no other text\.|\[no result was recorded\]")]
+    [GeneratedRegex(@"\s+|</?system>|\[image\]|\[document\]|\[audio\]|\[video\]|ERROR:|Continue\.|Respond with a single JSON object and no other text\.|\[no result was recorded\]", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex Added();
 
     private void Print(string title, SortedDictionary<string, int> counts)

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using LlmProxy.Wire.Replies;
 
 namespace LlmProxy.Wire.Translation.Requests;
 
