@@ -55,7 +55,8 @@ public sealed record ModelRules
         var name = model[(model.LastIndexOf('/') + 1)..].ToLowerInvariant();
         return dialect switch
         {
-            DialectKind.AnthropicMessages => OfClaude(name),
+            // Clouds put the vendor in front: anthropic.claude-….
+            DialectKind.AnthropicMessages => OfClaude(name[Math.Max(0, name.IndexOf("claude", StringComparison.Ordinal))..]),
             DialectKind.Gemini => OfGemini(name),
             _ => OfOpenAi(name, dialect == DialectKind.OpenAiResponses),
         };
@@ -70,7 +71,7 @@ public sealed record ModelRules
             return new ModelRules { TakesSchema = false, Thinking = thinks ? ThinkingControl.Budget : ThinkingControl.None, DefaultMaxTokens = thinks ? 16_384 : 4096, MaxTokens = thinks ? 64_000 : IsAny(name, "claude-3-5") ? 8192 : 4096 };
         }
 
-        if (IsAny(name, "claude-opus-4-0", "claude-opus-4-1", "claude-opus-4-2025", "claude-sonnet-4-0", "claude-sonnet-4-2025"))
+        if (IsAny(name, "claude-opus-4-0", "claude-opus-4-1", "claude-opus-4-2025", "claude-opus-4@", "claude-sonnet-4@", "claude-sonnet-4-0", "claude-sonnet-4-2025"))
         {
             return new ModelRules { TakesSchema = IsAny(name, "claude-opus-4-1"), Thinking = ThinkingControl.Budget, DefaultMaxTokens = 16_384, MaxTokens = 32_000 };
         }

@@ -16,7 +16,7 @@ namespace LlmProxy.Tests.Translation;
 /// </summary>
 public sealed partial class RecordedTranslationTests(ITestOutputHelper output)
 {
-    private static readonly int Step = Environment.GetEnvironmentVariable("LLMPROXY_TRANSLATE_ALL") == "1" ? 1 : 6;
+    private static readonly int Step = Environment.GetEnvironmentVariable("LLMPROXY_TRANSLATE_ALL") == "1" ? 1 : 8;
 
     [SharedDataFact]
     public void Every_recorded_request_becomes_a_valid_one_of_every_other_dialect_with_the_same_text()
@@ -24,6 +24,7 @@ public sealed partial class RecordedTranslationTests(ITestOutputHelper output)
         var counts = new SortedDictionary<string, (int Carried, int Refused)>(StringComparer.Ordinal);
         var refusals = new SortedDictionary<string, int>(StringComparer.Ordinal);
         var losses = new SortedDictionary<string, int>(StringComparer.Ordinal);
+        var features = new SortedDictionary<string, (int Carried, int Approximated, int Refused)>(StringComparer.Ordinal);
         var problems = new List<string>();
         foreach (var recording in Dialects.Recording.All.Where((_, i) => i % Step == 0).Where(recording => recording is { Request: not null, Status: < 400 } && recording.Dialect.ReadContent(recording.Request) is { Messages.Count: > 0 }))
         {
@@ -33,6 +34,14 @@ public sealed partial class RecordedTranslationTests(ITestOutputHelper output)
                 var translation = ConversationTranslator.Translate(recording.Kind, recording.Request, recording.Path, new TranslationTarget { Dialect = target, Model = Translations.Models[target] });
                 var count = counts.GetValueOrDefault(pair);
                 counts[pair] = translation.IsRefused ? (count.Carried, count.Refused + 1) : (count.Carried + 1, count.Refused);
+                foreach (var (feature, ways) in FeaturesOf(recording))
+                {
+                    var seen = features.GetValueOrDefault($"{pair}: {feature}");
+                    features[$"{pair}: {feature}"] = translation.IsRefused ? (seen.Carried, seen.Approximated, seen.Refused + 1)
+                        : translation.Losses.Any(loss => ways.Split(' ').Contains($"{loss.What}/{loss.Where}") || ways == $"*/{loss.Where}") ? (seen.Carried, seen.Approximated + 1, seen.Refused)
+                        : (seen.Carried + 1, seen.Approximated, seen.Refused);
+                }
+
                 if (translation.Refusal is { } refusal)
                 {
                     var kind = Quoted().Replace(refusal, "'…'");
@@ -55,6 +64,11 @@ public sealed partial class RecordedTranslationTests(ITestOutputHelper output)
         foreach (var (pair, (carried, refused)) in counts)
         {
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{pair}: {carried} carried, {refused} refused"));
+        }
+
+        foreach (var (feature, (carried, approximated, refused)) in features)
+        {
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{feature}: {carried} carried, {approximated} in another form or left out, {refused} refused"));
         }
 
         Print("refused", refusals);
@@ -115,6 +129,35 @@ public sealed partial class RecordedTranslationTests(ITestOutputHelper output)
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {count,6} {key}"));
         }
     }
+
+    /// <summary>Features of a request, with the losses that concern each.</summary>
+    private static IEnumerable<(string Feature, string Losses)> FeaturesOf(LlmProxy.Tests.Dialects.Recording recording)
+    {
+        var text = Encoding.UTF8.GetString(recording.Request!);
+        var parts = recording.Dialect.ReadContent(recording.Request)!.Messages;
+        (string Feature, bool IsThere, string Losses)[] all =
+        [
+            ("tools", recording.Dialect.ReadContent(recording.Request)!.Tools.Count > 0, "schema/tools strict/tools tools/tools"),
+            ("parallel calls", parts.Any(message => message.ToolCalls.Count(call => !call.IsHosted) > 1), "tool_result/history"),
+            ("images", parts.Any(message => message.Parts.OfType<ImagePart>().Any()), "media/history"),
+            ("images in results", parts.Any(message => message.ToolResults.Any(result => result.HasImage)), "media/history"),
+            ("files", parts.Any(message => message.Parts.OfType<OtherPart>().Any(part => part.Mark is not null)), "file/history media/history"),
+            ("structured output", ForOutput().IsMatch(text), "schema/request response_format/request"),
+            ("reasoning replay", parts.Any(message => message.Reasoning is not null), "thinking/history"),
+            ("effort", ForEffort().IsMatch(text), "effort/request thinking/request"),
+            ("tools of the provider", ForHosted().IsMatch(text), "*/tools"),
+        ];
+        return all.Where(feature => feature.IsThere).Select(feature => (feature.Feature, feature.Losses));
+    }
+
+    [GeneratedRegex("\"(json_schema|json_object|responseSchema|responseJsonSchema|output_format)\"", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
+    private static partial Regex ForOutput();
+
+    [GeneratedRegex("\"(reasoning_effort|thinkingConfig|effort|budget_tokens)\"", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
+    private static partial Regex ForEffort();
+
+    [GeneratedRegex("\"(web_search_[0-9]+|googleSearch|google_search|codeExecution|code_execution_[0-9]+|code_interpreter|mcp|mcp_servers|file_search|web_fetch_[0-9]+)\"", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
+    private static partial Regex ForHosted();
 
     private static IEnumerable<string> TextDifferences(LlmProxy.Tests.Dialects.Recording recording, DialectKind target, RequestTranslation translation)
     {
