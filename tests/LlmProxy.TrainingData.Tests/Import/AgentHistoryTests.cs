@@ -193,6 +193,23 @@ public sealed class AgentHistoryTests
         Assert.Equal("copy in a branch or fork 8", Say(report.LeftOut));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Of_two_copies_of_a_run_in_one_import_the_longer_one_is_taken_and_counted_once(bool isDry)
+    {
+        await using var lab = await HistoryLab.OpenForAllAsync();
+        var folder = lab.Put("sessions", "codex/0.146.jsonl");
+        var lines = await File.ReadAllLinesAsync(Path.Combine(folder, "0.146.jsonl"));
+        await File.WriteAllLinesAsync(Path.Combine(folder, "0.000.jsonl"), lines.TakeWhile(l => !l.Contains("There is one file", StringComparison.Ordinal)));
+
+        var report = await lab.Importer.ImportAsync(new ImportRequest { Source = ImportSource.Codex, Paths = [folder], DryRun = isDry }, null, CancellationToken.None);
+
+        Assert.Equal((2, 2, 0, 0, 4), (report.Runs, report.Added, report.Updated, report.Known, report.Steps));
+        Assert.Equal("copy in a branch or fork 1", Say(report.LeftOut));
+        Assert.All(await lab.RunsAsync(), r => Assert.Equal(2, r.IterationCount));
+    }
+
     [Fact]
     public async Task Runs_of_other_providers_models_are_metrics_until_the_settings_record_them()
     {
