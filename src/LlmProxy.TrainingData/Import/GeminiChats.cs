@@ -1,5 +1,9 @@
 using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
 using LlmProxy.Core.Trajectories;
+using LlmProxy.Wire.Json;
 
 namespace LlmProxy.TrainingData.Import;
 
@@ -87,6 +91,21 @@ internal sealed class GeminiChats(TaskRules rules, ImportReport report) : IAgent
         return Path.GetFileName(Path.GetDirectoryName(folder)) == Chats ? Path.GetFileName(folder) : null;
     }
 
+    /// <summary>The project whose folder is named by a hash of its path, as older versions do, if a newer version has listed it since.</summary>
+    private static string? RegisteredAs(string folder)
+    {
+        var registry = Path.Combine(Path.GetDirectoryName(Path.GetDirectoryName(folder)) ?? "", "projects.json");
+        if (!File.Exists(registry) || new FileInfo(registry).Length > ImportLines.MaxBytes)
+        {
+            return null;
+        }
+
+        using var document = LenientJson.Parse(File.ReadAllBytes(registry));
+        var projects = document?.RootElement.Get("projects"u8) ?? default;
+        return projects.ValueKind != JsonValueKind.Object ? null : ProjectPath.Normalize(projects.EnumerateObject().Select(p => p.NameText())
+            .FirstOrDefault(path => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(path))) == Path.GetFileName(folder)));
+    }
+
     /// <summary>The project that the folder of a chat names: newer versions write its path next to the chats.</summary>
     private static string? ProjectOf(string file)
     {
@@ -94,8 +113,9 @@ internal sealed class GeminiChats(TaskRules rules, ImportReport report) : IAgent
         {
             if (Path.GetFileName(folder) == Chats)
             {
-                var root = Path.Combine(Path.GetDirectoryName(folder)!, ".project_root");
-                return File.Exists(root) ? ProjectPath.Normalize(File.ReadAllText(root)) : null;
+                var project = Path.GetDirectoryName(folder)!;
+                var root = Path.Combine(project, ".project_root");
+                return File.Exists(root) ? ProjectPath.Normalize(File.ReadAllText(root)) : RegisteredAs(project);
             }
         }
 

@@ -101,6 +101,28 @@ internal sealed class ImportedTrajectory
     public static string IdOf(string source) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(source)))[..32];
 }
 
+/// <summary>What an import did with a run.</summary>
+internal enum RunEffect
+{
+    /// <summary>Its project or time was not asked for.</summary>
+    NotWanted,
+
+    /// <summary>It was added.</summary>
+    Added,
+
+    /// <summary>It had continued since an earlier import.</summary>
+    Updated,
+
+    /// <summary>The store had it already.</summary>
+    Known,
+}
+
+/// <summary>A run that an import has met.</summary>
+/// <param name="Steps">Number of its steps.</param>
+/// <param name="Effect">What became of it.</param>
+/// <param name="IsMetrics">Whether it was stored without its content.</param>
+internal sealed record TakenRun(int Steps, RunEffect Effect, bool IsMetrics);
+
 /// <summary>What an import found and did.</summary>
 public sealed class ImportReport
 {
@@ -118,22 +140,22 @@ public sealed class ImportReport
     public int Files { get; internal set; }
 
     /// <summary>Runs in them.</summary>
-    public int Runs { get; internal set; }
+    public int Runs { get; private set; }
 
     /// <summary>Runs that were added.</summary>
-    public int Added { get; internal set; }
+    public int Added { get; private set; }
 
     /// <summary>Runs that went on since an earlier import.</summary>
-    public int Updated { get; internal set; }
+    public int Updated { get; private set; }
 
     /// <summary>Runs that the store had already.</summary>
-    public int Known { get; internal set; }
+    public int Known { get; private set; }
 
     /// <summary>Runs that were added or updated without their content, because <c>Recording:Providers</c> does not name their models' provider.</summary>
-    public int MetricsOnly { get; internal set; }
+    public int MetricsOnly { get; private set; }
 
     /// <summary>Steps of the runs that were added or updated.</summary>
-    public int Steps { get; internal set; }
+    public int Steps { get; private set; }
 
     /// <summary>Records by kind that hold no part of a conversation, as is known of them.</summary>
     public SortedDictionary<string, int> Ignored { get; } = new(StringComparer.Ordinal);
@@ -157,6 +179,23 @@ public sealed class ImportReport
         {
             _skipped.Add(FormattableString.Invariant($"{path}({line}) {reason}"));
         }
+    }
+
+    /// <summary>Counts what became of a run, or takes that back.</summary>
+    internal void Add(TakenRun run, int sign)
+    {
+        if (run.Effect == RunEffect.NotWanted)
+        {
+            LeftOut[NotWanted] = LeftOut.GetValueOrDefault(NotWanted) + sign;
+            return;
+        }
+
+        Runs += sign;
+        Added += run.Effect == RunEffect.Added ? sign : 0;
+        Updated += run.Effect == RunEffect.Updated ? sign : 0;
+        Known += run.Effect == RunEffect.Known ? sign : 0;
+        Steps += run.Effect == RunEffect.Known ? 0 : sign * run.Steps;
+        MetricsOnly += run.IsMetrics ? sign : 0;
     }
 
     internal static void Count(SortedDictionary<string, int> counts, string kind) => counts[kind] = counts.GetValueOrDefault(kind) + 1;

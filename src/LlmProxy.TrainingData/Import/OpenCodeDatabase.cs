@@ -104,6 +104,7 @@ internal sealed class OpenCodeDatabase(string file, ReadTable? tables, ImportRep
     {
         if (tables is null)
         {
+            report.Skip(file, 1, "is a SQLite database, and the importer has no reader of those");
             return None;
         }
 

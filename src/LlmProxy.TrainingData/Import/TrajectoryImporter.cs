@@ -66,7 +66,7 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
         var report = new ImportReport();
         var histories = HistoriesOf(request.Source, report);
         var files = FilesOf(histories, request.Paths);
-        var seen = new Dictionary<string, int>(StringComparer.Ordinal);
+        var taken = new Dictionary<string, TakenRun>(StringComparer.Ordinal);
         foreach (var file in files)
         {
             progress?.Invoke(report.Files, files.Count);
@@ -77,7 +77,7 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
 
             await foreach (var run in histories.ReadAsync(file, cancellationToken))
             {
-                await TakeAsync(run, request, seen, report, cancellationToken);
+                await TakeAsync(run, request, taken, report, cancellationToken);
             }
 
             report.Files++;
@@ -152,53 +152,50 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
         .Select(s => _providers.Resolve(s.Model, s.Model.Length == 0 || s.Model.StartsWith("claude", StringComparison.OrdinalIgnoreCase) ? "anthropic" : null))
         .FirstOrDefault(p => p != "anthropic") ?? "anthropic";
 
-    /// <summary>Whether an earlier file of the import held the run, at least as long.</summary>
-    private static bool IsCopy(ImportedTrajectory run, Dictionary<string, int> seen, ImportReport report)
-    {
-        var known = seen.GetValueOrDefault(run.Id);
-        seen[run.Id] = Math.Max(known, run.Steps.Count);
-        if (known == 0)
-        {
-            return false;
-        }
-
-        report.LeftOut[ImportReport.Copied] = report.LeftOut.GetValueOrDefault(ImportReport.Copied) + Math.Min(known, run.Steps.Count);
-        if (known >= run.Steps.Count)
-        {
-            return true;
-        }
-
-        report.Runs--;
-        return false;
-    }
-
     private static List<string> FilesOf(IAgentHistories histories, IReadOnlyList<string> paths) =>
     [
         .. paths.SelectMany(path => Directory.Exists(path) ? histories.FilesOf(path) : File.Exists(path) ? [path] : throw new FileNotFoundException($"There is no file or folder {path}.", path))
             .Distinct(StringComparer.Ordinal),
     ];
 
-    private async Task TakeAsync(ImportedTrajectory run, ImportRequest request, Dictionary<string, int> seen, ImportReport report, CancellationToken cancellationToken)
+    /// <summary>Takes a run; of copies in several files of the import the longest one.</summary>
+    private async Task TakeAsync(ImportedTrajectory run, ImportRequest request, Dictionary<string, TakenRun> taken, ImportReport report, CancellationToken cancellationToken)
     {
-        if (run.Steps.Count == 0 || (request.Source != ImportSource.Anthropic && IsCopy(run, seen, report)))
+        if (run.Steps.Count == 0)
         {
             return;
         }
 
+        var earlier = request.Source == ImportSource.Anthropic ? null : taken.GetValueOrDefault(run.Id);
+        if (earlier is not null)
+        {
+            report.LeftOut[ImportReport.Copied] = report.LeftOut.GetValueOrDefault(ImportReport.Copied) + Math.Min(earlier.Steps, run.Steps.Count);
+            if (earlier.Steps >= run.Steps.Count)
+            {
+                return;
+            }
+
+            report.Add(earlier, -1);
+        }
+
+        var effect = await StoreAsync(run, request, cancellationToken);
+        taken[run.Id] = effect with { Effect = earlier?.Effect == RunEffect.Added ? RunEffect.Added : effect.Effect };
+        report.Add(taken[run.Id], 1);
+    }
+
+    private async Task<TakenRun> StoreAsync(ImportedTrajectory run, ImportRequest request, CancellationToken cancellationToken)
+    {
         if (!request.Wants(run.Project ?? run.ProjectName) || run.Steps[0].StartedAt < request.Since)
         {
-            ImportReport.Count(report.LeftOut, ImportReport.NotWanted);
-            return;
+            return new TakenRun(run.Steps.Count, RunEffect.NotWanted, IsMetrics: false);
         }
 
         // 1. Whose models responded, and what the store has already, from an earlier import or because the proxy recorded it.
-        report.Runs++;
         var keeps = Place(run, request.Source);
         var (tenant, known) = (request.Tenant, await FindAsync(run, request.Tenant, cancellationToken));
         if (known is not null && !IsMore(run, known, keeps))
         {
-            report.Known++;
-            return;
+            return new TakenRun(run.Steps.Count, RunEffect.Known, IsMetrics: false);
         }
 
         run.ParentId ??= run.ParentSessionId is { } parent ? (await store.FindLatestAsync(tenant, parent, cancellationToken))?.Id : null;
@@ -210,10 +207,7 @@ public sealed class TrajectoryImporter(ITrajectoryStore store, LlmProxyOptions o
             await store.SaveAsync([change with { Trajectory = known is null ? change.Trajectory with { ImportBatch = request.Batch } : WithStated(change.Trajectory, known) }], cancellationToken);
         }
 
-        report.Added += known is null ? 1 : 0;
-        report.Updated += known is null ? 0 : 1;
-        report.Steps += run.Steps.Count;
-        report.MetricsOnly += keeps ? 0 : 1;
+        return new TakenRun(run.Steps.Count, known is null ? RunEffect.Added : RunEffect.Updated, IsMetrics: !keeps);
     }
 
     /// <summary>A longer run with what was stated of it since it was imported.</summary>

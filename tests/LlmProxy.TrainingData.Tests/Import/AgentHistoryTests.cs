@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.TrainingData.Import;
@@ -192,6 +193,23 @@ public sealed class AgentHistoryTests
         Assert.Equal("copy in a branch or fork 8", Say(report.LeftOut));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Of_two_copies_of_a_run_in_one_import_the_longer_one_is_taken_and_counted_once(bool isDry)
+    {
+        await using var lab = await HistoryLab.OpenForAllAsync();
+        var folder = lab.Put("sessions", "codex/0.146.jsonl");
+        var lines = await File.ReadAllLinesAsync(Path.Combine(folder, "0.146.jsonl"));
+        await File.WriteAllLinesAsync(Path.Combine(folder, "0.000.jsonl"), lines.TakeWhile(l => !l.Contains("There is one file", StringComparison.Ordinal)));
+
+        var report = await lab.Importer.ImportAsync(new ImportRequest { Source = ImportSource.Codex, Paths = [folder], DryRun = isDry }, null, CancellationToken.None);
+
+        Assert.Equal((2, 2, 0, 0, 4), (report.Runs, report.Added, report.Updated, report.Known, report.Steps));
+        Assert.Equal("copy in a branch or fork 1", Say(report.LeftOut));
+        Assert.All(await lab.RunsAsync(), r => Assert.Equal(2, r.IterationCount));
+    }
+
     [Fact]
     public async Task Runs_of_other_providers_models_are_metrics_until_the_settings_record_them()
     {
@@ -296,6 +314,24 @@ public sealed class AgentHistoryTests
         Assert.Equal(0, await CountAsync(request with { Projects = ["hop"] }));
 
         async Task<int> CountAsync(ImportRequest chosen) => (await lab.Importer.ImportAsync(chosen, null, CancellationToken.None)).Added;
+    }
+
+    [Theory]
+    [InlineData("reports", ".project_root", "/home/dev/reports", "/home/dev/reports")]
+    [InlineData("0dab83ed2eed1e1cf5d3dc8a6d5e1e2e9cb9c2d3", "../../projects.json", "{\"projects\":{\"/home/dev/reports\":\"reports\"}}", "f8d88c5f30eba14b4256f72b29947274396503162a636cf082b4830d8ec17751")]
+    [InlineData("HASH", "../../projects.json", "{\"projects\":{\"/home/dev/shop\":\"shop\",\"/home/dev/reports\":\"reports\"}}", "/home/dev/reports")]
+    [InlineData("HASH", "../../projects.json", "{", "f8d88c5f30eba14b4256f72b29947274396503162a636cf082b4830d8ec17751")]
+    public async Task The_project_of_a_gemini_session_is_what_its_folder_or_the_list_of_projects_says(string folder, string file, string content, string expected)
+    {
+        await using var lab = await HistoryLab.OpenForAllAsync();
+        folder = folder.Replace("HASH", Convert.ToHexStringLower(SHA256.HashData("/home/dev/reports"u8)), StringComparison.Ordinal);
+        var chats = lab.Put($".gemini/tmp/{folder}/chats", "gemini-cli/0.38.json");
+        File.Move(Path.Combine(chats, "0.38.json"), Path.Combine(chats, "session-1.json"));
+        await File.WriteAllTextAsync(Path.Combine(lab[".gemini/tmp"], folder, file), content);
+
+        Assert.Equal(expected, Assert.Single(await lab.Importer.ListProjectsAsync([lab[".gemini/tmp"]], ImportSource.GeminiCli, CancellationToken.None)).Name);
+        Assert.Equal(2, (await lab.Importer.ImportAsync(new ImportRequest { Source = ImportSource.GeminiCli, Paths = [lab[".gemini/tmp"]], Projects = [expected] }, null, CancellationToken.None)).Added);
+        Assert.Equal(expected.StartsWith('/') ? expected : null, (await lab.RunsAsync())[0].Project);
     }
 
     [Fact]
