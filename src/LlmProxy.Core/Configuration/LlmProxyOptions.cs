@@ -49,9 +49,6 @@ public sealed class LlmProxyOptions
     /// <summary>Where completion calls go: rules by model, client and tenant, and fallbacks.</summary>
     public RoutingOptions Routing { get; init; } = new();
 
-    /// <summary>The dashboard.</summary>
-    public DashboardOptions Dashboard { get; init; } = new();
-
     /// <summary>Limits of requests.</summary>
     public LimitOptions Limits { get; init; } = new();
 
@@ -331,13 +328,6 @@ public sealed class UpstreamOptions
 
     /// <summary>Maximum time of a whole exchange. Null: none.</summary>
     public TimeSpan? TotalTimeout { get; init; }
-}
-
-/// <summary>Settings <c>LlmProxy:Dashboard</c>.</summary>
-public sealed class DashboardOptions
-{
-    /// <summary>Whether <c>/_llmproxy/ui</c> serves the dashboard. With keys it needs an admin key; without keys, editing needs the link of <c>llmproxy ui</c>.</summary>
-    public bool Enabled { get; init; } = true;
 }
 
 /// <summary>Settings <c>LlmProxy:Limits</c>.</summary>

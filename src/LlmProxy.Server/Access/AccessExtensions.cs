@@ -1,5 +1,4 @@
 using LlmProxy.Core.Configuration;
-using LlmProxy.Server.Dashboard;
 
 namespace LlmProxy.Server.Access;
 
@@ -13,8 +12,6 @@ internal static class AccessExtensions
         services.AddSingleton(keys);
         services.AddSingleton(new PageRules(options.Auth, addresses));
         services.AddSingleton(_ => new LocalAccess(keys.HasKeys ? null : LocalToken.Open(LocalToken.FileFor(options.Recording, baseDirectory)), options.Auth.LocalToken));
-        services.AddSingleton<DashboardGuard>();
-        services.AddSingleton<SignInLinks>();
         return services;
     }
 

@@ -1,6 +1,5 @@
 using System.Net.Http.Headers;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Server.Dashboard;
 using LlmProxy.Server.Telemetry;
 using LlmProxy.Server.Upstreams;
 using Yarp.ReverseProxy.Model;
@@ -12,18 +11,13 @@ namespace LlmProxy.Server.Access;
 /// machine's local token. With keys every request needs one: in
 /// <c>LlmProxy-Key</c>, or in place of the provider's key if the proxy adds the real one. Runs after routing.
 /// </summary>
-internal sealed class KeyCheck(RequestDelegate next, KeyRing keys, LocalAccess local, DashboardGuard dashboard, LlmProxyOptions options)
+internal sealed class KeyCheck(RequestDelegate next, KeyRing keys, LocalAccess local, LlmProxyOptions options)
 {
     /// <summary>Title of the problem of a key that is no admin's.</summary>
     public const string AdminKeyRequired = "Admin key required";
 
     public Task InvokeAsync(HttpContext context)
     {
-        if (DashboardGuard.Guards(context.Request))
-        {
-            return CheckPageAsync(context);
-        }
-
         if (!keys.HasKeys)
         {
             return local.WhyRefused(context) is { } problem
@@ -47,14 +41,6 @@ internal sealed class KeyCheck(RequestDelegate next, KeyRing keys, LocalAccess l
 
     /// <summary>Whether Prometheus scrapes the metrics.</summary>
     public static bool IsMetrics(HttpContext context) => context.Request.Path.Equals(TelemetryExport.MetricsPath, StringComparison.OrdinalIgnoreCase);
-
-    private async Task CheckPageAsync(HttpContext context)
-    {
-        if (await dashboard.AdmitAsync(context))
-        {
-            await next(context);
-        }
-    }
 
     // Metrics hold models and figures of all tenants. Prometheus sends its credentials as a bearer token.
     private Task CheckMetricsAsync(HttpContext context)

@@ -52,9 +52,6 @@ internal sealed class KeyRing
         return found;
     }
 
-    /// <summary>The owner of the key of a name, or null.</summary>
-    public Caller? FindByName(string name) => Array.Find(_keys, key => key.Caller.KeyName == name).Caller;
-
     private static byte[]? HashOf(AuthKey key, Func<string, string?> environment)
     {
         if (key.Sha256 is { } digits)

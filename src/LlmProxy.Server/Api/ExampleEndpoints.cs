@@ -112,8 +112,7 @@ internal static class ExampleEndpoints
             : TrajectoryEndpoints.NoRun(id);
     }
 
-    /// <summary>The row of a trajectory; a new one if it was never used, pinned or edited.</summary>
-    internal static async Task<FewShotExampleRow> FindAsync(IExampleStore store, Trajectory run, CancellationToken cancellationToken) =>
+    private static async Task<FewShotExampleRow> FindAsync(IExampleStore store, Trajectory run, CancellationToken cancellationToken) =>
         await store.FindExamplesAsync(run.Tenant, [run.Id], cancellationToken) is [var row, ..]
             ? row
             : new FewShotExampleRow(run.Id, run.TaskDescription, run.QualityScore, Pinned: false, Retired: false, EditedJson: null, UsageCount: 0, LastUsedAt: null) { TaskType = run.TaskType };
@@ -126,7 +125,7 @@ internal static class ExampleEndpoints
             (evidence?.Tasks ?? 0) + stated, (evidence?.Successes ?? 0) + successes, evidence?.Compared ?? 0, evidence?.Difference, evidence?.ProbabilityOfHelp, evidence?.Finding ?? "too-few");
     }
 
-    internal static ExampleDto ToDto(FewShotExampleRow row, IReadOnlyDictionary<string, ExampleEvidence> evidence) => new(
+    private static ExampleDto ToDto(FewShotExampleRow row, IReadOnlyDictionary<string, ExampleEvidence> evidence) => new(
         row.TrajectoryId,
         row.TrajectoryId,
         row.TaskDescription,

@@ -22,18 +22,6 @@ internal static class SearchEndpoints
     private static async Task<IResult> SearchAsync(HttpContext context, [FromServices] TrajectorySearch similar, [FromServices] Redactor redactor, [FromServices] LlmProxyOptions options, CancellationToken cancellationToken)
     {
         var request = await ApiInput.ReadBodyAsync(context, ApiJson.Default.SearchRequest);
-        return TypedResults.Json(await FindAsync(context, request, similar, redactor, options, cancellationToken), ApiJson.Default.SearchResponse);
-    }
-
-    /// <summary>The result of a search, with the services of a request.</summary>
-    internal static Task<SearchResponse> FindAsync(HttpContext context, SearchRequest request)
-    {
-        var services = context.RequestServices;
-        return FindAsync(context, request, services.GetRequiredService<TrajectorySearch>(), services.GetRequiredService<Redactor>(), services.GetRequiredService<LlmProxyOptions>(), context.RequestAborted);
-    }
-
-    private static async Task<SearchResponse> FindAsync(HttpContext context, SearchRequest request, TrajectorySearch similar, Redactor redactor, LlmProxyOptions options, CancellationToken cancellationToken)
-    {
         var text = ApiInput.Required("taskDescription", request.TaskDescription, "{\"taskDescription\": \"File the October invoice\"}");
         var query = new ExampleQuery(context.GetTenant(), text, ApiInput.InRange("topK", request.TopK, 1, MostResults) ?? Math.Max(1, options.FewShot.Count))
         {
@@ -47,14 +35,16 @@ internal static class SearchEndpoints
         var found = await similar.FindSimilarAsync(query, cancellationToken);
         if (found.Search is not { } search)
         {
-            throw new ApiProblemException(StatusCodes.Status503ServiceUnavailable, "Search failed", $"The search failed ({found.Reason?.ToWord()}). The log contains the cause; \"llmproxy doctor\" checks store and embedder.");
+            return ApiProblem.Result(StatusCodes.Status503ServiceUnavailable, "Search failed", $"The search failed ({found.Reason?.ToWord()}). The log contains the cause; \"llmproxy doctor\" checks store and embedder.");
         }
 
-        return new SearchResponse(
+        return TypedResults.Json(
+            new SearchResponse(
                 [.. search.Chosen.Select(c => new SimilarTrajectoryDto(c.Trajectory.Id, c.Trajectory.TaskDescription, c.Similarity, c.Trajectory.QualityScore, c.Trajectory.IterationCount, c.Trajectory.ToolsUsed, c.Trajectory.Project, [.. c.Ageing.Select(a => EnumWords.Kebab(a))]))],
                 [.. search.LeftOut.Select(l => new LeftOutTrajectoryDto(l.Trajectory.Id, l.Trajectory.TaskDescription, l.Similarity, l.Reason.ToWord()))],
                 similar.FormatAsFewShot(found, text),
                 search.Threshold,
-                search.Embedder);
+                search.Embedder),
+            ApiJson.Default.SearchResponse);
     }
 }

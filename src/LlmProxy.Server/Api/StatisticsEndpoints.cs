@@ -56,8 +56,7 @@ internal static class StatisticsEndpoints
         public string? Experiments { get; init; }
     }
 
-    /// <summary>The effect of examples, by model.</summary>
-    internal static async Task<ExperimentsDto> ExperimentsAsync(
+    private static async Task<ExperimentsDto> ExperimentsAsync(
         IExampleStore store, ExampleLedger ledger, ExperimentOptions options, StatisticsQuery query, CancellationToken cancellationToken)
     {
         var models = ArmComparison.Compare(await store.ReadArmsAsync(query.Tenant, query.Since, query.Until, query.Model, cancellationToken));

@@ -152,13 +152,6 @@ internal sealed class ApiConnection : IAsyncDisposable
     /// <summary>Sends a POST request without a body.</summary>
     public Task<JsonNode> PostAsync(string path, CancellationToken cancellationToken) => SendAsync(HttpMethod.Post, path, null, cancellationToken);
 
-    /// <summary>Sends a POST request without a body; its response is a text.</summary>
-    public async Task<string> PostTextAsync(string path, CancellationToken cancellationToken)
-    {
-        using var answer = await _client.PostAsync(new Uri(Address, ApiEndpoints.Prefix + path), null, cancellationToken);
-        return answer.IsSuccessStatusCode ? await answer.Content.ReadAsStringAsync(cancellationToken) : throw new CliException(await ProblemAsync(answer, cancellationToken));
-    }
-
     /// <summary>Sends a PUT request with a body.</summary>
     public Task<JsonNode> PutAsync<T>(string path, T body, JsonTypeInfo<T> type, CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Put, path, JsonSerializer.Serialize(body, type), cancellationToken);

@@ -83,7 +83,6 @@ internal static class CommandLine
         root.Add(DoctorVerb.Create(context));
         root.Add(StatusVerb.Create(context));
         root.Add(RecordingVerb.Create(context));
-        root.Add(UiVerb.Create(context));
         root.Add(TailVerb.Create(context));
         root.Add(ConfigVerb.Create(context));
         root.Add(TasksVerb.Create(context));

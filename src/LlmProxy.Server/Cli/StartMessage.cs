@@ -63,11 +63,6 @@ internal sealed class StartMessage(WebApplication app, ProxyConfiguration config
             yield return Field("Off", off);
         }
 
-        if (Options.Dashboard.Enabled)
-        {
-            yield return Field("Dashboard", $"{origin}{Dashboard.DashboardEndpoints.Prefix}{(Options.Auth.Keys.Count > 0 ? " (sign in with an admin key)" : " (\"llmproxy ui\" opens it for editing)")}");
-        }
-
         yield return Field("Runs", $"llmproxy tasks list, llmproxy tasks show last, {origin}{ApiEndpoints.Prefix}/trajectories");
         yield return Field("Problems", "llmproxy doctor");
         yield return "";

@@ -2,7 +2,6 @@ using System.Text;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Server.Access;
 using LlmProxy.Server.Api;
-using LlmProxy.Server.Dashboard;
 using LlmProxy.Server.Mcp;
 using LlmProxy.Server.Pipeline;
 using LlmProxy.Server.Pipeline.Sockets;
@@ -58,7 +57,6 @@ internal static class ProxyHost
 
         builder.Services.AddApi(configuration.Options);
         builder.Services.AddMcp();
-        builder.Services.AddRazorComponents();
         // Used only for session affinity's encrypted cookie: keep the keys in memory instead of in ~/.aspnet.
         builder.Services.AddSingleton<IDataProtectionProvider, EphemeralDataProtectionProvider>();
         // At the start this service would make a key in ~/.aspnet all the same, which nothing uses.
@@ -68,7 +66,6 @@ internal static class ProxyHost
         var app = builder.Build();
         app.UseAccess();
         MapAliveAnswers(app);
-        app.MapDashboard(configuration.Options);
         app.MapApi();
         app.MapMcp(ApiEndpoints.BeforeRoutes);
         if (configuration.Options.Telemetry.Prometheus)
@@ -136,8 +133,6 @@ internal static class ProxyHost
             // No path holds a question mark, and no pattern may.
             .Where(prefix => !prefix.Contains('?', StringComparison.Ordinal) && !prefix.Contains("//", StringComparison.Ordinal))
             .Distinct(StringComparer.Ordinal);
-        // A browser gets the dashboard.
-        app.MapGet("/", (HttpContext context) => DashboardEndpoints.LeadsHere(context.Request) ? Results.Redirect(DashboardEndpoints.Prefix) : Results.Text("LlmProxy\n")).WithOrder(-2);
         foreach (var path in prefixes.Prepend("/"))
         {
             // A prefix is a text: braces in it are no parameters of a pattern.
