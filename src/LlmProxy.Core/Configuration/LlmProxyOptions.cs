@@ -58,6 +58,9 @@ public sealed class LlmProxyOptions
     /// <summary>Training data.</summary>
     public ExportOptions Export { get; init; } = new();
 
+    /// <summary>The pages under <c>/_llmproxy/ui</c>.</summary>
+    public DashboardOptions Dashboard { get; init; } = new();
+
     /// <summary>OpenTelemetry.</summary>
     public TelemetryOptions Telemetry { get; init; } = new();
 
@@ -389,6 +392,16 @@ public sealed class ExportOptions
 {
     /// <summary>Providers whose outputs may be exported. Empty: all, with a notice.</summary>
     [Setting(Kind = TextKind.Provider)] public IReadOnlyList<string> AllowProviders { get; init; } = [];
+}
+
+/// <summary>Settings <c>LlmProxy:Dashboard</c>.</summary>
+public sealed class DashboardOptions
+{
+    /// <summary>Whether the pages are served.</summary>
+    public bool Enabled { get; init; } = true;
+
+    /// <summary>Whether the pages may write template files. Null: if no keys are configured.</summary>
+    public bool? EditTemplates { get; init; }
 }
 
 /// <summary>Settings <c>LlmProxy:Telemetry</c>.</summary>

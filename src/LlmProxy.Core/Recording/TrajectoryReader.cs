@@ -8,7 +8,25 @@ public sealed class TrajectoryReader(ITrajectoryStore store)
     /// <summary>The steps of a run in order; empty where its content is not kept.</summary>
     public async Task<IReadOnlyList<StepView>> ReadAsync(string trajectoryId, CancellationToken cancellationToken)
     {
+        return await ReadAsync(await store.ReadStepsAsync(trajectoryId, cancellationToken), cancellationToken);
+    }
+
+    /// <summary>Some steps of a run, with the texts of these alone: a page of a long run.</summary>
+    /// <param name="trajectoryId">The run.</param>
+    /// <param name="first">Number of the first step.</param>
+    /// <param name="count">How many steps at most.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    internal async Task<IReadOnlyList<StepView>> ReadPageAsync(string trajectoryId, int first, int count, CancellationToken cancellationToken)
+    {
         var steps = await store.ReadStepsAsync(trajectoryId, cancellationToken);
+
+        // The step after the last one holds the results of its tool calls.
+        var views = await ReadAsync([.. steps.Where(step => step.Index >= first).Take(count + 1)], cancellationToken);
+        return views.Count > count ? [.. views.Take(count)] : views;
+    }
+
+    private async Task<IReadOnlyList<StepView>> ReadAsync(IReadOnlyList<TrajectoryStep> steps, CancellationToken cancellationToken)
+    {
         var hashes = new HashSet<ContentHash>();
         foreach (var step in steps)
         {

@@ -18,6 +18,11 @@ internal sealed class KeyCheck(RequestDelegate next, KeyRing keys, LocalAccess l
 
     public Task InvokeAsync(HttpContext context)
     {
+        if (context.GetEndpoint()?.Metadata.GetMetadata<ChecksItsCallers>() is not null)
+        {
+            return next(context);
+        }
+
         if (!keys.HasKeys)
         {
             return local.WhyRefused(context) is { } problem

@@ -40,6 +40,12 @@ internal sealed class KeyRing
         var size = Encoding.UTF8.GetMaxByteCount(presented.Length);
         Span<byte> bytes = size <= MaxOnStack ? stackalloc byte[MaxOnStack] : new byte[size];
         SHA256.HashData(bytes[..Encoding.UTF8.GetBytes(presented, bytes)], hash);
+        return FindHash(hash);
+    }
+
+    /// <summary>Finds the owner of a key by the key's SHA-256, or null. Compares in constant time.</summary>
+    public Caller? FindHash(ReadOnlySpan<byte> hash)
+    {
         Caller? found = null;
         foreach (var (known, caller) in _keys)
         {

@@ -10,6 +10,9 @@ internal sealed class LocalAccess(LocalToken? token, LocalTokenScope scope)
     /// <summary>The file that holds the token, or null if keys are configured.</summary>
     public string? TokenFile => token?.File;
 
+    /// <summary>Whether reading needs the token, too.</summary>
+    public bool CoversReading => token is not null && scope == LocalTokenScope.All;
+
     /// <summary>Why a request is refused; null if it is not.</summary>
     public string? WhyRefused(HttpContext context)
     {
@@ -31,6 +34,9 @@ internal sealed class LocalAccess(LocalToken? token, LocalTokenScope scope)
 
 /// <summary>Marks an endpoint that needs no local token though it is not a GET: it reads, or reports an outcome.</summary>
 internal sealed class NoLocalTokenNeeded;
+
+/// <summary>Marks an endpoint that checks its callers itself: a page, whose visitors have a cookie in place of a header.</summary>
+internal sealed class ChecksItsCallers;
 
 /// <summary>Marks an endpoint that every key may use within its tenant: it reports what became of a task.</summary>
 internal sealed class OpenToEveryKey;

@@ -21,7 +21,8 @@ internal static class EventEndpoints
         api.MapGet("/events", WatchAsync).Produces<RecordedExchangeDto>(contentType: "text/event-stream").ProducesProblem(StatusCodes.Status503ServiceUnavailable)
             .WithTags("Status").WithSummary("Streams the caller's exchanges as they are recorded, as server-sent events");
 
-    private static async Task<IResult> WatchAsync(
+    /// <summary>Streams the exchanges of the caller.</summary>
+    internal static async Task<IResult> WatchAsync(
         HttpContext context, [FromServices] ExchangeFeed feed, [FromServices] TimeProvider time, [FromServices] IHostApplicationLifetime lifetime, CancellationToken cancellationToken)
     {
         using var watch = feed.Watch(context.GetTenant());

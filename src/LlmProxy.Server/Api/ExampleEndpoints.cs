@@ -112,7 +112,7 @@ internal static class ExampleEndpoints
             : TrajectoryEndpoints.NoRun(id);
     }
 
-    private static async Task<FewShotExampleRow> FindAsync(IExampleStore store, Trajectory run, CancellationToken cancellationToken) =>
+    internal static async Task<FewShotExampleRow> FindAsync(IExampleStore store, Trajectory run, CancellationToken cancellationToken) =>
         await store.FindExamplesAsync(run.Tenant, [run.Id], cancellationToken) is [var row, ..]
             ? row
             : new FewShotExampleRow(run.Id, run.TaskDescription, run.QualityScore, Pinned: false, Retired: false, EditedJson: null, UsageCount: 0, LastUsedAt: null) { TaskType = run.TaskType };

@@ -20,7 +20,8 @@ internal static class ExportEndpoints
         api.MapGet("/export", ExportAsync).Produces(200, contentType: "application/jsonl").ProducesProblem(400)
             .WithTags("Maintenance").WithSummary("Exports training data as JSON lines; with Accept: " + ExportStream.MediaType + " also the origin of each line, and a summary");
 
-    private static async Task<IResult> ExportAsync(
+    /// <summary>Exports as the parameters say.</summary>
+    internal static async Task<IResult> ExportAsync(
         HttpContext context, [FromServices] TrajectoryExporter exporter, [FromServices] TimeProvider time, [AsParameters] ExportParameters parameters, CancellationToken cancellationToken)
     {
         // 1. Validate.

@@ -32,7 +32,8 @@ internal sealed class TrajectoryMapper(TrajectoryReader reader, IJudgementStore 
     public async Task<StepDto?> ReadStepAsync(Trajectory run, int index, CancellationToken cancellationToken) =>
         (await reader.ReadAsync(run.Id, cancellationToken)).FirstOrDefault(view => view.Step.Index == index) is { } view ? Step(view) : null;
 
-    private ScoringDto Score(Trajectory run)
+    /// <summary>How a trajectory's score was computed.</summary>
+    internal ScoringDto Score(Trajectory run)
     {
         var scoring = QualityScore.Compute(run, options.Quality, catalog.Get(run.Preset).FreeIterations, options.GetEffectiveOutcome());
         return new ScoringDto(scoring.Preset, scoring.Inputs, scoring.Terms);

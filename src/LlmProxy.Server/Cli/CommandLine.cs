@@ -82,6 +82,7 @@ internal static class CommandLine
         root.Add(DemoVerb.Create(context));
         root.Add(DoctorVerb.Create(context));
         root.Add(StatusVerb.Create(context));
+        root.Add(UiVerb.Create(context));
         root.Add(RecordingVerb.Create(context));
         root.Add(TailVerb.Create(context));
         root.Add(ConfigVerb.Create(context));

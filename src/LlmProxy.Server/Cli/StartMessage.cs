@@ -6,6 +6,7 @@ using LlmProxy.Core.Retrieval;
 using LlmProxy.Core.Stores;
 using LlmProxy.Server.Access;
 using LlmProxy.Server.Api;
+using LlmProxy.Server.Dashboard;
 using LlmProxy.Server.Hosting;
 using LlmProxy.Server.Upstreams;
 
@@ -64,6 +65,11 @@ internal sealed class StartMessage(WebApplication app, ProxyConfiguration config
         }
 
         yield return Field("Runs", $"llmproxy tasks list, llmproxy tasks show last, {origin}{ApiEndpoints.Prefix}/trajectories");
+        if (Options.Dashboard.Enabled)
+        {
+            yield return Field("Dashboard", $"{origin}{DashboardEndpoints.Prefix}{(Options.Auth.Keys.Count == 0 ? " (\"llmproxy ui\" opens it for editing)" : "")}");
+        }
+
         yield return Field("Problems", "llmproxy doctor");
         yield return "";
     }

@@ -2,6 +2,7 @@ using System.Text;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Server.Access;
 using LlmProxy.Server.Api;
+using LlmProxy.Server.Dashboard;
 using LlmProxy.Server.Mcp;
 using LlmProxy.Server.Pipeline;
 using LlmProxy.Server.Pipeline.Sockets;
@@ -57,7 +58,8 @@ internal static class ProxyHost
 
         builder.Services.AddApi(configuration.Options);
         builder.Services.AddMcp();
-        // Used only for session affinity's encrypted cookie: keep the keys in memory instead of in ~/.aspnet.
+        builder.Services.AddDashboard(configuration.ListSettings);
+        // Used for the cookies of session affinity and of the dashboard: keep the keys in memory instead of in ~/.aspnet.
         builder.Services.AddSingleton<IDataProtectionProvider, EphemeralDataProtectionProvider>();
         // At the start this service would make a key in ~/.aspnet all the same, which nothing uses.
         builder.Services.Remove(builder.Services.Single(service => service.ImplementationType?.FullName == "Microsoft.AspNetCore.DataProtection.Internal.DataProtectionHostedService"));
@@ -65,9 +67,14 @@ internal static class ProxyHost
 
         var app = builder.Build();
         app.UseAccess();
-        MapAliveAnswers(app);
+        MapAliveAnswers(app, configuration.Options.Dashboard.Enabled);
         app.MapApi();
         app.MapMcp(ApiEndpoints.BeforeRoutes);
+        if (configuration.Options.Dashboard.Enabled)
+        {
+            app.MapDashboard();
+        }
+
         if (configuration.Options.Telemetry.Prometheus)
         {
             app.MapPrometheusScrapingEndpoint(TelemetryExport.MetricsPath);
@@ -125,7 +132,7 @@ internal static class ProxyHost
     }
 
     /// <summary>Some clients probe their base URL before the first call.</summary>
-    private static void MapAliveAnswers(WebApplication app)
+    private static void MapAliveAnswers(WebApplication app, bool hasPages)
     {
         var prefixes = app.Configuration.GetSection("ReverseProxy:Routes").GetChildren()
             .Select(route => route[$"Metadata:{RawTargetTransform.PrefixMetadata}"])
@@ -137,7 +144,9 @@ internal static class ProxyHost
         {
             // A prefix is a text: braces in it are no parameters of a pattern.
             var pattern = path.Replace("{", "{{", StringComparison.Ordinal).Replace("}", "}}", StringComparison.Ordinal);
-            app.MapMethods(pattern, [HttpMethods.Get, HttpMethods.Head], () => Results.Text("LlmProxy\n")).WithOrder(-1);
+            app.MapMethods(pattern, [HttpMethods.Get, HttpMethods.Head], (HttpContext context) => hasPages && context.Request.Path == "/" && DashboardEndpoints.IsBrowser(context.Request)
+                ? Results.Redirect(DashboardEndpoints.Prefix)
+                : Results.Text("LlmProxy\n")).WithOrder(-1);
         }
     }
 }

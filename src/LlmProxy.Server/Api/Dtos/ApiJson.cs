@@ -8,6 +8,7 @@ namespace LlmProxy.Server.Api.Dtos;
 [JsonSerializable(typeof(StatusResponse))]
 [JsonSerializable(typeof(HealthResponse))]
 [JsonSerializable(typeof(RecordingResponse))]
+[JsonSerializable(typeof(DashboardLinkResponse))]
 [JsonSerializable(typeof(RecordedExchangeDto))]
 [JsonSerializable(typeof(PageResponse<TrajectoryDto>))]
 [JsonSerializable(typeof(PageResponse<ExampleDto>))]

@@ -83,3 +83,7 @@ public sealed record HealthResponse(string Status, bool? Store = null, bool? Spo
 /// <summary>Whether recording is on.</summary>
 /// <param name="Enabled">Whether exchanges are being recorded.</param>
 public sealed record RecordingResponse(bool Enabled);
+
+/// <summary>A link that opens the dashboard for editing.</summary>
+/// <param name="Path">Its path; it works once, within ten minutes.</param>
+public sealed record DashboardLinkResponse(string Path);
