@@ -243,6 +243,9 @@ public sealed class TaskRulesCatalog
     /// <summary>The rules of a preset; those of <c>generic</c> if there is none of that name.</summary>
     public TaskRules Get(string name) => _rules.GetValueOrDefault(name) ?? _generic;
 
+    /// <summary>The rules for a client of which only the headers are known.</summary>
+    internal TaskRules SelectByHeaders(Func<string, string?> header) => _fixed ?? _rules.Values.FirstOrDefault(rules => rules.RecognizesHeaders(header)) ?? _generic;
+
     /// <summary>The rules for a client: the preset that is set, else the first that knows its headers, else the first that knows its system prompt, else <c>generic</c>.</summary>
     public TaskRules Select(Func<string, string?> header, SystemPrompt prompt) =>
         _fixed

@@ -38,6 +38,7 @@ internal static class ProxyServices
         services.AddSingleton<UpstreamResilience>();
         services.AddSingleton<RoutingTable>();
         services.AddSingleton<RoutedForwarder>();
+        services.AddSingleton<RoutedTokenCount>();
         services.AddSingleton<IForwarderHttpClientFactory, UpstreamClientFactory>();
         services.AddReverseProxy()
             .LoadFromConfig(configuration.Root.GetSection("ReverseProxy"))

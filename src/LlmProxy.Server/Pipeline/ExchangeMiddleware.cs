@@ -17,7 +17,7 @@ namespace LlmProxy.Server.Pipeline;
 /// </code>
 /// Steps 2 to 5 and 9 are <see cref="CallPipeline"/>. If one of them fails, the request is forwarded unmodified.
 /// </summary>
-internal sealed partial class ExchangeMiddleware(RequestDelegate next, CallPipeline calls, RequestBuffers buffers, RoutedForwarder routed, NotRecordedCounts notRecorded, ILogger<ExchangeMiddleware> log)
+internal sealed partial class ExchangeMiddleware(RequestDelegate next, CallPipeline calls, RequestBuffers buffers, RoutedForwarder routed, RoutedTokenCount tokenCount, NotRecordedCounts notRecorded, ILogger<ExchangeMiddleware> log)
 {
     public async Task InvokeAsync(HttpContext context)
     {
@@ -55,6 +55,11 @@ internal sealed partial class ExchangeMiddleware(RequestDelegate next, CallPipel
     /// <summary>Forwards what is no completion call. A response that was asked for in the background is copied when it is fetched.</summary>
     private async Task ForwardOtherAsync(HttpContext context, long arrived)
     {
+        if (tokenCount.MayAnswer(context) && await tokenCount.TryAnswerAsync(context))
+        {
+            return;
+        }
+
         using var fetch = DialectCatalog.RecognizeFetch(context.Request.Method, context.Request.Path.Value ?? "") is { } id
             ? await calls.BeginFetchAsync(IncomingCalls.Fetch(context, arrived), id, context.RequestAborted)
             : null;

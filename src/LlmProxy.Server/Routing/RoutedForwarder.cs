@@ -1,6 +1,7 @@
 using LlmProxy.Core.Calls;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
+using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Pipeline;
 using LlmProxy.Server.Upstreams;
 using LlmProxy.Wire;
@@ -19,10 +20,13 @@ namespace LlmProxy.Server.Routing;
 /// </code>
 /// </summary>
 /// <remarks>Safe for concurrent use.</remarks>
-internal sealed partial class RoutedForwarder(RoutingTable routing, LlmProxyOptions options, TimeProvider time, ILogger<RoutedForwarder> log)
+internal sealed partial class RoutedForwarder(RoutingTable routing, TaskRulesCatalog clients, LlmProxyOptions options, TimeProvider time, ILogger<RoutedForwarder> log)
 {
     /// <summary>Chooses the upstream of a call; null while nothing is configured, so that other calls pay nothing.</summary>
     public ChooseRoute? Choose => routing.IsOn ? routing.ChooseAsync : null;
+
+    /// <summary>The client of a request that is no completion call, by its headers.</summary>
+    public string ClientOf(HttpContext context) => clients.SelectByHeaders(name => context.Request.Headers.TryGetValue(name, out var values) ? values.ToString() : null).Name;
 
     /// <summary>Whether a call is forwarded here.</summary>
     public bool Handles(HttpContext context, CallSession call) =>

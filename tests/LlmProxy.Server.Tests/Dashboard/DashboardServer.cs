@@ -3,7 +3,6 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Trajectories;
-using LlmProxy.Server;
 using LlmProxy.Server.Dashboard;
 using LlmProxy.Tests.Api;
 using LlmProxy.Tests.Wire;

@@ -173,6 +173,34 @@ public sealed class TranslatedRoutingTests
         Assert.Empty(other.Received);
     }
 
+    [Fact]
+    public async Task Tokens_of_a_routed_model_are_estimated_and_those_of_others_are_the_upstreams()
+    {
+        await using var proxy = await RunningProxy.StartAsync(null, [.. RoutingTests.Rule("claude-haiku-*", "proxy", "openai-chat", "local")]);
+        proxy.Upstream.AnswerWith("""{"input_tokens":7}""");
+        const string Body = """{"model":"claude-haiku-4-5","messages":[{"role":"user","content":"Say hello to everyone in the hall"}]}""";
+
+        using var routed = await proxy.PostAsync("/anthropic/v1/messages/count_tokens", Body);
+        using var native = await proxy.PostAsync("/anthropic/v1/messages/count_tokens", Body.Replace("haiku", "opus", StringComparison.Ordinal));
+
+        Assert.InRange((int)JsonNode.Parse(await routed.Content.ReadAsStringAsync())!["input_tokens"]!, 10, 60);
+        Assert.Equal("openai-chat; estimate", routed.Headers.GetValues("LlmProxy-Translated").Single());
+        Assert.Equal("""{"input_tokens":7}""", await native.Content.ReadAsStringAsync());
+        Assert.Equal(Body.Replace("haiku", "opus", StringComparison.Ordinal), Assert.Single(proxy.Upstream.Received).Text);
+    }
+
+    [Theory]
+    [InlineData("claude-code", "gpt-5.1", "\"match\": { \"client\": \"claude-code\" }, \"to\": { \"cluster\": \"openai\", \"model\": \"gpt-5.1\" }", "\"ApiKeyEnv\": \"OPENAI_API_KEY\"")]
+    [InlineData("codex", "claude-sonnet-4-6", "\"cluster\": \"anthropic\"", "ANTHROPIC_API_KEY")]
+    [InlineData("sdk", "qwen3", "\"match\": {}, \"to\": { \"cluster\": \"proxy\"", "LiteLLM, Ollama, vLLM")]
+    public async Task Connect_prints_the_rule_for_a_model(string client, string model, string rule, string key)
+    {
+        var printed = await Cli.Llmproxy.RunAsync("connect", client, "--model", model);
+
+        Assert.Contains(rule, printed.Output, StringComparison.Ordinal);
+        Assert.Contains(key, printed.Output, StringComparison.Ordinal);
+    }
+
     private static string Request(string messages, bool stream = true) =>
         $$"""{"model":"claude-haiku-4-5","max_tokens":1000,"stream":{{(stream ? "true" : "false")}},"system":"You work with files.\n\nOPERATING PRINCIPLES\n\nBe careful.","tools":{{Tools}},"messages":{{messages}}}""";
 }

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Text.Json;
+using LlmProxy.Core.Configuration;
 
 namespace LlmProxy.Server.Cli.Verbs;
 
@@ -17,7 +19,8 @@ internal static class ConnectVerb
             HelpName = "FOLDER",
             Arity = ArgumentArity.ZeroOrOne,
         };
-        var command = new Command("connect", "Print the settings of a client for this proxy; changes nothing without --install-command") { client, install };
+        var model = new Option<string?>("--model") { Description = "Also print the rule that sends the client's calls to this model of any provider, such as gpt-5.1", HelpName = "NAME" };
+        var command = new Command("connect", "Print the settings of a client for this proxy; changes nothing without --install-command") { client, install, model };
         command.SetAction(parse =>
         {
             var configuration = context.ReadConfiguration(parse);
@@ -30,9 +33,37 @@ internal static class ConnectVerb
             }
 
             context.Console.Out.Write(Text(parse.GetValue(client)!, address, configuration.Options.Auth.Keys.Count > 0));
+            if (parse.GetValue(model) is { Length: > 0 } name)
+            {
+                context.Console.Out.Write(Rule(parse.GetValue(client)!, name, new ProviderResolver(configuration.Options.Models)));
+            }
+
             return ExitCodes.Done;
         });
         return command;
+    }
+
+    /// <summary>The settings that send a client's calls to a model, whatever its provider.</summary>
+    internal static string Rule(string client, string model, ProviderResolver providers)
+    {
+        var cluster = providers.Resolve(model, ProviderResolver.Unknown);
+        var (variable, note) = cluster switch
+        {
+            "anthropic" => ("ANTHROPIC_API_KEY", ""),
+            "openai" => ("OPENAI_API_KEY", ""),
+            "gemini" => ("GEMINI_API_KEY", ""),
+            _ => ("", "\nThe cluster \"proxy\" is a server of your own (LiteLLM, Ollama, vLLM) at ReverseProxy:Clusters:proxy:Destinations:default:Address.\n"),
+        };
+        var match = client is "sdk" ? "{}" : $"{{ \"client\": {JsonSerializer.Serialize(client)} }}";
+        var key = variable.Length == 0 ? "" : $",\n         \"Upstreams\": {{ \"{cluster}\": {{ \"ApiKeyEnv\": \"{variable}\" }} }}";
+        return $$"""
+
+            All of its calls go to {{model}} by a rule in section LlmProxy of proxy.json (add "model": "claude-haiku-*" to "match" for some of them), with
+            the provider's key in the proxy's environment; then restart the proxy:
+
+                 "Routing": { "Rules": [{ "match": {{match}}, "to": { "cluster": "{{cluster}}", "model": {{JsonSerializer.Serialize(model)}} } }] }{{key}}
+            {{note}}
+            """;
     }
 
     /// <summary>The address that clients on this machine use for one that a server listens on.</summary>
