@@ -79,6 +79,8 @@ public sealed class KnownFailuresTests
         var inLoop = Request(Chat, ChatLoop, Anthropic);
         Assert.Null(JsonNode.Parse(BodyOf(inLoop))!["thinking"]);
         Assert.Contains(inLoop.Losses, loss => loss.What == "thinking" && loss.Where == "request");
+        var reminded = ChatLoop.Replace("\"content\":\"result\"}]", "\"content\":\"result\"},{\"role\":\"system\",\"content\":\"be quick\"}]", StringComparison.Ordinal);
+        Assert.Null(JsonNode.Parse(BodyOf(Request(Chat, reminded, Anthropic)))!["thinking"]);
         var nextTurn = ChatLoop.Replace("\"content\":\"result\"}]", "\"content\":\"result\"},{\"role\":\"assistant\",\"content\":\"done\"},{\"role\":\"user\",\"content\":\"more\"}]", StringComparison.Ordinal);
         Assert.Equal("enabled", JsonNode.Parse(BodyOf(Request(Chat, nextTurn, Anthropic)))!["thinking"]!["type"]!.GetValue<string>());
     }

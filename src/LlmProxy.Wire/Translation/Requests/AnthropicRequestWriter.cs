@@ -12,6 +12,8 @@ internal sealed class AnthropicRequestWriter(TargetRequest request)
 
     private static readonly string[] ImageTypes = ["image/jpeg", "image/png", "image/gif", "image/webp"];
 
+    private readonly List<TurnBlocks> _turns = TurnBlocks.Of(request);
+
     public static string Path => "/v1/messages";
 
     public void Write(Utf8JsonWriter json)
@@ -133,7 +135,7 @@ internal sealed class AnthropicRequestWriter(TargetRequest request)
         string? word = null;
         if (said.Effort is { IsOff: false } effort)
         {
-            var inLoop = said.Turns.Count > 0 && said.Turns[^1].Parts.Exists(part => part is TurnResult);
+            var inLoop = _turns[^1].Parts.Exists(part => part is TurnResult);
             switch (request.Rules.Thinking)
             {
                 case ThinkingControl.Effort:
@@ -234,7 +236,7 @@ internal sealed class AnthropicRequestWriter(TargetRequest request)
 
     private void WriteTurns(Utf8JsonWriter json)
     {
-        var turns = TurnBlocks.Of(request, "user");
+        var turns = _turns;
         var marked = turns.Select((turn, i) => (turn.IsUser, i)).Where(turn => turn.IsUser).TakeLast(2).Select(turn => turn.i).ToHashSet();
         json.WriteStartArray("messages");
         for (var i = 0; i < turns.Count; i++)

@@ -26,7 +26,7 @@ internal sealed class GeminiRequestWriter(TargetRequest request)
 
         WriteTools(json);
         json.WriteStartArray("contents");
-        foreach (var turn in TurnBlocks.Of(request, "user"))
+        foreach (var turn in TurnBlocks.Of(request))
         {
             json.WriteStartObject();
             json.WriteString("role", turn.IsUser ? "user" : "model");

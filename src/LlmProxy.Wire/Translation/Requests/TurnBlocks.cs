@@ -9,7 +9,7 @@ internal sealed record TurnBlocks(bool IsUser, List<TurnPart> Parts)
 {
     private const string Continue = "Continue.";
 
-    public static List<TurnBlocks> Of(TargetRequest request, string first)
+    public static List<TurnBlocks> Of(TargetRequest request)
     {
         var turns = new List<TurnBlocks>();
         foreach (var turn in request.Said.Turns)
@@ -40,7 +40,7 @@ internal sealed record TurnBlocks(bool IsUser, List<TurnPart> Parts)
 
         if (turns.Count == 0 || !turns[0].IsUser)
         {
-            request.Lose("history", "history", $"A history begins with the {first}: a turn was added.");
+            request.Lose("history", "history", "A history begins with the user: a turn was added.");
             turns.Insert(0, new TurnBlocks(true, [new TurnText(Continue)]));
         }
 
