@@ -214,6 +214,8 @@ internal static class Values
     /// <summary>Arguments as a JSON object: as sent, or what a broken text is wrapped into.</summary>
     public static string AsObject(string arguments)
     {
+        // A byte order mark is no JSON within JSON.
+        arguments = arguments.TrimStart('\uFEFF');
         if (string.IsNullOrWhiteSpace(arguments) || arguments.Trim() == "null")
         {
             return "{}";

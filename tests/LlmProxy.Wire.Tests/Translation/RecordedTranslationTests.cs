@@ -57,6 +57,7 @@ public sealed partial class RecordedTranslationTests(ITestOutputHelper output)
 
                 var found = TargetValidator.Check(target, translation.Body, Translations.Models[target]);
                 found.AddRange(TextDifferences(recording, target, translation));
+                found.AddRange(RoundTripDifferences(recording, target, translation));
                 problems.AddRange(found.Distinct().Select(problem => $"{recording.Id} {pair}: {problem}"));
             }
         }
@@ -129,6 +130,38 @@ public sealed partial class RecordedTranslationTests(ITestOutputHelper output)
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {count,6} {key}"));
         }
     }
+
+    /// <summary>The way back gives the text and the ids of the client, but for what the way there states.</summary>
+    private static IEnumerable<string> RoundTripDifferences(LlmProxy.Tests.Dialects.Recording recording, DialectKind target, RequestTranslation there)
+    {
+        var back = ConversationTranslator.Translate(target, there.Body, there.Path, new TranslationTarget { Dialect = recording.Kind, Model = Translations.Models[recording.Kind] });
+        // A refusal states what cannot go back; a text file comes back as a text.
+        if (back.IsRefused
+            || there.Losses.Concat(back.Losses).Any(loss => loss.What is "system" or "response_format" or "media" or "file" || loss.What.Contains("tool_result", StringComparison.Ordinal))
+            || recording.Dialect.ReadContent(recording.Request)!.Messages.Any(message => message.Parts.OfType<OtherPart>().Any(part => part.Mark == OtherPart.Document)))
+        {
+            yield break;
+        }
+
+        var text = VisibleText(recording.Kind, back.Body, isWhole: false);
+        if (text != VisibleText(recording.Kind, recording.Request, isWhole: false) && text != VisibleText(recording.Kind, recording.Request, isWhole: true))
+        {
+            yield return "the text differs after the way back";
+        }
+
+        var (before, after) = (Ids(recording, recording.Request), Ids(recording, back.Body));
+        if (recording.Kind != DialectKind.Gemini && before.Distinct().Count() == before.Count && before.TrueForAll(id => WrappableId().IsMatch(id)) && !before.SequenceEqual(after))
+        {
+            yield return $"ids {string.Join(',', before)} <> {string.Join(',', after)}";
+        }
+
+        static List<string> Ids(LlmProxy.Tests.Dialects.Recording recording, ReadOnlyMemory<byte> body) =>
+            [.. recording.Dialect.ReadContent(body)!.Messages.SelectMany(message => message.ToolCalls).Where(call => !call.IsHosted).Select(call => call.Id)];
+    }
+
+    // What is longer becomes a hash.
+    [GeneratedRegex("^[a-zA-Z0-9_]{1,31}$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
+    private static partial Regex WrappableId();
 
     /// <summary>Features of a request, with the losses that concern each.</summary>
     private static IEnumerable<(string Feature, string Losses)> FeaturesOf(LlmProxy.Tests.Dialects.Recording recording)

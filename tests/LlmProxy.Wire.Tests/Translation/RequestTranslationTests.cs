@@ -221,6 +221,25 @@ public sealed class RequestTranslationTests
         Assert.Equal(["frequency_penalty", "prefill", "schema", "seed", "stop", "temperature", "top_p"], newer.Losses.Select(loss => loss.What).Order());
     }
 
+    [Theory]
+    [InlineData("", "{}")]
+    [InlineData("null", "{}")]
+    [InlineData("\uFEFF{}", "{}")]
+    [InlineData("[1]", """{"input":"[1]"}""")]
+    [InlineData("{\"a\":", """{"input":"{\"a\":"}""")]
+    public void Arguments_that_are_no_object_become_one(string arguments, string input)
+    {
+        var body = new JsonObject
+        {
+            ["messages"] = new JsonArray(
+                new JsonObject { ["role"] = "user", ["content"] = "q" },
+                new JsonObject { ["role"] = "assistant", ["content"] = null, ["tool_calls"] = new JsonArray(new JsonObject { ["id"] = "call_1", ["type"] = "function", ["function"] = new JsonObject { ["name"] = "t", ["arguments"] = arguments } }) },
+                new JsonObject { ["role"] = "tool", ["tool_call_id"] = "call_1", ["content"] = "r" }),
+        };
+        var sent = JsonNode.Parse(BodyOf(Request(Chat, body.ToJsonString(), Anthropic)))!["messages"]![1]!["content"]![0]!["input"];
+        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(input), sent), sent?.ToJsonString());
+    }
+
     [Fact]
     public void Ids_are_mapped_injectively_whatever_they_are()
     {
