@@ -43,6 +43,11 @@ public sealed record ComparedSteps(StepView? Left, StepView? Right)
             {
                 pairs.Add(new(left[a++], null));
             }
+            else if (pairs is [.., { Left: not null, Right: null } last])
+            {
+                // What differs at one place stays in one row.
+                pairs[^1] = last with { Right = right[b++] };
+            }
             else
             {
                 pairs.Add(new(null, right[b++]));

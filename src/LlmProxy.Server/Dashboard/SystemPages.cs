@@ -85,7 +85,7 @@ internal static class SystemPages
         return await frames.PageAsync<HealthPage>(context, new()
         {
             ["Cards"] = cards,
-            ["Connect"] = BaseUrls.Of(configuration, origin).Select(url => new ConnectLine(url.Route, url.Address)).Concat(
+            ["Connect"] = BaseUrls.Of(configuration, origin).Select(url => new ConnectLine($"any client, route {url.Route}", url.Address)).Concat(
             [
                 new ConnectLine("Claude Code", $"export ANTHROPIC_BASE_URL={origin}/anthropic"),
                 new ConnectLine("OpenAI SDKs", $"export OPENAI_BASE_URL={origin}/openai/v1"),

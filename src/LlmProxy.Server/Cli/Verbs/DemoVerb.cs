@@ -2,7 +2,9 @@ using System.CommandLine;
 using System.Text.Json;
 using LlmProxy.Core.Recording;
 using LlmProxy.Server.Api.Dtos;
+using LlmProxy.Server.Dashboard;
 using LlmProxy.Server.Demo;
+using LlmProxy.Server.Hosting;
 using LlmProxy.Testing.Replay;
 using Spectre.Console;
 
@@ -80,6 +82,7 @@ internal static class DemoVerb
 
         console.Line();
         console.Line("Next, with your own agents: \"llmproxy\" starts the proxy, \"llmproxy connect claude-code\" prints the settings of Claude Code (likewise codex, gemini-cli, ...).");
+        console.Line($"Then open {ProxyHost.DefaultUrl}{DashboardEndpoints.Prefix}: a trajectory's page shows its outcome, the prompt that was sent, and the examples in it.");
     }
 
     private static void PrintOutcomes(CliConsole console, DemoResult result)
