@@ -270,15 +270,15 @@ public sealed partial class DashboardPageTests(DashboardServer server) : IClassF
 
     private async Task<Trajectory?> FindAsync(Trajectory run) => await server.Proxy.Store.FindTrajectoryAsync("default", run.Id, CancellationToken.None);
 
-    [GeneratedRegex("""<style|<script(?![^>]*\ssrc="/_llmproxy/)|<[a-z]+(?:\s+[a-z-]+(?:="[^"]*")?)*\s+(?:on[a-z]+|style)=""", RegexOptions.IgnoreCase)]
+    [GeneratedRegex("""<style|<script(?![^>]*\ssrc="/_llmproxy/)|<[a-z]+(?:\s+[a-z-]+(?:="[^"]*")?)*\s+(?:on[a-z]+|style)=""", RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 5000)]
     private static partial Regex Inline();
 
-    [GeneratedRegex("(?:href|src|action)=\"([^\"]*)\"")]
+    [GeneratedRegex("(?:href|src|action)=\"(?<value>[^\"]*)\"", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 5000)]
     private static partial Regex Links();
 
-    [GeneratedRegex("rel=\"next\" href=\"([^\"]+)\"")]
+    [GeneratedRegex("rel=\"next\" href=\"(?<value>[^\"]+)\"", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 5000)]
     private static partial Regex NextPage();
 
-    [GeneratedRegex("""<tr data-row>.*?</a>""", RegexOptions.Singleline)]
+    [GeneratedRegex("""<tr data-row>.*?</a>""", RegexOptions.Singleline, matchTimeoutMilliseconds: 5000)]
     private static partial Regex Row();
 }

@@ -113,6 +113,6 @@ public sealed partial class Visitor : IDisposable
 
     public void Dispose() => Client.Dispose();
 
-    [GeneratedRegex("name=\"form-token\" value=\"([^\"]+)\"")]
+    [GeneratedRegex("name=\"form-token\" value=\"(?<value>[^\"]+)\"", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 5000)]
     private static partial Regex Token();
 }
