@@ -1,6 +1,6 @@
 using LlmProxy.Server.Access;
 using LlmProxy.Server.Pipeline;
-using LlmProxy.Server.Routing;
+using LlmProxy.Server.Pipeline.Routing;
 using LlmProxy.Server.Telemetry;
 using LlmProxy.Server.Upstreams;
 using Polly.Telemetry;

@@ -1,6 +1,6 @@
 using LlmProxy.Core.Configuration;
 using LlmProxy.Prompts.Checking;
-using LlmProxy.Server.Routing;
+using LlmProxy.Server.Pipeline.Routing;
 using LlmProxy.Wire;
 
 namespace LlmProxy.Server.Hosting;

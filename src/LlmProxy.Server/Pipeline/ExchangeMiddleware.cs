@@ -2,7 +2,7 @@ using LlmProxy.Core.Calls;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Trajectories;
 using LlmProxy.Server.Access;
-using LlmProxy.Server.Routing;
+using LlmProxy.Server.Pipeline.Routing;
 using LlmProxy.Server.Upstreams;
 using LlmProxy.Wire;
 

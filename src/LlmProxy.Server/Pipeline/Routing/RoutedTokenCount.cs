@@ -4,7 +4,7 @@ using LlmProxy.Core.Retrieval;
 using LlmProxy.Server.Access;
 using LlmProxy.Wire;
 
-namespace LlmProxy.Server.Routing;
+namespace LlmProxy.Server.Pipeline.Routing;
 
 /// <summary>
 /// Answers token counting of Messages for models that a rule sends elsewhere: the first provider does not know them, and would need a key.

@@ -8,7 +8,7 @@ using LlmProxy.Wire;
 using Yarp.ReverseProxy;
 using Yarp.ReverseProxy.Model;
 
-namespace LlmProxy.Server.Routing;
+namespace LlmProxy.Server.Pipeline.Routing;
 
 /// <summary>
 /// Decides where completion calls go: the place where their conversation went on after a failure, else the first rule that

@@ -1,6 +1,6 @@
 using LlmProxy.Wire;
 
-namespace LlmProxy.Server.Routing;
+namespace LlmProxy.Server.Pipeline.Routing;
 
 /// <summary>The upstream that a routed request goes to, for the transforms that make the message to it. On <see cref="HttpContext.Features"/>.</summary>
 /// <param name="Cluster">The cluster.</param>

@@ -4,7 +4,7 @@ using LlmProxy.Wire;
 using Yarp.ReverseProxy.Transforms;
 using Yarp.ReverseProxy.Transforms.Builder;
 
-namespace LlmProxy.Server.Routing;
+namespace LlmProxy.Server.Pipeline.Routing;
 
 /// <summary>
 /// Makes the message of a routed request: another target, and none of the client's headers but its user agent. They are of another

@@ -2,7 +2,7 @@ using System.Text.Json;
 using LlmProxy.Core.Calls;
 using LlmProxy.Wire;
 
-namespace LlmProxy.Server.Routing;
+namespace LlmProxy.Server.Pipeline.Routing;
 
 /// <summary>Replaces the model of a request whose dialect stays the same; every other byte is kept.</summary>
 internal static class ModelSplice

@@ -2,7 +2,6 @@ using LlmProxy.Core.Calls;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Recording;
 using LlmProxy.Core.Trajectories;
-using LlmProxy.Server.Pipeline;
 using LlmProxy.Server.Upstreams;
 using LlmProxy.Wire;
 using LlmProxy.Wire.Translation;
@@ -10,7 +9,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Forwarder;
 using Yarp.ReverseProxy.Model;
 
-namespace LlmProxy.Server.Routing;
+namespace LlmProxy.Server.Pipeline.Routing;
 
 /// <summary>
 /// Forwards a call whose upstream a rule chooses, or may change before the first byte:

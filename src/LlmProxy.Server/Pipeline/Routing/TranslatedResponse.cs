@@ -5,7 +5,7 @@ using LlmProxy.Wire.ContentEncoding;
 using LlmProxy.Wire.Translation;
 using Microsoft.AspNetCore.Http.Features;
 
-namespace LlmProxy.Server.Routing;
+namespace LlmProxy.Server.Pipeline.Routing;
 
 /// <summary>
 /// The body of a response on its way from the upstream to the client of a routed request: held back if a fallback takes over, translated if
