@@ -28,7 +28,9 @@ internal sealed class ForwardedRequest : IAsyncDisposable
     {
         var request = context.Request;
         var upstream = new UpstreamCall { ReadTimestamp = call.ReadTimestamp, Body = other ?? call.Body };
-        var sent = other ?? call.Prompt.Body;
+
+        // A missing array would become an empty body.
+        var sent = other ?? (call.Prompt.Body is { } prompt ? prompt : default(ReadOnlyMemory<byte>?));
         var forwarded = new ForwardedRequest(
             context,
             sent is { } rewritten ? StreamOf(rewritten) : body.ToStream(request.Body),
