@@ -24,7 +24,17 @@ internal static class RunReference
             return reference;
         }
 
-        var page = (await api.GetAsync("/trajectories" + ApiVerb.Query(("id", reference), ("limit", MaxListed)), cancellationToken)).Deserialize(ApiJson.Default.PageResponseTrajectoryDto)!;
+        PageResponse<TrajectoryDto> page;
+        try
+        {
+            page = (await api.GetAsync("/trajectories" + ApiVerb.Query(("id", reference), ("limit", MaxListed)), cancellationToken)).Deserialize(ApiJson.Default.PageResponseTrajectoryDto)!;
+        }
+        catch (CliException)
+        {
+            // A key that may state outcomes may not list, and a task that is open is known without the store: the whole id is enough.
+            return reference;
+        }
+
         if (page.Items.Any(run => run.TaskId == reference || run.Id == reference))
         {
             return reference;
